@@ -1,0 +1,231 @@
+"""The settings of a run: schema (pydantic), YAML files, dotted overrides; errors name the key path."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from midog.errors import ConfigError
+
+Imposters = Literal["ignore", "hard_negative", "second_class"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class DataConfig(_Strict):
+    dir: Path = Field(Path("data"), description="folder with images/, one annotation file and split.csv")
+    annotations: Path | None = Field(None, description="annotation file; none: the only one in `dir`")
+    split: str | None = Field(None, description="split CSV or a shipped name (midog21); none: `dir`/split.csv")
+    bbox: Literal["auto", "xyxy", "xywh"] = Field("auto", description="how the annotation file writes boxes")
+    mpp: float = Field(0.25, gt=0, description="um/px that the model sees; ROIs over 10 % off are resampled")
+    cache: bool = Field(True, description="keep decoded ROIs in the cache folder")
+
+
+class ModelConfig(_Strict):
+    detector: Literal["retinanet"] = "retinanet"
+    backbone: Literal["resnet18", "resnet34", "resnet50"] = "resnet50"
+    weights: str = Field("coco", description="coco, imagenet, none, or a file (.safetensors, .pth)")
+    unfrozen_layers: int = Field(5, ge=0, le=5, description="backbone stages that learn, counted from the top")
+    resize: int | None = Field(None, ge=64, description="show a patch of sampling.patch_size px at this many px")
+    anchor_sizes: tuple[tuple[float, ...], ...] = Field(
+        ((40, 50, 63), (56, 71, 90), (80, 101, 127), (160, 202, 254), (320, 403, 508)),
+        description="anchor sides in px, a list per level from P3 (stride 8) up; as many levels as lists (1 to 5)",
+    )
+    anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
+    nms_iou: float = Field(0.3, ge=0, le=1, description="boxes that overlap more than this are one figure")
+    max_detections: int = Field(300, ge=1, description="most detections kept per tile")
+
+    @model_validator(mode="after")
+    def _anchors(self) -> ModelConfig:
+        sizes = self.anchor_sizes
+        if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
+            raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
+        if not self.anchor_ratios or min(self.anchor_ratios) <= 0 or min(map(min, sizes)) <= 0:
+            raise ValueError("anchor_sizes and anchor_ratios need positive numbers")
+        return self
+
+
+class SamplingConfig(_Strict):
+    patch_size: int = Field(512, ge=64, le=4096, multiple_of=32, description="side of a training patch, px")
+    patches_per_roi: int = Field(10, ge=1, description="patches drawn from each ROI and epoch")
+    p_mitotic: float = Field(0.5, ge=0, le=1, description="share of draws that seek a mitotic figure")
+    p_imposter: float = Field(0.25, ge=0, le=1, description="share of draws that seek an imposter")
+    imposters: Imposters = "hard_negative"
+    jitter: float | None = Field(None, ge=0, description="largest shift of a sought figure, px; none: all it may be")
+    min_visible: float = Field(0.5, gt=0, le=1, description="share of a cut figure from which it counts")
+    balance: Literal["roi", "scanner"] = Field("roi", description="equal draws per ROI, or per scanner")
+
+    @model_validator(mode="after")
+    def _shares(self) -> SamplingConfig:
+        if self.p_mitotic + self.p_imposter > 1:
+            raise ValueError(f"p_mitotic + p_imposter = {self.p_mitotic + self.p_imposter:g} is over 1")
+        return self
+
+
+class AugmentConfig(_Strict):
+    flip: bool = Field(True, description="flips and quarter turns")
+    stain: float = Field(0.15, ge=0, le=1, description="jitter of the haematoxylin, eosin and residual densities")
+    brightness: float = Field(0.1, ge=0, le=1, description="jitter of brightness and white balance")
+    blur: float = Field(0.2, ge=0, le=1, description="share of patches that are blurred or sharpened")
+
+
+class TrainConfig(_Strict):
+    epochs: int = Field(200, ge=1)
+    batch_size: int = Field(16, ge=1, description="patches per device and step")
+    accumulate: int = Field(1, ge=1, description="steps whose gradients are summed for one update")
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = Field(200, ge=0, description="updates over which the learning rate rises to lr")
+    clip_norm: float = Field(1.0, ge=0, description="largest norm of the gradient; 0: no clipping")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="averaged weights that are validated and kept; 0: none")
+    validate_every: int = Field(10, ge=1, description="epochs between validations; the last epoch always is one")
+    patience: int = Field(0, ge=0, description="validations without a better F1 before it stops; 0: never")
+    seed: int = Field(0, ge=0)
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    devices: int = Field(1, ge=1, description="devices (processes) on this machine")
+    num_nodes: int = Field(1, ge=1, description="machines, as the cluster launches them")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="auto: bf16-mixed where the device computes it in hardware, else 32-true"
+    )
+    workers: int = Field(2, ge=0, description="threads that cut patches; any number gives the same patches")
+    residency: Literal["auto", "device", "memory", "disk"] = Field("auto", description="where decoded ROIs live")
+    pictures: int = Field(4, ge=0, description="validation patches drawn into TensorBoard")
+
+
+class InferenceConfig(_Strict):
+    tile: int = Field(1024, ge=64, le=8192, multiple_of=32, description="side of a tile, px")
+    overlap: int = Field(64, ge=8, description="figures up to this side are whole in some tile, px")
+    batch_size: int = Field(4, ge=1, description="tiles per step")
+    floor: float = Field(0.05, ge=0, lt=1, description="lowest score that is written")
+
+    @model_validator(mode="after")
+    def _overlap(self) -> InferenceConfig:
+        if self.overlap > self.tile // 2:
+            raise ValueError(f"overlap {self.overlap} is over half of tile {self.tile}")
+        return self
+
+
+class RunConfig(_Strict):
+    """Everything that decides a run. `RunConfig()` equals configs/default.yaml; see `load_config`."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    inference: InferenceConfig = InferenceConfig()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON and YAML types, every key present."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """The YAML text that `load_config` reads back to an equal config."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None, width=120)
+
+
+def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> RunConfig:
+    """Defaults, overlaid by a YAML file (a path, or the name of a shipped one), overlaid by `key.path=value`.
+
+    Raises ConfigError, one line with every wrong key: unknown ones with the nearest known one.
+    """
+    tree = _read_yaml(find_config(path)) if path is not None else {}
+    for override in overrides:
+        _set_dotted(tree, override)
+    return parse_config(tree, source=str(path or "settings"))
+
+
+def parse_config(tree: Mapping[str, Any], source: str = "settings") -> RunConfig:
+    """A RunConfig of nested plain values; `source` is named in the ConfigError."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: " + "; ".join(_explain(each) for each in error.errors())) from None
+
+
+def find_config(name: Path | str) -> Path:
+    """The file of that path, or the shipped config of that name (`reference`, `small.yaml`)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = {each.stem: each for each in sorted(shipped_dir("configs").glob("*.yaml"))}
+    if path.parent == Path() and path.stem in shipped:
+        return shipped[path.stem]
+    raise ConfigError(f"no config file {path}", f"give a YAML file or one of {', '.join(shipped)}")
+
+
+def shipped_dir(name: Literal["configs", "data_splits"]) -> Path:
+    """Folder of shipped files: the checkout's own where there is one, else the wheel's copy."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent / name
+    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
+        return checkout
+    return package / "_shipped" / name
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} holds a {type(tree).__name__}", "write sections such as `train:` with keys below")
+    return tree
+
+
+def _set_dotted(tree: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise ConfigError(f"override {override!r} is not key=value", "write for example train.lr=0.0003")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
+    node = tree
+    for part in parts[:-1]:
+        below = node.get(part)
+        node[part] = dict(below) if isinstance(below, dict) else {}
+        node = node[part]
+    node[parts[-1]] = value
+
+
+def _known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    keys = []
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        keys.append(prefix + name)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += _known_keys(kind, f"{prefix}{name}.")
+    return keys
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key}{_suggest(key)}"
+    message = error["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(error["input"], dict | BaseModel) else f" is {error['input']!r}"
+    return f"{key}{value}: {message}" if key else message
+
+
+def _suggest(key: str) -> str:
+    known = _known_keys()
+    last = {name.rsplit(".", 1)[-1]: name for name in known}
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    near = near or [last[m] for m in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, n=1, cutoff=0.6)]
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+IMPOSTER_POLICIES: tuple[str, ...] = get_args(Imposters)

@@ -1,0 +1,52 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real files beside the project (data/, parity/)."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no real files: {folder / 'data'} is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def composite(shared: Path) -> Path:
+    """Labelled ROIs with real cells of three scanners."""
+    return shared / "data" / "composite"
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn data folder: two labelled scanners in train, val and test, a third in test, one unlabelled."""
+    from midog.data.phantom import draw_phantom
+
+    return draw_phantom(tmp_path_factory.mktemp("phantom") / "data", rois_per_scanner=3, size=256, seed=1)
+
+
+@pytest.fixture
+def tiny(phantom: Path) -> list[str]:
+    """Overrides of a training on `phantom` that takes a second an epoch on a CPU."""
+    return [
+        f"data.dir={str(phantom)!r}",
+        "data.cache=false",
+        "model.backbone=resnet18",
+        "model.weights=none",
+        "model.anchor_sizes=[[40, 50, 63]]",
+        "sampling.patch_size=64",
+        "sampling.patches_per_roi=6",
+        "train.batch_size=4",
+        "train.device=cpu",
+        "train.precision=32-true",
+        "train.epochs=3",
+        "train.validate_every=2",
+        "train.workers=1",
+        "train.pictures=1",
+        "inference.tile=256",
+    ]
