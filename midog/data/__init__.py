@@ -1,0 +1,1 @@
+"""Images, annotations, splits, and where to look in them."""
