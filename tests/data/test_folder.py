@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midog import read_rois as exported
+from midog.boxes import Boxes
+from midog.data.annotations import Roi
+from midog.data.folder import data_fingerprint, make_splits, read_rois, require_images, select_rois
+from midog.data.splits import read_split
+from midog.errors import ConfigError, DataError
+
+HEADER = "file_name,scanner,patient,split"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """001 and 002 of scanner A (train, test), 003 and 004 of B, unlabelled; images of all but 002 (not real ones)."""
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    names = [f"{number:03d}.tiff" for number in (1, 2, 3, 4)]
+    tree = {
+        "images": [{"id": n, "file_name": name, "width": 900, "height": 900} for n, name in enumerate(names, 1)],
+        "categories": [{"id": 1, "name": "mitotic figure"}, {"id": 2, "name": "imposter"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [500, 400, 550, 450]},
+            {"id": 2, "image_id": 2, "category_id": 2, "bbox": [600, 400, 650, 450]},
+        ],
+    }
+    (folder / "MIDOG.json").write_text(json.dumps(tree))
+    write_split(
+        folder, "001.tiff,A,p1,train", "002.tiff,A,p2,test", "003.tiff,B,p3,unlabelled", "004.tiff,B,p4,unlabelled"
+    )
+    for name in ("001.tiff", "003.tiff", "004.tiff"):
+        (folder / "images" / name).touch()
+    return folder
+
+
+def write_split(folder: Path, *lines: str, name: str = "split.csv", header: str = HEADER) -> Path:
+    (folder / name).write_text("\n".join([header, *lines]) + "\n")
+    return folder / name
+
+
+def test_a_folder_is_joined(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        rois = exported(data)
+    assert [(roi.file_name, roi.scanner, roi.patient, roi.split) for roi in rois] == [
+        ("001.tiff", "A", "p1", "train"),
+        ("002.tiff", "A", "p2", "test"),
+        ("003.tiff", "B", "p3", "unlabelled"),
+        ("004.tiff", "B", "p4", "unlabelled"),
+    ]
+    assert [roi.path for roi in rois[:2]] == [data / "images" / "001.tiff", None]
+    assert rois[0].boxes.xyxy.tolist() == [[500, 400, 550, 450]]
+    assert caplog.messages == [
+        "MIDOG.json: MIDOG JSON, boxes as x1 y1 x2 y2, 4 images, 1 mitotic figures, 1 imposters",
+    ]
+
+
+def test_the_composite_set_is_read(composite: Path) -> None:
+    rois = read_rois(composite)
+    assert len(rois) == 61
+    assert sorted({roi.scanner for roi in rois}) == ["Aperio CS2", "Aperio XT", "Hamamatsu S360", "Hamamatsu XR"]
+    assert len(select_rois(rois, "train")) == 30
+    assert len(select_rois(rois, "all")) == 57
+    require_images(rois)
+
+
+def test_a_folder_without_split_and_an_annotation_file_alone_have_no_roles(data: Path) -> None:
+    assert {roi.split for roi in read_rois(data / "MIDOG.json")} == {""}
+    assert read_rois(data / "MIDOG.json")[0].path == data / "images" / "001.tiff"
+    (data / "split.csv").unlink()
+    assert {roi.split for roi in read_rois(data)} == {""}
+    assert len(select_rois(read_rois(data), "all")) == 4
+
+
+def test_images_may_lie_in_the_folder_itself_and_names_may_have_folders(data: Path) -> None:
+    (data / "images" / "001.tiff").rename(data / "001.tiff")
+    assert read_rois(data)[0].path == data / "001.tiff"
+    text = (data / "MIDOG.json").read_text().replace('"003.tiff"', '"scans/b/003.tiff"')
+    (data / "MIDOG.json").write_text(text)
+    roi = read_rois(data)[2]
+    assert (roi.file_name, roi.path, roi.split) == ("scans/b/003.tiff", data / "images" / "003.tiff", "unlabelled")
+
+
+def test_another_split_may_be_named(data: Path) -> None:
+    other = write_split(data, "001.tiff,A,p1,val,0.25", name="other.csv", header=HEADER + ",mpp")
+    rois = read_rois(data, split=other)
+    assert [(roi.file_name, roi.split, roi.mpp) for roi in rois] == [("001.tiff", "val", 0.25)]
+
+
+def test_rois_outside_the_split_are_left_out_with_a_warning(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_split(data, "001.tiff,A,p1,train")
+    assert len(read_rois(data)) == 1
+    assert "3 ROIs are not in" in caplog.text
+    assert "002.tiff to 004.tiff" in caplog.text
+
+
+def test_unlabelled_rois_that_only_the_split_knows_are_added(data: Path) -> None:
+    write_split(data, "001.tiff,A,p1,train", "x.tiff,C,p9,unlabelled")
+    assert [(roi.file_name, roi.split) for roi in read_rois(data)] == [("001.tiff", "train"), ("x.tiff", "unlabelled")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["001.tiff,A,p1,train", "007.tiff,A,p7,train"], r"ROIs that the annotation file does not have: 007.tiff"),
+        (
+            ["001.tiff,A,p1,train", "003.tiff,B,p3,train", "004.tiff,B,p4,train"],
+            r"puts 2 ROIs that nobody labelled into train: 003.tiff, 004.tiff",
+        ),
+        (
+            ["001.tiff,A,p1,train", "002.tiff,A,p1,test"],
+            r"patient p1 is in train \(001.tiff\) and in test \(002.tiff\)",
+        ),
+    ],
+)
+def test_a_split_that_cannot_be_used(data: Path, lines: list[str], said: str) -> None:
+    write_split(data, *lines)
+    with pytest.raises(DataError, match=said):
+        read_rois(data)
+
+
+def test_no_folder_and_a_wrong_folder_say_how_to_get_data(tmp_path: Path) -> None:
+    how = r"download with `midog data download midog21 .*` or draw with `midog data draw .*`"
+    with pytest.raises(DataError, match=r"there is no data folder .*no; " + how):
+        read_rois(tmp_path / "no")
+    with pytest.raises(DataError, match=r"no annotation file in .*; " + how):
+        read_rois(tmp_path)
+
+
+def test_of_several_annotation_files_one_must_be_named(data: Path) -> None:
+    (data / "points.csv").write_text("file_name,x,y\n001.tiff,3,4\n")
+    (data / "slides.csv").write_text("file_name,scanner\n001.tiff,A\n")
+    with pytest.raises(
+        DataError, match=r"has 2 annotation files: MIDOG.json, points.csv; say which with --annotations"
+    ):
+        read_rois(data)
+    write_split(data, "001.tiff,A,p1,train")
+    assert read_rois(data, annotations=data / "points.csv")[0].boxes.xyxy.tolist() == [[-22, -21, 28, 29]]
+    with pytest.raises(DataError, match=r"there is no annotation file .*no.csv"):
+        read_rois(data, annotations=data / "no.csv")
+
+
+def test_missing_images_are_an_error_only_where_they_are_needed(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (data / "images" / "003.tiff").unlink()
+    rois = read_rois(data)
+    with pytest.raises(DataError, match=r"1 of 4 images are missing: 002.tiff"):
+        require_images(rois)
+    require_images([roi for roi in rois if roi.split != "test"])
+    assert "1 images of unlabelled ROIs are missing: 003.tiff" in caplog.text
+
+
+def test_rois_of_one_part(data: Path) -> None:
+    rois = read_rois(data)
+    assert [roi.file_name for roi in select_rois(rois, "test")] == ["002.tiff"]
+    assert [roi.file_name for roi in select_rois(rois, "all")] == ["001.tiff", "002.tiff"]
+    with pytest.raises(DataError, match=r"no ROI is in val, only in test, train, unlabelled"):
+        select_rois(rois, "val")
+    with pytest.raises(DataError, match=r"'tset' is no part of a split; write train, val, test, unlabelled or all"):
+        select_rois(rois, "tset")
+
+
+def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> None:
+    rois = read_rois(data)
+    known = data_fingerprint(rois)
+    assert len(known) == 16
+    assert data_fingerprint(rois[::-1]) == known
+    assert data_fingerprint([replace(roi, path=None) for roi in rois]) == known
+    moved = Boxes(rois[0].boxes.xyxy + np.float32(1), rois[0].boxes.labels)
+    relabelled = Boxes(rois[0].boxes.xyxy, [2])  # type: ignore[arg-type]
+    changed = [
+        replace(rois[0], boxes=moved),
+        replace(rois[0], boxes=relabelled),
+        replace(rois[0], split="val"),
+        replace(rois[0], width=901),
+        replace(rois[0], file_name="005.tiff"),
+        replace(rois[0], mpp=0.5),
+    ]
+    prints = {data_fingerprint([each, *rois[1:]]) for each in changed} | {known, data_fingerprint(rois[1:])}
+    assert len(prints) == len(changed) + 2
+    assert data_fingerprint([]) == data_fingerprint([])
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """30 ROIs of two scanners with 0 to 9 figures, given as points, and 5 of a third that only its table knows."""
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    points = [f"{n:02d}.png,{100 + 60 * k},50" for n in range(30) for k in range(n % 10)]
+    empty = [f"{n:02d}.png,," for n in range(0, 30, 10)]
+    (folder / "points.csv").write_text("\n".join(["file_name,x,y", *points, *empty]) + "\n")
+    lines = [f"{n:02d}.png,{'AB'[n % 2]},p{n // 2}" for n in range(30)]
+    (folder / "scanners.csv").write_text("\n".join(["file_name,scanner,patient", *lines]) + "\n")
+    return folder
+
+
+def test_a_split_is_made_for_a_folder(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "split.csv"
+    assert make_splits(cohort, out, scanners=cohort / "scanners.csv", val=0.2, test=0.2, seed=1) == [out]
+    rows = read_split(out).rows
+    assert {row.file_name: row.scanner for row in rows} == {f"{n:02d}.png": "AB"[n % 2] for n in range(30)}
+    assert {row.patient for row in rows} == {f"p{n}" for n in range(15)}
+    with pytest.raises(DataError, match=r"split.csv is there already; choose another --out, or --overwrite it"):
+        make_splits(cohort, out, scanners=cohort / "scanners.csv")
+    make_splits(cohort, out, scanners=cohort / "scanners.csv", overwrite=True)
+
+
+def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Path) -> None:
+    (cohort / "split.csv").write_text(
+        "\n".join([HEADER, *(f"{n:02d}.png,{'AB'[n % 2]} 1,p{n},train" for n in range(30))]) + "\n"
+    )
+    folds = make_splits(cohort, tmp_path / "new" / "folds", folds=3)
+    assert [path.name for path in folds] == ["fold1.csv", "fold2.csv", "fold3.csv"]
+    each = make_splits(cohort, tmp_path, leave_out="each")
+    assert [path.name for path in each] == ["without_A_1.csv", "without_B_1.csv"]
+    one = make_splits(cohort, tmp_path / "one.csv", leave_out="B 1")
+    assert one[0].read_bytes() == each[1].read_bytes()
+    assert {row.scanner for row in read_split(one[0]).rows if row.split == "test"} == {"B 1"}
+    with pytest.raises(DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"):
+        make_splits(cohort, tmp_path / "c.csv", leave_out="C")
+    with pytest.raises(ConfigError, match="--folds and --leave-out"):
+        make_splits(cohort, tmp_path, folds=3, leave_out="B 1")
+
+
+def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("name,device\n")
+    with pytest.raises(DataError, match=r"bad.csv has no columns file_name and scanner; its columns are name, device"):
+        make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "bad.csv")
+
+
+def test_rois_need_no_images_to_be_told_apart() -> None:
+    assert data_fingerprint([Roi("a.png")]) != data_fingerprint([Roi("b.png")])
