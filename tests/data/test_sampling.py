@@ -1,0 +1,157 @@
+"""Where to look: shares, whole figures, repeatability, odd ROIs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
+from midog.config import SamplingConfig
+from midog.data.sampling import (
+    ANYWHERE,
+    Field,
+    epoch_length,
+    location,
+    locations,
+    roi_order,
+    targets_of,
+    validation_locations,
+)
+
+
+def field(seed: int = 0, size: int = 1000, figures: int = 8, imposters: int = 8, scanner: str = "A") -> Field:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-10, size + 10, size=(figures + imposters, 2))
+    labels = np.array([MITOTIC_FIGURE] * figures + [IMPOSTER] * imposters)
+    return Field(size, size - 100, Boxes(squares_around(points), labels), scanner)
+
+
+def all_locations(fields: list[Field], config: SamplingConfig, epochs: int, seed: int = 1):
+    length = epoch_length(fields, config)
+    return [each for epoch in range(epochs) for each in locations(fields, config, seed, epoch, range(length))]
+
+
+@pytest.mark.parametrize(
+    ("policy", "shares"),
+    [
+        ("hard_negative", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
+        ("second_class", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
+        ("ignore", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.0, ANYWHERE: 0.5}),
+    ],
+)
+def test_share_of_draws_follows_the_policy(policy, shares):
+    config = SamplingConfig(patch_size=256, patches_per_roi=50, imposters=policy)
+    sought = np.array([each.sought for each in all_locations([field(1), field(2)], config, epochs=40)])
+    for kind, share in shares.items():
+        # five standard errors of a binomial of this many draws: the numbers are seeded, so it holds or it does not
+        margin = 5 * np.sqrt(share * (1 - share) / len(sought))
+        assert abs((sought == kind).mean() - share) <= margin
+
+
+def test_imposters_are_labelled_only_as_second_class():
+    boxes = Boxes(squares_around([[100, 100], [200, 200]]), np.array([MITOTIC_FIGURE, IMPOSTER]))
+    for policy, labels in (("ignore", [1]), ("hard_negative", [1]), ("second_class", [1, 2])):
+        targets = targets_of(boxes, 0, 0, SamplingConfig(patch_size=512, imposters=policy))
+        assert targets.labels.tolist() == labels
+        assert len(targets.ignore) == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    width=st.integers(30, 900),
+    height=st.integers(30, 900),
+    patch=st.sampled_from([64, 128, 256, 512]),
+    at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    side=st.floats(1, 64),
+    jitter=st.one_of(st.none(), st.floats(0, 400)),
+    seed=st.integers(0, 2**32),
+)
+def test_what_of_a_sought_figure_is_in_the_image_is_whole_in_its_patch(width, height, patch, at, side, jitter, seed):
+    centre = np.array([[at[0] * width, at[1] * height]])
+    only = Field(width, height, Boxes(squares_around(centre, side), np.array([MITOTIC_FIGURE])))
+    config = SamplingConfig(patch_size=patch, p_mitotic=1, p_imposter=0, jitter=jitter)
+    spot = location([only], config, seed, 3, 0)
+    assert spot.sought == MITOTIC_FIGURE
+    x1, y1, x2, y2 = only.boxes.xyxy[0].clip(0, [width, height, width, height])
+    assert spot.x <= x1
+    assert spot.y <= y1
+    assert x2 <= spot.x + patch
+    assert y2 <= spot.y + patch
+    for origin, extent in ((spot.x, width), (spot.y, height)):
+        assert min(0, extent - patch) <= origin <= max(0, extent - patch)
+
+
+def test_without_jitter_a_figure_far_from_the_edge_is_in_the_middle():
+    middle = Field(1000, 1000, Boxes(squares_around([[500, 400]]), np.array([1])))
+    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, jitter=0)
+    spot = location([middle], config, 0, 0, 0)
+    assert (spot.x + 128, spot.y + 128) == (500, 400)
+
+
+def test_jitter_reaches_every_part_of_the_patch():
+    middle = Field(2000, 2000, Boxes(squares_around([[1000, 1000]]), np.array([1])))
+    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, patches_per_roi=500)
+    offsets = np.array([[1000 - each.x, 1000 - each.y] for each in all_locations([middle], config, 1)])
+    assert offsets.min() < 25 + 10
+    assert offsets.max() > 256 - 25 - 10
+
+
+@pytest.mark.parametrize("balance", ["roi", "scanner"])
+def test_an_epoch_is_balanced(balance):
+    fields = [field(i, scanner="A") for i in range(5)] + [field(9, scanner="B")]
+    config = SamplingConfig(patch_size=256, patches_per_roi=7, balance=balance)
+    for epoch in range(3):
+        counts = np.bincount(roi_order(fields, config, 0, epoch), minlength=6)
+        assert counts.sum() == 42
+        if balance == "roi":
+            assert counts.tolist() == [7] * 6
+        else:
+            assert abs(counts[:5].sum() - counts[5]) <= 1
+            assert counts[:5].max() - counts[:5].min() <= 1
+
+
+def test_a_draw_depends_on_seed_epoch_and_index_alone():
+    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    whole = locations(fields, config, 5, 2, range(30))
+    assert [location(fields, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
+    assert locations(fields, config, 5, 3, range(30)) != whole
+    assert locations(fields, config, 6, 2, range(30)) != whole
+
+
+def test_validation_patches_are_uniform_and_fixed():
+    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    first = validation_locations(fields, config, 0)
+    assert first == validation_locations(fields, config, 0)
+    assert all(each.sought == ANYWHERE for each in first)
+    assert np.bincount([each.roi for each in first]).tolist() == [10, 10, 10]
+
+
+def test_rois_without_figures_are_looked_at_anywhere():
+    empty = Field(700, 600, Boxes())
+    spots = locations([empty], SamplingConfig(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
+    assert all(each.sought == ANYWHERE and 0 <= each.x <= 444 and 0 <= each.y <= 344 for each in spots)
+
+
+def test_a_roi_smaller_than_a_patch_lies_whole_in_it():
+    small = field(3, size=150)
+    for spot in locations([small], SamplingConfig(patch_size=256), 0, 0, range(10)):
+        assert 150 - 256 <= spot.x <= 0
+        assert 50 - 256 <= spot.y <= 0
+
+
+def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
+    boxes = Boxes([[90, 90, 140, 140], [-30, 40, 20, 90], [-40, 40, 10, 90], [300, 300, 350, 350]], [1, 1, 1, 1])
+    targets = targets_of(boxes, 0, 0, SamplingConfig(patch_size=128, min_visible=0.3))
+    # 38/50 squared is 0.58; 20/50 is 0.4; 10/50 is 0.2; the last is out of sight
+    assert targets.boxes.tolist() == [[90, 90, 128, 128], [0, 40, 20, 90]]
+    assert targets.ignore.tolist() == [[-40, 40, 10, 90]]
+
+
+def test_a_centre_outside_the_image_does_no_harm():
+    outside = Field(500, 500, Boxes([[-40, 100, 10, 150], [490, 490, 540, 540], [-90, 0, -40, 50]], [1, 1, 1]))
+    config = SamplingConfig(patch_size=128, p_mitotic=1, p_imposter=0)
+    for spot in locations([outside], config, 0, 0, range(10)):
+        assert spot.sought == MITOTIC_FIGURE
+        assert 0 <= spot.x <= 372
