@@ -1,0 +1,274 @@
+"""RetinaNet: torchvision's losses and detections, ignored boxes, any size, precision and batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
+from torchvision.models.detection import retinanet_resnet50_fpn_v2
+from torchvision.models.detection._utils import Matcher
+from torchvision.ops import box_iou
+
+from midog.models.retinanet import RetinaNet, match_anchors
+
+SMALL = ((24.0, 32.0), (48.0, 64.0))
+TORCHVISION_SIZES = tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512))
+
+
+def small(seed: int = 0, **settings: Any) -> RetinaNet:
+    """A ResNet-18 with two levels and random weights whose scores spread."""
+    torch.manual_seed(seed)
+    model = RetinaNet("resnet18", settings.pop("num_classes", 1), anchor_sizes=SMALL, **settings)
+    return spread(model)
+
+
+def spread(model: Any) -> Any:
+    """Logits that spread over (0, 1), boxes that leave their anchors, and a class 0 as silent as a trained one."""
+    head = model.head
+    torch.nn.init.normal_(head.classification_head.cls_logits.weight, std=0.04)
+    torch.nn.init.normal_(head.regression_head.bbox_reg.weight, std=0.01)
+    torch.nn.init.constant_(head.classification_head.cls_logits.bias, -1.0)
+    classes = head.classification_head.num_classes
+    head.classification_head.cls_logits.weight.data[::classes] = 0
+    head.classification_head.cls_logits.bias.data[::classes] = -30
+    return model
+
+
+def noise(*shape: int, seed: int = 1) -> Tensor:
+    """Images in [0, 1] with structure at the scale of a box, so that scores differ from place to place."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(shape[0], 3, shape[1] // 8, shape[2] // 8, generator=generator)
+    return torch.nn.functional.interpolate(coarse, size=shape[1:], mode="bicubic").clamp(0, 1)
+
+
+def target(*boxes: tuple[float, float, float, float], label: int = 1, **extra: Tensor) -> dict[str, Tensor]:
+    return {
+        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        "labels": torch.full((len(boxes),), label),
+        **extra,
+    }
+
+
+def total(losses: Any) -> Tensor:
+    return losses["classification"] + losses["bbox_regression"]
+
+
+def assert_same_detections(ours: Any, theirs: Any) -> None:
+    assert sum(len(each["boxes"]) for each in theirs) > 0
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a["scores"], b["scores"], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(a["boxes"], b["boxes"], rtol=1e-5, atol=1e-3)
+        assert torch.equal(a["labels"], b["labels"])
+
+
+def test_equals_torchvision_with_resnet50() -> None:
+    torch.manual_seed(0)
+    theirs = retinanet_resnet50_fpn_v2(
+        num_classes=3, weights=None, weights_backbone=None, min_size=96, max_size=128, score_thresh=0.2, nms_thresh=0.3
+    )
+    ours = RetinaNet("resnet50", 2, anchor_sizes=TORCHVISION_SIZES, anchor_ratios=(0.5, 1.0, 2.0))
+    spread(theirs)
+    assert {n: v.shape for n, v in ours.state_dict().items()} == {n: v.shape for n, v in theirs.state_dict().items()}
+    ours.load_state_dict(theirs.state_dict())
+    images = noise(2, 96, 128)
+    targets = [{**target((10, 20, 60, 70), (50, 30, 110, 90)), "labels": torch.tensor([1, 2])}, target()]
+    expected, found = theirs(list(images), targets), ours(images, targets)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        assert_same_detections(ours.eval()(images, floor=0.2), theirs.eval()(list(images)))
+
+
+@pytest.mark.parametrize(("side", "shown"), [(64, 64), (64, 100), (128, 96), (100, 100)])
+def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
+    ours = small(scale=shown / side)
+    theirs = TorchvisionRetinaNet(
+        _Named(ours.backbone), 2, head=ours.head, anchor_generator=ours.anchor_generator, min_size=shown, nms_thresh=0.3
+    )
+    images, targets = noise(2, side, side), [target((5, 5, 40, 50)), target()]
+    expected, found = theirs(list(images), targets), ours(images, targets)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        assert_same_detections(ours.eval()(images), theirs.eval()(list(images)))
+
+
+class _Named(torch.nn.Module):
+    """Our pyramid as torchvision's detector wants it: named maps and out_channels."""
+
+    out_channels = 256
+
+    def __init__(self, pyramid: torch.nn.Module) -> None:
+        super().__init__()
+        self.pyramid = pyramid
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {str(i): each for i, each in enumerate(self.pyramid(images))}
+
+
+def test_detections_are_boxes_in_the_image_best_first() -> None:
+    model = small(num_classes=2, max_detections=20).eval()
+    for found in model(noise(2, 72, 88), floor=0.1):
+        assert 0 < len(found["boxes"]) <= 20
+        assert found["boxes"].min() >= 0
+        assert found["boxes"][:, ::2].max() <= 88
+        assert found["boxes"][:, 1::2].max() <= 72
+        assert found["scores"].min() > 0.1
+        assert torch.equal(found["scores"], found["scores"].sort(descending=True).values)
+        assert set(found["labels"].tolist()) <= {1, 2}
+        assert found["labels"].dtype == torch.int64
+
+
+def test_boxes_of_one_class_overlap_at_most_nms_iou() -> None:
+    found = small(num_classes=2, nms_iou=0.2).eval()(noise(1, 96, 96), floor=0.01)[0]
+    overlap = box_iou(found["boxes"], found["boxes"]).fill_diagonal_(0)
+    same = found["labels"][:, None] == found["labels"]
+    assert overlap[same].max() <= 0.2
+    assert overlap[~same].max() > 0.2
+
+
+def test_nothing_over_the_floor_gives_empty_arrays() -> None:
+    found = small().eval()(noise(1, 64, 64), floor=0.9999)[0]
+    assert found["boxes"].shape == (0, 4)
+    assert found["scores"].shape == found["labels"].shape == (0,)
+
+
+def test_class_0_is_never_reported() -> None:
+    model = small()
+    torch.nn.init.constant_(model.head.classification_head.cls_logits.bias, 5.0)
+    assert set(model.eval()(noise(1, 64, 64))[0]["labels"].tolist()) == {1}
+
+
+def test_an_image_is_detected_alike_in_any_batch() -> None:
+    model, images = small().eval(), noise(5, 64, 64)
+    together = model(images)
+    for i in range(len(images)):
+        assert_same_detections(model(images[i : i + 1]), together[i : i + 1])
+
+
+def test_tiles_of_any_size_are_shown_at_one_magnification() -> None:
+    model, image = small(scale=1.5).eval(), noise(1, 128, 128)
+    assert model._show(image).shape[-2:] == (192, 192)
+    assert model._show(image[..., :64, :64]).shape[-2:] == (96, 96)
+
+
+def test_channels_last_and_autocast_agree_with_plain_float32() -> None:
+    model, images, targets = small(), noise(2, 64, 64), [target((5, 5, 40, 50)), target()]
+    plain = model.eval()(images, targets)
+    model.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
+    last = model(images, targets)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half, found = model(images, targets), model(images)
+    assert len(found[0]["boxes"]) > 0
+    assert found[0]["boxes"].dtype == found[0]["scores"].dtype == torch.float32
+    for name, value in plain.items():
+        torch.testing.assert_close(last[name], value, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(half[name], value, rtol=0.05, atol=0)
+        assert half[name].dtype == torch.float32
+
+
+def test_anchors_keep_their_place_in_half_precision() -> None:
+    model = small()
+    maps = [torch.zeros(1, 256, 128, 128, dtype=torch.bfloat16), torch.zeros(1, 256, 64, 64, dtype=torch.bfloat16)]
+    first = model._anchors(maps, torch.Size((1024, 1024)))[0]
+    assert first[-2].tolist() == [1004.0, 1004.0, 1028.0, 1028.0]  # bfloat16 has no 1028
+
+
+@pytest.mark.parametrize("in_training", [True, False])
+def test_a_batch_without_boxes_teaches_background(in_training: bool) -> None:
+    model = small().train(in_training)
+    losses = model(noise(2, 64, 64), [target(), target()])
+    assert losses["bbox_regression"] == 0
+    assert losses["classification"] > 0
+    total(losses).backward()
+
+
+def test_targets_are_left_as_they_were() -> None:
+    mine = target((5, 5, 40, 50), ignore=torch.tensor([[50.0, 50, 90, 90]]))
+    before = {name: value.clone() for name, value in mine.items()}
+    small(scale=1.5)(noise(1, 64, 64), [mine])
+    assert all(torch.equal(mine[name], value) for name, value in before.items())
+
+
+def test_ignored_figures_teach_nothing() -> None:
+    """The scores' gradient is zero under an ignored box, which may reach over the edge, and elsewhere as before."""
+    model, images = small().eval(), noise(1, 96, 96)
+    cut = torch.tensor([[70.0, 30, 120, 80]])
+    anchors = torch.cat(model._anchors(model.backbone(images), images.shape[-2:]))
+    center = (anchors[:, :2] + anchors[:, 2:]) / 2
+    under = ((center >= cut[:, :2]) & (center <= cut[:, 2:])).all(dim=1) | (box_iou(anchors, cut)[:, 0] >= 0.4)
+    assert 0 < under.sum() < len(under)
+    plain, spared = (_logit_gradients(model, images, extra) for extra in ({}, {"ignore": cut}))
+    assert (plain[under] != 0).all()
+    assert (spared[under] == 0).all()
+    assert torch.equal(spared[~under], plain[~under])
+
+
+def _logit_gradients(model: RetinaNet, images: Tensor, extra: dict[str, Tensor]) -> Tensor:
+    """Gradient of the loss by each anchor's class 1 logit, (A,)."""
+    kept: list[Tensor] = []
+
+    def keep(_module: Any, _inputs: Any, logits: Tensor) -> None:
+        logits.retain_grad()
+        kept.append(logits)
+
+    handle = model.head.classification_head.register_forward_hook(keep)
+    total(model(images, [target(**extra)])).backward()
+    handle.remove()
+    assert kept[0].grad is not None
+    return kept[0].grad[0, :, 1]
+
+
+corners = st.tuples(st.integers(-40, 90), st.integers(-40, 90), st.integers(1, 60), st.integers(1, 60))
+box_lists = st.lists(corners.map(lambda c: (c[0], c[1], c[0] + c[2], c[1] + c[3])), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(boxes=box_lists, ignore=box_lists)
+def test_ignored_boxes_only_turn_background_into_no_part(boxes: list[Any], ignore: list[Any]) -> None:
+    steps = torch.arange(4, 100, 8.0)
+    center = torch.cartesian_prod(steps, steps)
+    anchors = torch.cat([torch.cat([center - s, center + s], 1) for s in (12.0, 20.0)])
+    true = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+    spared = torch.tensor(ignore, dtype=torch.float32).reshape(-1, 4)
+    plain, matches = match_anchors(anchors, true), match_anchors(anchors, true, spared)
+    changed = matches != plain
+    assert (plain[changed] == -1).all()
+    assert (matches[changed] == -2).all()
+    near = (box_iou(anchors, spared) >= 0.4).any(dim=1)
+    assert not (near & (matches == -1)).any()
+    if len(true) and (box_iou(true, anchors).amax(dim=1) > 0).all():
+        quality = box_iou(true, anchors)
+        assert torch.equal(plain, Matcher(0.5, 0.4, allow_low_quality_matches=True)(quality))
+
+
+@pytest.mark.parametrize("box", [(10, 10, 10, 40), (500, 500, 550, 550)])
+def test_a_box_that_no_anchor_overlaps_matches_none(box: tuple[int, int, int, int]) -> None:
+    anchors = torch.tensor([[0.0, 0, 32, 32], [32, 32, 64, 64]])
+    assert match_anchors(anchors, torch.tensor([box], dtype=torch.float32)).tolist() == [-1, -1]
+
+
+def test_it_learns_from_random_weights() -> None:
+    torch.manual_seed(0)
+    model = RetinaNet("resnet18", 1, anchor_sizes=((24.0, 32.0),))
+    images = noise(4, 64, 64) * 0.3 + 0.7
+    targets = []
+    for i, image in enumerate(images):
+        image[:, 8 + 4 * i : 36 + 4 * i, 10 : 38 + i] = 0.1
+        targets.append(target((10, 8 + 4 * i, 38 + i, 36 + 4 * i)))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(25):
+        optimizer.zero_grad()
+        total(model(images, targets)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        found = model(images)
+    for each, true in zip(found, targets, strict=True):
+        assert box_iou(each["boxes"][:1], true["boxes"]).item() > 0.5
