@@ -1,0 +1,1 @@
+"""Scores of detections, in numpy, scipy and pandas alone."""
