@@ -1,0 +1,168 @@
+"""The folder that a model lives in: model.safetensors and model.json, written whole, read without trust."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torchvision
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from midog import __version__
+from midog.config import RunConfig, parse_config
+from midog.errors import ConfigError, WeightsError
+from midog.models import num_classes
+
+WEIGHTS, CARD = "model.safetensors", "model.json"
+_PICKLES = {".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin"}
+_SAFE_ONLY = "weights are loaded from safetensors alone, as a pickle can run code; give a folder that midog wrote"
+
+
+class Card(BaseModel):
+    """model.json; its further keys are `Detector.info`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    format: Literal[1]
+    config: dict[str, Any]
+    class_names: tuple[str, ...] = Field(min_length=1)
+    mpp: float = Field(gt=0)
+    threshold: float = Field(ge=0, le=1)
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what wrote a model, by package."""
+    return {
+        "midog": __version__,
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Files into a folder beside its place, flushed to the disk, then renamed into it."""
+    if folder.exists() and not (folder.is_dir() and {each.name for each in folder.iterdir()} <= files.keys()):
+        raise WeightsError(f"{folder} is there and holds other things than a model", "give another folder")
+    part, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
+    try:
+        for left in (part, old):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True)
+        for name, content in files.items():
+            with (part / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(part, ignore_errors=True)
+        why = error.strerror or error
+        raise WeightsError(f"{folder} cannot be written: {why}", "make room or give another folder") from None
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find_folder(path: Path) -> Path:
+    """The folder that holds the model: `path`, or `best` in it."""
+    if path.is_file():
+        if path.suffix in _PICKLES:
+            raise WeightsError(f"{path} is a pickle", _SAFE_ONLY)
+        raise WeightsError(f"{path} is a file", f"give the model's folder, {path.parent}")
+    if not path.is_dir():
+        raise WeightsError(f"no model folder {path}", "train one by `midog train`, or give runs/NAME or runs/NAME/best")
+    for folder in (path, path / "best"):
+        if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
+            return folder
+    pickles = sorted(each.name for each in path.iterdir() if each.suffix in _PICKLES and each.name != "last.ckpt")
+    if pickles:
+        raise WeightsError(f"{path} holds no {CARD} but {pickles[0]}, a pickle", _SAFE_ONLY)
+    raise WeightsError(
+        f"no model in {path}: neither {CARD} nor best/ is there",
+        "give runs/NAME/best, or go on with `midog train`, which writes it at the first validation",
+    )
+
+
+def read_card(path: Path) -> tuple[Card, RunConfig]:
+    copy = "copy the model's folder again"
+    try:
+        tree = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is not there", copy) from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as JSON: {error}", copy) from None
+    if not isinstance(tree, dict) or "format" not in tree:
+        raise WeightsError(f"{path} is not a model's description: it has no key format", copy)
+    wrote = tree.get("versions")
+    writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
+    if tree["format"] != 1:
+        raise WeightsError(f"{path} has format {tree['format']}, known is 1", f"use {writer}, which wrote it")
+    try:
+        card = Card.model_validate(tree)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise WeightsError(f"{path}: {wrong}", copy) from None
+    try:
+        config = parse_config(card.config, source=f"config in {path}")
+    except ConfigError as error:
+        raise WeightsError(f"{error} (written by {writer}, this is {__version__})", f"use {writer}") from None
+    if len(card.class_names) != num_classes(config) or card.mpp != config.data.mpp:
+        raise WeightsError(
+            f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp}, but its config has "
+            f"{num_classes(config)} class(es) and mpp {config.data.mpp}",
+            copy,
+        )
+    return card, config
+
+
+def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> None:
+    """Fill the model, all of it, from a safetensors file."""
+    state, described = _read_weights(path)
+    classes = described.get("class_names", "\n".join(class_names)).split("\n")
+    if classes != list(class_names):
+        raise WeightsError(
+            f"{path} has the classes {', '.join(classes)}, {CARD} beside it has {', '.join(class_names)}",
+            "keep the two files of one model together",
+        )
+    own = model.state_dict()
+    wrong = [f"lacks {name}" for name in own if name not in state]
+    wrong += [f"has {name} too much" for name in state if name not in own]
+    wrong += [
+        f"{name} is {list(value.shape)}, not {list(own[name].shape)}"
+        for name, value in state.items()
+        if name in own and value.shape != own[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise WeightsError(f"{path} does not fit the model in {CARD}: {wrong[0]}{more}", "keep the two files together")
+    if broken := [name for name, value in state.items() if not torch.isfinite(value).all()]:
+        raise WeightsError(f"{path} holds values that are not finite, in {broken[0]}", "train the model again")
+    model.load_state_dict(state)
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name and the file's own description; no code in the file is ever run."""
+    if not path.is_file():
+        pickles = sorted(each.name for each in path.parent.iterdir() if each.suffix in _PICKLES)
+        found = f", only {pickles[0]}, a pickle" if pickles else ""
+        raise WeightsError(f"{path} is not there{found}", _SAFE_ONLY if pickles else "copy the model's folder again")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata() or {}
+    except Exception as error:  # damaged files raise whatever the damage leads to
+        with path.open("rb") as raw:
+            head = raw.read(4)
+        if head == b"PK\x03\x04" or head[:1] == b"\x80":
+            raise WeightsError(f"{path} is a pickle, not safetensors", _SAFE_ONLY) from None
+        raise WeightsError(f"{path} is damaged or cut short ({error})", "copy the model's folder again") from None
