@@ -1,0 +1,1 @@
+"""The recipe that turns ROIs into a model."""

@@ -1,0 +1,112 @@
+"""last.ckpt: everything a run needs to go on, to the bit, written so that a kill at any moment leaves a whole one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from midog.errors import CheckpointError
+from midog.inference.detect import Detector
+from midog.training.runs import point_link
+
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """How far a run is. Random numbers need no place here: they are functions of (seed, epoch, index).
+
+    epoch, batch: next thing to train (batch counts in its epoch; the epoch's number of batches: only its end is due).
+    step: updates of the weights so far. losses: sums by part over the epoch's batches so far.
+    best_f1, best_epoch: of the validations so far, NaN and -1 without one. stale: validations since then.
+    finished: all epochs done, or stopped early.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    best_f1: float = float("nan")
+    best_epoch: int = -1
+    stale: int = 0
+    finished: bool = False
+
+
+def save_checkpoint(
+    path: Path, progress: Progress, model: nn.Module, optimizer: Optimizer, ema: nn.Module | None
+) -> None:
+    """Write beside `path`, flush to the disk, rename. Raises CheckpointError on a full disk; the old file stays."""
+    state = {
+        "format": FORMAT,
+        "threads": torch.get_num_threads(),
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "ema": None if ema is None else ema.state_dict(),
+    }
+    part = path.with_name(f".{path.name}.part")  # one name: what a killed process leaves is overwritten
+    try:
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        why = "the disk is full" if full else str(error)
+        raise CheckpointError(
+            f"{path} cannot be written: {why}", "make room and start again: it goes on from the last whole checkpoint"
+        ) from None
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The state that `save_checkpoint` wrote; tensors and plain values only. Raises CheckpointError."""
+    remedy = "start anew with --fresh"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is not there", remedy) from None
+    except Exception as error:  # torch.load raises whatever the bytes lead it to
+        kind = "holds code (a pickle of objects) and is not trusted" if "weights_only" in str(error) else "is damaged"
+        raise CheckpointError(f"{path} {kind}", remedy) from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of this version (format {FORMAT})", remedy)
+    return state
+
+
+def restore(
+    state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer, ema: nn.Module | None
+) -> Progress:
+    """Load the state into model, optimizer and average; returns the progress. Raises CheckpointError if it misfits."""
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if ema is not None:
+            ema.load_state_dict(state["ema"])
+        known = {each.name for each in fields(Progress)}
+        return Progress(**{key: value for key, value in state["progress"].items() if key in known})
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} does not fit this model: {reason}", "start anew with --fresh") from None
+
+
+def save_best(detector: Detector, folder: Path, epoch: int) -> Path:
+    """Write the detector into a folder of its own, swap the link `best` onto it, drop those it pointed to before."""
+    target, number = folder / f"best-{epoch:04d}", 1
+    while target.exists():  # of this epoch, trained again after a break
+        target, number = folder / f"best-{epoch:04d}-{number}", number + 1
+    detector.save(target)
+    point_link(folder / "best", target)
+    for stale in folder.glob("best-*"):
+        if stale != target:
+            shutil.rmtree(stale)
+    return target

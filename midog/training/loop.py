@@ -1,0 +1,322 @@
+"""The recipe, top to bottom: open the run, build, resume; then per epoch train, validate, keep the best, save."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from midog.config import RunConfig
+from midog.data.annotations import Roi
+from midog.data.folder import data_fingerprint
+from midog.data.loader import Pixels, batches_per_epoch, load_pixels, rank_indices, training_batches
+from midog.data.sampling import epoch_length, locations
+from midog.errors import DeviceError, TrainingError
+from midog.inference.detect import Detector
+from midog.metrics.scores import RoiPoints
+from midog.training.checkpoint import Progress, save_best, save_checkpoint
+from midog.training.interrupts import Interrupted, Interrupts
+from midog.training.log import RunLog
+from midog.training.runs import Run, locked, open_run, write_state, write_text
+from midog.training.setup import (
+    Learner,
+    class_names,
+    git_revision,
+    make_fabric,
+    make_learner,
+    of_role,
+    read_training_rois,
+    resolve,
+)
+from midog.training.tasks import (
+    Validation,
+    detect_points,
+    draw_pictures,
+    is_better,
+    prepare,
+    score,
+    validation_losses,
+)
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 16
+"""Updates between two looks at the losses: each look makes a GPU wait."""
+
+
+def train(
+    config: RunConfig,
+    *,
+    rois: Iterable[Roi] | None = None,
+    name: str | None = None,
+    runs: Path | str = "runs",
+    fresh: bool = False,
+) -> Path:
+    """Train a detector; returns the run's folder, in which `best` is the model for `Detector.load`.
+
+    rois: what to learn from, with a `split` each; none: what `config.data` names.
+    Goes on with the newest unfinished run of equal settings and data (see `open_run` for name and fresh).
+    Raises DataError, ImageError, WeightsError, CheckpointError, DeviceError, TrainingError (each one line), and
+    Interrupted (a KeyboardInterrupt) after Ctrl-C or SIGTERM, when everything is saved.
+    """
+    config = resolve(config)
+    rois = read_training_rois(config) if rois is None else list(rois)
+    roles = {role: of_role(rois, role) for role in ("train", "val")}
+    fingerprint = data_fingerprint(rois)
+    fabric = make_fabric(config)
+    fabric.launch()
+    first = fabric.is_global_zero
+    opened = open_run(Path(runs), config, fingerprint, name=name, fresh=fresh) if first else None
+    run = cast(Run, fabric.broadcast(opened))
+    # the first rank's lock stands for all
+    with locked(run.folder) if first else nullcontext(), Interrupts() as interrupts:
+        learner = make_learner(config, fabric, run)
+        logger.info("%s", _opening(run, learner.progress, config))
+        pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
+        try:
+            fit(learner, run, config, pixels, fingerprint, interrupts)
+        except torch.cuda.OutOfMemoryError:
+            raise _no_memory(config, fabric.device) from None
+    return run.folder
+
+
+def fit(
+    learner: Learner,
+    run: Run,
+    config: RunConfig,
+    pixels: dict[str, Pixels],
+    fingerprint: str,
+    interrupts: Interrupts,
+) -> None:
+    """Train from where `learner.progress` is to the last epoch, or until early stopping or an interrupt."""
+    progress, settings = learner.progress, config.train
+    log = None
+    if learner.fabric.is_global_zero:
+        log = RunLog(run.folder, epochs=settings.epochs, epoch=progress.epoch, step=progress.step)
+    try:
+        while not progress.finished:
+            speed = train_epoch(learner, run, config, pixels["train"], interrupts)
+            validation = None
+            if is_due(progress.epoch, config):
+                validation = validate(learner, config, pixels["val"], interrupts)
+                keep_best(learner, run, config, validation, fingerprint)
+            if log is not None:
+                report(log, learner, config, pixels, validation, speed)
+            progress.epoch, progress.batch, progress.losses = progress.epoch + 1, 0, {}
+            progress.finished = progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
+            save(learner, run)
+    except Interrupted:
+        save(learner, run)
+        raise
+    finally:
+        if log is not None:
+            log.close()
+
+
+def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> float:
+    """Train the rest of the epoch under way; returns patches per second. Raises TrainingError on a non-finite loss."""
+    fabric, progress, world = learner.fabric, learner.progress, learner.fabric.world_size
+    total, group = batches_per_epoch(pixels, config, world), config.train.accumulate
+    recent: list[tuple[int, dict[str, Tensor]]] = []
+    began, done = time.perf_counter(), 0
+    batches = training_batches(
+        pixels, config, progress.epoch, start=progress.batch, rank=fabric.global_rank, world=world
+    )
+    learner.model.train()
+    for number, batch in enumerate(batches, start=progress.batch):
+        images, targets = prepare(batch, config, progress.epoch, fabric.device)
+        update = (number + 1) % group == 0 or number + 1 == total
+        with fabric.no_backward_sync(learner.model, enabled=not update):
+            losses = learner.model(images, targets)
+            fabric.backward(sum(losses.values()) / min(group, total - number // group * group))
+        recent.append((number, {name: value.detach() for name, value in losses.items()}))
+        done += len(targets) * world
+        if not update:
+            continue
+        step_weights(learner, config, updates=-(-total // group) * config.train.epochs)
+        stop = fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False)
+        if stop or len(recent) >= LOOK_EVERY * group or number + 1 == total:
+            look_at(recent, learner, run, config, pixels)
+            recent = []
+        progress.batch = number + 1
+        if stop:
+            raise Interrupted(interrupts.signum or 0)
+    return done / max(time.perf_counter() - began, 1e-9)
+
+
+def step_weights(learner: Learner, config: RunConfig, updates: int) -> None:
+    """Clip the gradient, set the learning rate of this update of `updates`, move the weights and their average."""
+    progress, settings = learner.progress, config.train
+    if settings.clip_norm:
+        learner.fabric.clip_gradients(
+            learner.model, learner.optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False
+        )
+    for group in learner.optimizer.param_groups:
+        group["lr"] = learning_rate(config, progress.step, updates)
+    learner.optimizer.step()
+    learner.optimizer.zero_grad(set_to_none=True)
+    if learner.ema is not None:
+        learner.ema.update_parameters(learner.net)
+    progress.step += 1
+
+
+def learning_rate(config: RunConfig, step: int, updates: int) -> float:
+    """Learning rate of update `step` of `updates`: a linear rise over warmup_steps, then constant or half a cosine."""
+    settings = config.train
+    warmup = min(settings.warmup_steps, updates // 2)
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return settings.lr
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(updates - warmup, 1)))
+
+
+def look_at(
+    recent: list[tuple[int, dict[str, Tensor]]], learner: Learner, run: Run, config: RunConfig, pixels: Pixels
+) -> None:
+    """Add the losses of the last batches to the epoch's sums; stop at the first that is not finite."""
+    sums = learner.progress.losses
+    values = torch.stack([torch.stack(list(losses.values())).float() for _, losses in recent]).tolist()
+    for (number, losses), row in zip(recent, values, strict=True):
+        named = dict(zip(losses, row, strict=True))
+        if not all(map(math.isfinite, row)):
+            raise _not_finite(number, named, learner, run, config, pixels)
+        for name, value in named.items():
+            sums[name] = sums.get(name, 0.0) + value
+
+
+def is_due(epoch: int, config: RunConfig) -> bool:
+    """Whether this epoch (from 0) ends with a validation."""
+    return (epoch + 1) % config.train.validate_every == 0 or epoch + 1 >= config.train.epochs
+
+
+def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> Validation:
+    """Loss on the fixed patches, detections over whole ROIs (shared out over the ranks), scores at every threshold."""
+    fabric, model = learner.fabric, learner.judged
+    detector = Detector(model, config, device=str(fabric.device), workers=config.train.workers)
+    mine = range(fabric.global_rank, len(pixels.images), fabric.world_size)
+    was_training = model.training
+    with fabric.autocast():
+        losses = validation_losses(model, pixels, config, fabric.device)
+    # in float32, as `midog infer` detects: the threshold that is chosen here is used there
+    points = detect_points(detector, pixels, mine, interrupts.check)
+    model.train(was_training)
+    if fabric.world_size > 1:
+        shares: list[dict[int, RoiPoints]] = [{} for _ in range(fabric.world_size)]
+        torch.distributed.all_gather_object(shares, points)
+        points = {number: each for share in shares for number, each in share.items()}
+    return score(points, pixels, losses)
+
+
+def keep_best(learner: Learner, run: Run, config: RunConfig, validation: Validation, fingerprint: str) -> None:
+    """Make the judged weights the run's `best` where their F1 is the best so far."""
+    progress = learner.progress
+    if not is_better(validation.f1, progress.best_f1):
+        progress.stale += 1
+        return
+    progress.stale, progress.best_epoch = 0, progress.epoch
+    progress.best_f1 = 0.0 if math.isnan(validation.f1) else validation.f1
+    if learner.fabric.is_global_zero:
+        val = {name: None if math.isnan(value) else value for name, value in validation.scalars().items()}
+        info: dict[str, Any] = {"epoch": progress.epoch + 1, "data": fingerprint, "git": git_revision(), "val": val}
+        detector = Detector(
+            learner.judged,
+            config,
+            class_names=class_names(config),
+            threshold=validation.threshold,
+            device=str(learner.fabric.device),
+            info=info,
+        )
+        save_best(detector, run.folder, progress.epoch + 1)
+
+
+def report(
+    log: RunLog,
+    learner: Learner,
+    config: RunConfig,
+    pixels: dict[str, Pixels],
+    validation: Validation | None,
+    speed: float,
+) -> None:
+    """Tell TensorBoard, metrics.csv and the terminal what this epoch brought."""
+    progress = learner.progress
+    batches = max(progress.batch, 1)
+    scalars = {f"train/loss_{name}": value / batches for name, value in progress.losses.items()}
+    scalars = {"train/loss": sum(scalars.values()), **scalars}
+    scalars |= {"train/lr": learner.optimizer.param_groups[0]["lr"], "train/patches_per_second": speed}
+    message = None
+    if validation is not None:
+        scalars |= validation.scalars()
+        log.curve(validation.sweep, progress.step)
+        if config.train.pictures:
+            drawn = draw_pictures(learner.judged, pixels["val"], config, learner.fabric.device, validation.threshold)
+            log.pictures(drawn, progress.step)
+            learner.judged.train(learner.ema is None)
+        message = _line(progress, config, scalars)
+    log.scalars(scalars, progress.step)
+    log.epoch({"epoch": progress.epoch, "step": progress.step, **scalars}, message)
+
+
+def save(learner: Learner, run: Run) -> None:
+    """last.ckpt and state.json, on the first rank."""
+    progress = learner.progress
+    if not learner.fabric.is_global_zero:
+        return
+    save_checkpoint(run.checkpoint, progress, learner.net, learner.optimizer, learner.ema)
+    best = None if math.isnan(progress.best_f1) else progress.best_f1
+    state = {"epoch": progress.epoch, "step": progress.step, "finished": progress.finished}
+    write_state(run.folder, state | {"best_f1": best, "best_epoch": progress.best_epoch + 1})
+
+
+def _opening(run: Run, progress: Progress, config: RunConfig) -> str:
+    if not run.resumes:
+        return f"new run {run.folder}"
+    at = f", batch {progress.batch + 1}" if progress.batch else ""
+    return f"going on with {run.folder} at epoch {progress.epoch + 1} of {config.train.epochs}{at}"
+
+
+def _line(progress: Progress, config: RunConfig, scalars: dict[str, float]) -> str:
+    best = "  best" if progress.best_epoch == progress.epoch else ""
+    return (
+        f"epoch {progress.epoch + 1}/{config.train.epochs}  loss {scalars['train/loss']:.3f}  "
+        f"val loss {scalars['val/loss']:.3f}  F1 {scalars['val/f1']:.3f} at {scalars['val/threshold']:.2f}  "
+        f"precision {scalars['val/precision']:.3f}  recall {scalars['val/recall']:.3f}  "
+        f"AP {scalars['val/ap50']:.3f}  {scalars['train/patches_per_second']:.0f} patches/s{best}"
+    )
+
+
+def _not_finite(
+    number: int, losses: dict[str, float], learner: Learner, run: Run, config: RunConfig, pixels: Pixels
+) -> TrainingError:
+    """The error of a loss that is not finite, once nonfinite.json says where that batch's patches were cut."""
+    epoch, fabric = learner.progress.epoch, learner.fabric
+    length = epoch_length(pixels.fields, config.sampling)
+    indices = rank_indices(length, config.train.batch_size, number, fabric.global_rank, fabric.world_size)
+    spots = locations(pixels.fields, config.sampling, config.train.seed, epoch, indices)
+    patches = [{"file_name": pixels.rois[spot.roi].file_name, "x": spot.x, "y": spot.y} for spot in spots]
+    shown = {name: str(value) for name, value in losses.items()}
+    path = run.folder / "nonfinite.json"
+    record = {"epoch": epoch + 1, "batch": number + 1, "losses": shown, "patches": patches}
+    write_text(path, json.dumps(record, indent=1) + "\n")
+    return TrainingError(
+        f"the loss is not finite in epoch {epoch + 1}, batch {number + 1} ({shown}); its patches are listed in {path}",
+        "look at them, lower train.lr, or set train.precision=32-true",
+    )
+
+
+def _no_memory(config: RunConfig, device: torch.device) -> DeviceError:
+    size, accumulate = config.train.batch_size, config.train.accumulate
+    if size == 1:
+        return DeviceError(f"one patch does not fit into the memory of {device}", "set a smaller sampling.patch_size")
+    return DeviceError(
+        f"train.batch_size {size} does not fit into the memory of {device}",
+        f"try --set train.batch_size={size // 2} --set train.accumulate={2 * accumulate}",
+    )

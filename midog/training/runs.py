@@ -1,0 +1,202 @@
+"""The folder of a run: which one a training goes on with, its lock, its state, and where the newest model is."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from midog.config import RunConfig, parse_config
+from midog.errors import CheckpointError, ConfigError, WeightsError
+
+logger = logging.getLogger(__name__)
+
+# Settings that change where or how fast a run is computed, not what it learns: a run goes on under other ones.
+_FREE = {
+    "data": {"dir", "annotations", "split", "bbox", "cache"},
+    "train": {"device", "workers", "residency", "pictures"},
+    "inference": {"batch_size"},
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. `resumes`: it holds a checkpoint to go on from."""
+
+    folder: Path
+    resumes: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """last.ckpt, which may not be there yet."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The link to the best model, which may not be there yet."""
+        return self.folder / "best"
+
+
+def open_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None, fresh: bool = False) -> Run:
+    """The run to train: the newest unfinished one of equal config and data, or a new folder.
+
+    name: that run, or a new one of that name. fresh: a new run in any case; one of that name is set aside.
+    Raises CheckpointError where the named run has another config or other data, or is finished or under way.
+    """
+    if name is not None and (not name or "/" in name or name.startswith(".") or name == "latest"):
+        raise ConfigError(f"run name {name!r} cannot be a folder's name", "use letters, digits, - and _")
+    if name is not None and (runs / name).exists():
+        if not fresh:
+            return _named(runs / name, config, fingerprint)
+        _set_aside(runs / name)
+    elif name is None and not fresh:
+        for folder in list_runs(runs):
+            if _is_equal(folder, config, fingerprint) and not is_finished(folder) and not _is_locked(folder):
+                return Run(folder, resumes=(folder / "last.ckpt").is_file())
+    return _new(runs, name, config, fingerprint)
+
+
+def list_runs(runs: Path) -> list[Path]:
+    """Folders of runs, newest first; links such as runs/latest are resolved and not listed twice."""
+    found = {path.parent.resolve() for path in runs.glob("*/config.yaml")}
+    return sorted(found, key=lambda folder: ((folder / "config.yaml").stat().st_mtime_ns, folder.name), reverse=True)
+
+
+def newest_model(runs: Path) -> Path:
+    """The best model of the newest run that has one; WeightsError where there is none."""
+    for folder in list_runs(runs):
+        if (folder / "best" / "model.json").is_file():
+            return (folder / "best").resolve()
+    raise WeightsError(f"no trained model below {runs}/", "train one with `midog train`, or give --model PATH")
+
+
+def find_run(runs: Path, name: str) -> Path | None:
+    """The folder of the run of that name, None where there is none."""
+    folder = runs / name
+    return folder if (folder / "config.yaml").is_file() else None
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What `write_state` wrote; empty where nothing whole is there."""
+    try:
+        state = json.loads((folder / "state.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """state.json: what lists of runs need to know without opening the checkpoint (epoch, finished, best F1)."""
+    write_text(folder / "state.json", json.dumps(state, indent=1) + "\n")
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run trained all its epochs or stopped early by its own rule."""
+    return read_state(folder).get("finished") is True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file beside its place and rename it there."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def point_link(link: Path, target: Path) -> None:
+    """Swap a relative link onto a finished folder in one step."""
+    part = link.with_name(f".{link.name}.{os.getpid()}.link")
+    part.unlink(missing_ok=True)
+    part.symlink_to(os.path.relpath(target, link.parent))
+    part.replace(link)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run for this process; the system lets go of it however the process ends."""
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CheckpointError(
+                f"run {folder.name} is being trained by another process", "wait, or use --name"
+            ) from None
+        yield
+
+
+def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
+    if not (folder / "config.yaml").is_file():
+        raise CheckpointError(f"{folder} is there and is no run (no config.yaml)", "choose another --name")
+    changed = _differences(folder, config, fingerprint)
+    if changed:
+        raise CheckpointError(
+            f"run {folder.name} was started with other settings: {'; '.join(changed)}",
+            "choose another --name, the same settings, or --fresh to set the old run aside",
+        )
+    if is_finished(folder):
+        raise CheckpointError(f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside")
+    return Run(folder, resumes=(folder / "last.ckpt").is_file())
+
+
+def _new(runs: Path, name: str | None, config: RunConfig, fingerprint: str) -> Run:
+    stem, folder, number = name or time.strftime("%Y%m%d-%H%M%S"), Path(), 1
+    runs.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    write_text(folder / "data.json", json.dumps({"fingerprint": fingerprint}) + "\n")
+    write_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
+    point_link(runs / "latest", folder)
+    return Run(folder, resumes=False)
+
+
+def _set_aside(folder: Path) -> None:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}~{number}")).exists():
+        number += 1
+    folder.rename(aside)
+    logger.warning("run %s was there: it is %s now", folder.name, aside.name)
+
+
+def _is_equal(folder: Path, config: RunConfig, fingerprint: str) -> bool:
+    try:
+        return not _differences(folder, config, fingerprint)
+    except (ConfigError, CheckpointError):
+        return False
+
+
+def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]:
+    """What differs between the run's settings and data and these, `key: its value, yours` each."""
+    try:
+        old = parse_config(yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml"))
+        data = json.loads((folder / "data.json").read_text())["fingerprint"]
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{folder}: its config.yaml or data.json cannot be read ({error})") from None
+    theirs, ours = old.to_dict(), config.to_dict()
+    changed = [
+        f"{section}.{key}: {theirs[section][key]}, now {ours[section][key]}"
+        for section in ours
+        for key in ours[section]
+        if key not in _FREE.get(section, ()) and theirs[section][key] != ours[section][key]
+    ]
+    return changed + ([] if data == fingerprint else [f"data: {data}, now {fingerprint}"])
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with locked(folder):
+            return False
+    except CheckpointError:
+        return True

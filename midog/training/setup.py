@@ -1,0 +1,186 @@
+"""What a run is made of before it learns: its ROIs, the fabric it runs on, model, optimizer and average."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+from midog.config import RunConfig
+from midog.data.annotations import Roi
+from midog.data.folder import read_rois, require_images
+from midog.devices import has_bf16, pick_device
+from midog.errors import DataError
+from midog.models import build_model, count_parameters
+from midog.training.checkpoint import Progress, read_checkpoint, restore
+from midog.training.runs import Run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """What changes while a run learns. `net` is the bare model, `model` the fabric's wrap of it."""
+
+    fabric: Fabric
+    net: nn.Module
+    model: _FabricModule
+    optimizer: torch.optim.Optimizer
+    ema: AveragedModel | None
+    progress: Progress
+
+    @property
+    def judged(self) -> nn.Module:
+        """The weights that are validated and kept: the average where there is one."""
+        return self.net if self.ema is None else self.ema.module
+
+
+def read_training_rois(config: RunConfig) -> list[Roi]:
+    """ROIs that `config.data` names. Raises DataError where nothing is to be learned from, or an image is missing."""
+    data = config.data
+    rois = read_rois(data.dir, split=data.split, annotations=data.annotations, bbox=data.bbox)
+    require_images([*of_role(rois, "train"), *of_role(rois, "val")])
+    return rois
+
+
+def of_role(rois: Sequence[Roi], role: str) -> list[Roi]:
+    """ROIs of one role of the split; DataError where there is none."""
+    chosen = [roi for roi in rois if roi.split == role]
+    if not chosen:
+        raise DataError(
+            f"the split has no ROI of role {role}", "give one with --split, or make one with `midog splits make`"
+        )
+    if role == "train" and not any((roi.boxes.labels == MITOTIC_FIGURE).any() for roi in chosen):
+        raise DataError("no training ROI has a mitotic figure", "check the annotations with `midog data check`")
+    return chosen
+
+
+def resolve(config: RunConfig) -> RunConfig:
+    """The config with `precision: auto` settled for its device, so that the run keeps it wherever it goes on."""
+    if config.train.precision != "auto":
+        return config
+    precision = "bf16-mixed" if has_bf16(pick_device(config.train.device)) else "32-true"
+    return config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
+
+
+def make_fabric(config: RunConfig) -> Fabric:
+    """Devices, precision and processes as the (resolved) config names them. DeviceError for a device not there."""
+    settings, device = config.train, pick_device(config.train.device)
+    many = settings.devices * settings.num_nodes > 1
+    one_gpu = device.type == "cuda" and not many
+    return Fabric(
+        accelerator=device.type,
+        devices=[device.index or 0] if one_gpu else settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy="ddp" if many else "auto",
+        precision=settings.precision,  # type: ignore[arg-type]
+    )
+
+
+def make_learner(config: RunConfig, fabric: Fabric, run: Run) -> Learner:
+    """Build everything, and where the run resumes bring it to the state of its checkpoint."""
+    torch.manual_seed(config.train.seed)  # the fresh head's weights
+    state = read_checkpoint(run.checkpoint) if run.resumes else None
+    net = build_model(config, pretrained=state is None)
+    ema = make_average(net, config.train.ema_decay) if config.train.ema_decay else None
+    optimizer = make_optimizer(net, config)
+    progress = Progress()
+    if state is not None:
+        progress = restore(state, run.checkpoint, net, optimizer, ema)
+        _take_threads(state["threads"], fabric.device)
+    if ema is not None:
+        ema.to(fabric.device)
+    model, optimizer = fabric.setup(net.to(memory_format=torch.channels_last), optimizer)
+    return Learner(fabric, net, model, optimizer, ema, progress)
+
+
+def make_optimizer(net: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    """The optimizer of `config.train` over what learns; biases and norms are not decayed."""
+    settings = config.train
+    learning = [weights for weights in net.parameters() if weights.requires_grad]
+    groups = [
+        {"params": [each for each in learning if each.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [each for each in learning if each.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=settings.lr)
+
+
+def make_average(net: nn.Module, decay: float) -> AveragedModel:
+    """Exponential average of weights and BatchNorm statistics.
+
+    The decay rises as (1 + n) / (10 + n) over the updates n, so that a short run is not an average of its beginning.
+    """
+
+    @torch.no_grad()
+    def move(averages: Sequence[Tensor], values: Sequence[Tensor], count: Tensor | int) -> None:
+        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        for average, value in zip(averages, values, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value.to(average.dtype), share)
+            else:  # BatchNorm's count of batches
+                average.copy_(value)
+
+    average = AveragedModel(net, multi_avg_fn=move, use_buffers=True)
+    return average.requires_grad_(False)
+
+
+def class_names(config: RunConfig) -> tuple[str, ...]:
+    """What the model reports: names of labels 1, 2, … as the challenge writes them."""
+    both = config.sampling.imposters == "second_class"
+    return ("mitotic figure", "non-mitotic figure") if both else ("mitotic figure",)
+
+
+def describe(config: RunConfig, rois: Sequence[Roi]) -> list[str]:
+    """Lines that `--dry-run` prints below the config: the data, the patches, the model's size."""
+    lines = []
+    for role in ("train", "val", "test", "unlabelled"):
+        chosen = [roi for roi in rois if roi.split == role]
+        if not chosen:
+            continue
+        figures = sum(int((roi.boxes.labels == MITOTIC_FIGURE).sum()) for roi in chosen)
+        imposters = sum(int((roi.boxes.labels == IMPOSTER).sum()) for roi in chosen)
+        scanners = ", ".join(
+            f"{sum(roi.scanner == name for roi in chosen)} {name}" for name in sorted({roi.scanner for roi in chosen})
+        )
+        lines.append(f"{role}: {len(chosen)} ROIs ({scanners}), {figures} mitotic figures, {imposters} imposters")
+    settings, draws = config.train, len(of_role(rois, "train")) * config.sampling.patches_per_roi
+    updates = -(-draws // (settings.batch_size * settings.devices * settings.num_nodes * settings.accumulate))
+    side = config.sampling.patch_size
+    lines.append(f"patches per epoch: {draws} of {side}x{side} px, {updates} updates; {draws * settings.epochs} in all")
+    learning, total = count_parameters(build_model(config, pretrained=False))
+    lines.append(
+        f"model: {config.model.detector} on {config.model.backbone}, {total / 1e6:.1f} M parameters, "
+        f"{learning / 1e6:.1f} M of them learn"
+    )
+    return lines
+
+
+def git_revision() -> str | None:
+    """Commit of the checkout that this code runs from, with "+" where it was changed since; None for a wheel."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _take_threads(threads: int, device: torch.device) -> None:
+    """Sums depend on the number of threads: a CPU run keeps the one it began with, so that it stays the same run."""
+    if device.type == "cpu" and threads != torch.get_num_threads():
+        logger.warning("this run was begun with %d CPU threads: going on with as many", threads)
+        torch.set_num_threads(threads)

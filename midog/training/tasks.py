@@ -1,0 +1,150 @@
+"""What a run learns and how it is judged: detection of mitotic figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.utils import draw_bounding_boxes
+
+from midog.boxes import MITOTIC_FIGURE, centers_of
+from midog.config import RunConfig
+from midog.data.augment import Target, augment, draw_numbers, to_float
+from midog.data.loader import Batch, Pixels, validation_batches
+from midog.inference.detect import Detector
+from midog.metrics.scores import Counts, RoiPoints, Sweep, average_precision, best_threshold, counts_at, sweep
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Scores over whole validation ROIs at the threshold that is best there.
+
+    counts and ap50 by group: "all" and each scanner. sweep: all ROIs at every threshold.
+    """
+
+    threshold: float
+    counts: dict[str, Counts]
+    ap50: dict[str, float]
+    sweep: Sweep
+    losses: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def f1(self) -> float:
+        """F1 over all validation ROIs; NaN where there is neither a figure nor a detection."""
+        return self.counts["all"].f1
+
+    def scalars(self) -> dict[str, float]:
+        """Named numbers for the log: val/f1, val/f1/SCANNER, …"""
+        named = {f"val/{key}": value for key, value in self.losses.items()} | {"val/threshold": self.threshold}
+        for group, counts in self.counts.items():
+            tail = "" if group == "all" else f"/{group}"
+            named |= {f"val/f1{tail}": counts.f1, f"val/precision{tail}": counts.precision}
+            named |= {f"val/recall{tail}": counts.recall, f"val/ap50{tail}": self.ap50[group]}
+        return named
+
+
+def prepare(batch: Batch, config: RunConfig, epoch: int, device: torch.device) -> tuple[Tensor, list[Target]]:
+    """Bring a training batch to the device and augment it: images (B, 3, S, S) float32 in [0, 1], targets."""
+    numbers = draw_numbers(config.train.seed, epoch, batch.indices)
+    images = to_float(batch.images.to(device, non_blocking=True))
+    images, targets = augment(images, batch.targets, numbers, config.augment)
+    return images, to_device(targets, device)
+
+
+def to_device(targets: Sequence[Target], device: torch.device) -> list[Target]:
+    """Targets with their tensors on the device."""
+    return [
+        Target(
+            boxes=each["boxes"].to(device, non_blocking=True),
+            labels=each["labels"].to(device, non_blocking=True),
+            ignore=each["ignore"].to(device, non_blocking=True),
+        )
+        for each in targets
+    ]
+
+
+@torch.no_grad()
+def validation_losses(model: nn.Module, pixels: Pixels, config: RunConfig, device: torch.device) -> dict[str, float]:
+    """Mean loss by part over the fixed validation patches, not augmented."""
+    model.eval()
+    sums: dict[str, float] = {}
+    count = 0
+    for batch in validation_batches(pixels, config):
+        losses = model(to_float(batch.images.to(device)), to_device(batch.targets, device))
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value) * len(batch.targets)
+        count += len(batch.targets)
+    named = {f"loss_{name}": value / count for name, value in sums.items()}
+    return {"loss": sum(named.values()), **named}
+
+
+def detect_points(
+    detector: Detector, pixels: Pixels, numbers: Sequence[int], check: Callable[[], None]
+) -> dict[int, RoiPoints]:
+    """True and found figures of some ROIs, in millimetres. `check` is called between ROIs and may raise."""
+    points = {}
+    for number in numbers:
+        image, mpp = pixels.images[number], pixels.mpp[number]
+        array = image.cpu().numpy() if isinstance(image, Tensor) else image
+        found = detector(array, mpp=detector.mpp).figures()  # `images` are in the model's px already
+        truth = centers_of(pixels.fields[number].boxes.of_class(MITOTIC_FIGURE))
+        points[number] = RoiPoints(truth * mpp / 1000, found.centers * mpp / 1000, found.scores.astype(np.float64))
+        check()
+    return points
+
+
+def score(points: dict[int, RoiPoints], pixels: Pixels, losses: dict[str, float]) -> Validation:
+    """Choose the threshold over all ROIs, then count by scanner at it."""
+    curve = sweep([points[number] for number in sorted(points)])
+    threshold = best_threshold(curve)
+    groups: dict[str, list[RoiPoints]] = {"all": []}
+    for number in sorted(points):
+        groups["all"].append(points[number])
+        groups.setdefault(pixels.fields[number].scanner or "unknown", []).append(points[number])
+    return Validation(
+        threshold=threshold,
+        counts={name: counts_at(group, threshold) for name, group in groups.items()},
+        ap50={name: average_precision(group) for name, group in groups.items()},
+        sweep=curve,
+        losses=losses,
+    )
+
+
+def is_better(f1: float, best: float) -> bool:
+    """Whether an F1 beats the best so far; the first one does, whatever it is, and NaN (nothing to score) is 0."""
+    return math.isnan(best) or (0.0 if math.isnan(f1) else f1) > best
+
+
+@torch.no_grad()
+def draw_pictures(
+    model: nn.Module, pixels: Pixels, config: RunConfig, device: torch.device, threshold: float
+) -> list[NDArray[np.uint8]]:
+    """`train.pictures` validation patches, those with a figure first: true boxes green, found ones yellow."""
+    model.eval()
+    with_figure: list[tuple[Tensor, Tensor]] = []
+    without: list[tuple[Tensor, Tensor]] = []
+    for batch in validation_batches(pixels, config):
+        for image, target in zip(batch.images, batch.targets, strict=True):
+            (with_figure if len(target["boxes"]) else without).append((image, target["boxes"]))
+        del without[config.train.pictures :]
+        if len(with_figure) >= config.train.pictures:
+            break
+    return [
+        _draw_boxes(image, truth, model(to_float(image[None].to(device)))[0], threshold)
+        for image, truth in [*with_figure, *without][: config.train.pictures]
+    ]
+
+
+def _draw_boxes(image: Tensor, truth: Tensor, found: dict[str, Tensor], threshold: float) -> NDArray[np.uint8]:
+    """A picture (S, S, 3) of the patch (S, S, 3) uint8 with its true and found boxes."""
+    picture = image.cpu().permute(2, 0, 1).contiguous()
+    sure = found["boxes"][found["scores"] >= threshold].float().cpu()
+    for boxes, colour, width in ((truth, "lime", 3), (sure, "yellow", 1)):
+        if len(boxes):
+            picture = draw_bounding_boxes(picture, boxes, colors=colour, width=width)
+    return np.asarray(picture.permute(1, 2, 0).numpy())

@@ -1,0 +1,141 @@
+"""last.ckpt is whole or the one before, is trusted only as plain values, and brings everything back."""
+
+from __future__ import annotations
+
+import errno
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from midog.config import RunConfig
+from midog.errors import CheckpointError
+from midog.inference.detect import Detector
+from midog.training.checkpoint import Progress, read_checkpoint, restore, save_best, save_checkpoint
+
+
+def learner(seed: int = 0):
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.1)
+    net(torch.rand(5, 3)).sum().backward()
+    optimizer.step()
+    return net, optimizer
+
+
+def test_everything_comes_back(tmp_path):
+    net, optimizer = learner(0)
+    progress = Progress(epoch=3, batch=2, step=17, losses={"a": 0.5}, best_f1=0.7, best_epoch=1, stale=1)
+    save_checkpoint(tmp_path / "last.ckpt", progress, net, optimizer, None)
+    other, its_optimizer = learner(1)
+    state = read_checkpoint(tmp_path / "last.ckpt")
+    assert restore(state, tmp_path, other, its_optimizer, None) == progress
+    for ours, theirs in zip(net.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert torch.equal(optimizer.state[net[0].weight]["exp_avg"], its_optimizer.state[other[0].weight]["exp_avg"])
+    assert state["threads"] == torch.get_num_threads()
+
+
+KILLED = """
+import os, signal, sys, torch
+from pathlib import Path
+from midog.training import checkpoint
+net = torch.nn.Linear(500, 500)
+optimizer = torch.optim.AdamW(net.parameters())
+path = Path(sys.argv[1])
+checkpoint.save_checkpoint(path, checkpoint.Progress(epoch=1), net, optimizer, None)
+write = torch.save
+def half(state, file):
+    class Short:
+        left = 400_000
+        def write(self, data):
+            count = file.write(bytes(data)[: self.left])
+            self.left -= count
+            if not self.left:
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return len(data)
+        def flush(self):
+            file.flush()
+    write(state, Short())
+torch.save = half
+checkpoint.save_checkpoint(path, checkpoint.Progress(epoch=2), net, optimizer, None)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_the_one_before(tmp_path):
+    path = tmp_path / "last.ckpt"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    assert (tmp_path / ".last.ckpt.part").stat().st_size == 400_000, "it was in the middle"
+    assert read_checkpoint(path)["progress"]["epoch"] == 1
+    net, optimizer = learner()
+    save_checkpoint(path, Progress(epoch=5), net, optimizer, None)
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_full_disk_is_an_error_and_the_old_file_stays(tmp_path, monkeypatch):
+    net, optimizer = learner()
+    path = tmp_path / "last.ckpt"
+    save_checkpoint(path, Progress(epoch=1), net, optimizer, None)
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CheckpointError, match="the disk is full; make room"):
+        save_checkpoint(path, Progress(epoch=2), net, optimizer, None)
+    assert read_checkpoint(path)["progress"]["epoch"] == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("evil"),))
+
+
+def test_a_pickle_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": 1, "evil": Evil()}, tmp_path / "torch.ckpt")
+    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps(Evil()))
+    for name in ("torch.ckpt", "plain.ckpt"):
+        with pytest.raises(CheckpointError, match="--fresh"):
+            read_checkpoint(tmp_path / name)
+    assert not Path("evil").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "missing", "other"])
+def test_a_damaged_file_is_one_line(tmp_path, damage):
+    net, optimizer = learner()
+    path = tmp_path / "last.ckpt"
+    save_checkpoint(path, Progress(), net, optimizer, None)
+    whole = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "other":
+        torch.save({"weights": 1}, path)
+    else:
+        path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"hello"}[damage])
+    with pytest.raises(CheckpointError, match=r"last\.ckpt") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_model_is_named(tmp_path):
+    net, optimizer = learner()
+    save_checkpoint(tmp_path / "last.ckpt", Progress(), net, optimizer, None)
+    other = nn.Linear(2, 2)
+    with pytest.raises(CheckpointError, match="does not fit this model"):
+        restore(read_checkpoint(tmp_path / "last.ckpt"), tmp_path, other, torch.optim.SGD(other.parameters()), None)
+
+
+def test_best_is_a_link_onto_a_finished_folder_and_the_old_one_goes(tmp_path):
+    for epoch in (1, 4, 4):
+        folder = save_best(Detector(nn.Linear(1, 1), RunConfig(), threshold=0.3, device="cpu"), tmp_path, epoch)
+        assert (tmp_path / "best").resolve() == folder.resolve()
+        assert (tmp_path / "best" / "model.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "best-0004-1"]

@@ -1,0 +1,150 @@
+"""Which run a training goes on with, and where the newest model is."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from midog.config import RunConfig, load_config
+from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.training.runs import (
+    find_run,
+    is_finished,
+    list_runs,
+    locked,
+    newest_model,
+    open_run,
+    point_link,
+    read_state,
+    write_state,
+)
+
+CONFIG = RunConfig()
+
+
+def start(runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options) -> Path:
+    run = open_run(runs, load_config(None, overrides), data, **options)
+    if checkpoint:
+        run.checkpoint.write_bytes(b"state")
+    return run.folder
+
+
+def test_a_new_run_is_a_folder_with_its_config_and_runs_latest_points_to_it(tmp_path):
+    run = open_run(tmp_path / "runs", CONFIG, "d1", name="a")
+    assert not run.resumes
+    assert load_config(run.folder / "config.yaml") == CONFIG
+    assert (tmp_path / "runs" / "latest").resolve() == run.folder.resolve()
+    assert not os.path.isabs(os.readlink(tmp_path / "runs" / "latest")), "the folder may be moved"
+
+
+def test_the_newest_unfinished_run_of_equal_settings_and_data_goes_on(tmp_path):
+    first = start(tmp_path, name="first")
+    time.sleep(0.01)
+    start(tmp_path, "train.lr=0.5", name="other-settings")
+    start(tmp_path, name="other-data", data="d2")
+    again = open_run(tmp_path, CONFIG, "d1")
+    assert again.folder.resolve() == first.resolve()
+    assert again.resumes
+
+
+def test_where_and_how_fast_it_is_computed_does_not_matter(tmp_path):
+    first = start(tmp_path)
+    moved = load_config(None, ["train.device=cpu", "train.workers=0", "data.dir=elsewhere", "train.residency=memory"])
+    assert open_run(tmp_path, moved, "d1").folder.resolve() == first.resolve()
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    first = start(tmp_path)
+    write_state(first, {"finished": True})
+    assert is_finished(first)
+    assert open_run(tmp_path, CONFIG, "d1").folder.resolve() != first.resolve()
+
+
+def test_fresh_starts_anew_and_sets_a_named_run_aside(tmp_path):
+    first = start(tmp_path, name="a")
+    assert open_run(tmp_path, CONFIG, "d1", fresh=True).folder != first
+    anew = open_run(tmp_path, CONFIG, "d1", name="a", fresh=True)
+    assert not anew.resumes
+    assert (tmp_path / "a~1" / "last.ckpt").read_bytes() == b"state", "nothing is lost"
+
+
+def test_a_named_run_of_other_settings_is_an_error_that_names_them(tmp_path):
+    start(tmp_path, name="a")
+    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.0001, now 0\.5.*--fresh"):
+        start(tmp_path, "train.lr=0.5", name="a")
+    with pytest.raises(CheckpointError, match="data: d1, now d2"):
+        start(tmp_path, name="a", data="d2")
+
+
+def test_a_named_run_goes_on_unless_it_is_finished(tmp_path):
+    folder = start(tmp_path, name="a")
+    assert open_run(tmp_path, CONFIG, "d1", name="a").resumes
+    write_state(folder, {"finished": True})
+    with pytest.raises(CheckpointError, match="run a is finished"):
+        open_run(tmp_path, CONFIG, "d1", name="a")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "latest"])
+def test_a_name_that_is_no_folder_name_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match="run name"):
+        open_run(tmp_path, CONFIG, "d1", name=name)
+
+
+def test_a_folder_that_is_no_run_is_not_touched(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(CheckpointError, match="is no run"):
+        open_run(tmp_path, CONFIG, "d1", name="mine")
+
+
+def test_a_damaged_run_is_passed_over_or_named(tmp_path):
+    folder = start(tmp_path, name="a")
+    (folder / "config.yaml").write_text("train: {epochs: many}")
+    assert open_run(tmp_path, CONFIG, "d1").folder.name != "a"
+    with pytest.raises((CheckpointError, ConfigError), match=r"config\.yaml"):
+        open_run(tmp_path, CONFIG, "d1", name="a")
+
+
+def test_a_run_under_way_is_not_joined(tmp_path):
+    folder = start(tmp_path, name="a")
+    with locked(folder):
+        assert open_run(tmp_path, CONFIG, "d1").folder.resolve() != folder.resolve()
+        with pytest.raises(CheckpointError, match="another process"), locked(folder):
+            pass
+    with locked(folder):
+        pass
+
+
+def test_lists_resolve_links_and_drop_doubles(tmp_path):
+    folder = start(tmp_path, name="a")
+    assert list_runs(tmp_path) == [folder.resolve()]
+    assert find_run(tmp_path, "a") is not None
+    assert find_run(tmp_path, "b") is None
+
+
+def test_the_newest_model_is_that_of_the_newest_run_that_has_one(tmp_path):
+    with pytest.raises(WeightsError, match="midog train"):
+        newest_model(tmp_path)
+    old = start(tmp_path, name="old")
+    (old / "best-0001").mkdir()
+    (old / "best-0001" / "model.json").write_text("{}")
+    point_link(old / "best", old / "best-0001")
+    time.sleep(0.01)
+    start(tmp_path, "train.lr=0.5", name="new")
+    assert newest_model(tmp_path) == (old / "best-0001").resolve()
+
+
+def test_a_link_is_swapped_onto_another_folder(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        point_link(tmp_path / "link", tmp_path / name)
+        assert (tmp_path / "link").resolve() == (tmp_path / name).resolve()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "one", "two"]
+
+
+def test_a_damaged_state_is_no_state(tmp_path):
+    (tmp_path / "state.json").write_text("{")
+    assert read_state(tmp_path) == {}
+    assert not is_finished(tmp_path)
