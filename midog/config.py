@@ -39,7 +39,7 @@ class ModelConfig(_Strict):
         description="anchor sides in px, a list per level from P3 (stride 8) up; as many levels as lists (1 to 5)",
     )
     anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
-    nms_iou: float = Field(0.3, ge=0, le=1, description="boxes that overlap more than this are one figure")
+    nms_iou: float = Field(0.2, ge=0, le=1, description="boxes that overlap more than this are one figure")
     max_detections: int = Field(300, ge=1, description="most detections kept per tile")
 
     @model_validator(mode="after")

@@ -59,7 +59,7 @@ def draw_phantom(
     rois_per_scanner: ROIs of each scanner that training sees, Phantom A and B. A fifth of them (rounded, at least one)
         is val, a fifth test, the rest train; of two, one is train and one test; a single one is train. Phantom C,
         which training does not see, has as many test ROIs as A and B together (at least one); Phantom D has a fifth
-        as many (at least one), unlabelled. The third ROI of a scanner's train or test has no mitotic figure.
+        as many (at least two), unlabelled. The third ROI of a scanner's train or test has no mitotic figure.
     size: side of an ROI in px of 0.25 um, at least 256. seed: >= 0; the same seed gives the same bytes of every file.
     on_roi: called with (drawn so far, of how many) after each ROI.
     A patient has one or two ROIs, all of one scanner and one split. Boxes are x1 y1 x2 y2, 50 x 50 px.
@@ -97,7 +97,7 @@ def _plan(rois_per_scanner: int) -> list[_Plan]:
     test = held_out if rois_per_scanner > 1 else 0
     val = held_out if rois_per_scanner > 2 else 0
     seen = {"train": rois_per_scanner - val - test, "val": val, "test": test}
-    shares = (seen, seen, {"test": max(1, 2 * test)}, {"unlabelled": held_out})
+    shares = (seen, seen, {"test": max(1, 2 * test)}, {"unlabelled": max(2, held_out)})
     plans: list[_Plan] = []
     patient = 0
     for scanner, share in zip(SCANNERS, shares, strict=True):

@@ -52,7 +52,7 @@ class RetinaNet(nn.Module):
         anchor_ratios: Sequence[float] = (1.0,),
         unfrozen_layers: int = 5,
         scale: float = 1.0,
-        nms_iou: float = 0.3,
+        nms_iou: float = 0.2,
         max_detections: int = 300,
     ) -> None:
         super().__init__()

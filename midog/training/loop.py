@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from midog.metrics.scores import RoiPoints
 from midog.training.checkpoint import Progress, save_best, save_checkpoint
 from midog.training.interrupts import Interrupted, Interrupts
 from midog.training.log import RunLog
-from midog.training.runs import Run, locked, open_run, write_state, write_text
+from midog.training.runs import Run, choose_run, locked, make_run, write_state, write_text
 from midog.training.setup import (
     Learner,
     class_names,
@@ -63,7 +63,7 @@ def train(
     """Train a detector; returns the run's folder, in which `best` is the model for `Detector.load`.
 
     rois: what to learn from, with a `split` each; none: what `config.data` names.
-    Goes on with the newest unfinished run of equal settings and data (see `open_run` for name and fresh).
+    Goes on with the newest unfinished run of equal settings and data (see `choose_run` for name and fresh).
     Raises DataError, ImageError, WeightsError, CheckpointError, DeviceError, TrainingError (each one line), and
     Interrupted (a KeyboardInterrupt) after Ctrl-C or SIGTERM, when everything is saved.
     """
@@ -73,14 +73,21 @@ def train(
     fingerprint = data_fingerprint(rois)
     fabric = make_fabric(config)
     fabric.launch()
-    first = fabric.is_global_zero
-    opened = open_run(Path(runs), config, fingerprint, name=name, fresh=fresh) if first else None
-    run = cast(Run, fabric.broadcast(opened))
-    # the first rank's lock stands for all
-    with locked(run.folder) if first else nullcontext(), Interrupts() as interrupts:
-        learner = make_learner(config, fabric, run)
-        logger.info("%s", _opening(run, learner.progress, config))
+    first, root = fabric.is_global_zero, Path(runs)
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        old = choose_run(root, config, fingerprint, name=name, fresh=fresh) if first else None
+        if old is not None:
+            stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
+        old = fabric.broadcast(old)
         pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
+        learner = make_learner(config, fabric, old.checkpoint if old is not None and old.resumes else None)
+        # only now, when nothing of the data or the weights can be wrong any more, is there a new folder
+        new = make_run(root, config, fingerprint, name=name) if first and old is None else None
+        if new is not None:
+            stack.enter_context(locked(new.folder))
+        run = old or cast(Run, fabric.broadcast(new))
+        logger.info("%s", _opening(run, learner.progress, config))
         try:
             fit(learner, run, config, pixels, fingerprint, interrupts)
         except torch.cuda.OutOfMemoryError:

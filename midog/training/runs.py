@@ -46,23 +46,43 @@ class Run:
         return self.folder / "best"
 
 
-def open_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None, fresh: bool = False) -> Run:
-    """The run to train: the newest unfinished one of equal config and data, or a new folder.
+def choose_run(
+    runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None, fresh: bool = False
+) -> Run | None:
+    """The run to go on with: the one of that name, or the newest unfinished one of equal config and data.
 
-    name: that run, or a new one of that name. fresh: a new run in any case; one of that name is set aside.
-    Raises CheckpointError where the named run has another config or other data, or is finished or under way.
+    None where a new one is to be made, as always with `fresh`. Touches nothing.
+    Raises CheckpointError where the named run has another config or other data, or is finished.
     """
     if name is not None and (not name or "/" in name or name.startswith(".") or name == "latest"):
         raise ConfigError(f"run name {name!r} cannot be a folder's name", "use letters, digits, - and _")
+    if fresh:
+        return None
+    if name is not None:
+        return _named(runs / name, config, fingerprint) if (runs / name).exists() else None
+    for folder in list_runs(runs):
+        if _is_equal(folder, config, fingerprint) and not is_finished(folder) and not _is_locked(folder):
+            return Run(folder, resumes=(folder / "last.ckpt").is_file())
+    return None
+
+
+def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None) -> Run:
+    """A new run of that name (None: date and time), to which runs/latest points; one that is there is set aside."""
+    runs.mkdir(parents=True, exist_ok=True)
     if name is not None and (runs / name).exists():
-        if not fresh:
-            return _named(runs / name, config, fingerprint)
         _set_aside(runs / name)
-    elif name is None and not fresh:
-        for folder in list_runs(runs):
-            if _is_equal(folder, config, fingerprint) and not is_finished(folder) and not _is_locked(folder):
-                return Run(folder, resumes=(folder / "last.ckpt").is_file())
-    return _new(runs, name, config, fingerprint)
+    stem, number = name or time.strftime("%Y%m%d-%H%M%S"), 1
+    while True:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    write_text(folder / "data.json", json.dumps({"fingerprint": fingerprint}) + "\n")
+    write_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
+    point_link(runs / "latest", folder)
+    return Run(folder, resumes=False)
 
 
 def list_runs(runs: Path) -> list[Path]:
@@ -144,22 +164,6 @@ def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
     if is_finished(folder):
         raise CheckpointError(f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside")
     return Run(folder, resumes=(folder / "last.ckpt").is_file())
-
-
-def _new(runs: Path, name: str | None, config: RunConfig, fingerprint: str) -> Run:
-    stem, folder, number = name or time.strftime("%Y%m%d-%H%M%S"), Path(), 1
-    runs.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = runs / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:
-            number += 1
-    write_text(folder / "data.json", json.dumps({"fingerprint": fingerprint}) + "\n")
-    write_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
-    point_link(runs / "latest", folder)
-    return Run(folder, resumes=False)
 
 
 def _set_aside(folder: Path) -> None:

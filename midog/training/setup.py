@@ -22,7 +22,6 @@ from midog.devices import has_bf16, pick_device
 from midog.errors import DataError
 from midog.models import build_model, count_parameters
 from midog.training.checkpoint import Progress, read_checkpoint, restore
-from midog.training.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -86,16 +85,16 @@ def make_fabric(config: RunConfig) -> Fabric:
     )
 
 
-def make_learner(config: RunConfig, fabric: Fabric, run: Run) -> Learner:
-    """Build everything, and where the run resumes bring it to the state of its checkpoint."""
+def make_learner(config: RunConfig, fabric: Fabric, checkpoint: Path | None) -> Learner:
+    """Build everything, and where there is a checkpoint bring it to its state."""
     torch.manual_seed(config.train.seed)  # the fresh head's weights
-    state = read_checkpoint(run.checkpoint) if run.resumes else None
+    state = None if checkpoint is None else read_checkpoint(checkpoint)
     net = build_model(config, pretrained=state is None)
     ema = make_average(net, config.train.ema_decay) if config.train.ema_decay else None
     optimizer = make_optimizer(net, config)
     progress = Progress()
-    if state is not None:
-        progress = restore(state, run.checkpoint, net, optimizer, ema)
+    if state is not None and checkpoint is not None:
+        progress = restore(state, checkpoint, net, optimizer, ema)
         _take_threads(state["threads"], fabric.device)
     if ema is not None:
         ema.to(fabric.device)

@@ -105,10 +105,10 @@ def test_split_has_scanners_patients_and_mpp(drawn: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "seen", "unseen", "unlabelled"),
     [
-        (1, {"train": 1}, 1, 1),
-        (2, {"train": 1, "test": 1}, 2, 1),
-        (3, {"train": 1, "val": 1, "test": 1}, 2, 1),
-        (4, {"train": 2, "val": 1, "test": 1}, 2, 1),
+        (1, {"train": 1}, 1, 2),
+        (2, {"train": 1, "test": 1}, 2, 2),
+        (3, {"train": 1, "val": 1, "test": 1}, 2, 2),
+        (4, {"train": 2, "val": 1, "test": 1}, 2, 2),
         (10, {"train": 6, "val": 2, "test": 2}, 4, 2),
     ],
 )
@@ -191,7 +191,7 @@ def test_tells_how_far_it_is(tmp_path: Path) -> None:
     draw_phantom(
         tmp_path / "data", rois_per_scanner=1, size=SIZE, on_roi=lambda done, total: seen.append((done, total))
     )
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
 def test_fills_an_empty_folder_and_makes_missing_parents(tmp_path: Path) -> None:

@@ -11,18 +11,25 @@ import pytest
 from midog.config import RunConfig, load_config
 from midog.errors import CheckpointError, ConfigError, WeightsError
 from midog.training.runs import (
+    Run,
+    choose_run,
     find_run,
     is_finished,
     list_runs,
     locked,
+    make_run,
     newest_model,
-    open_run,
     point_link,
     read_state,
     write_state,
 )
 
 CONFIG = RunConfig()
+
+
+def open_run(runs: Path, config: RunConfig, data: str, *, name: str | None = None, fresh: bool = False) -> Run:
+    """The run that a training would use."""
+    return choose_run(runs, config, data, name=name, fresh=fresh) or make_run(runs, config, data, name=name)
 
 
 def start(runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options) -> Path:

@@ -1,0 +1,5 @@
+"""`python -m midog` is `midog`."""
+
+from midog.cli import main
+
+main()

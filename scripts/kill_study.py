@@ -1,0 +1,128 @@
+"""Kill a training ten times with SIGKILL, at random and in mid-write of a checkpoint; compare its last weights.
+
+    python scripts/kill_study.py DATA [--kills 10] [--seed 0]
+
+Trains twice on the data folder: once unbroken, once killed and started again until it is done. Prints where each kill
+hit and whether weights, average, optimizer and metrics of the two runs are equal to the bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SETTINGS = {
+    "data.cache": "false",
+    "model.backbone": "resnet18",
+    "model.weights": "none",
+    "model.anchor_sizes": "[[40, 50, 63]]",
+    "sampling.patch_size": "64",
+    "sampling.patches_per_roi": "8",
+    "train.batch_size": "4",
+    "train.device": "cpu",
+    "train.epochs": "40",
+    "train.validate_every": "5",
+    "inference.tile": "256",
+}
+
+
+def start(data: Path, runs: Path) -> subprocess.Popen[bytes]:
+    """`midog train` on the data; a second start goes on with the first one's run."""
+    words = [sys.executable, "-m", "midog", "-q", "train", "--data", str(data), "--runs", str(runs), "--name", "study"]
+    for key, value in SETTINGS.items():
+        words += ["--set", f"{key}={value}"]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_write: bool) -> str:
+    """Kill after so many seconds of training, or then in the next write of a checkpoint; says where it hit."""
+    began = None
+    while process.poll() is None:
+        if began is None and (run / ".lock").exists() and _is_locked(run):
+            began = time.monotonic()
+        ripe = began is not None and time.monotonic() - began > seconds
+        if ripe and (not in_write or (run / ".last.ckpt.part").exists()):
+            part = (run / ".last.ckpt.part").exists()
+            process.kill()
+            process.wait()
+            left = (run / ".last.ckpt.part").stat().st_size if (run / ".last.ckpt.part").exists() else 0
+            whole = (run / "last.ckpt").stat().st_size if (run / "last.ckpt").exists() else 0
+            state = json.loads((run / "state.json").read_text()) if (run / "state.json").exists() else {"epoch": 0}
+            where = f"in mid-write ({left} of {whole} bytes)" if part and left else "in mid-epoch"
+            return f"{where}, after epoch {state['epoch']}"
+        time.sleep(0.0005)
+    return "it was done before"
+
+
+def _is_locked(run: Path) -> bool:
+    import fcntl
+
+    with (run / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Leaves of a checkpoint by path."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if items is None:
+        return {name: value}
+    return {key: leaf for part, each in items for key, leaf in flat(each, f"{name}/{part}").items()}
+
+
+def compare(one: Path, other: Path) -> tuple[int, list[str]]:
+    """Number of tensors compared, and names of those that differ."""
+    first, second = (flat(torch.load(run / "last.ckpt", weights_only=True)) for run in (one, other))
+    tensors = [key for key, value in first.items() if isinstance(value, torch.Tensor)]
+    differing = [key for key in tensors if not torch.equal(first[key], second[key])]
+    return len(tensors), differing + sorted(first.keys() ^ second.keys())
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """Rows of metrics.csv but for the speed."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if "per_second" not in k} for row in csv.DictReader(file)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        whole, broken = Path(folder, "whole"), Path(folder, "broken")
+        if start(arguments.data, whole).wait():
+            print("the unbroken run failed")
+            return 1
+        print(f"unbroken run: {time.monotonic() - began:.0f} s")
+        for number in range(arguments.kills):
+            seconds = rng.uniform(0.2, 2.5)
+            hit = kill_at(start(arguments.data, broken), broken / "study", seconds, in_write=number % 2 == 1)
+            print(f"kill {number + 1:2d}: {hit}", flush=True)
+        if start(arguments.data, broken).wait():
+            print("the killed run failed")
+            return 1
+        count, differing = compare(whole / "study", broken / "study")
+        same = metrics(whole / "study") == metrics(broken / "study")
+        print(f"{count} tensors (weights, average, optimizer), {len(differing)} differ; metrics.csv equal: {same}")
+        return 0 if not differing and same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""A batch of images: found, skipped when done, gone on with after a bad one, never mixed with another model's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from torch import nn
+
+from midog.boxes import Detections
+from midog.data.folder import read_rois, select_rois
+from midog.errors import DataError, DetectionsError, ImageError
+from midog.evaluation import evaluate
+from midog.inference.detect import Detector
+from midog.inference.export import FORMATS
+from midog.inference.folder import Job, count_figures, find_images, find_jobs, infer
+from tests.inference.small import CONFIG
+
+
+@pytest.fixture
+def detector(retinanet: nn.Module) -> Detector:
+    return Detector(retinanet, CONFIG, device="cpu", threshold=0.4, workers=0)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "rois"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.tiff", "b.tiff"):
+        pixels = rng.integers(0, 255, (120, 150, 3), dtype=np.uint8)
+        tifffile.imwrite(folder / name, pixels, resolution=(40000, 40000), resolutionunit="CENTIMETER")
+    return folder
+
+
+def test_images_are_found_in_folders_and_data_folders_once(images, phantom):
+    (images / "notes.txt").write_text("no image")
+    (images / ".hidden.png").write_bytes(b"")
+    assert [path.name for path in find_images([images, images / "a.tiff"])] == ["a.tiff", "b.tiff"]
+    assert find_images([phantom])[0] == phantom / "images" / "001.tiff"
+
+
+def test_paths_without_images_are_errors(images, tmp_path):
+    with pytest.raises(ImageError, match="is not there"):
+        find_images([images / "c.tiff"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match=r"no image in .*empty"):
+        find_images([tmp_path / "empty"])
+    Image.new("RGB", (9, 9)).save(images / "a.png")
+    with pytest.raises(ImageError, match=r"a\.png and .*a\.tiff would both be written as a"):
+        find_images([images])
+
+
+def test_a_subset_of_a_data_folder_takes_mpp_and_truth_from_it(phantom):
+    jobs = find_jobs([phantom], subset="test")
+    rois = select_rois(read_rois(phantom), "test")
+    assert [job.path.name for job in jobs] == [roi.file_name for roi in rois]
+    assert {job.mpp for job in jobs} == {0.25}
+    assert [len(job.truth) for job in jobs] == [len(roi.boxes) for roi in rois]
+    assert {job.mpp for job in find_jobs([phantom / "images"])} == {0.25}, "the split beside it says so"
+    assert {job.mpp for job in find_jobs([phantom], subset="test", mpp=0.3)} == {0.3}
+    with pytest.raises(DataError, match="is no part of a split"):
+        find_jobs([phantom], subset="tests")
+
+
+def test_every_format_is_written_and_done_images_are_skipped(images, detector, tmp_path):
+    out, jobs = tmp_path / "out", find_jobs([images])
+    first = infer(jobs, detector, out, formats=tuple(FORMATS))
+    assert set(first.figures) == {"a.tiff", "b.tiff"}
+    points = json.loads((out / "a.json").read_text())["points"]
+    names = {point["name"] for point in points if point["probability"] < 0.6}
+    assert names <= {"non-mitotic figure"}
+
+
+def test_an_unknown_format_is_named(images, detector, tmp_path):
+    with pytest.raises(DetectionsError, match="unknown format jason; choose from challenge"):
+        infer(find_jobs([images]), detector, tmp_path / "out", formats=("jason",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_written_can_be_scored(phantom, detector, tmp_path):
+    infer(find_jobs([phantom], subset="test"), detector, tmp_path / "out")
+    result = evaluate(tmp_path / "out", select_rois(read_rois(phantom), "test"))
+    groups = result.to_dict()["groups"]
+    assert groups["all"]["rois"] == 4
+    assert groups["all"]["figures"] == sum(group["figures"] for name, group in groups.items() if name != "all")
+
+
+def test_a_model_trained_at_another_mpp_writes_the_points_of_the_images_own_pixels(images, retinanet, tmp_path):
+    detector = Detector(retinanet, CONFIG, device="cpu", workers=0)
+    shutil.copy(images / "a.tiff", tmp_path / "c.tiff")
+    infer([Job(tmp_path / "c.tiff", mpp=0.5)], detector, tmp_path / "out", formats=("challenge", "csv"))
+    points = json.loads((tmp_path / "out" / "c.json").read_text())["points"]
+    assert all(0 <= point["point"][0] <= 150 * 0.5 / 1000 for point in points)
+
+
+def test_figures_are_counted_at_the_threshold():
+    found = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
+    assert count_figures(found, 0.4) == 1

@@ -1,0 +1,525 @@
+"""The real command line: what it prints where, its exit codes, and the line that each kind of bad input gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from midog import cli
+from midog.boxes import squares_around
+from midog.config import load_config
+from midog.training import loop
+from midog.training.runs import list_runs
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def midog(monkeypatch, capsys) -> Callable[..., Ran]:
+    """Run the command line in this process, as its console script would."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["midog", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(phantom, tmp_path_factory) -> Path:
+    """A run of one epoch on the phantom."""
+    base = [f"data.dir={str(phantom)!r}", "data.cache=false", "model.backbone=resnet18", "model.weights=none"]
+    base += ["model.anchor_sizes=[[40, 50, 63]]", "sampling.patch_size=64", "sampling.patches_per_roi=4"]
+    base += ["train.batch_size=4", "train.device=cpu", "train.epochs=1", "train.workers=1", "inference.tile=256"]
+    return loop.train(load_config(None, base), runs=tmp_path_factory.mktemp("runs"), name="a")
+
+
+KILLED = [
+    "data.cache=false",
+    "model.backbone=resnet18",
+    "model.weights=none",
+    "model.anchor_sizes=[[40, 50, 63]]",
+    "sampling.patch_size=64",
+    "sampling.patches_per_roi=6",
+    "train.batch_size=4",
+    "train.device=cpu",
+    "train.epochs=4",
+    "train.validate_every=4",
+    "inference.tile=256",
+]
+
+
+def settings(tiny: list[str]) -> list[str]:
+    return [word for override in tiny for word in ("--set", override)]
+
+
+def test_help_names_every_command(midog):
+    ran = midog("--help")
+    assert ran.code == 0
+    for command in ("demo", "train", "infer", "evaluate", "data", "splits"):
+        assert command in ran.out
+    assert "Not for diagnosis" in ran.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "train", "infer", "evaluate", "data draw", "data download", "data check", "splits make", "splits check"],
+)
+def test_every_command_has_help(midog, command):
+    ran = midog(*command.split(), "--help")
+    assert ran.code == 0
+    assert "Usage: midog" in ran.out
+
+
+def test_version(midog):
+    assert midog("--version").out.startswith("midog 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["trian", "train --epoch", "train --epochs none", "infer", "data download midog22"]
+)
+def test_a_wrong_command_line_exits_with_2(midog, arguments):
+    assert midog(*arguments.split()).code == 2
+
+
+def test_a_user_gets_from_a_folder_to_an_f1_per_scanner(midog, phantom, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert midog("data", "check", phantom).code == 0
+    ran = midog("train", *settings(tiny), "--set", "train.epochs=1")
+    assert ran.code == 0
+    assert Path(ran.out.strip()).name == "best", "the model is the result, on stdout"
+    assert "epoch 1/1" in ran.err
+    ran = midog("infer", phantom, "--subset", "test", "--format", "challenge,csv,coco,overlay", "--device", "cpu")
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 4
+    again = midog("infer", phantom, "--subset", "test", "--format", "challenge,csv,coco,overlay", "--device", "cpu")
+    assert "4 were done before" in again.err
+    ran = midog("evaluate", "detections", "--data", phantom)
+    assert ran.code == 0
+    assert [line.split("  ")[0] for line in ran.out.splitlines()] == [
+        "group",
+        "all",
+        "Phantom A",
+        "Phantom B",
+        "Phantom C",
+    ]
+    tree = json.loads(midog("evaluate", "detections", "--data", phantom, "--json").out)
+    assert tree["threshold"] is None
+    assert set(tree["groups"]) == {"all", "Phantom A", "Phantom B", "Phantom C"}
+    assert {"tp", "fp", "fn", "precision", "recall", "f1", "ap50"} <= set(tree["groups"]["all"])
+    low = json.loads(midog("evaluate", "detections", "--data", phantom, "--json", "--threshold", 0.05).out)
+    assert low["groups"]["all"]["tp"] >= tree["groups"]["all"]["tp"]
+
+
+def test_a_dry_run_prints_and_makes_nothing(midog, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = midog("train", "--dry-run", *settings(tiny))
+    assert ran.code == 0
+    assert "backbone: resnet18" in ran.out
+    assert "patches per epoch: 12" in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_short_options_reach_the_config(midog, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = midog(
+        "train", "--config", "small", "--data", phantom, "--epochs", 7, "--seed", 5, "--device", "cpu", "--dry-run"
+    )
+    assert "epochs: 7" in ran.out
+    assert "seed: 5" in ran.out
+    assert "device: cpu" in ran.out
+
+
+def test_draw_make_and_check_a_split(midog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert midog("data", "draw", "d", "--rois", 4, "--size", 256).out.strip().endswith("d")
+    ran = midog("data", "check", "d", "--pixels")
+    assert ran.code == 0
+    assert "Phantom A" in ran.out
+    assert midog("splits", "make", "--data", "d", "--out", "s.csv", "--seed", 3).out.strip() == "s.csv"
+    assert midog("splits", "check", "s.csv", "--data", "d").code == 0
+    made = midog("splits", "make", "--data", "d", "--out", "folds", "--folds", 2).out.split()
+    assert len(made) == 2
+
+
+# ---- bad input: one line, exit code 1, nothing half-written
+
+
+def copy(phantom: Path, to: Path) -> Path:
+    shutil.copytree(phantom, to)
+    return to
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def annotations(data: Path, change: Callable[[dict], None]) -> None:
+    tree = json.loads((data / "annotations.json").read_text())
+    change(tree)
+    (data / "annotations.json").write_text(json.dumps(tree))
+
+
+def spoil_nothing(data: Path) -> None:
+    """The data are fine: the command is not."""
+
+
+def no_annotations(data: Path) -> None:
+    (data / "annotations.json").unlink()
+
+
+def two_annotations(data: Path) -> None:
+    shutil.copy(data / "annotations.json", data / "second.json")
+
+
+def no_folder(data: Path) -> None:
+    shutil.rmtree(data)
+
+
+def truncated(data: Path) -> None:
+    path = data / "images" / "001.tiff"
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def other_size(data: Path) -> None:
+    tifffile.imwrite(data / "images" / "001.tiff", np.zeros((100, 90, 3), np.uint8))
+
+
+def unlabelled_in_train(data: Path) -> None:
+    edit(data / "split.csv", ",unlabelled,", ",train,")
+
+
+def patient_in_two_splits(data: Path) -> None:
+    lines = (data / "split.csv").read_text().splitlines()
+    first, second = lines[1].split(","), lines[2].split(",")
+    lines[2] = ",".join([*second[:2], first[2], *second[3:]])
+    (data / "split.csv").write_text("\n".join(lines))
+
+
+def unknown_role(data: Path) -> None:
+    edit(data / "split.csv", ",train,", ",trian,")
+
+
+def missing_image(data: Path) -> None:
+    (data / "images" / "001.tiff").unlink()
+
+
+def nan_box(data: Path) -> None:
+    annotations(data, lambda tree: tree["annotations"][0].update(bbox=[float("nan"), 1, 2, 3]))
+
+
+def duplicate_id(data: Path) -> None:
+    annotations(data, lambda tree: tree["annotations"][1].update(id=tree["annotations"][0]["id"]))
+
+
+def stray_box(data: Path) -> None:
+    annotations(data, lambda tree: tree["annotations"][0].update(image_id=999))
+
+
+def unknown_category(data: Path) -> None:
+    annotations(data, lambda tree: tree["categories"][0].update(name="lymphocyte"))
+
+
+def mixed_boxes(data: Path) -> None:
+    annotations(data, lambda tree: tree["annotations"][0].update(bbox=[200, 200, 50, 50]))
+
+
+def not_json(data: Path) -> None:
+    (data / "annotations.json").write_text("{")
+
+
+BAD_DATA = [
+    (no_folder, "data", ["midog data download", "midog data draw"]),
+    (no_annotations, "no annotation file in data", ["midog data download"]),
+    (two_annotations, "annotations.json", ["second.json", "--annotations"]),
+    (not_json, "annotations.json", []),
+    (truncated, "001.tiff", []),
+    (other_size, "001.tiff is 90x100 px, its annotation says 256x256", []),
+    (missing_image, "001.tiff", []),
+    (unlabelled_in_train, "009.tiff", ["unlabelled"]),
+    (patient_in_two_splits, "patient001", ["train", "val"]),
+    (unknown_role, "trian", ["train"]),
+    (nan_box, "annotation 1", []),
+    (duplicate_id, "annotation", ["1"]),
+    (stray_box, "999", []),
+    (unknown_category, "lymphocyte", []),
+    (mixed_boxes, "--bbox", []),
+]
+
+
+def one_line(ran: Ran) -> str:
+    """The error line, once it is checked that it is one, alone, and no traceback."""
+    assert ran.code == 1, ran
+    assert "Traceback" not in ran.err
+    lines = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, ran.err
+    assert ran.err.splitlines()[-1] == lines[0]
+    return lines[0]
+
+
+@pytest.mark.parametrize(("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA])
+def test_bad_data_gets_one_line_before_a_run_is_made(midog, phantom, tiny, tmp_path, monkeypatch, spoil, says, also):
+    monkeypatch.chdir(tmp_path)
+    spoil(copy(phantom, tmp_path / "data"))
+    line = one_line(midog("train", *settings(tiny[1:]), "--data", "data"))
+    assert all(part in line for part in (says, *also)), line
+    assert list_runs(tmp_path / "runs") == [], "nothing half-made"
+
+
+@pytest.mark.parametrize(("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA])
+def test_data_check_says_the_same_without_training(midog, phantom, tmp_path, monkeypatch, spoil, says, also):
+    monkeypatch.chdir(tmp_path)
+    spoil(copy(phantom, tmp_path / "data"))
+    ran = midog("data", "check", "data", "--pixels")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert says.split(" is ")[0] in ran.err
+
+
+def test_data_check_tells_everything_at_once(midog, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = copy(phantom, tmp_path / "data")
+    for spoil in (truncated, unlabelled_in_train, patient_in_two_splits, nan_box):
+        spoil(data)
+    ran = midog("data", "check", "data")
+    for name in ("001.tiff", "009.tiff", "patient001", "annotation 1"):
+        assert name in ran.err
+
+
+BAD_COMMANDS = [
+    (["train", "--config", "smal"], "no config file smal"),
+    (["train", "--set", "train.epoch=3"], "did you mean train.epochs?"),
+    (["train", "--set", "train.lr=-1"], "train.lr is -1"),
+    (["train", "--set", "epochs"], "is not key=value"),
+    (["train", "--split", "midog22"], "midog22"),
+    (["train", "--device", "cuda:9"], "cuda:9"),
+    (["train", "--name", "a/b"], "run name 'a/b'"),
+    (["train", "--set", "model.weights=missing.pth"], "missing.pth"),
+    (["infer", "none.tiff"], "none.tiff is not there"),
+    (["infer", "data", "--subset", "tset"], "'tset' is no part of a split"),
+    (["infer", "data", "--format", "xml"], "unknown format xml"),
+    (["infer", "data"], "no trained model"),
+    (["infer", "data", "--model", "nowhere"], "nowhere"),
+    (["evaluate", "nowhere", "--data", "data"], "nowhere"),
+    (["evaluate", "data/images", "--data", "data"], "003.tiff"),
+    (["evaluate", "data/images", "--data", "data", "--by", "colour", "--allow-missing"], "colour"),
+    (["data", "draw", "data"], "not empty"),
+    (["splits", "make", "--data", "data", "--out", "data/split.csv"], "--overwrite"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD_COMMANDS, ids=[" ".join(each[0]) for each in BAD_COMMANDS])
+def test_a_bad_argument_gets_one_line(midog, phantom, tiny, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    copy(phantom, tmp_path / "data")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    said = {"train.device=cpu": "--device", "model.weights=none": "model.weights=missing.pth"}
+    extra = settings([each for each in tiny if said.get(each) not in arguments]) if arguments[0] == "train" else []
+    line = one_line(midog(arguments[0], *extra, *arguments[1:]))
+    assert says in line
+    after = sorted(path for path in tmp_path.rglob("*") if "runs" not in path.relative_to(tmp_path).parts)
+    assert after == before
+
+
+def test_weights_that_cannot_be_fetched_say_which_file_to_put_where(midog, phantom, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    from midog.models import weights
+
+    refused = {name: "http://127.0.0.1:9/" + Path(url).name for name, url in weights.IMAGENET_URLS.items()}
+    monkeypatch.setattr(weights, "IMAGENET_URLS", refused)
+    words = settings([each for each in tiny if each != "model.weights=none"])
+    line = one_line(midog("train", *words, "--set", "model.weights=imagenet"))
+    assert str(tmp_path / "torch") in line
+    assert ".pth" in line
+
+
+def test_a_bad_model_folder_gets_one_line(midog, model, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, spoil in {
+        "corrupt": lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 100),
+        "pickled": lambda folder: torch.save({}, folder / "model.safetensors"),
+        "card": lambda folder: (folder / "model.json").write_text("{}"),
+    }.items():
+        shutil.copytree(model / "best", tmp_path / name)
+        spoil(tmp_path / name)
+        assert name in one_line(midog("infer", phantom, "--subset", "test", "--model", name, "--device", "cpu"))
+    assert not (tmp_path / "detections").exists()
+
+
+def test_in_a_batch_one_bad_image_is_reported_at_the_end_and_the_others_are_done(
+    midog, model, phantom, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    images = copy(phantom / "images", tmp_path / "rois")
+    (images / "002.tiff").write_bytes(b"no image")
+    Image.new("RGB", (80, 80)).save(images / "plain.png")
+    ran = midog("infer", images, "--model", model, "--device", "cpu")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("error: 2 of 11 images failed: 002.tiff, plain.png")
+    assert "--mpp" in ran.err
+    assert len(list((tmp_path / "detections").glob("0*.json"))) == 9
+
+
+def test_missing_predictions_are_named_unless_allowed(midog, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs").mkdir()
+    points = [{"name": "mitotic figure", "point": [0.01, 0.01, 0], "probability": 0.9}]
+    file = {"type": "Multiple points", "points": points, "version": {"major": 1, "minor": 0}}
+    (tmp_path / "theirs" / "003.json").write_text(json.dumps(file))
+    line = one_line(midog("evaluate", "theirs", "--data", phantom))
+    assert "006.tiff" in line
+    assert "--allow-missing" in line
+    assert midog("evaluate", "theirs", "--data", phantom, "--allow-missing").code == 0
+
+
+def test_a_scanner_without_figures_gets_a_dash_and_null_not_1(midog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("file_name,x,y,label\n1.tiff,100,100,mitotic figure\n2.tiff,50,50,imposter\n")
+    (tmp_path / "s.csv").write_text(
+        "file_name,scanner,patient,split,mpp\n1.tiff,X,p1,test,0.25\n2.tiff,Y,p2,test,0.25\n"
+    )
+    (tmp_path / "d").mkdir()
+    found = [{"name": "mitotic figure", "point": [0.025, 0.025, 0], "probability": 0.9}]
+    for stem, points in (("1", found), ("2", [])):
+        (tmp_path / "d" / f"{stem}.json").write_text(json.dumps({"type": "Multiple points", "points": points}))
+    words = ["evaluate", "d", "--data", "a.csv", "--split", "s.csv"]
+    tree = json.loads(midog(*words, "--json").out)
+    assert tree["groups"]["all"]["f1"] == 1.0
+    assert tree["groups"]["Y"] == {
+        "rois": 1,
+        "figures": 0,
+        "tp": 0,
+        "fp": 0,
+        "fn": 0,
+        **dict.fromkeys(("precision", "recall", "f1", "ap50")),
+    }
+    row = next(line for line in midog(*words).out.splitlines() if line.startswith("Y"))
+    assert row.split()[-4:] == ["-"] * 4
+
+
+def test_a_strangers_points_are_scored_from_an_annotation_file_alone(midog, shared, tmp_path, monkeypatch):
+    """The field's own scorer on random detections: the whole way from files to counts gives its numbers."""
+    monkeypatch.chdir(tmp_path)
+    parity = json.loads((shared / "parity" / "parity.json").read_text())
+    rows, split = ["file_name,x1,y1,x2,y2,label"], ["file_name,scanner,patient,split,mpp"]
+    for image in parity["images"]:
+        name, points = image["file_name"], image["mitotic_figures_px"]
+        boxes = squares_around(np.array(points).reshape(-1, 2))
+        rows += [",".join([name, *(f"{value:.4f}" for value in box), "1"]) for box in boxes] or [name + ",,,,,"]
+        split.append(f"{name},{image['scanner']},{name},test,{image['mpp']}")
+        folder = tmp_path / "theirs" / Path(name).stem
+        folder.mkdir(parents=True)
+        millimetres = [
+            {
+                "name": "non-mitotic figure",
+                "point": [x * image["mpp"] / 1000, y * image["mpp"] / 1000, 0],
+                "probability": score,
+            }
+            for x, y, score in image["detections_px"]
+        ]
+        file = {"type": "Multiple points", "points": millimetres, "version": {"major": 1, "minor": 0}}
+        (folder / "mitotic-figures.json").write_text(json.dumps(file))
+    (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "split.csv").write_text("\n".join(split) + "\n")
+    words = ["evaluate", "theirs", "--data", "truth.csv", "--split", "split.csv", "--json", "--threshold"]
+    for threshold in parity["expected"]["all"]["at_threshold"]:
+        groups = json.loads(midog(*words, threshold).out)["groups"]
+        for name, expected in parity["expected"].items():
+            wanted = expected["at_threshold"][threshold]
+            assert {key: groups[name][key] for key in ("tp", "fp", "fn")} == {
+                key: wanted[key] for key in ("tp", "fp", "fn")
+            }
+            assert groups[name]["ap50"] == pytest.approx(expected["ap50"], abs=1e-3)
+
+
+def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("midog.config.load_config", broken)
+    line = one_line(midog("train"))
+    assert "unexpected RuntimeError: two lines (--debug" in line
+    monkeypatch.setattr(sys, "argv", ["midog", "train", "--debug"])
+    with pytest.raises(RuntimeError):
+        cli.main()
+
+
+def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "midog", *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(phantom, tiny, tmp_path, signum, code):
+    words = ["train", "--runs", "runs", "--name", "a", *settings(tiny), "--epochs", 2000]
+    process = start(*words, cwd=tmp_path)
+    metrics = tmp_path / "runs" / "a" / "metrics.csv"
+    wait_for(metrics.is_file, process)
+    process.send_signal(signum)
+    _, err = process.communicate()
+    assert process.returncode == code
+    assert "stopped and saved; the same command goes on from here" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "runs" / "a" / "last.ckpt").is_file()
+
+
+@pytest.fixture(scope="module")
+def whole(phantom, tmp_path_factory) -> Path:
+    """The checkpoint of a run that nobody killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert start("train", *settings(KILLED), "--data", phantom, "--name", "a", cwd=folder).wait() == 0
+    return folder / "runs" / "a" / "last.ckpt"
+
+
+@pytest.mark.parametrize("moment", ["config.yaml", "last.ckpt", ".last.ckpt.part"])
+def test_kill_9_at_any_moment_goes_on_to_the_same_weights(whole, phantom, tmp_path, moment):
+    """Killed in the first epoch, after a checkpoint, and in the middle of writing one."""
+    words = ["train", *settings(KILLED), "--data", phantom, "--name", "a"]
+    process = start(*words, cwd=tmp_path)
+    wait_for((tmp_path / "runs" / "a" / moment).exists, process)
+    process.kill()
+    process.communicate()
+    assert start(*words, cwd=tmp_path).wait() == 0
+    unbroken, broken = (
+        torch.load(path, weights_only=True)["model"] for path in (whole, tmp_path / "runs" / "a" / "last.ckpt")
+    )
+    assert all(torch.equal(unbroken[key], broken[key]) for key in unbroken)

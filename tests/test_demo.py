@@ -1,0 +1,69 @@
+"""The demo, small: everything it promises is there, and it goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midog import demo
+from midog.errors import DataError
+
+SMALL = [
+    "train.epochs=1",
+    "sampling.patch_size=64",
+    "sampling.patches_per_roi=4",
+    "model.anchor_sizes=[[40, 50, 63]]",
+    "inference.tile=256",
+]
+
+
+def run(out: Path, seed: int = 0, overwrite: bool = False) -> tuple[demo.DemoResult, list[str]]:
+    said: list[str] = []
+    result = demo.run_demo(
+        out,
+        seed=seed,
+        device="cpu",
+        overwrite=overwrite,
+        say=said.append,
+        rois_per_scanner=3,
+        size=256,
+        overrides=SMALL,
+    )
+    return result, said
+
+
+def test_the_demo_makes_what_it_says_and_a_second_one_trains_nothing_again(tmp_path):
+    out = tmp_path / "demo"
+    result, said = run(out)
+    assert list(result.evaluation.groups) == ["all", "Phantom A", "Phantom B", "Phantom C"]
+    text = "\n".join(result.closing)
+    assert "tensorboard --logdir" in text
+    assert "which it did not" in text
+    for place in ("data/split.csv", "runs/demo/best/model.json", "detections/003.json", "detections/003.overlay.jpg"):
+        assert (out / place).is_file(), place
+    assert any("training" in line for line in said)
+    trained = (out / "runs" / "demo" / "last.ckpt").stat().st_mtime_ns
+    again, said = run(out)
+    assert again.evaluation.to_dict() == result.evaluation.to_dict()
+    assert not any("training" in line for line in said)
+    assert (out / "runs" / "demo" / "last.ckpt").stat().st_mtime_ns == trained
+    with pytest.raises(DataError, match="holds the demo of seed 0; use --overwrite"):
+        run(out, seed=1)
+
+
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="holds no demo"):
+            run(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_overwrite_starts_anew(tmp_path):
+    out = tmp_path / "demo"
+    out.mkdir()
+    (out / ".midog-demo").write_text("5\n")
+    (out / "old").write_text("")
+    run(out, overwrite=True)
+    assert not (out / "old").exists()

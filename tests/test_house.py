@@ -1,0 +1,162 @@
+"""The floors of the house: who may import whom, that every module has its tests, and what `midog` exports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import midog
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "midog"
+
+# A file imports only from files above it. A name in a folder's line stands for folder/name.py.
+FLOORS = """
+errors boxes config progress devices tiling
+models: backbones retinanet weights __init__
+metrics: matching scores
+data: cache sources slides tables annotations split_files splits folder check
+data: sampling augment loader
+data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
+inference: model_folder detect export folder
+training: interrupts runs checkpoint log tasks setup loop
+evaluation demo cli __main__
+"""
+
+
+def floors() -> list[str]:
+    """Modules from the ground up, as dotted names."""
+    names = []
+    for line in FLOORS.strip().splitlines():
+        folder, colon, rest = line.partition(":")
+        for name in (rest if colon else line).split():
+            parts = ["midog", *([folder] if colon else []), *([] if name == "__init__" else [name])]
+            names.append(".".join(parts))
+    return names
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the package; an __init__ that only says what lives there is none."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = ["midog", *path.relative_to(PACKAGE).with_suffix("").parts]
+        if parts[-1] == "__init__":
+            parts.pop()
+            if len(ast.parse(path.read_text()).body) == 1:
+                continue
+        found[".".join(parts)] = path
+    return found
+
+
+@cache
+def imports_of(path: Path) -> set[str]:
+    """Modules of midog that a file imports, anywhere in it but under TYPE_CHECKING."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            known = modules()
+            found |= {
+                f"{node.module}.{a.name}" if f"{node.module}.{a.name}" in known else node.module for a in node.names
+            }
+    return {name for name in found if name.startswith("midog.")}
+
+
+def test_every_module_has_its_floor():
+    assert set(floors()) | {"midog"} == set(modules())
+
+
+@pytest.mark.parametrize("name", floors())
+def test_a_module_imports_only_from_floors_below_it(name):
+    order = floors()
+    below = set(order[: order.index(name)])
+    assert imports_of(modules()[name]) <= below
+
+
+@pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.models.")])
+def test_models_take_plain_arguments(name):
+    assert imports_of(modules()[name]) <= {"midog.errors", "midog.models.backbones"}
+
+
+@pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.metrics.")])
+def test_metrics_need_no_torch(name):
+    roots = {
+        node.module.split(".")[0] if isinstance(node, ast.ImportFrom) else node.names[0].name.split(".")[0]
+        for node in ast.walk(ast.parse(modules()[name].read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "x")
+    }
+    assert roots <= set(sys.stdlib_module_names) | {"numpy", "scipy", "pandas", "midog"}
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_every_module_has_its_test_file(name):
+    parts = name.split(".")[1:] or ["house"]
+    if parts == ["__main__"]:
+        parts = ["cli"]
+    folder = ROOT / "tests" / Path(*parts[:-1])
+    tests = (
+        folder / parts[-1] / f"test_{parts[-1]}.py"
+        if (PACKAGE / parts[-1]).is_dir()
+        else folder / f"test_{parts[-1]}.py"
+    )
+    assert tests.is_file()
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_the_first_line_says_what_lives_there(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+    assert path.read_text().startswith('"""')
+
+
+EXPORTS = "Detections Detector MidogError Roi RunConfig best_threshold build_model evaluate load_config match_points"
+
+
+@pytest.mark.parametrize("name", [*EXPORTS.split(), "read_rois", "train"])
+def test_midog_exports(name):
+    assert name in midog.__all__
+    assert getattr(midog, name).__name__ == name
+
+
+def test_there_are_no_other_exports():
+    assert set(midog.__all__) == {*EXPORTS.split(), "read_rois", "train", "__version__"}
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = midog.nothing_such
+
+
+def test_importing_midog_and_its_command_line_loads_no_torch():
+    heavy = ("torch", "matplotlib", "pandas", "numpy")
+    code = f"import sys, midog, midog.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_everything_has_no_side_effects(tmp_path):
+    code = "import importlib, logging\nbefore = logging.getLogger().level, list(logging.getLogger().handlers)\n"
+    code += "import torch; threads = torch.get_num_threads()\n"
+    code += f"for name in {sorted(set(modules()) - {'midog.__main__'})!r}: importlib.import_module(name)\n"
+    code += "assert (logging.getLogger().level, list(logging.getLogger().handlers)) == before\n"
+    code += "assert torch.get_num_threads() == threads\n"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    ours = [path for path in tmp_path.iterdir() if path.name not in {".cache", ".config"}]  # matplotlib makes those
+    assert ours == []
