@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -24,11 +25,14 @@ app = typer.Typer(
     help="Train, run and honestly score detectors of mitotic figures on H&E histology. Not for diagnosis.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # "[default: …]" in a help text is text
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with `midog demo`. --debug, anywhere, shows the traceback of an error.",
 )
-data_app = typer.Typer(help="Draw, download and check data folders.", no_args_is_help=True)
-splits_app = typer.Typer(help="Make and check splits into train, val, test and unlabelled.", no_args_is_help=True)
+data_app = typer.Typer(rich_markup_mode=None, help="Draw, download and check data folders.", no_args_is_help=True)
+splits_app = typer.Typer(
+    rich_markup_mode=None, help="Make and check splits into train, val, test and unlabelled.", no_args_is_help=True
+)
 app.add_typer(data_app, name="data")
 app.add_typer(splits_app, name="splits")
 
@@ -82,7 +86,7 @@ def _root(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")] = Path("midog-demo"),
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     device: DeviceOption = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete an earlier demo there first.")] = False,
 ) -> None:
@@ -103,9 +107,9 @@ def train(
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder. [default: data]")] = None,
     split: SplitOption = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="[default: 200]")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the run. [default: date and time]")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="[default: 0]")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = None,
     runs: RunsOption = Path("runs"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew where a run could be gone on with.")] = False,
@@ -117,7 +121,7 @@ def train(
 
     short = {"data.dir": data, "data.split": split, "train.epochs": epochs, "train.seed": seed, "train.device": device}
     given = [f"{key}={json.dumps(str(value))}" for key, value in short.items() if value is not None]
-    settings = load_config(config, [*given, *(overrides or [])])
+    settings = load_config(config, [*(overrides or []), *given])
     from midog.training import setup
 
     if dry_run:
@@ -130,6 +134,8 @@ def train(
 
     with _stoppable("stopped and saved; the same command goes on from here"):
         folder = run_training(settings, name=name, runs=runs, fresh=fresh)
+    if not _is_first():
+        return
     state = read_state(folder)
     best = state.get("best_f1")
     if best is not None:
@@ -391,5 +397,11 @@ def _say(line: str) -> None:
 def _fail(line: str, debug: bool) -> None:
     if debug:
         raise
-    _say(f"error: {line}")
+    if _is_first():
+        _say(f"error: {line}")
     sys.exit(1)
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks, where a training runs as many."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))

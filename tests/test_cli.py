@@ -290,7 +290,7 @@ def one_line(ran: Ran) -> str:
 def test_bad_data_gets_one_line_before_a_run_is_made(midog, phantom, tiny, tmp_path, monkeypatch, spoil, says, also):
     monkeypatch.chdir(tmp_path)
     spoil(copy(phantom, tmp_path / "data"))
-    line = one_line(midog("train", *settings(tiny[1:]), "--data", "data"))
+    line = one_line(midog("train", *settings(tiny), "--data", "data"))
     assert all(part in line for part in (says, *also)), line
     assert list_runs(tmp_path / "runs") == [], "nothing half-made"
 
@@ -500,6 +500,21 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(phantom, tiny, tmp_path, s
     assert "stopped and saved; the same command goes on from here" in err
     assert "Traceback" not in err
     assert (tmp_path / "runs" / "a" / "last.ckpt").is_file()
+
+
+def test_two_ranks_train_as_one_and_only_the_first_speaks(phantom, tmp_path):
+    words = ["train", *settings(KILLED), "--data", phantom, "--name", "a", "--epochs", 1, "--set", "train.devices=2"]
+    process = start(*words, cwd=tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert out.split() == ["runs/a/best"]
+    assert err.count("epoch 1/1") == err.count("new run") == 1
+    process = start(*words, cwd=tmp_path)
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert [line for line in err.splitlines() if "error" in line] == [
+        "error: run a is finished; choose another --name, or --fresh to set it aside"
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ from midog.training.setup import (
     make_fabric,
     make_learner,
     of_role,
+    on_first,
     read_training_rois,
     resolve,
 )
@@ -76,18 +77,17 @@ def train(
     first, root = fabric.is_global_zero, Path(runs)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
-        old = choose_run(root, config, fingerprint, name=name, fresh=fresh) if first else None
-        if old is not None:
+        old = on_first(fabric, lambda: choose_run(root, config, fingerprint, name=name, fresh=fresh))
+        if old is not None and first:
             stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
-        old = fabric.broadcast(old)
         pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
         learner = make_learner(config, fabric, old.checkpoint if old is not None and old.resumes else None)
         # only now, when nothing of the data or the weights can be wrong any more, is there a new folder
-        new = make_run(root, config, fingerprint, name=name) if first and old is None else None
-        if new is not None:
-            stack.enter_context(locked(new.folder))
-        run = old or cast(Run, fabric.broadcast(new))
-        logger.info("%s", _opening(run, learner.progress, config))
+        run = old or on_first(fabric, lambda: make_run(root, config, fingerprint, name=name))
+        if old is None and first:
+            stack.enter_context(locked(run.folder))
+        if first:
+            logger.info("%s", _opening(run, learner.progress, config))
         try:
             fit(learner, run, config, pixels, fingerprint, interrupts)
         except torch.cuda.OutOfMemoryError:

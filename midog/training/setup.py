@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -19,11 +20,13 @@ from midog.config import RunConfig
 from midog.data.annotations import Roi
 from midog.data.folder import read_rois, require_images
 from midog.devices import has_bf16, pick_device
-from midog.errors import DataError
+from midog.errors import DataError, MidogError
 from midog.models import build_model, count_parameters
 from midog.training.checkpoint import Progress, read_checkpoint, restore
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,20 @@ def make_fabric(config: RunConfig) -> Fabric:
         strategy="ddp" if many else "auto",
         precision=settings.precision,  # type: ignore[arg-type]
     )
+
+
+def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
+    """What `action` gives on the first rank, on all of them; a MidogError that it raises is raised on all of them."""
+    outcome: Result | MidogError | None = None
+    if fabric.is_global_zero:
+        try:
+            outcome = action()
+        except MidogError as error:
+            outcome = error
+    outcome = fabric.broadcast(outcome)
+    if isinstance(outcome, MidogError):
+        raise outcome
+    return cast(Result, outcome)
 
 
 def make_learner(config: RunConfig, fabric: Fabric, checkpoint: Path | None) -> Learner:
