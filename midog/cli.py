@@ -125,6 +125,7 @@ def train(
     from midog.training import setup
 
     if dry_run:
+        settings = setup.resolve(settings)
         typer.echo(settings.to_yaml())
         for line in setup.describe(settings, setup.read_training_rois(settings)):
             typer.echo(line)
@@ -132,7 +133,7 @@ def train(
     from midog.training.loop import train as run_training
     from midog.training.runs import read_state
 
-    with _stoppable("stopped and saved; the same command goes on from here"):
+    with _stoppable("stopped; the same command goes on from what is saved"):
         folder = run_training(settings, name=name, runs=runs, fresh=fresh)
     if not _is_first():
         return

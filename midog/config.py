@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -89,11 +89,11 @@ class TrainConfig(_Strict):
     ema_decay: float = Field(0.999, ge=0, lt=1, description="averaged weights that are validated and kept; 0: none")
     validate_every: int = Field(10, ge=1, description="epochs between validations; the last epoch always is one")
     patience: int = Field(0, ge=0, description="validations without a better F1 before it stops; 0: never")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     devices: int = Field(1, ge=1, description="devices (processes) on this machine")
     num_nodes: int = Field(1, ge=1, description="machines, as the cluster launches them")
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto", description="auto: bf16-mixed where the device computes it in hardware, else 32-true"
     )
     workers: int = Field(2, ge=0, description="threads that cut patches; any number gives the same patches")
@@ -226,6 +226,3 @@ def _suggest(key: str) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     near = near or [last[m] for m in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, n=1, cutoff=0.6)]
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-IMPOSTER_POLICIES: tuple[str, ...] = get_args(Imposters)

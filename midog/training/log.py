@@ -52,8 +52,10 @@ class RunLog:
         if not len(sweep.thresholds):
             return
         order = np.argsort(sweep.thresholds)
-        at = np.searchsorted(sweep.thresholds[order], np.linspace(0, 1, PR_POINTS)).clip(max=len(order) - 1)
-        tp, fp, fn = (counts[order][at] for counts in (sweep.tp, sweep.fp, sweep.fn))
+        at = np.searchsorted(sweep.thresholds[order], np.linspace(0, 1, PR_POINTS))
+        nothing = (0, 0, sweep.figures)  # beyond the best score
+        counts = zip((sweep.tp, sweep.fp, sweep.fn), nothing, strict=True)
+        tp, fp, fn = (np.append(each[order], beyond)[at] for each, beyond in counts)
         precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
         recall = np.divide(tp, tp + fn, out=np.zeros(len(tp)), where=tp + fn > 0)
         self.writer.add_pr_curve_raw(
@@ -69,7 +71,7 @@ class RunLog:
         """Add a row to metrics.csv, move the bar, and print the message if there is one."""
         _add_row(self.csv, row)
         self.writer.flush()
-        self.bar.update(self.task, completed=int(row["epoch"]) + 1)
+        self.bar.update(self.task, completed=int(row["epoch"]))
         if message:
             self.say(message)
 
@@ -87,8 +89,11 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def _add_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Rewrite the file with one row more: a kill leaves the old one whole, and late columns get their place."""
-    rows: list[Mapping[str, Any]] = [*read_metrics(path), {key: _format(value) for key, value in row.items()}]
+    """The file with one row more, written anew: a kill leaves the old one whole, and late columns get their place."""
+    _write_rows(path, [*read_metrics(path), {key: _format(value) for key, value in row.items()}])
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(name for each in rows for name in each))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
@@ -104,11 +109,8 @@ def _format(value: Any) -> str:
 
 
 def _drop_rows(path: Path, epoch: int) -> None:
-    """Forget rows of epochs that are trained again after a break."""
+    """Forget rows of epochs (numbered from 1) after the first `epoch`: they are trained again after a break."""
     rows = read_metrics(path)
-    kept = [row for row in rows if int(row["epoch"]) < epoch]
-    if len(kept) == len(rows):
-        return
-    path.unlink()
-    for row in kept:
-        _add_row(path, row)
+    kept = [row for row in rows if int(row["epoch"]) <= epoch]
+    if len(kept) < len(rows):
+        _write_rows(path, kept)

@@ -68,27 +68,26 @@ def train(
     Raises DataError, ImageError, WeightsError, CheckpointError, DeviceError, TrainingError (each one line), and
     Interrupted (a KeyboardInterrupt) after Ctrl-C or SIGTERM, when everything is saved.
     """
-    config = resolve(config)
     rois = read_training_rois(config) if rois is None else list(rois)
     roles = {role: of_role(rois, role) for role in ("train", "val")}
-    fingerprint = data_fingerprint(rois)
+    fingerprint, root = data_fingerprint(rois), Path(runs)
+    old = choose_run(root, config, fingerprint, name=name, fresh=fresh)
+    config = resolve(config, old)
     fabric = make_fabric(config)
     fabric.launch()
-    first, root = fabric.is_global_zero, Path(runs)
+    old = on_first(fabric, lambda: old)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
-        old = on_first(fabric, lambda: choose_run(root, config, fingerprint, name=name, fresh=fresh))
-        if old is not None and first:
+        if old is not None and fabric.is_global_zero:
             stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
-        pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
-        learner = make_learner(config, fabric, old.checkpoint if old is not None and old.resumes else None)
-        # only now, when nothing of the data or the weights can be wrong any more, is there a new folder
-        run = old or on_first(fabric, lambda: make_run(root, config, fingerprint, name=name))
-        if old is None and first:
-            stack.enter_context(locked(run.folder))
-        if first:
-            logger.info("%s", _opening(run, learner.progress, config))
         try:
+            pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
+            interrupts.check()
+            learner = make_learner(config, fabric, old.checkpoint if old is not None and old.resumes else None)
+            # only now, when nothing of the data or the weights can be wrong any more, is there a new folder
+            run = old or on_first(fabric, lambda: make_run(root, config, fingerprint, name=name, stack=stack))
+            if fabric.is_global_zero:
+                logger.info("%s", _opening(run, learner.progress, config))
             fit(learner, run, config, pixels, fingerprint, interrupts)
         except torch.cuda.OutOfMemoryError:
             raise _no_memory(config, fabric.device) from None
@@ -105,6 +104,8 @@ def fit(
 ) -> None:
     """Train from where `learner.progress` is to the last epoch, or until early stopping or an interrupt."""
     progress, settings = learner.progress, config.train
+    if progress.finished:  # and stopped before it could say so
+        return save(learner, run)
     log = None
     if learner.fabric.is_global_zero:
         log = RunLog(run.folder, epochs=settings.epochs, epoch=progress.epoch, step=progress.step)
@@ -133,6 +134,7 @@ def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, i
     fabric, progress, world = learner.fabric, learner.progress, learner.fabric.world_size
     total, group = batches_per_epoch(pixels, config, world), config.train.accumulate
     recent: list[tuple[int, dict[str, Tensor]]] = []
+    norms: list[Tensor] = []
     began, done = time.perf_counter(), 0
     batches = training_batches(
         pixels, config, progress.epoch, start=progress.batch, rank=fabric.global_rank, world=world
@@ -148,24 +150,24 @@ def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, i
         done += len(targets) * world
         if not update:
             continue
-        step_weights(learner, config, updates=-(-total // group) * config.train.epochs)
+        norms.append(step_weights(learner, config, updates=-(-total // group) * config.train.epochs))
         stop = fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False)
         if stop or len(recent) >= LOOK_EVERY * group or number + 1 == total:
-            look_at(recent, learner, run, config, pixels)
-            recent = []
+            look_at(recent, norms, learner, run, config, pixels)
+            recent, norms = [], []
         progress.batch = number + 1
         if stop:
             raise Interrupted(interrupts.signum or 0)
     return done / max(time.perf_counter() - began, 1e-9)
 
 
-def step_weights(learner: Learner, config: RunConfig, updates: int) -> None:
-    """Clip the gradient, set the learning rate of this update of `updates`, move the weights and their average."""
-    progress, settings = learner.progress, config.train
-    if settings.clip_norm:
-        learner.fabric.clip_gradients(
-            learner.model, learner.optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False
-        )
+def step_weights(learner: Learner, config: RunConfig, updates: int) -> Tensor:
+    """Clip the gradient, set the learning rate of this update of `updates`, move the weights and their average.
+
+    Returns the gradient's norm before clipping.
+    """
+    progress, limit = learner.progress, config.train.clip_norm or math.inf
+    norm = learner.fabric.clip_gradients(learner.model, learner.optimizer, max_norm=limit, error_if_nonfinite=False)
     for group in learner.optimizer.param_groups:
         group["lr"] = learning_rate(config, progress.step, updates)
     learner.optimizer.step()
@@ -173,6 +175,7 @@ def step_weights(learner: Learner, config: RunConfig, updates: int) -> None:
     if learner.ema is not None:
         learner.ema.update_parameters(learner.net)
     progress.step += 1
+    return torch.as_tensor(norm)
 
 
 def learning_rate(config: RunConfig, step: int, updates: int) -> float:
@@ -187,16 +190,24 @@ def learning_rate(config: RunConfig, step: int, updates: int) -> float:
 
 
 def look_at(
-    recent: list[tuple[int, dict[str, Tensor]]], learner: Learner, run: Run, config: RunConfig, pixels: Pixels
+    recent: list[tuple[int, dict[str, Tensor]]],
+    norms: list[Tensor],
+    learner: Learner,
+    run: Run,
+    config: RunConfig,
+    pixels: Pixels,
 ) -> None:
-    """Add the losses of the last batches to the epoch's sums; stop at the first that is not finite."""
-    sums = learner.progress.losses
-    values = torch.stack([torch.stack(list(losses.values())).float() for _, losses in recent]).tolist()
-    for (number, losses), row in zip(recent, values, strict=True):
-        named = dict(zip(losses, row, strict=True))
-        if not all(map(math.isfinite, row)):
-            raise _not_finite(number, named, learner, run, config, pixels)
-        for name, value in named.items():
+    """Add the losses of the last batches to the epoch's sums; stop where one, or a gradient's norm, is not finite."""
+    sums, fabric = learner.progress.losses, learner.fabric
+    values = torch.stack([torch.stack(list(losses.values())).float() for _, losses in recent])
+    fine = values.isfinite().all(dim=1)
+    here = bool(fine.all() and torch.stack(norms).isfinite().all())
+    if fabric.strategy.reduce_boolean_decision(not here, all=False):  # all ranks stop together
+        at = int(fine.int().argmin())  # the first batch, where it is the gradient that is not finite
+        number, losses = recent[at]
+        raise _not_finite(number, dict(zip(losses, values[at].tolist(), strict=True)), learner, run, config, pixels)
+    for (_, losses), row in zip(recent, values.tolist(), strict=True):
+        for name, value in zip(losses, row, strict=True):
             sums[name] = sums.get(name, 0.0) + value
 
 
@@ -207,19 +218,25 @@ def is_due(epoch: int, config: RunConfig) -> bool:
 
 def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> Validation:
     """Loss on the fixed patches, detections over whole ROIs (shared out over the ranks), scores at every threshold."""
-    fabric, model = learner.fabric, learner.judged
+    fabric, model, world = learner.fabric, learner.judged, learner.fabric.world_size
+    for buffer in model.buffers() if world > 1 else ():  # each rank has BatchNorm statistics of its own
+        torch.distributed.broadcast(buffer, src=0)
     detector = Detector(model, config, device=str(fabric.device), workers=config.train.workers)
-    mine = range(fabric.global_rank, len(pixels.images), fabric.world_size)
-    was_training = model.training
+    mine = range(fabric.global_rank, len(pixels.images), world)
     with fabric.autocast():
         losses = validation_losses(model, pixels, config, fabric.device)
     # in float32, as `midog infer` detects: the threshold that is chosen here is used there
-    points = detect_points(detector, pixels, mine, interrupts.check)
-    model.train(was_training)
-    if fabric.world_size > 1:
-        shares: list[dict[int, RoiPoints]] = [{} for _ in range(fabric.world_size)]
+    try:
+        points = detect_points(detector, pixels, mine, interrupts.check if world == 1 else lambda: None)
+    except DeviceError as error:
+        fix = error.fix.replace("--batch-size ", "--set inference.batch_size=")
+        raise DeviceError(error.what, fix.replace("--tile ", "--set inference.tile=")) from None
+    if world > 1:
+        shares: list[dict[int, RoiPoints]] = [{} for _ in range(world)]
         torch.distributed.all_gather_object(shares, points)
         points = {number: each for share in shares for number, each in share.items()}
+        if fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False):
+            raise Interrupted(interrupts.signum or 0)
     return score(points, pixels, losses)
 
 
@@ -266,10 +283,9 @@ def report(
         if config.train.pictures:
             drawn = draw_pictures(learner.judged, pixels["val"], config, learner.fabric.device, validation.threshold)
             log.pictures(drawn, progress.step)
-            learner.judged.train(learner.ema is None)
         message = _line(progress, config, scalars)
     log.scalars(scalars, progress.step)
-    log.epoch({"epoch": progress.epoch, "step": progress.step, **scalars}, message)
+    log.epoch({"epoch": progress.epoch + 1, "step": progress.step, **scalars}, message)
 
 
 def save(learner: Learner, run: Run) -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,15 @@ def choose_run(
     return None
 
 
-def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None) -> Run:
-    """A new run of that name (None: date and time), to which runs/latest points; one that is there is set aside."""
+def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None, stack: ExitStack) -> Run:
+    """A new run of that name (None: date and time), locked until `stack` closes; runs/latest points to it.
+
+    A run of that name that is there is set aside. Raises CheckpointError where another process trains it.
+    """
     runs.mkdir(parents=True, exist_ok=True)
     if name is not None and (runs / name).exists():
-        _set_aside(runs / name)
+        with locked(runs / name):
+            _set_aside(runs / name)
     stem, number = name or time.strftime("%Y%m%d-%H%M%S"), 1
     while True:
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
@@ -79,6 +83,7 @@ def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | Non
             break
         except FileExistsError:
             number += 1
+    stack.enter_context(locked(folder))
     write_text(folder / "data.json", json.dumps({"fingerprint": fingerprint}) + "\n")
     write_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
     point_link(runs / "latest", folder)
@@ -189,6 +194,8 @@ def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]
     except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
         raise CheckpointError(f"{folder}: its config.yaml or data.json cannot be read ({error})") from None
     theirs, ours = old.to_dict(), config.to_dict()
+    if config.train.precision == "auto":  # then it is the run that settled it
+        ours["train"]["precision"] = theirs["train"]["precision"]
     changed = [
         f"{section}.{key}: {theirs[section][key]}, now {ours[section][key]}"
         for section in ours
@@ -199,8 +206,12 @@ def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]
 
 
 def _is_locked(folder: Path) -> bool:
+    """Whether a process trains the run; looks without making the file."""
     try:
-        with locked(folder):
-            return False
-    except CheckpointError:
+        with (folder / ".lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
+    return False

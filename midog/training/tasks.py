@@ -130,7 +130,8 @@ def draw_pictures(
     without: list[tuple[Tensor, Tensor]] = []
     for batch in validation_batches(pixels, config):
         for image, target in zip(batch.images, batch.targets, strict=True):
-            (with_figure if len(target["boxes"]) else without).append((image, target["boxes"]))
+            boxes = target["boxes"][target["labels"] == MITOTIC_FIGURE]
+            (with_figure if len(boxes) else without).append((image, boxes))
         del without[config.train.pictures :]
         if len(with_figure) >= config.train.pictures:
             break
@@ -143,8 +144,8 @@ def draw_pictures(
 def _draw_boxes(image: Tensor, truth: Tensor, found: dict[str, Tensor], threshold: float) -> NDArray[np.uint8]:
     """A picture (S, S, 3) of the patch (S, S, 3) uint8 with its true and found boxes."""
     picture = image.cpu().permute(2, 0, 1).contiguous()
-    sure = found["boxes"][found["scores"] >= threshold].float().cpu()
-    for boxes, colour, width in ((truth, "lime", 3), (sure, "yellow", 1)):
+    sure = (found["scores"] >= threshold) & (found["labels"] == MITOTIC_FIGURE)
+    for boxes, colour, width in ((truth, "lime", 3), (found["boxes"][sure].float().cpu(), "yellow", 1)):
         if len(boxes):
             picture = draw_bounding_boxes(picture, boxes, colors=colour, width=width)
     return np.asarray(picture.permute(1, 2, 0).numpy())

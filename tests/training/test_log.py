@@ -18,14 +18,14 @@ def open_log(folder, epoch=0, step=0):
 
 def test_rows_of_epochs_that_are_trained_again_are_dropped(tmp_path):
     log = open_log(tmp_path)
-    for epoch in range(3):
-        log.epoch({"epoch": epoch, "step": 10 * epoch, "train/loss": 1 / (epoch + 1)}, None)
+    for epoch in (1, 2, 3):
+        log.epoch({"epoch": epoch, "step": 10 * epoch, "train/loss": 1 / epoch}, None)
     log.close()
     log = open_log(tmp_path, epoch=2)
-    log.epoch({"epoch": 2, "step": 20, "train/loss": 0.1, "val/f1": float("nan")}, "a line")
+    log.epoch({"epoch": 3, "step": 30, "train/loss": 0.1, "val/f1": float("nan")}, "a line")
     log.close()
     rows = read_metrics(tmp_path / "metrics.csv")
-    assert [(row["epoch"], row["train/loss"]) for row in rows] == [("0", "1"), ("1", "0.5"), ("2", "0.1")]
+    assert [(row["epoch"], row["train/loss"]) for row in rows] == [("1", "1"), ("2", "0.5"), ("3", "0.1")]
     assert rows[2]["val/f1"] == "", "an F1 of nothing is empty, not 0 or 1"
     assert "a line" in log.console.file.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,16 @@ from midog.training.runs import (
     read_state,
     write_state,
 )
+from midog.training.setup import resolve
 
 CONFIG = RunConfig()
 
 
 def open_run(runs: Path, config: RunConfig, data: str, *, name: str | None = None, fresh: bool = False) -> Run:
     """The run that a training would use."""
-    return choose_run(runs, config, data, name=name, fresh=fresh) or make_run(runs, config, data, name=name)
+    with ExitStack() as stack:
+        run = choose_run(runs, config, data, name=name, fresh=fresh)
+        return run or make_run(runs, config, data, name=name, stack=stack)
 
 
 def start(runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options) -> Path:
@@ -122,6 +126,39 @@ def test_a_run_under_way_is_not_joined(tmp_path):
             pass
     with locked(folder):
         pass
+
+
+def test_fresh_does_not_take_the_folder_of_a_run_under_way(tmp_path):
+    folder = start(tmp_path, name="a")
+    with locked(folder), pytest.raises(CheckpointError, match="another process"):
+        open_run(tmp_path, CONFIG, "d1", name="a", fresh=True)
+    assert (folder / "last.ckpt").is_file()
+
+
+def test_a_new_run_is_locked_before_anybody_can_find_it(tmp_path):
+    with ExitStack() as stack:
+        folder = make_run(tmp_path, CONFIG, "d1", name=None, stack=stack).folder
+        assert choose_run(tmp_path, CONFIG, "d1") is None
+    again = choose_run(tmp_path, CONFIG, "d1")
+    assert again is not None
+    assert again.folder.resolve() == folder.resolve()
+
+
+def test_looking_for_a_run_touches_nothing(tmp_path):
+    folder = start(tmp_path, name="a")
+    (folder / ".lock").unlink()
+    before = sorted(folder.iterdir())
+    choose_run(tmp_path, CONFIG, "d1")
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_run_goes_on_at_its_own_precision_where_none_is_asked_for(tmp_path):
+    folder = start(tmp_path, "train.precision=bf16-mixed", name="a")
+    run = choose_run(tmp_path, CONFIG, "d1")
+    assert run is not None
+    assert run.folder.resolve() == folder.resolve()
+    assert resolve(CONFIG, run).train.precision == "bf16-mixed"
+    assert choose_run(tmp_path, load_config(None, ["train.precision=32-true"]), "d1") is None
 
 
 def test_lists_resolve_links_and_drop_doubles(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from midog.config import load_config
@@ -59,8 +60,31 @@ def test_the_optimizer_moves_what_learns_and_decays_no_norm(name, kind):
 def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(monkeypatch, bf16, precision):
     monkeypatch.setattr(setup, "has_bf16", lambda device: bf16)
     assert setup.resolve(load_config(None, ["train.device=cpu"])).train.precision == precision
-    given = load_config(None, ["train.device=cpu", "train.precision=16-mixed"])
+    given = load_config(None, ["train.device=cpu", "train.precision=32-true"])
     assert setup.resolve(given) == given
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_boxes_and_images_reach_the_model_in_float32_and_it_computes_in_the_precision(precision):
+    seen = {}
+
+    class Spy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, images, targets):
+            seen.update(images=images, boxes=targets[0]["boxes"], out=self.layer(images).dtype)
+            return self.layer(images).sum()
+
+    fabric = setup.make_fabric(load_config(None, ["train.device=cpu", f"train.precision={precision}"]))
+    model = Spy()
+    wrapped = fabric.setup(model, torch.optim.SGD(model.parameters()))[0]
+    boxes = torch.tensor([[403.0, 451.0, 453.0, 501.0]])
+    wrapped(torch.full((1, 4), 1 / 3), [{"boxes": boxes}])
+    assert seen["boxes"].dtype == seen["images"].dtype == torch.float32
+    assert torch.equal(seen["boxes"], boxes), "bfloat16 would have made 403 px 404"
+    assert seen["out"] == (torch.bfloat16 if precision == "bf16-mixed" else torch.float32)
 
 
 def test_the_description_counts_data_patches_and_parameters(phantom, tiny):
