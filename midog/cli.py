@@ -199,6 +199,8 @@ def infer(
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
     skipped = f", {len(outcome.skipped)} were done before (--overwrite does them again)" if outcome.skipped else ""
     _say(f"{done}{skipped}; detections are in {out}/")
+    if len(jobs) == 1 and outcome.failed:
+        raise MidogError(*outcome.failed.values())
     if outcome.failed:
         for line in outcome.failed.values():
             _say(f"error: {line}")

@@ -23,7 +23,7 @@ metrics: matching scores
 data: cache sources slides tables annotations split_files splits folder check
 data: sampling augment loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
-inference: model_folder detect export folder
+inference: model_folder detect export outputs folder
 training: interrupts runs checkpoint log tasks setup loop
 evaluation demo cli __main__
 """

@@ -14,12 +14,11 @@ import numpy as np
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, centers_of
 from midog.data.annotations import BoxChoice, Roi, scan_annotations
 from midog.data.folder import default_split, locate, with_images
+from midog.data.slides import IMAGE_SUFFIXES, MPP_TOLERANCE
 from midog.data.splits import ROLES, attach_split, compact_names, find_unlabelled, problems_with, scan_split
 from midog.errors import DataError, ImageError
 
-_MPP_TOLERANCE = 0.1
 _BAND_PX = 1024
-_IMAGE_SUFFIXES = {".tif", ".tiff", ".svs", ".ndpi", ".mrxs", ".scn", ".png", ".jpg", ".jpeg", ".bif", ".vms", ".dcm"}
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _check_files(rois: Sequence[Roi], folder: Path, problems: list[str], warning
         names = compact_names(roi.file_name for roi in rois if roi.path == path)
         problems.append(f"{path} is the image of {uses[path]} ROIs: {names}; name each image once")
     here = (folder / "images").iterdir() if (folder / "images").is_dir() else []
-    others = [file.name for file in here if file not in uses and file.suffix.lower() in _IMAGE_SUFFIXES]
+    others = [file.name for file in here if file not in uses and file.suffix.lower() in IMAGE_SUFFIXES]
     if others:
         warnings.append(f"{len(others)} images are not in use: {compact_names(others)}")
 
@@ -211,7 +210,7 @@ def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, _Facts], problems: list[
     if unknown:
         fix = "add a column `mpp` (um per pixel) to the split"
         problems.append(f"the um per pixel of {len(unknown)} images are not known: {compact_names(unknown)}; {fix}")
-    apart = {n: (a, b) for n, (a, b) in pairs.items() if a and b and max(a, b) > (1 + _MPP_TOLERANCE) * min(a, b)}
+    apart = {n: (a, b) for n, (a, b) in pairs.items() if a and b and max(a, b) > (1 + MPP_TOLERANCE) * min(a, b)}
     if apart:
         said, found = next(iter(apart.values()))
         warnings.append(

@@ -13,6 +13,10 @@ from PIL import Image
 from midog.data.cache import cached_array, default_cache_dir
 from midog.data.sources import Pixels, Source, head_of, open_source, warn_once, whole
 
+_SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"} | _SLIDES)
+"""Endings by which images are found in a folder."""
+
 MPP_TOLERANCE = 0.1
 """An image is resampled where its mpp differs from the model's by more than this share."""
 

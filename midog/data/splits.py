@@ -104,7 +104,11 @@ def problems_with(split: Split, rois: Sequence[Roi]) -> Problems:
         if names:
             what = f"{split.name} puts {len(names)} ROIs that nobody labelled into {role}: {compact_names(names)}"
             problems.append(
-                DataError(what, "give them the split 'unlabelled', as they would teach or score background")
+                DataError(
+                    what,
+                    "give them the split 'unlabelled', as they would teach or score background; where somebody did "
+                    "label them, say so in a column `labelled` = yes",
+                )
             )
     return problems
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from midog.boxes import Boxes, Detections
-from midog.data.folder import read_rois, require_images, select_rois
-from midog.data.slides import decode, open_image
-from midog.data.splits import read_split
-from midog.errors import DetectionsError, DeviceError, ImageError, MidogError
+from midog.data.folder import locate, read_rois, require_images, select_rois
+from midog.data.slides import IMAGE_SUFFIXES, decode, open_image
+from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
 from midog.inference.detect import Detector
 from midog.inference.export import FORMATS, write_challenge, write_coco, write_csv, write_overlay
+from midog.inference.outputs import OutputFolder
 
 logger = logging.getLogger(__name__)
-
-_SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm")
-IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", *_SLIDES})
-SETTINGS_NAME = ".midog-infer.json"
-"""File in the output folder that says with which model and settings its detections were made."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,8 @@ class Outcome:
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """Image files among paths: files as they are, folders by the suffix of what is in them, sorted, each once.
 
-    A data folder stands for its images/. Raises ImageError for a path that is not there, a folder without images, and
-    two images of one stem, whose detections would be one file.
+    A data folder stands for its images/. Raises ImageError for a folder without images, and for two images of
+    one stem, whose detections would be one file.
     """
     found: list[Path] = []
     for path in paths:
@@ -58,10 +52,8 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise ImageError(f"no image in {folder}/", f"known endings are {', '.join(sorted(IMAGE_SUFFIXES))}")
             found += inside
-        elif path.exists():
+        else:  # one that is not there fails in its turn, and the others are done
             found.append(path)
-        else:
-            raise ImageError(f"{path} is not there", "give an image file or a folder of images")
     found = list(dict.fromkeys(found))
     stems: dict[str, Path] = {}
     for image in found:
@@ -77,17 +69,22 @@ def find_jobs(
 ) -> list[Job]:
     """Jobs for images, folders and data folders.
 
-    mpp: um/px of all of them; None: each image's own, for an ROI of a data folder the one in its split.csv, which is
-    also what `evaluate` takes. subset: only ROIs of this role (train, val, test, unlabelled) of data folders.
+    mpp: um/px of all of them; None: each image's own, for an ROI of a data folder what its split or annotation says,
+    as `evaluate` takes it. split: CSV or shipped name, None: the data folder's split.csv.
+    subset: only ROIs of this role (train, val, test, unlabelled) of data folders.
     Raises ImageError as `find_images` does, DataError for a subset that is empty or whose images are missing.
     """
     if subset is not None:
         rois = [roi for path in paths for roi in select_rois(read_rois(path, split=split), subset)]
         require_images(rois)
-        return [Job(roi.path, mpp or roi.mpp, roi.boxes) for roi in rois if roi.path is not None]
+        return [Job(roi.path, roi.mpp if mpp is None else mpp, roi.boxes) for roi in rois if roi.path is not None]
     images = find_images(paths)
-    stated = {folder: _stated_mpp(folder) for folder in {image.parent for image in images}}
-    return [Job(image, mpp or stated[image.parent].get(image.name)) for image in images]
+    if mpp is not None:
+        return [Job(image, mpp) for image in images]
+    stated: dict[Path, float] = {}
+    for folder in sorted({image.parent for image in images}):
+        stated |= _stated_mpp(folder, split)
+    return [Job(image, stated.get(image.resolve())) for image in images]
 
 
 def is_image(path: Path) -> bool:
@@ -112,16 +109,17 @@ def infer(
     Raises DetectionsError where `out` holds detections of another model or other settings, DeviceError at once.
     """
     check_formats(formats)
-    out.mkdir(parents=True, exist_ok=True)
-    _check_settings(out, detector, overwrite)
+    folder = OutputFolder(out, detector.settings(), [job.path.stem for job in jobs], overwrite=overwrite)
     outcome = Outcome({}, [], {})
     for job in jobs:
-        name, figures = job.path.name, None
-        if not overwrite and all(path.is_file() for path in _targets(out, job.path, formats)):
+        name, stem, figures = job.path.name, job.path.stem, None
+        if folder.is_done(stem, job.mpp, formats):
             outcome.skipped.append(name)
         else:
+            folder.begin(stem, job.mpp)
             try:
-                figures = outcome.figures[name] = infer_one(job, detector, out, formats, on_tile)
+                figures = outcome.figures[name] = infer_one(job, detector, folder, formats, on_tile)
+                folder.finish(stem, job.mpp)
             except DeviceError:
                 raise
             except MidogError as error:
@@ -136,7 +134,7 @@ def infer(
 def infer_one(
     job: Job,
     detector: Detector,
-    out: Path,
+    folder: OutputFolder,
     formats: Sequence[str],
     on_tile: Callable[[int, int], None] | None = None,
 ) -> int:
@@ -147,7 +145,7 @@ def infer_one(
     if mpp is None:
         raise ImageError(f"{job.path}: no mpp is known", "give --mpp")
     threshold = detector.threshold
-    for kind, path in zip(formats, _targets(out, job.path, formats), strict=True):
+    for kind, path in zip(formats, folder.targets(job.path.stem, formats), strict=True):
         if kind == "challenge":
             write_challenge(path, found, mpp=mpp, threshold=threshold)
         elif kind == "csv":
@@ -172,33 +170,14 @@ def check_formats(formats: Sequence[str]) -> None:
         raise DetectionsError(f"unknown format {', '.join(unknown) or '(none)'}", f"choose from {', '.join(FORMATS)}")
 
 
-def _stated_mpp(folder: Path) -> dict[str, float]:
-    """um/px by file name as the split.csv of the data folder says whose images/ this is."""
-    path = folder.parent / "split.csv"
-    if folder.name != "images" or not path.is_file():
+def _stated_mpp(folder: Path, split: str | None) -> dict[Path, float]:
+    """um/px by image as the data folder says whose images/ this is (or which this is); nothing of any other folder."""
+    data = folder.parent if folder.name == "images" else folder
+    try:
+        locate(data)
+    except DataError:
+        if split is not None:
+            raise
         return {}
-    return {Path(row.file_name).name: row.mpp for row in read_split(path).rows if row.mpp is not None}
-
-
-def _targets(out: Path, image: Path, formats: Sequence[str]) -> list[Path]:
-    return [out / f"{image.stem}{FORMATS[kind]}" for kind in formats]
-
-
-def _check_settings(out: Path, detector: Detector, overwrite: bool) -> None:
-    """Detections of two models in one folder would be scored as one model's: refuse, unless all are made anew."""
-    settings = detector.settings()
-    path = out / SETTINGS_NAME
-    if path.is_file() and not overwrite:
-        try:
-            before = json.loads(path.read_text())
-        except ValueError:
-            before = {}
-        changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed:
-            raise DetectionsError(
-                f"{out}/ holds detections made with another {', '.join(changed)}",
-                "choose another --out, or --overwrite them",
-            )
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(settings, indent=1) + "\n")
-    part.replace(path)
+    rois = read_rois(data, split=split)
+    return {roi.path.resolve(): roi.mpp for roi in rois if roi.path is not None and roi.mpp is not None}

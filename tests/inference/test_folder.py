@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -46,8 +47,6 @@ def test_images_are_found_in_folders_and_data_folders_once(images, phantom):
 
 
 def test_paths_without_images_are_errors(images, tmp_path):
-    with pytest.raises(ImageError, match="is not there"):
-        find_images([images / "c.tiff"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=r"no image in .*empty"):
         find_images([tmp_path / "empty"])
@@ -72,9 +71,59 @@ def test_every_format_is_written_and_done_images_are_skipped(images, detector, t
     out, jobs = tmp_path / "out", find_jobs([images])
     first = infer(jobs, detector, out, formats=tuple(FORMATS))
     assert set(first.figures) == {"a.tiff", "b.tiff"}
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    assert names == {f"{stem}{suffix}" for stem in "ab" for suffix in FORMATS.values()}
+    before = (out / "a.json").stat().st_mtime_ns
+    (out / "b.csv").unlink()
+    second = infer(jobs, detector, out, formats=tuple(FORMATS))
+    assert second.skipped == ["a.tiff"]
+    assert set(second.figures) == {"b.tiff"}
+    assert (out / "a.json").stat().st_mtime_ns == before
+    again = infer(jobs, detector, out, formats=("challenge",), overwrite=True)
+    assert again.figures == first.figures
+    assert again.skipped == []
+
+
+def test_a_path_that_is_not_there_fails_in_its_turn(images, detector, tmp_path):
+    jobs = find_jobs([images / "c.tiff", images / "a.tiff"])
+    outcome = infer(jobs, detector, tmp_path / "out")
+    assert "c.tiff" in outcome.failed["c.tiff"]
+    assert list(outcome.figures) == ["a.tiff"]
+
+
+def test_one_bad_image_does_not_stop_the_others(images, detector, tmp_path):
+    whole = (images / "a.tiff").read_bytes()
+    (images / "a.tiff").write_bytes(whole[: len(whole) // 2])
+    seen = []
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each))
+    assert list(outcome.failed) == ["a.tiff"]
+    assert "\n" not in outcome.failed["a.tiff"]
+    assert list(outcome.figures) == ["b.tiff"]
+    assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
+    assert not (tmp_path / "out" / "a.json").exists()
+
+
+def test_an_image_without_mpp_fails_with_what_to_do(tmp_path, detector):
+    Image.new("RGB", (90, 90)).save(tmp_path / "plain.png")
+    outcome = infer([Job(tmp_path / "plain.png")], detector, tmp_path / "out")
+    assert "--mpp" in outcome.failed["plain.png"]
+    assert infer([Job(tmp_path / "plain.png", mpp=0.25)], detector, tmp_path / "out").failed == {}
+
+
+def test_the_threshold_decides_the_names_and_another_one_is_not_mixed_in(images, detector, retinanet, tmp_path):
+    out, jobs = tmp_path / "out", find_jobs([images])
+    infer(jobs, detector, out)
+    scores = sorted(point["probability"] for point in json.loads((out / "a.json").read_text())["points"])
+    middle = scores[len(scores) // 2]
+    other = Detector(retinanet, CONFIG, device="cpu", threshold=middle, workers=0)
+    with pytest.raises(DetectionsError, match="another threshold; choose another --out, or --overwrite"):
+        infer(jobs, other, out)
+    infer(jobs, other, out, overwrite=True)
     points = json.loads((out / "a.json").read_text())["points"]
-    names = {point["name"] for point in points if point["probability"] < 0.6}
-    assert names <= {"non-mitotic figure"}
+    assert [point["name"] == "mitotic figure" for point in points] == [
+        point["probability"] >= middle for point in points
+    ]
+    assert {point["name"] for point in points} == {"mitotic figure", "non-mitotic figure"}
 
 
 def test_an_unknown_format_is_named(images, detector, tmp_path):
@@ -91,12 +140,27 @@ def test_what_is_written_can_be_scored(phantom, detector, tmp_path):
     assert groups["all"]["figures"] == sum(group["figures"] for name, group in groups.items() if name != "all")
 
 
-def test_a_model_trained_at_another_mpp_writes_the_points_of_the_images_own_pixels(images, retinanet, tmp_path):
+def test_a_resampled_image_gets_the_points_of_its_own_pixels(images, retinanet, tmp_path):
     detector = Detector(retinanet, CONFIG, device="cpu", workers=0)
     shutil.copy(images / "a.tiff", tmp_path / "c.tiff")
     infer([Job(tmp_path / "c.tiff", mpp=0.5)], detector, tmp_path / "out", formats=("challenge", "csv"))
     points = json.loads((tmp_path / "out" / "c.json").read_text())["points"]
-    assert all(0 <= point["point"][0] <= 150 * 0.5 / 1000 for point in points)
+    with (tmp_path / "out" / "c.csv").open(newline="") as file:
+        centres = [[float(row["x"]), float(row["y"])] for row in csv.DictReader(file)]
+    assert len(points) == len(centres) > 0
+    assert max(x for x, _ in centres) > 100, "they reach over the image of 150 px"
+    written = sorted(point["point"][:2] for point in points)
+    assert np.allclose(written, sorted([x * 0.5 / 1000, y * 0.5 / 1000] for x, y in centres), rtol=0, atol=1e-5)
+
+
+def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    text = (folder / "split.csv").read_text().replace(",0.25", ",0.5")
+    (tmp_path / "other.csv").write_text(text)
+    assert {job.mpp for job in find_jobs([folder])} == {0.25}
+    for place in (folder, folder / "images"):
+        assert {job.mpp for job in find_jobs([place], split=str(tmp_path / "other.csv"))} == {0.5}
 
 
 def test_figures_are_counted_at_the_threshold():
