@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from midog import cli
+from tests.spoiled import Ran
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +55,20 @@ def tiny(phantom: Path) -> list[str]:
         "train.pictures=1",
         "inference.tile=256",
     ]
+
+
+@pytest.fixture
+def midog(monkeypatch, capsys) -> Callable[..., Ran]:
+    """Run the command line in this process, as its console script would."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["midog", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run

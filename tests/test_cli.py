@@ -10,12 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from PIL import Image
 
@@ -24,32 +22,7 @@ from midog.boxes import squares_around
 from midog.config import load_config
 from midog.training import loop
 from midog.training.runs import list_runs
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def midog(monkeypatch, capsys) -> Callable[..., Ran]:
-    """Run the command line in this process, as its console script would."""
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["midog", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    return run
+from tests.spoiled import BAD_DATA, copy, one_line, settings
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +47,6 @@ KILLED = [
     "train.validate_every=4",
     "inference.tile=256",
 ]
-
-
-def settings(tiny: list[str]) -> list[str]:
-    return [word for override in tiny for word in ("--set", override)]
 
 
 def test_help_names_every_command(midog):
@@ -157,135 +126,6 @@ def test_short_options_reach_the_config(midog, phantom, tmp_path, monkeypatch):
     assert "device: cpu" in ran.out
 
 
-def test_draw_make_and_check_a_split(midog, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert midog("data", "draw", "d", "--rois", 4, "--size", 256).out.strip().endswith("d")
-    ran = midog("data", "check", "d", "--pixels")
-    assert ran.code == 0
-    assert "Phantom A" in ran.out
-    assert midog("splits", "make", "--data", "d", "--out", "s.csv", "--seed", 3).out.strip() == "s.csv"
-    assert midog("splits", "check", "s.csv", "--data", "d").code == 0
-    made = midog("splits", "make", "--data", "d", "--out", "folds", "--folds", 2).out.split()
-    assert len(made) == 2
-
-
-# ---- bad input: one line, exit code 1, nothing half-written
-
-
-def copy(phantom: Path, to: Path) -> Path:
-    shutil.copytree(phantom, to)
-    return to
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
-def annotations(data: Path, change: Callable[[dict], None]) -> None:
-    tree = json.loads((data / "annotations.json").read_text())
-    change(tree)
-    (data / "annotations.json").write_text(json.dumps(tree))
-
-
-def spoil_nothing(data: Path) -> None:
-    """The data are fine: the command is not."""
-
-
-def no_annotations(data: Path) -> None:
-    (data / "annotations.json").unlink()
-
-
-def two_annotations(data: Path) -> None:
-    shutil.copy(data / "annotations.json", data / "second.json")
-
-
-def no_folder(data: Path) -> None:
-    shutil.rmtree(data)
-
-
-def truncated(data: Path) -> None:
-    path = data / "images" / "001.tiff"
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def other_size(data: Path) -> None:
-    tifffile.imwrite(data / "images" / "001.tiff", np.zeros((100, 90, 3), np.uint8))
-
-
-def unlabelled_in_train(data: Path) -> None:
-    edit(data / "split.csv", ",unlabelled,", ",train,")
-
-
-def patient_in_two_splits(data: Path) -> None:
-    lines = (data / "split.csv").read_text().splitlines()
-    first, second = lines[1].split(","), lines[2].split(",")
-    lines[2] = ",".join([*second[:2], first[2], *second[3:]])
-    (data / "split.csv").write_text("\n".join(lines))
-
-
-def unknown_role(data: Path) -> None:
-    edit(data / "split.csv", ",train,", ",trian,")
-
-
-def missing_image(data: Path) -> None:
-    (data / "images" / "001.tiff").unlink()
-
-
-def nan_box(data: Path) -> None:
-    annotations(data, lambda tree: tree["annotations"][0].update(bbox=[float("nan"), 1, 2, 3]))
-
-
-def duplicate_id(data: Path) -> None:
-    annotations(data, lambda tree: tree["annotations"][1].update(id=tree["annotations"][0]["id"]))
-
-
-def stray_box(data: Path) -> None:
-    annotations(data, lambda tree: tree["annotations"][0].update(image_id=999))
-
-
-def unknown_category(data: Path) -> None:
-    annotations(data, lambda tree: tree["categories"][0].update(name="lymphocyte"))
-
-
-def mixed_boxes(data: Path) -> None:
-    annotations(data, lambda tree: tree["annotations"][0].update(bbox=[200, 200, 50, 50]))
-
-
-def not_json(data: Path) -> None:
-    (data / "annotations.json").write_text("{")
-
-
-BAD_DATA = [
-    (no_folder, "data", ["midog data download", "midog data draw"]),
-    (no_annotations, "no annotation file in data", ["midog data download"]),
-    (two_annotations, "annotations.json", ["second.json", "--annotations"]),
-    (not_json, "annotations.json", []),
-    (truncated, "001.tiff", []),
-    (other_size, "001.tiff is 90x100 px, its annotation says 256x256", []),
-    (missing_image, "001.tiff", []),
-    (unlabelled_in_train, "009.tiff", ["unlabelled"]),
-    (patient_in_two_splits, "patient001", ["train", "val"]),
-    (unknown_role, "trian", ["train"]),
-    (nan_box, "annotation 1", []),
-    (duplicate_id, "annotation", ["1"]),
-    (stray_box, "999", []),
-    (unknown_category, "lymphocyte", []),
-    (mixed_boxes, "--bbox", []),
-]
-
-
-def one_line(ran: Ran) -> str:
-    """The error line, once it is checked that it is one, alone, and no traceback."""
-    assert ran.code == 1, ran
-    assert "Traceback" not in ran.err
-    lines = [line for line in ran.err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, ran.err
-    assert ran.err.splitlines()[-1] == lines[0]
-    return lines[0]
-
-
 @pytest.mark.parametrize(("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA])
 def test_bad_data_gets_one_line_before_a_run_is_made(midog, phantom, tiny, tmp_path, monkeypatch, spoil, says, also):
     monkeypatch.chdir(tmp_path)
@@ -293,26 +133,6 @@ def test_bad_data_gets_one_line_before_a_run_is_made(midog, phantom, tiny, tmp_p
     line = one_line(midog("train", *settings(tiny), "--data", "data"))
     assert all(part in line for part in (says, *also)), line
     assert list_runs(tmp_path / "runs") == [], "nothing half-made"
-
-
-@pytest.mark.parametrize(("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA])
-def test_data_check_says_the_same_without_training(midog, phantom, tmp_path, monkeypatch, spoil, says, also):
-    monkeypatch.chdir(tmp_path)
-    spoil(copy(phantom, tmp_path / "data"))
-    ran = midog("data", "check", "data", "--pixels")
-    assert ran.code == 1
-    assert "Traceback" not in ran.err
-    assert says.split(" is ")[0] in ran.err
-
-
-def test_data_check_tells_everything_at_once(midog, phantom, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    data = copy(phantom, tmp_path / "data")
-    for spoil in (truncated, unlabelled_in_train, patient_in_two_splits, nan_box):
-        spoil(data)
-    ran = midog("data", "check", "data")
-    for name in ("001.tiff", "009.tiff", "patient001", "annotation 1"):
-        assert name in ran.err
 
 
 BAD_COMMANDS = [

@@ -24,8 +24,8 @@ data: cache sources slides tables annotations split_files splits folder check
 data: sampling augment loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
 inference: model_folder detect export outputs folder
-training: interrupts runs checkpoint log tasks setup loop
-evaluation demo cli __main__
+training: interrupts runs checkpoint log tasks setup trouble loop
+evaluation demo cli_shared cli_data cli __main__
 """
 
 

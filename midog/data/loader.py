@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -60,16 +61,13 @@ def roi_mpp(roi: Roi, found: float | None) -> float:
     return mpp
 
 
-def load_pixels(
-    rois: Sequence[Roi], config: RunConfig, device: torch.device | None = None, workers: int | None = None
-) -> Pixels:
+def load_pixels(rois: Sequence[Roi], config: RunConfig, device: torch.device | None = None) -> Pixels:
     """Decode ROIs (once: later runs map the cache) and bring them to the model's mpp.
 
     Raises ImageError for a file that cannot be read or has no mpp, DataError where its size is not the annotated one.
     """
     residency = resolve_residency(rois, config, device)
-    threads = config.train.workers if workers is None else workers
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
+    with ThreadPoolExecutor(max(config.train.workers, 1)) as pool:
         loaded = list(pool.map(lambda roi: _load(roi, config, residency), rois))
     images = [image if residency != "device" else torch.from_numpy(image.copy()).to(device) for image, _, _ in loaded]
     return Pixels(images, [field for _, field, _ in loaded], [mpp for _, _, mpp in loaded], list(rois))
@@ -81,7 +79,7 @@ def resolve_residency(rois: Sequence[Roi], config: RunConfig, device: torch.devi
     wanted = config.train.residency
     if wanted != "auto":
         return wanted
-    need = sum(3 * (roi.width or 0) * (roi.height or 0) for roi in rois)
+    need = sum(3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois)
     if device is not None and device.type == "cuda" and 2 * need < torch.cuda.mem_get_info(device)[0]:
         return "device"
     return "disk" if config.data.cache else "memory"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -17,15 +16,14 @@ from torch import Tensor
 from midog.config import RunConfig
 from midog.data.annotations import Roi
 from midog.data.folder import data_fingerprint
-from midog.data.loader import Pixels, batches_per_epoch, load_pixels, rank_indices, training_batches
-from midog.data.sampling import epoch_length, locations
-from midog.errors import DeviceError, TrainingError
+from midog.data.loader import Pixels, batches_per_epoch, load_pixels, training_batches
+from midog.errors import DeviceError
 from midog.inference.detect import Detector
 from midog.metrics.scores import RoiPoints
 from midog.training.checkpoint import Progress, save_best, save_checkpoint
 from midog.training.interrupts import Interrupted, Interrupts
 from midog.training.log import RunLog
-from midog.training.runs import Run, choose_run, locked, make_run, write_state, write_text
+from midog.training.runs import Run, choose_run, locked, make_run, write_state
 from midog.training.setup import (
     Learner,
     class_names,
@@ -46,6 +44,7 @@ from midog.training.tasks import (
     score,
     validation_losses,
 )
+from midog.training.trouble import look_at, no_memory
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +75,7 @@ def train(
     fabric = make_fabric(config)
     fabric.launch()
     old = on_first(fabric, lambda: old)
+    learner, full = None, False
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         if old is not None and fabric.is_global_zero:
@@ -89,8 +89,10 @@ def train(
             if fabric.is_global_zero:
                 logger.info("%s", _opening(run, learner.progress, config))
             fit(learner, run, config, pixels, fingerprint, interrupts)
-        except torch.cuda.OutOfMemoryError:
-            raise _no_memory(config, fabric.device) from None
+        except torch.OutOfMemoryError:
+            full = True
+    if full:  # out here, where what the failed step held is let go
+        raise no_memory(learner, config, fabric.device)
     return run.folder
 
 
@@ -187,28 +189,6 @@ def learning_rate(config: RunConfig, step: int, updates: int) -> float:
     if settings.schedule == "constant":
         return settings.lr
     return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(updates - warmup, 1)))
-
-
-def look_at(
-    recent: list[tuple[int, dict[str, Tensor]]],
-    norms: list[Tensor],
-    learner: Learner,
-    run: Run,
-    config: RunConfig,
-    pixels: Pixels,
-) -> None:
-    """Add the losses of the last batches to the epoch's sums; stop where one, or a gradient's norm, is not finite."""
-    sums, fabric = learner.progress.losses, learner.fabric
-    values = torch.stack([torch.stack(list(losses.values())).float() for _, losses in recent])
-    fine = values.isfinite().all(dim=1)
-    here = bool(fine.all() and torch.stack(norms).isfinite().all())
-    if fabric.strategy.reduce_boolean_decision(not here, all=False):  # all ranks stop together
-        at = int(fine.int().argmin())  # the first batch, where it is the gradient that is not finite
-        number, losses = recent[at]
-        raise _not_finite(number, dict(zip(losses, values[at].tolist(), strict=True)), learner, run, config, pixels)
-    for (_, losses), row in zip(recent, values.tolist(), strict=True):
-        for name, value in zip(losses, row, strict=True):
-            sums[name] = sums.get(name, 0.0) + value
 
 
 def is_due(epoch: int, config: RunConfig) -> bool:
@@ -313,33 +293,4 @@ def _line(progress: Progress, config: RunConfig, scalars: dict[str, float]) -> s
         f"val loss {scalars['val/loss']:.3f}  F1 {scalars['val/f1']:.3f} at {scalars['val/threshold']:.2f}  "
         f"precision {scalars['val/precision']:.3f}  recall {scalars['val/recall']:.3f}  "
         f"AP {scalars['val/ap50']:.3f}  {scalars['train/patches_per_second']:.0f} patches/s{best}"
-    )
-
-
-def _not_finite(
-    number: int, losses: dict[str, float], learner: Learner, run: Run, config: RunConfig, pixels: Pixels
-) -> TrainingError:
-    """The error of a loss that is not finite, once nonfinite.json says where that batch's patches were cut."""
-    epoch, fabric = learner.progress.epoch, learner.fabric
-    length = epoch_length(pixels.fields, config.sampling)
-    indices = rank_indices(length, config.train.batch_size, number, fabric.global_rank, fabric.world_size)
-    spots = locations(pixels.fields, config.sampling, config.train.seed, epoch, indices)
-    patches = [{"file_name": pixels.rois[spot.roi].file_name, "x": spot.x, "y": spot.y} for spot in spots]
-    shown = {name: str(value) for name, value in losses.items()}
-    path = run.folder / "nonfinite.json"
-    record = {"epoch": epoch + 1, "batch": number + 1, "losses": shown, "patches": patches}
-    write_text(path, json.dumps(record, indent=1) + "\n")
-    return TrainingError(
-        f"the loss is not finite in epoch {epoch + 1}, batch {number + 1} ({shown}); its patches are listed in {path}",
-        "look at them, lower train.lr, or set train.precision=32-true",
-    )
-
-
-def _no_memory(config: RunConfig, device: torch.device) -> DeviceError:
-    size, accumulate = config.train.batch_size, config.train.accumulate
-    if size == 1:
-        return DeviceError(f"one patch does not fit into the memory of {device}", "set a smaller sampling.patch_size")
-    return DeviceError(
-        f"train.batch_size {size} does not fit into the memory of {device}",
-        f"try --set train.batch_size={size // 2} --set train.accumulate={2 * accumulate}",
     )

@@ -136,6 +136,16 @@ def test_auto_keeps_rois_on_disk_with_a_cache_and_in_memory_without(phantom):
     assert resolve_residency(rois, config("data.cache=false"), None) == "memory"
 
 
+def test_auto_uses_a_device_with_twice_the_room_and_never_for_rois_of_unknown_size(phantom, monkeypatch):
+    rois = read_rois(phantom)
+    need, cuda = sum(3 * roi.width * roi.height for roi in rois), torch.device("cuda")
+    for free, where in ((2 * need + 1, "device"), (2 * need, "disk")):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
+        assert resolve_residency(rois, config(), cuda) == where
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
+    assert resolve_residency([*rois, replace(rois[0], width=None)], config(), cuda) == "disk"
+
+
 def test_a_roi_of_another_mpp_is_resampled_and_its_boxes_with_it(phantom):
     roi = next(roi for roi in read_rois(phantom) if roi.split == "train" and len(roi.boxes))
     pixels = load_pixels([replace(roi, mpp=0.5)], config("data.cache=false"))

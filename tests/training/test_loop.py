@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from midog.boxes import Boxes
 from midog.config import load_config
 from midog.data.folder import read_rois
-from midog.errors import CheckpointError, DataError, TrainingError
+from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
 from midog.inference.detect import Detector
 from midog.training import loop
 from midog.training.interrupts import Interrupted
@@ -230,3 +230,29 @@ def test_the_learning_rate_rises_then_falls():
     assert 0 < rates[-1] < 0.001
     constant = load_config(None, ["train.lr=1", "train.schedule=constant", "train.warmup_steps=0"])
     assert {loop.learning_rate(constant, step, 110) for step in range(110)} == {1}
+
+
+def test_out_of_memory_is_one_line_with_the_batch_size_that_fits(phantom, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "step_weights", full)
+    with pytest.raises(DeviceError, match=r"batch_size 4 does not fit .* use --set train\.batch_size=2 .*accumulate=2"):
+        loop.train(settings(phantom), runs=tmp_path)
+
+
+def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(phantom, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    write = loop.write_state
+    monkeypatch.setattr(loop, "write_state", die)
+    with pytest.raises(Killed):
+        loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path)
+    monkeypatch.setattr(loop, "write_state", write)
+    run = loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path)
+    assert read_state(run)["finished"] is True
+    assert loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path) != run

@@ -1,0 +1,65 @@
+"""What the commands share: options that mean the same everywhere, and how things are said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DataOption = Annotated[Path, typer.Option("--data", help="Data folder: images/, one annotation file, split.csv.")]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", help="Split CSV, or a shipped one such as midog21. [default: DATA/split.csv]")
+]
+BboxOption = Annotated[
+    Literal["auto", "xyxy", "xywh"], typer.Option("--bbox", help="How the annotation file writes boxes.")
+]
+AnnotationsOption = Annotated[
+    Path | None, typer.Option("--annotations", help="Annotation file. [default: the only one in DATA]")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Columns on stdout, numbers to the right; the same in a terminal, a pipe and a file."""
+    table = [header, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    for row in table:
+        cells = [
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        typer.echo("  ".join(cells).rstrip())
+
+
+@contextmanager
+def stoppable(hint: str) -> Iterator[None]:
+    """On Ctrl-C (or a SIGTERM that a run noted) say how to go on, and exit as shells expect: 130 (143)."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        say(hint)
+        raise typer.Exit(128 + getattr(stop, "signum", signal.SIGINT)) from None
+
+
+def say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def fail(line: str, debug: bool) -> None:
+    if debug:
+        raise
+    if is_first():
+        say(f"error: {line}")
+    sys.exit(1)
+
+
+def is_first() -> bool:
+    """Whether this is the process that speaks, where a training runs as many."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))

@@ -1,0 +1,30 @@
+"""How the command line says things."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from midog.cli_shared import is_first, print_table, stoppable
+from midog.training.interrupts import Interrupted
+
+
+def test_a_table_has_numbers_to_the_right_on_stdout(capsys):
+    print_table(["group", "F1"], [["all", "0.9"], ["Aperio CS2", "-"]])
+    assert capsys.readouterr().out.splitlines() == ["group        F1", "all         0.9", "Aperio CS2    -"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Interrupted(15), 143)])
+def test_a_stop_says_how_to_go_on_and_exits_as_shells_expect(capsys, error, code):
+    with pytest.raises(typer.Exit) as stop, stoppable("the same command goes on"):
+        raise error
+    assert stop.value.exit_code == code
+    assert capsys.readouterr().err == "the same command goes on\n"
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_only_the_first_of_many_processes_speaks(monkeypatch, name):
+    monkeypatch.delenv(name, raising=False)
+    assert is_first()
+    monkeypatch.setenv(name, "1")
+    assert not is_first()
