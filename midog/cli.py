@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +20,7 @@ from midog.cli_shared import (
     BboxOption,
     DataOption,
     DeviceOption,
+    MppOption,
     RunsOption,
     SplitOption,
     fail,
@@ -47,6 +51,8 @@ def main() -> None:
     """Entry point: one line for what a user can mend, exit codes 0, 1 (error), 2 (command line), 130 (Ctrl-C)."""
     debug = "--debug" in sys.argv[1:]
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         app(args=arguments, prog_name="midog", standalone_mode=True)
     except MidogError as error:
@@ -59,6 +65,13 @@ def main() -> None:
         fail(f"{where}{error.strerror or error}", debug)
     except Exception as error:  # our own mistake: say so, keep the traceback for --debug
         fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)", debug)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that what tidies up is run."""
+    from midog.training.interrupts import Interrupted
+
+    raise Interrupted(signum)
 
 
 @app.callback(invoke_without_command=True)
@@ -155,7 +168,7 @@ def infer(
         int | None, typer.Option("--overlap", help="Figures up to this side lie whole in a tile, px. [default: 64]")
     ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Tiles per step. [default: 4]")] = None,
-    mpp: Annotated[float | None, typer.Option("--mpp", help="um/px of the images; overrules all else.")] = None,
+    mpp: MppOption = None,
     formats: Annotated[
         str, typer.Option("--format", help="challenge, csv, coco, overlay, with commas between.")
     ] = "challenge",
@@ -209,10 +222,13 @@ def evaluate(
     by: Annotated[str, typer.Option("--by", help="scanner, or another column of the split.")] = "scanner",
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", help="Count all points of this probability or more, whatever their name."),
+        typer.Option(
+            "--threshold", min=0, max=1, help="Count all points of this probability or more, whatever their name."
+        ),
     ] = None,
     mpp: Annotated[
-        float | None, typer.Option("--mpp", help="um/px of the ROIs; overrules the split and the images.")
+        float | None,
+        typer.Option("--mpp", min=0.01, max=100, help="um/px of the ROIs; overrules the split and the images."),
     ] = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",

@@ -19,15 +19,15 @@ splits_app = typer.Typer(
 @data_app.command("draw")
 def data_draw(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    rois: Annotated[int, typer.Option("--rois", min=1, help="ROIs per scanner.")] = 10,
-    size: Annotated[int, typer.Option("--size", min=256, help="Side of an ROI, px.")] = 1024,
+    rois: Annotated[int, typer.Option("--rois", min=1, help="ROIs of each scanner that training sees.")] = 10,
+    size: Annotated[int, typer.Option("--size", min=256, max=16384, help="Side of an ROI, px.")] = 1024,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
     """Draw the phantom: synthetic H&E of four scanners, one of them unlabelled, laid out as MIDOG 2021."""
     from midog.data.phantom import draw_phantom
     from midog.progress import bar
 
-    with bar("ROIs drawn") as move:
+    with stoppable("stopped; nothing was left behind"), bar("ROIs drawn") as move:
         made = draw_phantom(folder, rois_per_scanner=rois, size=size, seed=seed, on_roi=move)
     typer.echo(made)
     say(f"next: midog data check {folder}, or midog train --config small --data {folder}")

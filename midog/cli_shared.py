@@ -22,6 +22,9 @@ BboxOption = Annotated[
 AnnotationsOption = Annotated[
     Path | None, typer.Option("--annotations", help="Annotation file. [default: the only one in DATA]")
 ]
+MppOption = Annotated[
+    float | None, typer.Option("--mpp", min=0.01, max=100, help="um/px of the images; overrules all else.")
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
 

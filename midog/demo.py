@@ -14,6 +14,7 @@ from midog.data.phantom import draw_phantom
 from midog.data.phantom_scanners import SCANNERS
 from midog.errors import DataError
 from midog.evaluation import Evaluation, evaluate
+from midog.files import write_text
 from midog.inference.detect import Detector
 from midog.inference.folder import find_jobs, infer
 from midog.metrics.scores import Counts
@@ -93,7 +94,7 @@ def _draw(out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[
     if not data.exists():
         say(f"drawing synthetic H&E of four scanners into {data}/")
         out.mkdir(parents=True, exist_ok=True)
-        note.write_text(f"{seed}\n")
+        write_text(note, f"{seed}\n")
         with bar("ROIs drawn") as move:
             draw_phantom(data, rois_per_scanner=rois_per_scanner, size=size, seed=seed, on_roi=move)
     return data

@@ -107,6 +107,7 @@ def evaluate(
         )
     scored = [_score(roi, files.get(_stem(roi)), threshold, mpp) for roi in rois]
     _warn_of_no_probability(scored)
+    _warn_of_places(scored)
     groups = {ALL: _pool(scored)}
     for name in dict.fromkeys(group_of):
         groups[name] = _pool([each for each, group in zip(scored, group_of, strict=True) if group == name])
@@ -120,6 +121,7 @@ class _Scored:
     points: RoiPoints
     counts: Counts
     without_probability: int
+    outside: int
 
 
 def _score(roi: Roi, file: Path | None, threshold: float | None, mpp: float | None) -> _Scored:
@@ -131,7 +133,22 @@ def _score(roi: Roi, file: Path | None, threshold: float | None, mpp: float | No
         counts = counts_at([named], 0.0)  # whatever their score
     else:
         counts = counts_at([points], threshold)
-    return _Scored(points, counts, int(np.isnan(found.scores).sum()))
+    return _Scored(points, counts, int(np.isnan(found.scores).sum()), _outside(roi, points, mpp))
+
+
+def _outside(roi: Roi, points: RoiPoints, mpp: float | None) -> int:
+    """Points beyond the image, where its size and um/px are known without opening it."""
+    value = mpp if mpp is not None else roi.mpp
+    if value is None or roi.width is None or roi.height is None:
+        return 0
+    size = np.array([roi.width, roi.height]) * value / 1000
+    return int(((points.found_mm < 0) | (points.found_mm > size)).any(axis=1).sum())
+
+
+def _warn_of_places(scored: Sequence[_Scored]) -> None:
+    outside, total = sum(each.outside for each in scored), sum(len(each.points.found_mm) for each in scored)
+    if outside > total / 10:
+        logger.warning("%d of %d points lie outside their image: are they mm, of this mpp?", outside, total)
 
 
 def _pool(scored: Sequence[_Scored]) -> GroupScores:

@@ -110,7 +110,18 @@ def not_json(data: Path) -> None:
     (data / "annotations.json").write_text("{")
 
 
+def wrong_delimiter(data: Path) -> None:
+    (data / "annotations.json").unlink()
+    (data / "annotations.csv").write_text("file_name;x;y;label\n001.tiff;20;20;1\n")
+
+
+def boxes_elsewhere(data: Path) -> None:
+    annotations(data, lambda tree: [each.update(bbox=[9000, 9000, 9050, 9050]) for each in tree["annotations"]])
+
+
 BAD_DATA = [
+    (wrong_delimiter, "annotations.csv has no header file_name,x,y,label", ["with commas"]),
+    (boxes_elsewhere, "boxes have their centre outside", []),
     (no_folder, "data", ["midog data download", "midog data draw"]),
     (no_annotations, "no annotation file in data", ["midog data download"]),
     (two_annotations, "annotations.json", ["second.json", "--annotations"]),

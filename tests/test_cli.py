@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +18,7 @@ from midog.boxes import squares_around
 from midog.config import load_config
 from midog.training import loop
 from midog.training.runs import list_runs
+from tests.processes import start, wait_for
 from tests.spoiled import BAD_DATA, copy, one_line, settings
 
 
@@ -292,20 +289,6 @@ def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["midog", "train", "--debug"])
     with pytest.raises(RuntimeError):
         cli.main()
-
-
-def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "midog", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.processes import start, wait_for
 from tests.spoiled import BAD_DATA, copy, nan_box, patient_in_two_splits, truncated, unlabelled_in_train
 
 
@@ -53,3 +54,20 @@ def test_unlabelled_rois_of_midog_in_train_are_named(midog, shared, tmp_path):
     ran = midog("splits", "check", tmp_path / "s.csv", "--data", annotations)
     assert ran.code == 1
     assert "151.tiff to 200.tiff" in ran.err
+
+
+def test_boxes_forced_into_the_wrong_format_are_not_believed(midog, phantom):
+    for words in (("data", "check", phantom), ("evaluate", "none", "--data", phantom)):
+        ran = midog(*words, "--bbox", "xywh")
+        assert ran.code == 1
+        assert "boxes have their centre outside" in ran.err
+
+
+def test_sigterm_in_the_middle_of_drawing_leaves_nothing_behind(tmp_path):
+    process = start("data", "draw", "d", "--rois", 50, cwd=tmp_path)
+    wait_for(lambda: any(tmp_path.glob(".d.part/images/*.tiff")), process)
+    process.terminate()
+    _, err = process.communicate()
+    assert process.returncode == 143
+    assert "stopped; nothing was left behind" in err
+    assert list(tmp_path.iterdir()) == []

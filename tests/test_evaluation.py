@@ -297,3 +297,10 @@ def test_the_fields_detections_as_files_give_the_fields_counts(shared: Path, tmp
         assert group.counts == Counts(field["tp"], field["fp"], field["fn"])
         assert group.ap50 == pytest.approx(expected["ap50"], abs=1e-6)
     assert np.isfinite([group.ap50 for group in by_name.groups.values()]).all()
+
+
+def test_points_given_in_pixels_are_warned_of(folder: Path, caplog) -> None:
+    write(folder / "001.json", (50, 50, 0.9, YES), (60, 60, 0.8, YES), mpp=1000)  # px taken for mm
+    with caplog.at_level(logging.WARNING):
+        evaluate(folder, [roi("001.tiff", [(50, 50)], width=100, height=100)])
+    assert "2 of 2 points lie outside their image: are they mm" in caplog.text

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "midog"
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-errors boxes config progress devices tiling
+errors files boxes config progress devices tiling
 models: backbones retinanet weights __init__
 metrics: matching scores
 data: cache sources slides tables annotations split_files splits folder check

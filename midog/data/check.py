@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from midog.boxes import IMPOSTER, MITOTIC_FIGURE, centers_of
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE
 from midog.data.annotations import BoxChoice, Roi, scan_annotations
-from midog.data.folder import default_split, locate, with_images
+from midog.data.folder import centres_outside, default_split, locate, with_images
 from midog.data.slides import IMAGE_SUFFIXES, MPP_TOLERANCE
 from midog.data.splits import ROLES, attach_split, compact_names, find_unlabelled, problems_with, scan_split
 from midog.errors import DataError, ImageError
@@ -101,7 +101,7 @@ def check_folder(
         read, found = scan_annotations(file, bbox=bbox)
     except DataError as error:
         return FolderReport("", (), (str(error),), ())
-    problems, warnings = [str(each) for each in found], _box_warnings(read.rois)
+    problems, warnings = [str(each) for each in found], list[str]()
     chosen = split if split is not None else default_split(path)
     rois = with_images(_join(read.rois, chosen, problems, warnings), folder)
     facts: dict[str, _Facts] = {}
@@ -109,6 +109,10 @@ def check_folder(
         _check_files(rois, folder, problems, warnings)
         facts = {roi.file_name: seen for roi in rois if (seen := _look(roi, pixels, problems, warnings))}
         _check_mpp(rois, facts, problems, warnings)
+    _check_boxes(rois, facts, problems, warnings)
+    lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
+    if lacking and chosen is not None:
+        warnings.append(f"the split has no ROI in {' and none in '.join(lacking)}: `midog train` needs both")
     return FolderReport(read.describe(), _groups(rois, facts), tuple(problems), tuple(warnings))
 
 
@@ -120,24 +124,21 @@ class _Facts(NamedTuple):
     mpp: float | None
 
 
-def _box_warnings(rois: Sequence[Roi]) -> list[str]:
+def _check_boxes(rois: Sequence[Roi], facts: Mapping[str, _Facts], problems: list[str], warnings: list[str]) -> None:
     outside, doubled = Counter[str](), Counter[str]()
     for roi in rois:
-        boxes = roi.boxes.xyxy
-        doubled[roi.file_name] = len(boxes) - len(np.unique(boxes, axis=0))
-        if roi.width is not None:
-            centers = centers_of(boxes)
-            size = np.array([roi.width, roi.height], dtype=np.float64)
-            outside[roi.file_name] = int(((centers < 0) | (centers >= size)).any(axis=1).sum())
+        seen = facts.get(roi.file_name)
+        outside[roi.file_name] = centres_outside(roi, seen and seen.width, seen and seen.height)
+        doubled[roi.file_name] = len(roi.boxes) - len(np.unique(roi.boxes.xyxy, axis=0))
+    total = sum(len(roi.boxes) for roi in rois)
     told = {
-        "boxes have their centre outside the image": outside,
-        "boxes stand twice at one place": doubled,
+        "boxes have their centre outside the image": (outside, outside.total() > max(total / 100, 1)),
+        "boxes stand twice at one place": (doubled, False),
     }
-    return [
-        f"{counts.total()} {what}: {compact_names(name for name in counts if counts[name])}"
-        for what, counts in told.items()
-        if counts.total()
-    ]
+    for what, (counts, bad) in told.items():
+        if counts.total():
+            line = f"{counts.total()} {what}: {compact_names(name for name in counts if counts[name])}"
+            (problems if bad else warnings).append(line)
 
 
 def _join(

@@ -71,7 +71,8 @@ def draw_phantom(
         raise DataError(f"{folder} is there and not empty", "name a new folder, or remove this one first")
     plans = _plan(rois_per_scanner)
     place = folder.resolve()
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    part = place.with_name(f".{place.name}.part")  # one name: what a killed process leaves is drawn over
+    shutil.rmtree(part, ignore_errors=True)
     try:
         (part / "images").mkdir(parents=True)
         _draw_all(part, plans, size, seed, on_roi)

@@ -233,7 +233,7 @@ def known_mpp(image: SlideImage, given: float | None) -> float:
     mpp = image.mpp if given is None else given
     if mpp is None:
         raise ImageError(f"{image.path}: no mpp (um/px) is known", "give --mpp, in Python mpp=, for example 0.25")
-    if not 0 < mpp < float("inf"):
+    if not 0 < mpp < 100:
         raise ImageError(f"{image.path}: mpp {mpp} cannot be", "give --mpp in um/px, for example 0.25")
     return mpp
 

@@ -54,7 +54,10 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             found += inside
         else:  # one that is not there fails in its turn, and the others are done
             found.append(path)
-    found = list(dict.fromkeys(found))
+    spelt: dict[Path, Path] = {}
+    for path in found:
+        spelt.setdefault(path.resolve(), path)
+    found = list(spelt.values())  # each file once, however it was spelt
     stems: dict[str, Path] = {}
     for image in found:
         if stems.setdefault(image.stem, image) != image:
@@ -112,20 +115,22 @@ def infer(
     folder = OutputFolder(out, detector.settings(), [job.path.stem for job in jobs], overwrite=overwrite)
     outcome = Outcome({}, [], {})
     for job in jobs:
-        name, stem, figures = job.path.name, job.path.stem, None
-        if folder.is_done(stem, job.mpp, formats):
-            outcome.skipped.append(name)
-        else:
-            folder.begin(stem, job.mpp)
-            try:
+        name, figures = job.path.name, None
+        try:
+            if folder.is_done(job.path, job.mpp, formats):
+                outcome.skipped.append(name)
+            else:
+                folder.begin(job.path, job.mpp)
                 figures = outcome.figures[name] = infer_one(job, detector, folder, formats, on_tile)
-                folder.finish(stem, job.mpp)
-            except DeviceError:
-                raise
-            except MidogError as error:
-                outcome.failed[name] = str(error)
-            except OSError as error:
-                outcome.failed[name] = f"{job.path}: {error.strerror or error}"
+                folder.finish(job.path, job.mpp)
+        except DeviceError:
+            raise
+        except MidogError as error:
+            outcome.failed[name] = str(error)
+        except MemoryError:
+            outcome.failed[name] = f"{job.path} does not fit into memory; give its true --mpp, or a smaller image"
+        except OSError as error:
+            outcome.failed[name] = f"{job.path}: {error.strerror or error}"
         if on_image is not None:
             on_image(name, figures)
     return outcome

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from midog.errors import DetectionsError
+from midog.files import write_text
 from midog.inference.export import FORMATS
 
 RECORD_NAME = ".midog-infer.json"
-"""File in the folder: settings of the detector, and um/px given for each image (null: its own)."""
+"""File in the folder: settings of the detector; which image each was, and the um/px given for it (null: its own)."""
 
 
 class OutputFolder:
@@ -32,14 +34,14 @@ class OutputFolder:
                 f"{path}/ holds detections made with another {', '.join(changed)}",
                 "choose another --out, or --overwrite them",
             )
-        others = sorted(set(before.get("mpp", {})) - set(stems)) if changed else []
+        others = sorted(set(before.get("made", {})) - set(stems)) if changed else []
         if others:
             raise DetectionsError(
                 f"{path}/ holds detections of {len(others)} other images ({others[0]}, …) made with another "
                 f"{', '.join(changed)}",
                 "choose another --out, or delete the folder",
             )
-        self.mpp: dict[str, float | None] = {} if changed else dict(before.get("mpp", {}))
+        self.made: dict[str, dict[str, Any]] = {} if changed else dict(before.get("made", {}))
         if changed:
             for stem in stems:
                 self._unlink(stem)
@@ -49,23 +51,34 @@ class OutputFolder:
         """Files of an image, one per format."""
         return [self.path / f"{stem}{FORMATS[kind]}" for kind in formats]
 
-    def is_done(self, stem: str, mpp: float | None, formats: Sequence[str]) -> bool:
-        """Whether all files of an image are there, made with that um/px."""
-        same = stem in self.mpp and self.mpp[stem] == mpp
-        return same and not self.overwrite and all(path.is_file() for path in self.targets(stem, formats))
+    def is_done(self, image: Path, mpp: float | None, formats: Sequence[str]) -> bool:
+        """Whether all files of an image are there, made from these pixels with that um/px.
 
-    def begin(self, stem: str, mpp: float | None) -> None:
+        Raises DetectionsError where they were made from another image of the same name.
+        """
+        if self.overwrite or image.stem not in self.made:
+            return False
+        before = self.made[image.stem]
+        if image.is_file() and before["image"] != identity_of(image):
+            raise DetectionsError(
+                f"{self.path}/ holds detections of another image named {image.name}",
+                "choose another --out, or --overwrite them",
+            )
+        return before["mpp"] == mpp and all(path.is_file() for path in self.targets(image.stem, formats))
+
+    def begin(self, image: Path, mpp: float | None) -> None:
         """Forget what is not what will be made: a file that then fails must not be taken for done."""
-        if self.overwrite or self.mpp.get(stem, mpp) != mpp:
-            self._unlink(stem)
+        before = self.made.get(image.stem)
+        if self.overwrite or (before is not None and before["mpp"] != mpp):
+            self._unlink(image.stem)
 
-    def finish(self, stem: str, mpp: float | None) -> None:
+    def finish(self, image: Path, mpp: float | None) -> None:
         """Note that the files of an image are whole."""
-        self.mpp[stem] = mpp
+        self.made[image.stem] = {"image": identity_of(image), "mpp": mpp}
         self._write()
 
     def _unlink(self, stem: str) -> None:
-        self.mpp.pop(stem, None)
+        self.made.pop(stem, None)
         for path in self.targets(stem, tuple(FORMATS)):
             path.unlink(missing_ok=True)
 
@@ -77,6 +90,15 @@ class OutputFolder:
         return record if isinstance(record, dict) else {}
 
     def _write(self) -> None:
-        part = self.path / f"{RECORD_NAME}.part"
-        part.write_text(json.dumps({"settings": self.settings, "mpp": self.mpp}, indent=0) + "\n", encoding="utf-8")
-        part.replace(self.path / RECORD_NAME)
+        record = {"settings": self.settings, "made": self.made}
+        write_text(self.path / RECORD_NAME, json.dumps(record, indent=0) + "\n")
+
+
+def identity_of(image: Path) -> str:
+    """Tells images of one name apart wherever they lie: their size and a digest of their ends."""
+    size = image.stat().st_size
+    with image.open("rb") as file:
+        ends = file.read(1 << 16)
+        file.seek(max(0, size - (1 << 16)))
+        ends += file.read()
+    return f"{size}-{hashlib.blake2b(ends, digest_size=8).hexdigest()}"

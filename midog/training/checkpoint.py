@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,9 @@ def save_checkpoint(
             os.fsync(file.fileno())
         part.replace(path)
     except (OSError, RuntimeError) as error:
+        # torch's writer does not say why it could not write
+        full = getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < 1 << 20
         part.unlink(missing_ok=True)
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         why = "the disk is full" if full else str(error)
         raise CheckpointError(
             f"{path} cannot be written: {why}", "make room and start again: it goes on from the last whole checkpoint"
@@ -72,9 +73,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The state that `save_checkpoint` wrote; tensors and plain values only. Raises CheckpointError."""
     remedy = "start anew with --fresh"
     try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head != b"PK\x03\x04":  # as torch.save begins
+            kind = "is a pickle of another kind and not trusted" if head[:1] == b"\x80" else "is damaged"
+            raise CheckpointError(f"{path} {kind}", remedy)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is not there", remedy) from None
+    except CheckpointError:
+        raise
     except Exception as error:  # torch.load raises whatever the bytes lead it to
         kind = "holds code (a pickle of objects) and is not trusted" if "weights_only" in str(error) else "is damaged"
         raise CheckpointError(f"{path} {kind}", remedy) from None
@@ -92,11 +100,21 @@ def restore(
         optimizer.load_state_dict(state["optimizer"])
         if ema is not None:
             ema.load_state_dict(state["ema"])
-        known = {each.name for each in fields(Progress)}
-        return Progress(**{key: value for key, value in state["progress"].items() if key in known})
+        return _progress(state["progress"])
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} does not fit this model: {reason}", "start anew with --fresh") from None
+
+
+def _progress(values: dict[str, Any]) -> Progress:
+    """The progress of a checkpoint. Raises ValueError where a value is missing or of another kind."""
+    fresh = asdict(Progress())
+    for name, kind in ((name, type(value)) for name, value in fresh.items()):
+        if type(values[name]) is not kind:
+            raise ValueError(f"its {name} is {values[name]!r}")
+    if min(values["epoch"], values["batch"], values["step"]) < 0 or values["best_epoch"] > values["epoch"]:
+        raise ValueError(f"its progress is {values}")
+    return Progress(**{name: values[name] for name in fresh})
 
 
 def save_best(detector: Detector, folder: Path, epoch: int) -> Path:

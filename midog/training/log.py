@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from midog.files import write_text
 from midog.metrics.scores import Sweep
 from midog.progress import make_progress
-from midog.training.runs import write_text
 
 PR_POINTS = 127
 """Thresholds of TensorBoard's precision-recall curve."""

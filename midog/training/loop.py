@@ -287,10 +287,13 @@ def _opening(run: Run, progress: Progress, config: RunConfig) -> str:
 
 
 def _line(progress: Progress, config: RunConfig, scalars: dict[str, float]) -> str:
+    def shown(name: str, places: int = 3) -> str:
+        return "-" if math.isnan(scalars[name]) else f"{scalars[name]:.{places}f}"
+
     best = "  best" if progress.best_epoch == progress.epoch else ""
     return (
         f"epoch {progress.epoch + 1}/{config.train.epochs}  loss {scalars['train/loss']:.3f}  "
-        f"val loss {scalars['val/loss']:.3f}  F1 {scalars['val/f1']:.3f} at {scalars['val/threshold']:.2f}  "
-        f"precision {scalars['val/precision']:.3f}  recall {scalars['val/recall']:.3f}  "
-        f"AP {scalars['val/ap50']:.3f}  {scalars['train/patches_per_second']:.0f} patches/s{best}"
+        f"val loss {shown('val/loss')}  F1 {shown('val/f1')} at {scalars['val/threshold']:.2f}  "
+        f"precision {shown('val/precision')}  recall {shown('val/recall')}  "
+        f"AP {shown('val/ap50')}  {scalars['train/patches_per_second']:.0f} patches/s{best}"
     )

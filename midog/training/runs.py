@@ -17,6 +17,7 @@ import yaml
 
 from midog.config import RunConfig, parse_config
 from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.files import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -127,13 +128,6 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
 def is_finished(folder: Path) -> bool:
     """Whether the run trained all its epochs or stopped early by its own rule."""
     return read_state(folder).get("finished") is True
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file beside its place and rename it there."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def point_link(link: Path, target: Path) -> None:

@@ -11,7 +11,8 @@ from midog.config import RunConfig
 from midog.data.loader import Pixels, rank_indices
 from midog.data.sampling import epoch_length, locations
 from midog.errors import DeviceError, TrainingError
-from midog.training.runs import Run, write_text
+from midog.files import write_text
+from midog.training.runs import Run
 from midog.training.setup import Learner
 
 

@@ -97,12 +97,12 @@ def test_everything_wrong_is_told_at_once(data: Path) -> None:
         "1 images are missing: 001.tiff",
         "002.tiff is 200x200 px, its annotation says 300x300",
         "003.tiff",
+        "3 boxes have their centre outside the image: 001.tiff to 003.tiff",
     ]
     assert len(report.problems) == len(expected)
     for problem, said in zip(report.problems, expected, strict=True):
         assert said in problem
     expected = [
-        "3 boxes have their centre outside the image: 001.tiff to 003.tiff",
         "1 unlabelled images are missing: 004.tiff",
         "1 images are not in use: other.tiff",
     ]
@@ -149,8 +149,8 @@ def test_figures_at_one_place_and_quiet_rois_are_warned_of(data: Path) -> None:
     report = check_folder(data, images=False)
     assert report.problems == ()
     assert report.warnings == (
-        "4 boxes stand twice at one place: 001.tiff, 002.tiff",
         "1 ROIs have no figure and no imposter; were they labelled? 003.tiff",
+        "4 boxes stand twice at one place: 001.tiff, 002.tiff",
     )
 
 
@@ -180,3 +180,17 @@ def test_annotations_alone_can_be_checked(shared: Path) -> None:
     report = check_folder(shared / "data" / "annotations" / "MIDOGpp.json", split="midogpp", images=False)
     assert report.problems == ()
     assert [line.split(":")[0] for line in report.warnings] == ["2 boxes have their centre outside the image"]
+
+
+def test_points_of_a_csv_are_held_against_the_image_itself(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    draw(tmp_path / "images" / "001.tiff", side=100)
+    (tmp_path / "points.csv").write_text("file_name,x,y\n001.tiff,50,50\n001.tiff,500,50\n001.tiff,-50,50\n")
+    report = check_folder(tmp_path)
+    assert any("2 boxes have their centre outside the image: 001.tiff" in each for each in report.problems)
+
+
+def test_a_split_that_training_cannot_use_is_warned_of(data: Path) -> None:
+    text = (data / "split.csv").read_text()
+    (data / "split.csv").write_text(text.replace(",val", ",test"))
+    assert any("no ROI in val: `midog train` needs both" in each for each in check_folder(data).warnings)

@@ -125,6 +125,16 @@ def test_a_damaged_file_is_one_line(tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("key", "value"), [("epoch", "x"), ("epoch", -1), ("step", None), ("best_epoch", 99)])
+def test_a_progress_that_cannot_be_is_damage(tmp_path, key, value):
+    net, optimizer = learner()
+    save_checkpoint(tmp_path / "last.ckpt", Progress(epoch=3), net, optimizer, None)
+    state = read_checkpoint(tmp_path / "last.ckpt")
+    state["progress"][key] = value
+    with pytest.raises(CheckpointError, match=r"last\.ckpt does not fit"):
+        restore(state, tmp_path / "last.ckpt", net, optimizer, None)
+
+
 def test_a_checkpoint_of_another_model_is_named(tmp_path):
     net, optimizer = learner()
     save_checkpoint(tmp_path / "last.ckpt", Progress(), net, optimizer, None)
