@@ -200,13 +200,13 @@ def infer(
     hint = f"stopped; what is done stays in {out}/, the same command goes on with the rest"
     with stoppable(hint), infer_bars(len(jobs)) as (on_image, on_tile):
         outcome = infer_all(jobs, detector, out, formats=kinds, overwrite=overwrite, on_image=on_image, on_tile=on_tile)
+    if len(jobs) == 1 and outcome.failed:
+        raise MidogError(*outcome.failed.values())
     for name, figures in outcome.figures.items():
         typer.echo(f"{name}\t{figures} mitotic figures")
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
     skipped = f", {len(outcome.skipped)} were done before (--overwrite does them again)" if outcome.skipped else ""
     say(f"{done}{skipped}; detections are in {out}/")
-    if len(jobs) == 1 and outcome.failed:
-        raise MidogError(*outcome.failed.values())
     if outcome.failed:
         for line in outcome.failed.values():
             say(f"error: {line}")
