@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from midog import cli
 from tests.spoiled import Ran
+
+# the same cases on every run: a test that fails now and then is no test
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +67,8 @@ def tiny(phantom: Path) -> list[str]:
 def midog(monkeypatch, capsys) -> Callable[..., Ran]:
     """Run the command line in this process, as its console script would."""
 
+    terminate = signal.getsignal(signal.SIGTERM)
+
     def run(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["midog", *map(str, arguments)])
         code = 0
@@ -68,6 +76,8 @@ def midog(monkeypatch, capsys) -> Callable[..., Ran]:
             cli.main()
         except SystemExit as stop:
             code = int(stop.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, terminate)
         captured = capsys.readouterr()
         return Ran(code, captured.out, captured.err)
 

@@ -300,7 +300,7 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(phantom, tiny, tmp_path, s
     process.send_signal(signum)
     _, err = process.communicate()
     assert process.returncode == code
-    assert "stopped and saved; the same command goes on from here" in err
+    assert "stopped; the same command goes on from what is saved" in err
     assert "Traceback" not in err
     assert (tmp_path / "runs" / "a" / "last.ckpt").is_file()
 

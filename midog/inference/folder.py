@@ -41,8 +41,8 @@ class Outcome:
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """Image files among paths: files as they are, folders by the suffix of what is in them, sorted, each once.
 
-    A data folder stands for its images/. Raises ImageError for a folder without images, and for two images of
-    one stem, whose detections would be one file.
+    A data folder stands for its images/. Raises ImageError for a folder without images, where no
+    path is there, and for two images of one stem, whose detections would be one file.
     """
     found: list[Path] = []
     for path in paths:
@@ -54,6 +54,8 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             found += inside
         else:  # one that is not there fails in its turn, and the others are done
             found.append(path)
+    if found and not any(path.exists() for path in found):
+        raise ImageError(f"{found[0]} is not there", "give an image file or a folder of images")
     spelt: dict[Path, Path] = {}
     for path in found:
         spelt.setdefault(path.resolve(), path)

@@ -182,7 +182,8 @@ def test_midogs_unlabelled_rois_in_train_are_an_error_under_any_scanner(shared: 
     taught = (replace(row, split="train", scanner=scanner) if row.split == "unlabelled" else row for row in split.rows)
     assert check_split(Split("mine.csv", tuple(taught)), rois) == [
         "mine.csv puts 50 ROIs that nobody labelled into train: 151.tiff to 200.tiff; "
-        "give them the split 'unlabelled', as they would teach or score background"
+        "give them the split 'unlabelled', as they would teach or score background; where somebody did label them, "
+        "say so in a column `labelled` = yes"
     ]
 
 

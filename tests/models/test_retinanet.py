@@ -69,7 +69,7 @@ def assert_same_detections(ours: Any, theirs: Any) -> None:
 def test_equals_torchvision_with_resnet50() -> None:
     torch.manual_seed(0)
     theirs = retinanet_resnet50_fpn_v2(
-        num_classes=3, weights=None, weights_backbone=None, min_size=96, max_size=128, score_thresh=0.2, nms_thresh=0.3
+        num_classes=3, weights=None, weights_backbone=None, min_size=96, max_size=128, score_thresh=0.2, nms_thresh=0.2
     )
     ours = RetinaNet("resnet50", 2, anchor_sizes=TORCHVISION_SIZES, anchor_ratios=(0.5, 1.0, 2.0))
     spread(theirs)
@@ -89,7 +89,7 @@ def test_equals_torchvision_with_resnet50() -> None:
 def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
     ours = small(scale=shown / side)
     theirs = TorchvisionRetinaNet(
-        _Named(ours.backbone), 2, head=ours.head, anchor_generator=ours.anchor_generator, min_size=shown, nms_thresh=0.3
+        _Named(ours.backbone), 2, head=ours.head, anchor_generator=ours.anchor_generator, min_size=shown, nms_thresh=0.2
     )
     images, targets = noise(2, side, side), [target((5, 5, 40, 50)), target()]
     expected, found = theirs(list(images), targets), ours(images, targets)

@@ -10,6 +10,14 @@ import pytest
 from midog.training.interrupts import Interrupted, Interrupts
 
 
+@pytest.fixture(autouse=True)
+def python_handles_ctrl_c():
+    """A shell that starts a job in the background has it ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_noted_and_acted_on_when_asked(signum):
     with Interrupts() as interrupts:
