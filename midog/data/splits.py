@@ -90,13 +90,19 @@ def check_split(split: Split, rois: Sequence[Roi]) -> list[str]:
 
 
 def problems_with(split: Split, rois: Sequence[Roi]) -> Problems:
-    """ROIs in train, val and test that have no annotation or that nobody labelled: a problem each."""
+    """ROIs in train, val and test that have no annotation or that nobody labelled, and ROIs listed twice."""
     place = name_index([roi.file_name for roi in rois])
     problems: Problems = []
     lacking = [row.file_name for row in split.rows if row.split != "unlabelled" and not _is_known(row, place)]
     if lacking:
         what = f"{split.name} lists ROIs that the annotation file does not have: {compact_names(lacking)}"
         problems.append(DataError(what, "take them out of the split, or give them the split 'unlabelled'"))
+    names = dict.fromkeys(row.file_name for row in split.rows)
+    meant = Counter(place.get(name) or place.get(PurePath(name).name) for name in names)
+    doubled = [name for name, count in meant.items() if name is not None and count > 1]
+    if doubled:
+        what = f"{split.name} lists ROIs twice, with and without a folder: {compact_names(doubled)}"
+        problems.append(DataError(what, "keep one row for each ROI"))
     joined = attach_split(rois, split)
     unlabelled = find_unlabelled(joined)
     for role in ROLES[:3]:

@@ -255,3 +255,10 @@ def test_rois_take_what_their_rows_say() -> None:
 def test_bare_names_do_not_match_where_two_folders_have_them() -> None:
     rois = [replace(roi(1), file_name="a/001.tiff"), replace(roi(1), file_name="b/001.tiff")]
     assert "does not have: 001.tiff" in check_split(rows_of([roi(1)], "train"), rois)[0]
+
+
+def test_an_roi_listed_with_and_without_its_folder_is_an_error() -> None:
+    rois = [Roi("001.tiff", boxes=Boxes([[0, 0, 50, 50]], [1]))]
+    rows = (SplitRow("001.tiff", "A", "p1", "train"), SplitRow("images/001.tiff", "A", "p1", "test"))
+    problems = check_split(Split("mine.csv", rows), rois)
+    assert any("lists ROIs twice, with and without a folder: 001.tiff" in each for each in problems)
