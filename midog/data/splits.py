@@ -97,8 +97,8 @@ def problems_with(split: Split, rois: Sequence[Roi]) -> Problems:
     if lacking:
         what = f"{split.name} lists ROIs that the annotation file does not have: {compact_names(lacking)}"
         problems.append(DataError(what, "take them out of the split, or give them the split 'unlabelled'"))
-    names = dict.fromkeys(row.file_name for row in split.rows)
-    meant = Counter(place.get(name) or place.get(PurePath(name).name) for name in names)
+    listed = dict.fromkeys(row.file_name for row in split.rows)
+    meant = Counter(place.get(name) or place.get(PurePath(name).name) for name in listed)
     doubled = [name for name, count in meant.items() if name is not None and count > 1]
     if doubled:
         what = f"{split.name} lists ROIs twice, with and without a folder: {compact_names(doubled)}"
