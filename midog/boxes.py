@@ -13,7 +13,6 @@ IntArray = NDArray[np.int64]
 
 MITOTIC_FIGURE = 1
 IMPOSTER = 2
-CLASS_NAMES: dict[int, str] = {MITOTIC_FIGURE: "mitotic figure", IMPOSTER: "imposter"}
 FIGURE_SIDE_PX = 50.0
 """Side of the square that MIDOG draws around a figure's centre, in level-0 px (12.5 um at 0.25 um/px)."""
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from midog import cli
-from tests.spoiled import Ran
+from tests.spoiled import TINY, Ran
 
 # the same cases on every run: a test that fails now and then is no test
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -44,23 +44,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny(phantom: Path) -> list[str]:
     """Overrides of a training on `phantom` that takes a second an epoch on a CPU."""
-    return [
-        f"data.dir={str(phantom)!r}",
-        "data.cache=false",
-        "model.backbone=resnet18",
-        "model.weights=none",
-        "model.anchor_sizes=[[40, 50, 63]]",
-        "sampling.patch_size=64",
-        "sampling.patches_per_roi=6",
-        "train.batch_size=4",
-        "train.device=cpu",
-        "train.precision=32-true",
-        "train.epochs=3",
-        "train.validate_every=2",
-        "train.workers=1",
-        "train.pictures=1",
-        "inference.tile=256",
-    ]
+    return [f"data.dir={str(phantom)!r}", *TINY]
 
 
 @pytest.fixture

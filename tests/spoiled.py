@@ -11,6 +11,24 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+TINY = [
+    "data.cache=false",
+    "model.backbone=resnet18",
+    "model.weights=none",
+    "model.anchor_sizes=[[40, 50, 63]]",
+    "sampling.patch_size=64",
+    "sampling.patches_per_roi=6",
+    "train.batch_size=4",
+    "train.device=cpu",
+    "train.precision=32-true",
+    "train.epochs=3",
+    "train.validate_every=2",
+    "train.workers=1",
+    "train.pictures=1",
+    "inference.tile=256",
+]
+"""Overrides of a training that takes a second an epoch on a CPU."""
+
 
 @dataclass(frozen=True)
 class Ran:

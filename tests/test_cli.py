@@ -19,31 +19,17 @@ from midog.config import load_config
 from midog.training import loop
 from midog.training.runs import list_runs
 from tests.processes import start, wait_for
-from tests.spoiled import BAD_DATA, copy, one_line, settings
+from tests.spoiled import BAD_DATA, TINY, copy, one_line, settings
 
 
 @pytest.fixture(scope="module")
 def model(phantom, tmp_path_factory) -> Path:
     """A run of one epoch on the phantom."""
-    base = [f"data.dir={str(phantom)!r}", "data.cache=false", "model.backbone=resnet18", "model.weights=none"]
-    base += ["model.anchor_sizes=[[40, 50, 63]]", "sampling.patch_size=64", "sampling.patches_per_roi=4"]
-    base += ["train.batch_size=4", "train.device=cpu", "train.epochs=1", "train.workers=1", "inference.tile=256"]
+    base = [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"]
     return loop.train(load_config(None, base), runs=tmp_path_factory.mktemp("runs"), name="a")
 
 
-KILLED = [
-    "data.cache=false",
-    "model.backbone=resnet18",
-    "model.weights=none",
-    "model.anchor_sizes=[[40, 50, 63]]",
-    "sampling.patch_size=64",
-    "sampling.patches_per_roi=6",
-    "train.batch_size=4",
-    "train.device=cpu",
-    "train.epochs=4",
-    "train.validate_every=4",
-    "inference.tile=256",
-]
+KILLED = [*TINY, "train.epochs=4", "train.validate_every=4"]
 
 
 def test_help_names_every_command(midog):

@@ -13,7 +13,7 @@ from midog.boxes import Boxes, Detections
 from midog.data.folder import locate, read_rois, require_images, select_rois
 from midog.data.slides import IMAGE_SUFFIXES, decode, open_image
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
-from midog.inference.detect import Detector
+from midog.inference.detect import Detector, known_mpp
 from midog.inference.export import FORMATS, write_challenge, write_coco, write_csv, write_overlay
 from midog.inference.outputs import OutputFolder
 
@@ -147,10 +147,8 @@ def infer_one(
 ) -> int:
     """Detect in one image, write its files, return the number of figures at or over the threshold."""
     with open_image(job.path) as image:
-        size, mpp = (image.width, image.height), job.mpp if job.mpp is not None else image.mpp
-        found = detector(image, mpp=job.mpp, progress=on_tile)
-    if mpp is None:
-        raise ImageError(f"{job.path}: no mpp is known", "give --mpp")
+        size, mpp = (image.width, image.height), known_mpp(image, job.mpp)
+        found = detector(image, mpp=mpp, progress=on_tile)
     threshold = detector.threshold
     for kind, path in zip(formats, folder.targets(job.path.stem, formats), strict=True):
         if kind == "challenge":

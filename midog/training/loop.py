@@ -74,7 +74,7 @@ def train(
     config = resolve(config, old)
     fabric = make_fabric(config)
     fabric.launch()
-    old = on_first(fabric, lambda: old)
+    old = fabric.broadcast(old)
     learner, full = None, False
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())

@@ -15,25 +15,7 @@ from PIL import Image
 from midog.data.slides import decode, open_image
 from midog.data.sources import Pixels
 from midog.errors import ImageError
-
-TILE = (64, 64)
-
-
-def tissue(width: int = 150, height: int = 130) -> Pixels:
-    """Smooth structure with some noise, different everywhere."""
-    rng = np.random.default_rng(7)
-    coarse = Image.fromarray(rng.integers(60, 256, (8, 9, 3), dtype=np.uint8))
-    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
-    return np.clip(smooth + rng.integers(-9, 10, smooth.shape), 0, 255).astype(np.uint8)
-
-
-PIXELS = tissue()
-BIG = tissue(700, 620)
-
-
-def tiff(path: Path, pixels: np.ndarray[Any, Any] = PIXELS, **options: Any) -> Path:
-    tifffile.imwrite(path, pixels, **{"photometric": "rgb", **options})
-    return path
+from tests.data.pictures import BIG, PIXELS, TILE, tiff
 
 
 def whole(path: Path) -> Pixels:

@@ -20,6 +20,7 @@ from midog.training import loop
 from midog.training.interrupts import Interrupted
 from midog.training.log import read_metrics
 from midog.training.runs import read_state
+from tests.spoiled import TINY
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -52,17 +53,7 @@ def unbroken(phantom, tmp_path_factory) -> Path:
 
 
 def settings(phantom: Path, *overrides: str):
-    base = ["data.cache=false", "model.backbone=resnet18", "model.weights=none", "model.anchor_sizes=[[40, 50, 63]]"]
-    base += ["sampling.patch_size=64", "sampling.patches_per_roi=5", "train.batch_size=4", "train.epochs=3"]
-    base += [
-        "train.device=cpu",
-        "train.precision=32-true",
-        "train.validate_every=2",
-        "train.workers=1",
-        "train.pictures=1",
-        "inference.tile=256",
-    ]
-    return load_config(None, [f"data.dir={str(phantom)!r}", *base, *overrides])
+    return load_config(None, [f"data.dir={str(phantom)!r}", *TINY, "sampling.patches_per_roi=5", *overrides])
 
 
 def test_a_run_folder_holds_all_that_is_promised(unbroken):
