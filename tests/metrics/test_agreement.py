@@ -1,0 +1,98 @@
+"""Rank correlation, bias and limits of agreement, against scipy and by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from midog.metrics.agreement import agreement
+
+tied = st.integers(0, 6).map(float)
+dense = st.floats(0, 500, allow_subnormal=False)
+pairs = st.lists(st.tuples(tied, tied), min_size=3, max_size=30) | st.lists(
+    st.tuples(dense, dense), min_size=3, max_size=30
+)
+
+
+def columns(rows) -> tuple[np.ndarray, np.ndarray]:
+    both = np.asarray(rows, np.float64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+@given(pairs)
+def test_spearman_is_scipys(rows) -> None:
+    truth, found = columns(rows)
+    assume(len(set(truth)) > 1)
+    assume(len(set(found)) > 1)
+    assert agreement(truth, found).spearman == pytest.approx(spearmanr(truth, found).statistic, abs=1e-12)
+
+
+@given(st.lists(dense, min_size=2, max_size=40, unique=True))
+def test_equal_and_opposite_orders_correlate_fully(values) -> None:
+    truth = np.array(values)
+    assert agreement(truth, 2 * truth).spearman == 1
+    assert agreement(truth, -truth).spearman == -1
+
+
+def test_bias_and_limits_by_hand() -> None:
+    # differences 1, -1, 3: mean 1, variance (0 + 4 + 4) / 2
+    result = agreement([1, 2, 3], [2, 1, 6])
+    assert (result.rois, result.bias, result.sd) == (3, 1, 2)
+    assert (result.low, result.high) == (1 - 1.96 * 2, 1 + 1.96 * 2)
+    assert result.spearman == pytest.approx(0.5)
+
+
+@given(pairs)
+def test_swapping_the_two_turns_the_sign(rows) -> None:
+    truth, found = columns(rows)
+    forth, back = agreement(truth, found), agreement(found, truth)
+    assert (back.bias, back.low, back.high, back.sd) == (-forth.bias, -forth.high, -forth.low, forth.sd)
+    assert forth.low <= forth.bias <= forth.high
+
+
+def test_rois_of_unknown_density_are_left_out() -> None:
+    truth = [1, math.nan, 2, 5, 3]
+    found = [2, 7, 1, math.nan, 6]
+    assert agreement(truth, found) == agreement([1, 2, 3], [2, 1, 6])
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_known_is_nan() -> None:
+    for empty in (agreement([], []), agreement([math.nan], [3])):
+        assert empty.rois == 0
+        assert all(math.isnan(value) for value in astuple(empty)[1:])
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_roi_has_a_bias_and_no_limits() -> None:
+    one = agreement([4], [6])
+    assert (one.rois, one.bias) == (1, 2)
+    assert all(math.isnan(value) for value in (one.spearman, one.sd, one.low, one.high))
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_rois_are_enough() -> None:
+    two = agreement([4, 6], [7, 5])
+    assert (two.rois, two.spearman, two.bias) == (2, -1, 1)
+    assert two.sd == pytest.approx(math.sqrt(8))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("truth", "found"), [([0, 0, 0], [1, 2, 3]), ([1, 2, 3], [0, 0, 0]), ([2, 2], [2, 2])])
+def test_a_constant_density_has_no_rank_correlation(truth, found) -> None:
+    result = agreement(truth, found)
+    assert math.isnan(result.spearman)
+    assert math.isfinite(result.low)
+    assert math.isfinite(result.high)
+
+
+@pytest.mark.parametrize(("truth", "found"), [([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1, 2], [1, math.inf])])
+def test_what_are_no_densities_is_refused(truth, found) -> None:
+    with pytest.raises(ValueError, match="densities"):
+        agreement(truth, found)

@@ -1,0 +1,117 @@
+"""Kinds of false alarm and scores of misses, against the plain rule and the matching."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midog.metrics.matching import match_points
+from midog.metrics.mistakes import FALSE_ALARMS, NEAR_UM, false_alarm_kinds, miss_scores
+
+# On a grid of 1/2048 mm (0.49 um) floats are exact; some points a few um apart, some up to 60.
+grid = st.tuples(st.integers(0, 24), st.integers(0, 24)) | st.tuples(st.integers(0, 120), st.integers(0, 120))
+some = st.lists(grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048)), max_size=8)
+scores_10 = st.integers(0, 10).map(lambda step: step / 10)
+
+
+def um(*points) -> np.ndarray:
+    return np.asarray(points, np.float64).reshape(-1, 2) / 1000
+
+
+def distance_um(one, other) -> float:
+    return 1000 * float(np.hypot(one[0] - other[0], one[1] - other[1]))
+
+
+def plain_kind(point, figures, imposters) -> str:
+    figure = min((distance_um(point, other) for other in figures), default=np.inf)
+    imposter = min((distance_um(point, other) for other in imposters), default=np.inf)
+    if imposter <= 7.5 and imposter <= figure:
+        return "imposter"
+    if figure <= 7.5:
+        return "double"
+    return "near imposter" if imposter <= 25 else "nothing"
+
+
+@given(some, some, some)
+def test_each_kind_is_the_plain_rules(found, figures, imposters) -> None:
+    assert false_alarm_kinds(found, figures, imposters) == [plain_kind(p, figures, imposters) for p in found]
+
+
+@given(some, some)
+def test_a_double_is_a_point_whose_figure_took_another(found, figures) -> None:
+    matches = match_points(figures, found)
+    false_alarms = np.setdiff1d(np.arange(len(found)), matches.truth_to_found)
+    kinds = false_alarm_kinds(np.asarray(found).reshape(-1, 2)[false_alarms], figures, [])
+    for point, kind in zip(false_alarms, kinds, strict=True):
+        within = [at for at, figure in enumerate(figures) if distance_um(figure, found[point]) <= 7.5]
+        assert kind == ("double" if within else "nothing")
+        assert all(matches.truth_to_found[at] >= 0 for at in within)
+
+
+def test_the_kinds_one_by_one() -> None:
+    imposters, figures = um((0, 0), (200, 0)), um((100, 0), (204, 0))
+    found = um((7, 0), (8, 0), (25, 0), (25.1, 0), (107, 0), (108, 0), (201, 0), (203, 0), (500, 500))
+    expected = ["imposter", "near imposter", "near imposter", "nothing", "double", "nothing", "imposter", "double"]
+    kinds = false_alarm_kinds(found, figures, imposters)
+    assert kinds == [*expected, "nothing"]
+    assert set(kinds) == set(FALSE_ALARMS)
+    assert all(type(kind) is str for kind in kinds)
+
+
+def test_both_rims_belong_to_the_kind() -> None:
+    assert NEAR_UM == 25
+    assert false_alarm_kinds(um((7.5, 0)), [], um((0, 0))) == ["imposter"]
+    assert false_alarm_kinds(um((7.5, 0)), um((0, 0)), []) == ["double"]
+    assert false_alarm_kinds(um((25, 0)), [], um((0, 0))) == ["near imposter"]
+
+
+def test_of_equal_distances_the_imposter_counts() -> None:
+    assert false_alarm_kinds(um((0, 0)), um((3, 0)), um((-3, 0))) == ["imposter"]
+
+
+def test_a_near_imposter_does_not_hide_a_double() -> None:
+    assert false_alarm_kinds(um((0, 0)), um((7, 0)), um((-8, 0))) == ["double"]
+
+
+def test_kinds_of_nothing() -> None:
+    nowhere = np.zeros((0, 2))
+    assert false_alarm_kinds(nowhere, nowhere, nowhere) == []
+    assert false_alarm_kinds(nowhere, um((0, 0)), um((1, 1))) == []
+    assert false_alarm_kinds(um((0, 0), (1, 1)), nowhere, nowhere) == ["nothing", "nothing"]
+
+
+@given(some, st.lists(st.tuples(grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048)), scores_10), max_size=12))
+def test_a_miss_has_the_highest_score_within_reach(missed, points) -> None:
+    scores = miss_scores(missed, [xy for xy, _ in points], [score for _, score in points])
+    expected = [
+        max((score for xy, score in points if distance_um(figure, xy) <= 7.5), default=np.nan) for figure in missed
+    ]
+    assert scores.dtype == np.float64
+    assert np.array_equal(scores, np.array(expected, np.float64), equal_nan=True)
+
+
+def test_misses_of_nothing() -> None:
+    assert miss_scores([], [], []).shape == (0,)
+    assert miss_scores([], um((0, 0)), [0.3]).shape == (0,)
+    assert np.isnan(miss_scores(um((0, 0), (5, 5)), [], [])).all()
+
+
+def test_a_miss_on_the_rim_and_beyond() -> None:
+    points = um((7.5, 0), (0, 7.6))
+    assert miss_scores(um((0, 0)), points, [0.2, 0.4]).tolist() == [0.2]
+    assert miss_scores(um((0, 0)), points, [-3, 0.4]).tolist() == [-3]  # a stranger's scores may be logits
+
+
+@pytest.mark.parametrize("scores", [[0.1, 0.2], [np.nan], [[0.1]]])
+def test_scores_that_do_not_fit_are_refused(scores) -> None:
+    with pytest.raises(ValueError, match="scores must be"):
+        miss_scores(um((0, 0)), um((1, 1)), scores)
+
+
+def test_points_that_are_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        false_alarm_kinds(um((np.nan, 0)), [], [])
+    with pytest.raises(ValueError, match=r"\(N, 2\)"):
+        false_alarm_kinds(np.zeros((3, 3)), [], [])
