@@ -95,17 +95,17 @@ class Sweep:
     @property
     def precision(self) -> Values:
         """(K,) float64."""
-        return _ratios(self.tp, self.tp + self.fp)
+        return ratios(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> Values:
         """(K,) float64, NaN without figures."""
-        return _ratios(self.tp, self.tp + self.fn)
+        return ratios(self.tp, self.tp + self.fn)
 
     @property
     def f1(self) -> Values:
         """(K,) float64."""
-        return _ratios(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+        return ratios(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
 
 def counts_at(rois: Sequence[RoiPoints], threshold: float) -> Counts:
@@ -120,7 +120,7 @@ def counts_at(rois: Sequence[RoiPoints], threshold: float) -> Counts:
 def sweep(rois: Sequence[RoiPoints]) -> Sweep:
     """`counts_at` for every distinct score, exactly, in one pass over the found points by falling score."""
     scores = np.concatenate([roi.scores for roi in rois]) if rois else np.zeros(0)
-    hits = np.concatenate([_adds_a_hit(roi) for roi in rois]) if rois else np.zeros(0, bool)
+    hits = np.concatenate([found_hits(roi) for roi in rois]) if rois else np.zeros(0, bool)
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
     last_of_each = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)[: len(falling)])
@@ -168,15 +168,30 @@ def average_precision(rois: Sequence[RoiPoints], *, half_side_mm: float = HALF_S
     if figures == 0:
         return math.nan
     scores = np.concatenate([roi.scores for roi in rois])
-    hits = np.concatenate([_overlap_hits(roi, half_side_mm, iou) for roi in rois])
+    hits = np.concatenate([overlap_hits(roi, half_side_mm, iou) for roi in rois])
     tp = np.cumsum(hits[np.argsort(-scores, kind="stable")])
-    precision = tp / np.arange(1, len(tp) + 1)
+    return interpolated_precision(tp, np.arange(1, len(tp) + 1), figures)
+
+
+def interpolated_precision(tp: IntArray, found: IntArray, figures: int) -> float:
+    """Mean over r = 0, 0.01, … 1 of the highest precision at any recall >= r, as COCO has it; 0 where none is.
+
+    tp, found: (N,) hits and points so far, by falling score; at hits alone is enough, as precision peaks nowhere else.
+    """
+    precision = tp / np.maximum(found, 1)
     highest_from_here = np.maximum.accumulate(precision[::-1])[::-1]
     first_with_recall = np.searchsorted(tp / figures, np.linspace(0, 1, 101), side="left")
     return float(np.append(highest_from_here, 0.0)[first_with_recall].mean())
 
 
-def _adds_a_hit(roi: RoiPoints) -> NDArray[np.bool_]:
+def ratios(part: IntArray | Values, whole: IntArray | Values) -> Values:
+    """part / whole, NaN where `whole` is 0."""
+    out = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out
+
+
+def found_hits(roi: RoiPoints) -> NDArray[np.bool_]:
     """For each found point (M,): does the number of hit figures grow when it joins those of higher score?
 
     The greedy rule is a serial dictatorship: figures choose in file order, each the (distance, index) that it likes
@@ -205,7 +220,7 @@ def _adds_a_hit(roi: RoiPoints) -> NDArray[np.bool_]:
     return adds
 
 
-def _overlap_hits(roi: RoiPoints, half_side_mm: float, iou: float) -> NDArray[np.bool_]:
+def overlap_hits(roi: RoiPoints, half_side_mm: float, iou: float) -> NDArray[np.bool_]:
     """For each found point (M,): does its square take a figure's, by COCO's rule?"""
     at_found, at_truth = near_pairs(roi.found_mm, roi.truth_mm, 2 * half_side_mm, norm=np.inf)
     overlap = _iou(roi.found_mm[at_found], roi.truth_mm[at_truth], half_side_mm)
@@ -231,9 +246,3 @@ def _iou(first: Points, second: Points, half_side: float) -> Values:
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
-
-
-def _ratios(part: IntArray, whole: IntArray) -> Values:
-    out = np.full(whole.shape, np.nan)
-    np.divide(part, whole, out=out, where=whole != 0)
-    return out

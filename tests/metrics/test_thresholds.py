@@ -1,0 +1,170 @@
+"""Thresholds for a precision or a rate of false positives: by hand, and against every threshold there is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midog.metrics.scores import RoiPoints, counts_at, sweep
+from midog.metrics.thresholds import threshold_at_fp_rate, threshold_at_precision
+
+
+def row(hits: str, scores: list[float], figures: int | None = None) -> RoiPoints:
+    """Points far apart, 'x' on a figure and '.' on nothing; `figures` in all, the others missed."""
+    found = [(float(at), 0.0) for at in range(len(hits))]
+    truth = [xy for xy, hit in zip(found, hits, strict=True) if hit == "x"]
+    truth += [(float(at), 9.0) for at in range((figures or len(truth)) - len(truth))]
+    return RoiPoints(truth, found, scores)
+
+
+@st.composite
+def some_rois(draw) -> list[RoiPoints]:
+    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda xy: (xy[0] / 512, xy[1] / 512))  # mm
+    score = st.one_of(st.integers(0, 10).map(lambda tenth: tenth / 10), st.floats(0, 1))
+    rois = []
+    for _ in range(draw(st.integers(0, 3))):
+        found = draw(st.lists(st.tuples(point, score), max_size=14))
+        rois.append(RoiPoints(draw(st.lists(point, max_size=8)), [xy for xy, _ in found], [s for _, s in found]))
+    return rois
+
+
+def all_counts(rois: list[RoiPoints]):
+    """By the plain rule: counts at every t in (0, 1] that differs from another."""
+    scores = {score for each in rois for score in each.scores.tolist() if score > 0}
+    return [counts_at(rois, t) for t in (*scores, 1.0)]
+
+
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+def test_highest_recall_of_the_precise_ones_although_a_threshold_between_is_not() -> None:
+    # precision 1, 1/2, 2/3, 3/4, 3/5 from the highest score on
+    swept = sweep([row("x.xx.", [0.9, 0.8, 0.6, 0.4, 0.2])])
+    assert threshold_at_precision(swept, 0.75) == pytest.approx(0.3)  # the middle of (0.2, 0.4]
+    assert threshold_at_precision(swept, 0.76) == pytest.approx(0.85)
+    assert threshold_at_precision(swept, 1.0) == pytest.approx(0.85)
+
+
+def test_of_equal_recall_the_highest_precision_is_taken() -> None:
+    swept = sweep([row("xx..", [0.9, 0.8, 0.4, 0.2])])  # 2 hits; with 0, 1 or 2 false alarms
+    assert threshold_at_precision(swept, 0.5) == pytest.approx(0.6)
+
+
+def test_the_last_step_reaches_down_to_zero() -> None:
+    assert threshold_at_precision(sweep([row("xx", [0.9, 0.8])]), 1.0) == pytest.approx(0.4)
+
+
+def test_no_threshold_has_the_precision() -> None:
+    assert threshold_at_precision(sweep([row(".x", [0.9, 0.8])]), 0.51) is None
+    assert threshold_at_precision(sweep([row("..", [0.9, 0.8], figures=2)]), 0.01) is None
+
+
+@pytest.mark.parametrize("rois", [[], [row("", [], figures=2)]], ids=["no ROI", "no point"])
+def test_without_points_no_threshold_has_a_precision(rois) -> None:
+    assert threshold_at_precision(sweep(rois), 0.0) is None
+
+
+def test_without_figures_only_the_precision_zero_is_had() -> None:
+    swept = sweep([row("..", [0.9, 0.5])])
+    assert threshold_at_precision(swept, 0.1) is None
+    assert threshold_at_precision(swept, 0.0) == pytest.approx(0.7)
+
+
+@given(some_rois(), st.one_of(st.sampled_from([0.0, 0.5, 2 / 3, 1.0]), st.floats(0, 1)))
+def test_no_precise_threshold_has_a_higher_recall(rois, precision) -> None:
+    precise = [counts for counts in all_counts(rois) if counts.precision >= precision]  # NaN is not
+    threshold = threshold_at_precision(sweep(rois), precision)
+    assert (threshold is None) == (not precise)
+    if threshold is not None:
+        chosen = counts_at(rois, threshold)
+        assert 0 < threshold <= 1
+        assert chosen.precision >= precision
+        assert (chosen.tp, -chosen.fp) == max((counts.tp, -counts.fp) for counts in precise)
+
+
+@pytest.mark.parametrize("precision", [-0.1, 1.1, 90, math.nan])
+def test_a_precision_outside_its_range_is_refused(precision) -> None:
+    with pytest.raises(ValueError, match="precision"):
+        threshold_at_precision(sweep([]), precision)
+
+
+# --- false positives per mm2 ------------------------------------------------------------------------------------------
+
+
+def test_highest_recall_within_the_rate() -> None:
+    swept = sweep([row("x.x..x", [0.9, 0.8, 0.6, 0.5, 0.4, 0.2])])
+    assert threshold_at_fp_rate(swept, 2.0, 0.0) == pytest.approx(0.85)  # (0.8, 0.9]
+    assert threshold_at_fp_rate(swept, 2.0, 0.5) == pytest.approx(0.55)  # (0.5, 0.6]: a rate of the limit is within
+    assert threshold_at_fp_rate(swept, 2.0, 0.49) == pytest.approx(0.85)
+    assert threshold_at_fp_rate(swept, 2.0, 1.0) == pytest.approx(0.55)  # one more false alarm would add no hit
+    assert threshold_at_fp_rate(swept, 2.0, 1.5) == pytest.approx(0.1)
+    assert threshold_at_fp_rate(swept, 20.0, 0.15) == pytest.approx(0.1)
+
+
+def test_where_the_first_points_are_too_many_the_threshold_lies_above_them() -> None:
+    swept = sweep([row("..x", [0.8, 0.8, 0.5])])
+    assert threshold_at_fp_rate(swept, 1.0, 1.0) == pytest.approx(0.9)
+
+
+def test_where_even_scores_of_one_are_too_many_the_strictest_threshold_is_given() -> None:
+    assert threshold_at_fp_rate(sweep([row("..x", [1.0, 1.0, 0.5])]), 1.0, 1.0) == 1
+
+
+def test_without_points_the_middle_of_all_thresholds_is_given() -> None:
+    assert threshold_at_fp_rate(sweep([]), 1.0, 1.0) == 0.5
+    assert threshold_at_fp_rate(sweep([row("", [], figures=3)]), 1.0, 0.0) == 0.5
+
+
+def test_without_figures_the_rate_alone_decides() -> None:
+    swept = sweep([row("...", [0.9, 0.5, 0.3])])
+    assert threshold_at_fp_rate(swept, 1.0, 2.0) == pytest.approx(0.4)
+    assert threshold_at_fp_rate(swept, 1.0, 3.0) == pytest.approx(0.15)
+    assert threshold_at_fp_rate(swept, 1.0, 0.0) == pytest.approx(0.95)
+
+
+@given(some_rois(), st.one_of(st.integers(0, 8).map(float), st.floats(0, 30)))
+def test_no_threshold_within_the_rate_has_a_higher_recall(rois, rate) -> None:
+    within = [counts for counts in all_counts(rois) if counts.fp / 0.5 <= rate]
+    if not any(1.0 in each.scores for each in rois):
+        within.append(counts_at(rois, 1.0))  # nothing is found there
+    threshold = threshold_at_fp_rate(sweep(rois), 0.5, rate)
+    chosen = counts_at(rois, threshold)
+    assert 0 < threshold <= 1
+    if not within:
+        assert threshold == 1
+    elif chosen.tp + chosen.fn:
+        assert (chosen.tp, -chosen.fp) == max((counts.tp, -counts.fp) for counts in within)
+    else:
+        assert chosen.fp == max(counts.fp for counts in within)
+
+
+@pytest.mark.parametrize("area", [0.0, -1.0, math.nan, math.inf])
+def test_an_unknown_area_is_refused(area) -> None:
+    with pytest.raises(ValueError, match="area_mm2"):
+        threshold_at_fp_rate(sweep([]), area, 1.0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, math.nan])
+def test_a_rate_below_zero_is_refused(rate) -> None:
+    with pytest.raises(ValueError, match="fp_per_mm2"):
+        threshold_at_fp_rate(sweep([]), 1.0, rate)
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def test_neighbouring_floats_are_still_told_apart() -> None:
+    low, high = 0.5, np.nextafter(0.5, 1)  # their middle rounds to the lower
+    rois = [row("x..", [high, low, low])]
+    for threshold in (threshold_at_precision(sweep(rois), 1.0), threshold_at_fp_rate(sweep(rois), 1.0, 1.0)):
+        assert counts_at(rois, threshold) == counts_at(rois, high)
+
+
+def test_scores_of_any_scale_leave_the_threshold_in_its_range() -> None:
+    swept = sweep([row("x.x", [7.5, 0.4, -2.0])])  # on (0.4, 1] the first counts, below 0.4 the first two
+    assert threshold_at_precision(swept, 0.6) == pytest.approx(0.7)
+    assert threshold_at_fp_rate(swept, 1.0, 1.0) == pytest.approx(0.7)
