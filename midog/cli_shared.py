@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -39,6 +40,11 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         typer.echo("  ".join(cells).rstrip())
+
+
+def number(value: float, sign: str = "") -> str:
+    """Three decimals, "-" for NaN; sign "+" shows that of a positive number."""
+    return "-" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
 @contextmanager

@@ -13,12 +13,14 @@ from midog.data.folder import read_rois, select_rois
 from midog.data.phantom import draw_phantom
 from midog.data.phantom_scanners import SCANNERS
 from midog.errors import DataError
-from midog.evaluation import Evaluation, evaluate
+from midog.evaluation.result import Evaluation
+from midog.evaluation.scoring import evaluate
 from midog.files import write_text
 from midog.inference.detect import Detector
 from midog.inference.folder import find_jobs, infer
 from midog.metrics.scores import Counts
 from midog.progress import bar
+from midog.report.evaluation_page import write_evaluation_page
 from midog.training.loop import train
 from midog.training.runs import find_run, is_finished
 
@@ -72,7 +74,9 @@ def run_demo(
 
         formats = ("challenge", "overlay")
         infer(jobs, detector, out / "detections", formats=formats, overwrite=True, on_image=count)
-    result = evaluate(out / "detections", select_rois(read_rois(data), "test"))
+    rois = select_rois(read_rois(data), "test")
+    result = evaluate(out / "detections", rois)
+    write_evaluation_page(out / "report.html", result, rois, title="The test ROIs of midog demo")
     return DemoResult(result, _closing(out, result, time.monotonic() - began))
 
 
@@ -113,6 +117,7 @@ def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
         f"  {out}/data         the ROIs, annotations.json and split.csv, laid out as MIDOG 2021",
         f"  {out}/runs/demo    the run: config.yaml, metrics.csv, TensorBoard events, best/",
         f"  {out}/detections   a challenge JSON and an overlay picture for each test ROI",
+        f"  {out}/report.html  scores, curves and pictures of the errors: open it in a browser",
         "",
         "Next:",
         f"  tensorboard --logdir {out}/runs",

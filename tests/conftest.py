@@ -41,6 +41,16 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_phantom(tmp_path_factory.mktemp("phantom") / "data", rois_per_scanner=3, size=256, seed=1)
 
 
+@pytest.fixture(scope="session")
+def model(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch on `phantom`; copy it before you change it."""
+    from midog.config import load_config
+    from midog.training import loop
+
+    overrides = [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"]
+    return loop.train(load_config(None, overrides), runs=tmp_path_factory.mktemp("runs"), name="a")
+
+
 @pytest.fixture
 def tiny(phantom: Path) -> list[str]:
     """Overrides of a training on `phantom` that takes a second an epoch on a CPU."""

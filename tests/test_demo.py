@@ -40,7 +40,8 @@ def test_the_demo_makes_what_it_says_and_a_second_one_trains_nothing_again(tmp_p
     text = "\n".join(result.closing)
     assert "tensorboard --logdir" in text
     assert "which it did not" in text
-    for place in ("data/split.csv", "runs/demo/best/model.json", "detections/003.json", "detections/003.overlay.jpg"):
+    detections = ("detections/003.json", "detections/003.overlay.jpg")
+    for place in ("data/split.csv", "runs/demo/best/model.json", *detections, "report.html"):
         assert (out / place).is_file(), place
     assert any("training" in line for line in said)
     trained = (out / "runs" / "demo" / "last.ckpt").stat().st_mtime_ns

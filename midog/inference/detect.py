@@ -181,7 +181,7 @@ class Detector:
             return image.read_scaled(x, y, self.tile, self.tile, scale)
 
         ahead = _in_order(read, len(origins), self.workers, self.workers + self.batch_size)
-        with _evaluating(self.model), torch.inference_mode(), contextlib.closing(ahead) as tiles:
+        with evaluating(self.model), torch.inference_mode(), contextlib.closing(ahead) as tiles:
             for number, images in enumerate(_batches(tiles, self.batch_size)):
                 corners = origins[number * self.batch_size :][: self.batch_size].tolist()
                 results = self._forward(images)[: len(corners)]  # the rest are the white tiles that fill a batch
@@ -203,7 +203,7 @@ class Detector:
             results: list[dict[str, Tensor]] = self.model(to_float(images.to(self.device)), floor=self.floor)
             return results
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         raise self._out_of_memory()  # out here, where the failed call's tensors are let go
 
@@ -219,7 +219,7 @@ class Detector:
                 self.model(to_float(white), floor=self.floor)
                 return DeviceError(what, f"use --batch-size {size}")
             except RuntimeError as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 size //= 2
         smaller = self.tile // 64 * 32
@@ -251,7 +251,7 @@ def _nothing() -> Found:
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode; afterwards every module is in the mode that it had, frozen ones too."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -288,7 +288,7 @@ def _batches(tiles: Iterator[Pixels], size: int) -> Iterator[Tensor]:
         yield torch.from_numpy(np.stack(batch + [white] * (size - len(batch))))
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether CUDA, MPS or the CPU had no memory left: each says it in its own way."""
     text = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -154,13 +154,14 @@ def write_overlay(
             whole.save(temporary, "PNG", compress_level=3)
 
 
-_COLOURS = {
+COLOURS = {
     "found": (0, 215, 70),
     "hit": (0, 215, 70),
     "false alarm": (240, 20, 20),
     "missed": (255, 225, 0),
     "imposter": (0, 110, 255),
 }
+"""Frames in overlay pictures, and rings in reports, RGB 0 to 255."""
 _PLURAL = {
     "found": "mitotic figures found",
     "hit": "mitotic figures found",
@@ -197,7 +198,7 @@ def _marks(found: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]:
 def _draw_frame(draw: ImageDraw.ImageDraw, kind: str, box: tuple[float, float, float, float]) -> None:
     """One frame: plain, double (false alarm), broken (missed) or thin (imposter), to be told apart without colour."""
     x1, y1, x2, y2 = box[0] - _MARGIN_PX, box[1] - _MARGIN_PX, box[2] + _MARGIN_PX, box[3] + _MARGIN_PX
-    colour = _COLOURS[kind]
+    colour = COLOURS[kind]
     if kind == "imposter":
         draw.rectangle((x1, y1, x2, y2), outline=colour, width=2)
     elif kind == "missed":
@@ -221,7 +222,7 @@ def _draw_score(draw: ImageDraw.ImageDraw, mark: _Mark, size: tuple[int, int]) -
     x = min(max(mark.box[0] - _MARGIN_PX - 1, 0), size[0] - 42)
     above = mark.box[1] - _MARGIN_PX - 28
     y = above if above >= 0 else mark.box[3] + _MARGIN_PX + 9
-    draw.rectangle((x, y, x + 41, y + 18), fill=_COLOURS[mark.kind])
+    draw.rectangle((x, y, x + 41, y + 18), fill=COLOURS[mark.kind])
     draw.text((x + 21, y + 9), text, (255, 255, 255) if mark.kind == "false alarm" else (0, 0, 0), font, anchor="mm")
 
 

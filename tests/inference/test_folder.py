@@ -16,7 +16,7 @@ from torch import nn
 from midog.boxes import Detections
 from midog.data.folder import read_rois, select_rois
 from midog.errors import DataError, DetectionsError, ImageError
-from midog.evaluation import evaluate
+from midog.evaluation.scoring import evaluate
 from midog.inference.detect import Detector
 from midog.inference.export import FORMATS
 from midog.inference.folder import Job, count_figures, find_images, find_jobs, infer

@@ -1,0 +1,172 @@
+"""The evaluation of a folder of detections: every score of all ROIs and of each group, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from midog.data.annotations import Roi
+from midog.errors import DetectionsError
+from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
+from midog.evaluation.points import ScoredRoi, score_rois
+from midog.evaluation.result import (
+    MEASURES,
+    MISSED_BELOW,
+    MISSED_WHOLLY,
+    MISTAKES,
+    Evaluation,
+    GroupScores,
+    Mistake,
+    RoiScores,
+)
+from midog.metrics.agreement import agreement
+from midog.metrics.bootstrap import Interval, draw_weights, interval, resample
+from midog.metrics.calibration import reliability
+from midog.metrics.froc import froc_auc, froc_curve
+from midog.metrics.mistakes import false_alarm_kinds, miss_scores
+from midog.metrics.scores import Counts, average_precision, found_hits, sweep
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+def evaluate(
+    detections: Path | str,
+    rois: Sequence[Roi],
+    *,
+    by: str | Sequence[str] = "scanner",
+    threshold: float | None = None,
+    mpp: float | None = None,
+    allow_missing: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a folder of 'Multiple points' JSON as the MIDOG challenge does, in all and by group.
+
+    detections: folder with STEM.json or STEM/mitotic-figures.json for the ROI whose file name has that stem. Files of
+        no ROI in `rois` are left out, with a warning.
+    by: scanner, patient, file_name or a column of the ROIs; "tumour,scanner" nests.
+    threshold: None counts the points named 'mitotic figure'; else all points of probability >= it count, whatever
+        their name. In [0, 1].
+    mpp: um/px for all ROIs; None takes each ROI's own, or that of its image.
+    allow_missing: an ROI without a file counts as one without detections; else it is an error.
+    resamples, seed: of the 95 % bootstrap intervals, drawn over patients; 0 resamples: no intervals.
+    Raises DetectionsError for what cannot be scored: missing or doubled or bad files, unlabelled ROIs, no mpp, an
+    unknown column.
+    """
+    if resamples < 0:
+        raise DetectionsError(f"{resamples} resamples", "give 0 (no intervals) or more")
+    columns = parse_by(by)
+    keys = keys_of(rois, columns)
+    scored = score_rois(detections, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing)
+    return summarise(scored, keys, columns, threshold=threshold, resamples=resamples, seed=seed)
+
+
+def summarise(
+    scored: Sequence[ScoredRoi],
+    keys: Sequence[Mapping[str, str]],
+    by: tuple[str, ...],
+    *,
+    threshold: float | None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """The evaluation of ROIs that are read and matched. keys: values of the columns `by`, for each ROI."""
+    lowest = threshold if threshold is not None else _lowest_counted(scored)
+    mistakes = [_mistakes(each, mine, lowest) for each, mine in zip(scored, keys, strict=True)]
+    groups = {
+        group.name: _pool(
+            group, [scored[i] for i in group.members], [mistakes[i] for i in group.members], resamples, seed
+        )
+        for group in make_groups(keys, by)
+    }
+    rows = tuple(
+        RoiScores(
+            each.roi.file_name,
+            patient_of(each.roi),
+            mine,
+            len(each.points.truth_mm),
+            each.counts,
+            each.mpp,
+            each.area_mm2,
+        )
+        for each, mine in zip(scored, keys, strict=True)
+    )
+    flat = tuple(mistake for theirs in mistakes for mistake in theirs)
+    return Evaluation(threshold, by, LEVEL, resamples, seed, groups, rows, flat)
+
+
+def patient_of(roi: Roi) -> str:
+    """The patient, or the ROI itself where none is named."""
+    return roi.patient or roi.file_name
+
+
+def _pool(
+    group: Group, scored: Sequence[ScoredRoi], mistakes: Sequence[Sequence[Mistake]], resamples: int, seed: int
+) -> GroupScores:
+    points = [each.points for each in scored]
+    counts = sum((each.counts for each in scored), Counts())
+    area = math.fsum(each.area_mm2 for each in scored)
+    values = {
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+        "ap50": average_precision(points),
+        "froc_auc": froc_auc(points),
+    }
+    areas = np.array([each.area_mm2 for each in scored])
+    scores = np.concatenate([each.scores for each in points])
+    kinds = Counter(mistake.kind for theirs in mistakes for mistake in theirs)
+    return GroupScores(
+        keys=group.keys,
+        rois=len(scored),
+        patients=len({patient_of(each.roi) for each in scored}),
+        figures=sum(len(each.truth_mm) for each in points),
+        area_mm2=area,
+        counts=counts,
+        ap50=values["ap50"],
+        froc_auc=values["froc_auc"],
+        intervals=_intervals(scored, values, resamples, seed) if resamples else {},
+        curve=sweep(points),
+        froc=froc_curve(points, area),
+        agreement=agreement(
+            np.array([len(each.truth_mm) for each in points]) / areas,
+            np.array([each.matches.n_found for each in scored]) / areas,
+        ),
+        # a stranger's probabilities may leave [0, 1] no more than ours: read_challenge holds them to it
+        calibration=reliability(scores, np.concatenate([found_hits(each) for each in points])),
+        mistakes={kind: kinds[kind] for kind in MISTAKES},
+    )
+
+
+def _intervals(
+    scored: Sequence[ScoredRoi], values: Mapping[str, float], resamples: int, seed: int
+) -> dict[str, Interval]:
+    weights = draw_weights([patient_of(each.roi) for each in scored], resamples, seed)
+    samples = resample([each.counts for each in scored], [each.points for each in scored], weights)
+    return {name: interval(values[name], getattr(samples, name), LEVEL) for name in MEASURES}
+
+
+def _lowest_counted(scored: Sequence[ScoredRoi]) -> float:
+    """Of the scores of all points that count; NaN where none does."""
+    return min(
+        (float(each.points.scores[each.counted].min()) for each in scored if each.counted.any()), default=math.nan
+    )
+
+
+def _mistakes(each: ScoredRoi, keys: Mapping[str, str], threshold: float) -> list[Mistake]:
+    """False alarms, then misses, of one ROI."""
+    found, scores = each.points.found_mm, each.points.scores
+    alarms, missed = each.false_alarms, each.missed
+    kinds = false_alarm_kinds(found[alarms], each.points.truth_mm, each.imposters_mm)
+    below = miss_scores(each.points.truth_mm[missed], found[~each.counted], scores[~each.counted])
+    places = np.concatenate([found[alarms], each.points.truth_mm[missed]]) * 1000 / each.mpp
+    all_kinds = [*kinds, *(MISSED_WHOLLY if math.isnan(score) else MISSED_BELOW for score in below)]
+    return [
+        Mistake(each.roi.file_name, kind, float(x), float(y), float(score), float(score) - threshold, keys)
+        for (x, y), kind, score in zip(places, all_kinds, [*scores[alarms], *below], strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""HTML reports with pictures: one self-contained file each, no network."""

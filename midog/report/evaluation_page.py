@@ -1,0 +1,163 @@
+"""The page of an evaluation: scores by group, curves, counts, calibration, and the worst mistakes as pictures."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from midog.data.annotations import Roi
+from midog.data.slides import SlideImage, open_image
+from midog.errors import ImageError
+from midog.evaluation.groups import ALL
+from midog.evaluation.result import MISSED_BELOW, MISSED_WHOLLY, MISTAKES, Evaluation, Mistake
+from midog.metrics.mistakes import FALSE_ALARMS, NEAR_UM
+from midog.report import evaluation_charts as charts
+from midog.report.charts import MOST_LOOKS, to_svg
+from midog.report.page import write_page
+from midog.report.pictures import FALSE_ALARM, MISSED, crop_around, data_uri
+
+logger = logging.getLogger(__name__)
+
+WORST = 8
+"""Pictures of each kind of mistake."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A mistake in a gallery. source: data URI, None where there is no image. scanner: "" where it is not known."""
+
+    mistake: Mistake
+    scanner: str
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The worst mistakes of one kind. total: how many there are. words: what the kind is."""
+
+    kind: str
+    title: str
+    words: str
+    total: int
+    pictures: tuple[Picture, ...]
+
+    @property
+    def order(self) -> str:
+        """Which score is the worst; "" where they have none."""
+        return "highest" if self.kind in FALSE_ALARMS else "lowest" if self.kind == MISSED_BELOW else ""
+
+    @property
+    def shown(self) -> list[Picture]:
+        """Those with an image."""
+        return [each for each in self.pictures if each.source is not None]
+
+    @property
+    def hidden(self) -> list[Picture]:
+        """Those without."""
+        return [each for each in self.pictures if each.source is None]
+
+
+_KINDS = {
+    "imposter": ("False alarms on a look-alike", "An annotated look-alike (imposter) lies within 7.5 µm."),
+    "near imposter": ("False alarms near a look-alike", f"A look-alike lies within {NEAR_UM:g} µm."),
+    "double": ("Figures marked twice", "The figure here was matched to another point."),
+    "nothing": ("False alarms on nothing annotated", f"No figure within 7.5 µm, no look-alike within {NEAR_UM:g} µm."),
+    MISSED_WHOLLY: ("Missed: not found at all", "No point of any score lies within 7.5 µm."),
+    MISSED_BELOW: (
+        "Missed: found, but not counted",
+        "A point lies within 7.5 µm, but its score is too low, or its name another.",
+    ),
+}
+assert set(_KINDS) == set(MISTAKES), "each kind of mistake needs its words"
+
+
+def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *, title: str) -> None:
+    """Write all of an evaluation as one HTML file that needs nothing beside it; the same input gives the same bytes.
+
+    rois: those that were scored; where their images are on this machine, the worst mistakes of each kind are shown.
+    Raises MidogError where `path` cannot be written.
+    """
+    values = {
+        "title": title,
+        "result": result,
+        "whole": result.groups[ALL],
+        "kinds": {kind: _KINDS[kind][0] for kind in MISTAKES},
+        "charts": _charts(result),
+        "most_curves": MOST_LOOKS,
+        "most_rows": charts.MOST_ROWS,
+        "first_level": len(charts.first_level(result)),
+        "galleries": galleries(result, rois),
+    }
+    write_page(path, "evaluation.html", values)
+
+
+def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
+    """The worst mistakes of each kind: false alarms by falling score; misses never found, then by rising score."""
+    worst = {kind: _worst(result.mistakes, kind) for kind in _KINDS}
+    pictures = _pictures([each for theirs in worst.values() for each in theirs], result, rois)
+    return [
+        Gallery(kind, *_KINDS[kind], result.groups[ALL].mistakes[kind], tuple(pictures[id(each)] for each in theirs))
+        for kind, theirs in worst.items()
+    ]
+
+
+def _worst(mistakes: Sequence[Mistake], kind: str) -> list[Mistake]:
+    mine = [mistake for mistake in mistakes if mistake.kind == kind]
+    if kind in FALSE_ALARMS:
+        mine.sort(key=lambda mistake: -mistake.score)
+    elif kind == MISSED_BELOW:
+        mine.sort(key=lambda mistake: mistake.score)
+    return mine[:WORST]
+
+
+def _pictures(mistakes: Sequence[Mistake], result: Evaluation, rois: Sequence[Roi]) -> dict[int, Picture]:
+    """The picture of each mistake, by its id(); an image is opened once, whatever the number of its mistakes."""
+    known = {roi.file_name: roi for roi in rois}
+    mpps = {roi.file_name: roi.mpp for roi in result.rois}
+    done: dict[int, Picture] = {}
+    for file_name in dict.fromkeys(mistake.file_name for mistake in mistakes):
+        roi, theirs = known[file_name], [mistake for mistake in mistakes if mistake.file_name == file_name]
+        sources = _crops(roi, theirs, mpps[file_name])
+        done |= {id(m): Picture(m, roi.scanner, source) for m, source in zip(theirs, sources, strict=True)}
+    return done
+
+
+def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: float) -> list[str | None]:
+    """A data URI for each mistake of one ROI; None for all where its image is not there or cannot be read."""
+    if roi.path is None or math.isnan(mpp):
+        return [None] * len(mistakes)
+    try:
+        with open_image(roi.path) as image:
+            return [_crop(image, mistake, mpp) for mistake in mistakes]
+    except ImageError as error:
+        logger.warning("no pictures of %s: %s", roi.file_name, error)
+        return [None] * len(mistakes)
+
+
+def _crop(image: SlideImage, mistake: Mistake, mpp: float) -> str | None:
+    if math.isnan(mistake.x_px):
+        return None
+    ring = FALSE_ALARM if mistake.kind in FALSE_ALARMS else MISSED
+    return data_uri(crop_around(image, mistake.x_px, mistake.y_px, mpp=mpp, ring=ring))
+
+
+def _charts(result: Evaluation) -> Mapping[str, Markup]:
+    drawn: dict[str, tuple[Any, str]] = {
+        "precision-recall": (charts.precision_recall(result), "Precision against recall at every threshold, by group"),
+        "froc-mm2": (charts.froc(result, "mm2"), "Recall against false positives per square millimetre, by group"),
+        "froc-roi": (charts.froc(result, "ROI"), "Recall against false positives per ROI, by group"),
+        "forest": (charts.forest(result), "F1 with its interval, by group"),
+        "counts": (charts.counts_against_truth(result), "Found against true figures per square millimetre, by ROI"),
+        "bland-altman": (
+            charts.bland_altman(result),
+            "Difference of found and true figures against their mean, by ROI",
+        ),
+        "calibration": (charts.calibration(result), "Share of figures among points against their score, in ten bins"),
+    }
+    return {name: to_svg(figure, name=f"chart-{name}", label=label) for name, (figure, label) in drawn.items()}

@@ -1,0 +1,246 @@
+"""Points of each ROI: which file is whose, where they lie, which of them count, and what they are matched with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from midog.boxes import Detections, squares_around
+from midog.errors import DetectionsError, ImageError
+from midog.evaluation.points import score_rois
+from midog.inference.export import FORMATS, write_challenge, write_coco
+from midog.metrics.scores import Counts, counts_at
+from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
+
+# --- what counts ------------------------------------------------------------------------------------------------------
+
+
+def test_points_named_mitotic_figure_count(folder: Path) -> None:
+    scored = score_rois(folder, ROIS)
+    assert [each.counts for each in scored] == [Counts(1, 1, 1), Counts(0, 1, 0), Counts(0, 0, 1)]
+    assert [each.counted.tolist() for each in scored] == [[True, False, True], [True, False], []]
+
+
+def test_with_a_threshold_all_points_from_it_up_count_whatever_their_name(folder: Path) -> None:
+    assert total(score_rois(folder, ROIS, threshold=0.6)) == Counts(2, 1, 1)
+    assert total(score_rois(str(folder), ROIS, threshold=0.0)) == Counts(2, 3, 1)
+    assert total(score_rois(folder, ROIS, threshold=0.95)) == Counts(0, 0, 3)
+    points = [each.points for each in score_rois(folder, ROIS)]
+    for threshold in (0.0, 0.2, 0.25, 0.6, 0.7, 0.9, 1.0):
+        assert total(score_rois(folder, ROIS, threshold=threshold)) == counts_at(points, threshold)
+
+
+def test_all_points_are_kept_whether_they_count_or_not(folder: Path) -> None:
+    one = score_rois(folder, ROIS[:1], threshold=0.8)[0]
+    assert one.points.scores.tolist() == [0.9, 0.6, 0.7]
+    np.testing.assert_allclose(one.points.truth_mm, [[0.025, 0.025], [0.075, 0.075]], rtol=1e-12)
+    np.testing.assert_allclose(one.imposters_mm, [[0.05, 0.05]], rtol=1e-12)
+
+
+def test_false_alarms_and_misses_are_told_by_their_place_among_all_points(tmp_path: Path) -> None:
+    """The points that count are not the first ones, so a place among them is another place among all."""
+    write(
+        tmp_path / "001.json",
+        (700, 700, 0.2, NO),
+        (300, 300, 0.9, YES),  # the second figure's
+        (200, 200, 0.8, YES),
+        (100, 100, 0.4, NO),
+        (310, 300, 0.7, YES),
+    )
+    one = score_rois(tmp_path, ROIS[:1])[0]
+    assert one.false_alarms.tolist() == [2, 4]
+    assert one.missed.tolist() == [0]
+    assert (len(one.false_alarms), len(one.missed)) == (one.counts.fp, one.counts.fn)
+
+
+def test_an_roi_without_detections_and_one_without_anything(tmp_path: Path) -> None:
+    for name in ("001.json", "002.json"):
+        write(tmp_path / name)
+    full, empty = score_rois(tmp_path, ROIS[:2])
+    assert (full.counts, empty.counts) == (Counts(0, 0, 2), Counts())
+    assert (full.missed.tolist(), full.false_alarms.tolist()) == ([0, 1], [])
+    assert (empty.missed.tolist(), empty.false_alarms.tolist()) == ([], [])
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, math.nan])
+def test_threshold_out_of_range(folder: Path, threshold) -> None:
+    with pytest.raises(DetectionsError, match="threshold"):
+        score_rois(folder, ROIS, threshold=threshold)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_our_own_files_score_as_the_detections_do(tmp_path: Path) -> None:
+    detections = Detections(squares_around([(104, 98), (300, 300), (600, 600)]), [0.9, 0.4, 0.7], [1, 1, 1])
+    write_challenge(tmp_path / "001.json", detections, mpp=0.25, threshold=0.5)
+    write_coco(tmp_path / f"001{FORMATS['coco']}", detections, file_name="001.tiff", width=700, height=700)
+    by_name, by_score = (score_rois(tmp_path, ROIS[:1], threshold=t)[0] for t in (None, 0.5))
+    assert by_name.counts == by_score.counts == Counts(1, 1, 1)
+    assert by_name.counted.tolist() == by_score.counted.tolist()
+    assert total(score_rois(tmp_path, ROIS[:1], threshold=0.4)) == Counts(2, 1, 0)
+
+
+def test_our_coco_files_beside_are_no_strangers(tmp_path: Path, caplog) -> None:
+    write(tmp_path / "001.json")
+    write_coco(tmp_path / f"001{FORMATS['coco']}", Detections(), file_name="001.tiff", width=700, height=700)
+    with caplog.at_level(logging.WARNING):
+        score_rois(tmp_path, ROIS[:1])
+    assert caplog.text == ""
+
+
+def test_a_strangers_layout_with_a_folder_for_each_roi(tmp_path: Path) -> None:
+    write(tmp_path / "001" / "mitotic-figures.json", (100, 100, 0.9, YES))
+    write(tmp_path / "002" / "mitotic-figures.json")
+    write(tmp_path / "003.json", (50, 50, 0.8, YES))
+    assert total(score_rois(tmp_path, ROIS)) == Counts(2, 0, 1)
+
+
+def test_points_of_a_stranger_without_name_and_probability(tmp_path: Path, caplog) -> None:
+    points = [{"point": [100 * 0.00025, 100 * 0.00025, 0]}, {"point": [0.2, 0.2, 0]}]
+    (tmp_path / "001.json").write_text(json.dumps({"type": "Multiple points", "points": points}))
+    with caplog.at_level(logging.WARNING):
+        assert total(score_rois(tmp_path, ROIS[:1])) == Counts(1, 1, 1)
+    assert "2 points have no probability" in caplog.text
+    assert total(score_rois(tmp_path, ROIS[:1], threshold=0.5)) == Counts(1, 1, 1)
+    assert total(score_rois(tmp_path, ROIS[:1], threshold=0.51)) == Counts(0, 0, 2)
+
+
+def test_missing_files_are_an_error_that_names_the_rois(folder: Path) -> None:
+    more = [*ROIS, *(roi(f"{number}.tiff") for number in range(100, 157))]
+    with pytest.raises(DetectionsError) as error:
+        score_rois(folder, more)
+    assert str(error.value).startswith(f"{folder} has no detections for 100.tiff, 101.tiff")
+    assert "(57 in all)" in str(error.value)
+    assert "--allow-missing" in str(error.value)
+    assert "156.tiff" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_allowed_missing_files_are_rois_without_detections(folder: Path) -> None:
+    (folder / "001.json").unlink()
+    scored = score_rois(folder, ROIS, allow_missing=True)
+    assert [each.counts for each in scored] == [Counts(0, 0, 2), Counts(0, 1, 0), Counts(0, 0, 1)]
+
+
+def test_files_of_other_rois_are_left_out_with_a_warning(folder: Path, caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert total(score_rois(folder, ROIS[:1])) == Counts(1, 1, 1)
+    assert "2 of 3 files" in caplog.text
+    assert "002.json, 003.json" in caplog.text
+
+
+def test_hidden_files_are_none(folder: Path, caplog) -> None:
+    (folder / "._001.json").write_bytes(b"\0\5\x16\7")
+    with caplog.at_level(logging.WARNING):
+        score_rois(folder, ROIS)
+    assert caplog.text == ""
+
+
+def test_two_files_for_one_roi_are_an_error(folder: Path) -> None:
+    write(folder / "001" / "mitotic-figures.json")
+    with pytest.raises(DetectionsError, match=r"001\.json and .*mitotic-figures\.json are both for 001\.tiff"):
+        score_rois(folder, ROIS)
+
+
+def test_two_rois_for_one_file_are_an_error(folder: Path) -> None:
+    with pytest.raises(DetectionsError, match=r"a/001\.tiff and b/001\.tiff"):
+        score_rois(folder, [roi("a/001.tiff"), roi("b/001.tiff")])
+
+
+def test_a_bad_file_is_named(folder: Path) -> None:
+    (folder / "002.json").write_text('{"type": "Multiple points", "points": [{"name": "mitotic figure"}]}')
+    with pytest.raises(DetectionsError, match=r"002\.json point 1"):
+        score_rois(folder, ROIS)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DetectionsError, match="nowhere is not a folder"):
+        score_rois(tmp_path / "nowhere", ROIS)
+
+
+def test_unlabelled_rois_cannot_be_scored(folder: Path) -> None:
+    unlabelled = [roi(f"{number}.tiff", split="unlabelled") for number in range(151, 201)]
+    with pytest.raises(DetectionsError, match=r"151\.tiff, .* \(50 in all\) have the role unlabelled"):
+        score_rois(folder, [*ROIS, *unlabelled])
+
+
+def test_no_rois_are_an_error(folder: Path) -> None:
+    with pytest.raises(DetectionsError, match="no ROIs"):
+        score_rois(folder, [])
+
+
+# --- um/px and mm2 ----------------------------------------------------------------------------------------------------
+
+
+def test_mpp_given_overrules_the_rois_own(tmp_path: Path) -> None:
+    write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=0.5)
+    one = [roi("001.tiff", [(400, 400)], mpp=0.25)]
+    assert total(score_rois(tmp_path, one, mpp=0.5)) == Counts(1, 0, 0)
+    assert total(score_rois(tmp_path, one)) == Counts(0, 1, 1)
+
+
+def test_mpp_of_each_roi_is_its_own(tmp_path: Path) -> None:
+    write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=0.25)
+    write(tmp_path / "002.json", (400, 400, 0.9, YES), mpp=0.5)
+    two = [roi("001.tiff", [(400, 400)], mpp=0.25), roi("002.tiff", [(400, 400)], mpp=0.5)]
+    assert total(score_rois(tmp_path, two)) == Counts(2, 0, 0)
+
+
+def test_mpp_and_size_come_from_the_image_where_nothing_else_says_them(tmp_path: Path) -> None:
+    image = tmp_path / "001.tiff"
+    Image.new("RGB", (64, 32)).save(image, resolution=10_000 / 0.5, resolution_unit="cm")
+    write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=0.5)
+    one = score_rois(tmp_path, [roi("001.tiff", [(400, 400)], mpp=None, path=image)])[0]
+    assert one.counts == Counts(1, 0, 0)
+    assert one.mpp == pytest.approx(0.5)
+    assert one.area_mm2 == pytest.approx(0.032 * 0.016)
+
+
+def test_an_image_that_cannot_be_opened_is_an_error_only_where_it_is_needed(tmp_path: Path) -> None:
+    image = tmp_path / "001.tiff"
+    image.write_bytes(b"no image")
+    write(tmp_path / "001.json", (400, 400, 0.9, YES))
+    with pytest.raises(ImageError):
+        score_rois(tmp_path, [roi("001.tiff", [(400, 400)], mpp=None, path=image)])
+    for one in (roi("001.tiff", [(400, 400)], path=image), roi("001.tiff", mpp=None, path=image)):
+        assert math.isnan(score_rois(tmp_path, [one])[0].area_mm2)
+
+
+def test_area_is_that_of_the_whole_image_at_its_um_per_px(folder: Path) -> None:
+    sized = [roi("001.tiff", width=4000, height=2000), roi("002.tiff", width=100, height=None)]
+    assert [each.area_mm2 for each in score_rois(folder, sized)] == pytest.approx([0.5, math.nan], nan_ok=True)
+    assert score_rois(folder, sized[:1], mpp=0.5)[0].area_mm2 == pytest.approx(2)
+
+
+def test_without_um_per_px_an_roi_without_figures_has_no_area_and_false_alarms(folder: Path) -> None:
+    one = score_rois(folder, [roi("002.tiff", [], [(10, 10)], mpp=None, width=100, height=100)])[0]
+    assert math.isnan(one.mpp)
+    assert math.isnan(one.area_mm2)
+    assert one.imposters_mm.shape == (0, 2), "they are somewhere, but not where points in mm could be held to them"
+    assert one.counts == Counts(0, 1, 0)
+
+
+def test_no_mpp_is_an_error_that_asks_for_it_only_where_it_is_needed(folder: Path) -> None:
+    with pytest.raises(DetectionsError, match=r"003\.tiff .*--mpp"):
+        score_rois(folder, [*ROIS[:2], roi("003.tiff", [(50, 50)], mpp=None)])
+    score_rois(folder, [ROIS[0], roi("002.tiff", mpp=None), ROIS[2]])
+
+
+@pytest.mark.parametrize("mpp", [0.0, -0.25, math.inf, math.nan])
+def test_mpp_that_is_none(folder: Path, mpp) -> None:
+    with pytest.raises(DetectionsError, match="mpp"):
+        score_rois(folder, ROIS, mpp=mpp)
+
+
+def test_points_given_in_pixels_are_warned_of(folder: Path, caplog) -> None:
+    write(folder / "001.json", (50, 50, 0.9, YES), (60, 60, 0.8, YES), mpp=1000)  # px taken for mm
+    with caplog.at_level(logging.WARNING):
+        score_rois(folder, [roi("001.tiff", [(50, 50)], width=100, height=100)])
+    assert "2 of 2 points lie outside their image: are they mm" in caplog.text

@@ -1,0 +1,177 @@
+"""The result as JSON that keeps to its schema, and as a table of ROIs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from midog.evaluation.result import MEASURES, MISTAKES, plain
+from midog.evaluation.scoring import evaluate
+from midog.metrics.mistakes import FALSE_ALARMS
+from tests.evaluation.edges import EDGES
+
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "evaluation.schema.json").read_text())
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """The part that a $ref names, or the schema itself."""
+    return SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def properties(schema: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
+    """Every named property below a schema, by its path; what a list or a map holds is at `*`."""
+    schema, found = resolved(schema), {}
+    for name, inner in schema.get("properties", {}).items():
+        found[f"{path}/{name}"] = inner
+        found |= properties(inner, f"{path}/{name}")
+    for inner in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inner, dict):
+            found |= properties(inner, f"{path}/*")
+    return found
+
+
+def paths(value: Any, path: str = "") -> set[str]:
+    """Every path in a JSON value, as `properties` writes it, with names and `*` for each step."""
+    found = {path}
+    for name, inner in value.items() if isinstance(value, dict) else [("*", each) for each in value or []]:
+        for step in {name, "*"}:
+            found |= paths(inner if isinstance(inner, dict | list) else None, f"{path}/{step}")
+    return found
+
+
+def test_the_schema_is_one_and_describes_every_key() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for path, each in properties(SCHEMA).items():
+        assert each.get("description") or resolved(each).get("description"), path
+
+
+def test_the_schema_knows_no_key_that_is_not_its_own() -> None:
+    objects = [SCHEMA, *map(resolved, properties(SCHEMA).values()), *SCHEMA["$defs"].values()]
+    for each in objects:
+        if each.get("type") == "object":
+            assert "additionalProperties" in each
+            assert set(each.get("required", [])) <= set(each.get("properties", {})) | {"all"}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_json_keeps_to_the_schema(name: str, tmp_path: Path) -> None:
+    result, _ = EDGES[name](tmp_path)
+    text = json.dumps(result.to_dict(), allow_nan=False)
+    Draft202012Validator(SCHEMA).validate(json.loads(text))
+
+
+@pytest.mark.parametrize("name", ["plain", "nothing_at_all"])
+def test_every_property_of_the_schema_is_there(name: str, tmp_path: Path) -> None:
+    result, _ = EDGES[name](tmp_path)
+    asked = {path for path in properties(SCHEMA) if result.mistakes or not path.startswith("/mistakes/*")}
+    assert asked <= paths(result.to_dict())
+
+
+def test_a_key_more_or_less_breaks_the_schema(tmp_path: Path) -> None:
+    document = EDGES["plain"](tmp_path)[0].to_dict()
+    validator = Draft202012Validator(SCHEMA)
+    document["groups"]["A"]["f2"] = 1.0
+    assert [error.validator for error in validator.iter_errors(document)] == ["additionalProperties"]
+    del document["groups"]["A"]["f2"], document["rois"][0]["tp"]
+    assert [error.validator for error in validator.iter_errors(document)] == ["required"]
+
+
+def test_real_detections_keep_to_the_schema(composite: Path) -> None:
+    from midog.data.folder import read_rois, select_rois
+
+    rois = select_rois(read_rois(composite), "test")
+    result = evaluate(composite, rois, allow_missing=True, resamples=10)
+    assert sum(group.rois for group in result.groups.values()) == 2 * len(rois)
+    Draft202012Validator(SCHEMA).validate(result.to_dict())
+
+
+def test_json_says_what_the_result_says(tmp_path: Path) -> None:
+    result, rois = EDGES["plain"](tmp_path)
+    document = result.to_dict()
+    assert document["by"] == ["scanner"]
+    assert document["bootstrap"] == {"unit": "patient", "level": 0.95, "resamples": 20, "seed": 0}
+    for name, group in result.groups.items():
+        ours = document["groups"][name]
+        assert (ours["tp"], ours["fp"], ours["fn"]) == (group.counts.tp, group.counts.fp, group.counts.fn)
+        for measure in MEASURES:
+            assert ours[measure] == plain(group.value(measure))
+            interval = group.intervals[measure]
+            assert ours["intervals"][measure] == [plain(interval.low), plain(interval.high)]
+        assert ours["figures_per_2mm2"] == 2 * ours["figures_per_mm2"] == 2 * group.figures / group.area_mm2
+        assert sum(ours["mistakes"][kind] for kind in FALSE_ALARMS) == group.counts.fp
+        assert sum(ours["mistakes"].values()) == group.counts.fp + group.counts.fn
+        assert len({len(column) for column in ours["curve"].values()}) == 1
+        assert len(ours["calibration"]["edges"]) == len(ours["calibration"]["count"]) + 1
+    assert [row["file_name"] for row in document["rois"]] == [roi.file_name for roi in rois]
+
+
+def test_the_plain_case_has_every_kind_of_mistake(tmp_path: Path) -> None:
+    result, _ = EDGES["plain"](tmp_path)
+    assert all(result.groups["all"].mistakes[kind] for kind in MISTAKES)
+
+
+def test_what_is_undefined_is_null(tmp_path: Path) -> None:
+    nothing = EDGES["nothing_at_all"](tmp_path)[0].to_dict()["groups"]["all"]
+    assert [nothing[measure] for measure in MEASURES] == [None] * 5
+    assert nothing["intervals"] == {measure: [None, None] for measure in MEASURES}
+    assert nothing["curve"]["threshold"] == []
+    assert nothing["calibration"]["ece"] is None
+
+
+def test_an_unknown_area_is_null_and_so_is_what_needs_it(tmp_path: Path) -> None:
+    groups = EDGES["no_area"](tmp_path)[0].to_dict()["groups"]
+    for name in ("all", "A"):
+        for key in ("area_mm2", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "found_per_2mm2"):
+            assert groups[name][key] is None
+        assert set(groups[name]["curve"]["fp_per_mm2"]) == {None}
+    assert groups["B"]["area_mm2"] == pytest.approx(0.0625)
+
+
+def test_without_resamples_there_are_no_intervals(tmp_path: Path) -> None:
+    document = EDGES["no_resamples"](tmp_path)[0].to_dict()
+    assert document["bootstrap"]["resamples"] == 0
+    assert document["threshold"] == 0.2
+    assert all(group["intervals"] == {} for group in document["groups"].values())
+
+
+def test_the_table_has_a_line_for_each_roi(tmp_path: Path) -> None:
+    result, rois = EDGES["nested"](tmp_path)
+    rows = list(csv.DictReader(io.StringIO(result.to_csv())))
+    assert [row["file_name"] for row in rows] == [roi.file_name for roi in rois]
+    assert [row["tumour"] for row in rows] == ["lung", "skin", "lung"]
+    assert [row["scanner"] for row in rows] == ["A", "B", "B"]
+    for row, roi in zip(rows, result.rois, strict=True):
+        assert (int(row["tp"]), int(row["fp"]), int(row["fn"])) == (roi.counts.tp, roi.counts.fp, roi.counts.fn)
+        assert float(row["f1"]) == roi.counts.f1
+        assert float(row["figures_per_mm2"]) == pytest.approx(int(row["figures"]) / 0.0625)
+    assert sum(int(row["tp"]) for row in rows) == result.groups["all"].counts.tp
+
+
+def test_the_table_leaves_a_cell_empty_where_a_value_is_undefined(tmp_path: Path) -> None:
+    result, _ = EDGES["nothing_at_all"](tmp_path)
+    rows = list(csv.DictReader(io.StringIO(result.to_csv())))
+    assert [row["precision"] for row in rows] == ["", ""]
+    assert [row["figures"] for row in rows] == ["0", "0"]
+
+
+def test_a_name_with_a_comma_stays_one_cell(tmp_path: Path) -> None:
+    from tests.evaluation.cases import roi
+
+    result = evaluate(tmp_path, [roi('a, "b".png', scanner="A, B")], allow_missing=True, resamples=0)
+    (row,) = csv.DictReader(io.StringIO(result.to_csv()))
+    assert (row["file_name"], row["scanner"]) == ('a, "b".png', "A, B")
+
+
+def test_plain_numbers() -> None:
+    assert plain(math.nan) is None
+    assert plain(np.array([1.5, math.nan])) == [1.5, None]
+    assert plain(np.array([2], np.int64)) == [2]
+    assert plain(3) == 3

@@ -1,0 +1,318 @@
+"""The choice of a model's threshold on val: which one each goal gives, what is stored, and what leaves the model be."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midog.boxes import Boxes
+from midog.data.annotations import Roi
+from midog.data.folder import read_rois, select_rois
+from midog.errors import ConfigError, DataError, DetectionsError, MidogError, WeightsError
+from midog.evaluation import tuning
+from midog.evaluation.points import score_rois
+from midog.evaluation.tuning import Goal, choose_threshold, tune
+from midog.inference.detect import Detector
+from midog.inference.folder import Job, infer
+from midog.inference.outputs import RECORD_NAME
+from midog.metrics.scores import Counts, RoiPoints, best_threshold, counts_at, sweep
+from tests.evaluation.cases import NO, YES, roi, write
+
+FIGURES = [(500 * number, 500) for number in range(1, 5)]
+VAL = [roi("v.tiff", FIGURES, split="val", width=4000, height=4000)]
+"""Four figures on 1 mm2."""
+
+# By falling score a false alarm, three hits, a false alarm, the last hit, a false alarm: the precision is
+# 0, 1/2, 2/3, 3/4, 3/5, 4/6, 4/7 and F1 0, 1/3, 4/7, 3/4, 2/3, 4/5, 8/11.
+POINTS = [
+    *[(9, 9, 0.9, YES), (500, 500, 0.8, YES), (1000, 500, 0.7, NO), (1500, 500, 0.6, NO)],
+    *[(9, 90, 0.5, NO), (2000, 500, 0.4, NO), (9, 900, 0.3, NO)],
+]
+
+
+@pytest.fixture
+def own(model: Path, tmp_path: Path) -> Path:
+    """A run's folder with a copy of the trained model."""
+    run = tmp_path / "runs" / "a"
+    shutil.copytree(model / "best", run / "epoch-1")
+    (run / "best").symlink_to("epoch-1")
+    return run
+
+
+@pytest.fixture(scope="module")
+def loaded(model: Path) -> Detector:
+    return Detector.load(model, device="cpu")
+
+
+@pytest.fixture
+def quick(loaded: Detector, monkeypatch) -> None:
+    """For what goes wrong after the model is loaded: it is loaded once."""
+    monkeypatch.setattr(Detector, "load", lambda folder, device: loaded)
+
+
+@pytest.fixture
+def found(loaded: Detector, tmp_path: Path) -> Path:
+    """A folder that says it is what the model found in VAL."""
+    folder = tmp_path / "found"
+    write(folder / "v.json", *POINTS)
+    (folder / RECORD_NAME).write_text(json.dumps({"settings": loaded.settings()}))
+    return folder
+
+
+@pytest.fixture
+def val(phantom: Path) -> list[Roi]:
+    return select_rois(read_rois(phantom), "val")
+
+
+def as_points(points: list[tuple[float, float, float, str]]) -> RoiPoints:
+    """Those points of VAL, in mm."""
+    scale = 0.25 / 1000
+    found = [(x * scale, y * scale) for x, y, *_ in points]
+    return RoiPoints([(x * scale, y * scale) for x, y in FIGURES], found, [score for *_, score, _ in points])
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (run / "best").iterdir()}
+
+
+def card(run: Path) -> dict:
+    return json.loads((run / "best" / "model.json").read_text())
+
+
+# --- goals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("goal", "threshold", "counts"),
+    [
+        (Goal(), 0.35, Counts(4, 2, 0)),
+        (Goal(precision=0.7), 0.55, Counts(3, 1, 1)),
+        (Goal(precision=0.75), 0.55, Counts(3, 1, 1)),
+        (Goal(precision=0.6), 0.35, Counts(4, 2, 0)),
+        (Goal(fp_per_mm2=0), 0.95, Counts(0, 0, 4)),
+        (Goal(fp_per_mm2=1.5), 0.55, Counts(3, 1, 1)),
+        (Goal(fp_per_mm2=2), 0.35, Counts(4, 2, 0)),
+    ],
+    ids=str,
+)
+def test_each_goal_gives_its_threshold(goal, threshold, counts) -> None:
+    chosen = choose_threshold([as_points(POINTS)], 1.0, goal)
+    assert chosen == pytest.approx(threshold)
+    assert counts_at([as_points(POINTS)], chosen) == counts
+
+
+@pytest.mark.parametrize(
+    ("points", "goal", "says"),
+    [
+        (POINTS, Goal(precision=0.8), "no threshold has a precision of 0.8 on val: the highest is 0.750; ask for less"),
+        (POINTS[:1], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
+        (POINTS[:1], Goal(), "no mitotic figure of val at any threshold, so none can be chosen; train it further"),
+        (POINTS[:1], Goal(fp_per_mm2=5), "no mitotic figure of val at any threshold"),
+        (POINTS[:3], Goal(precision=0.6667), "the highest is 0.666;"),
+        ([], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
+        ([], Goal(), "no mitotic figure of val at any threshold"),
+    ],
+)
+def test_a_goal_out_of_reach_is_an_error_that_says_what_can_be_had(points, goal, says) -> None:
+    with pytest.raises(DetectionsError) as error:
+        choose_threshold([as_points(points)], 1.0, goal)
+    assert says in str(error.value)
+
+
+def test_the_precision_that_is_offered_can_be_had() -> None:
+    points = [RoiPoints([(0, 0), (1, 1)], [(5, 5), (0, 0), (1, 1)], [0.9, 0.8, 0.7])]
+    with pytest.raises(DetectionsError, match=r"highest is 0\.666"):
+        choose_threshold(points, 1.0, Goal(precision=0.7))
+    assert choose_threshold(points, 1.0, Goal(precision=0.666)) == pytest.approx(0.35)
+
+
+def test_false_positives_per_mm2_need_an_area() -> None:
+    with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known; give its um/px with --mpp"):
+        choose_threshold([as_points(POINTS)], math.nan, Goal(fp_per_mm2=1))
+    assert choose_threshold([as_points(POINTS)], math.nan, Goal()) == pytest.approx(0.35)
+
+
+def test_no_figures_to_choose_by() -> None:
+    with pytest.raises(DetectionsError, match="no ROI of val has a mitotic figure"):
+        choose_threshold([RoiPoints([], [(0, 0)], [0.5])], 1.0, Goal())
+
+
+@pytest.mark.parametrize(
+    ("goal", "says"),
+    [
+        ({"precision": 0.5, "fp_per_mm2": 1}, "two goals; choose one"),
+        ({"precision": 0}, "a precision of 0 cannot be"),
+        ({"precision": 1.01}, "a precision of 1.01 cannot be"),
+        ({"precision": math.nan}, "a precision of nan cannot be"),
+        ({"fp_per_mm2": -1}, "-1 false positives per mm2 cannot be"),
+        ({"fp_per_mm2": math.inf}, "inf false positives per mm2 cannot be"),
+        ({"fp_per_mm2": math.nan}, "nan false positives per mm2 cannot be"),
+    ],
+)
+def test_a_goal_that_is_none(goal, says) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Goal(**goal)
+
+
+# --- what is stored ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(own, loaded, val, tmp_path) -> None:
+    detector, best = loaded, loaded(val[0].path, mpp=val[0].mpp).boxes[:1]
+    val[0] = replace(val[0], boxes=Boxes(best, [1]))  # however little it has learnt, it has one hit
+    infer([Job(each.path, each.mpp) for each in val], detector, tmp_path / "val")
+    points = [each.points for each in score_rois(tmp_path / "val", val)]
+    named: list[str] = []
+    tuned = tune(own, val, Goal(), device="cpu", on_image=lambda name, figures: named.append(name))
+    assert tuned.threshold == best_threshold(sweep(points))
+    assert tuned.counts == counts_at(points, tuned.threshold)
+    assert tuned.counts.tp > 0
+    assert tuned.area_mm2 == pytest.approx(2 * 0.064**2)
+    assert named == [each.file_name for each in val]
+    assert (tuned.rois, tuned.before) == (2, detector.threshold)
+    assert card(own)["threshold"] == tuned.threshold, "to the last digit"
+
+    unseen = [replace(each, path=None) for each in val]  # what was found before is enough
+    assert tune(own, unseen, Goal(), detections=tmp_path / "val", device="cpu").threshold == tuned.threshold
+
+
+def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -> None:
+    before, old, weights = files(own), card(own), own / "best" / "model.safetensors"
+    stamp = (weights.stat().st_ino, weights.stat().st_mtime_ns)
+    tuned = tune(own, VAL, Goal(precision=0.7), detections=found, device="cpu")
+    assert (tuned.threshold, tuned.before) == (pytest.approx(0.55), old["threshold"])
+    assert (tuned.counts, tuned.rois, tuned.area_mm2) == (Counts(3, 1, 1), 1, pytest.approx(1.0))
+
+    goal = "highest recall at a precision of at least 0.7"
+    new = {"threshold": tuned.threshold, "tuned": {"goal": goal, "subset": "val", "rois": 1}}
+    assert card(own) == old | new
+    assert list(card(own)) == [*old, "tuned"]
+    assert files(own).keys() == before.keys(), "nothing is left beside them"
+    assert files(own)["model.safetensors"] == before["model.safetensors"]
+    assert (weights.stat().st_ino, weights.stat().st_mtime_ns) == stamp
+    assert (own / "best").is_symlink()
+    detector = Detector.load(own, device="cpu")
+    assert detector.threshold == tuned.threshold
+    assert detector.info["tuned"]["goal"] == goal
+
+
+def test_a_model_can_be_tuned_again_and_saved_again(own, found, tmp_path) -> None:
+    first = tune(own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu")
+    again = tune(own / "best", VAL, Goal(), detections=found, device="cpu")
+    assert again.before == first.threshold
+    assert card(own)["tuned"]["goal"] == "best F1"
+    Detector.load(own, device="cpu").save(tmp_path / "copy")
+    assert json.loads((tmp_path / "copy" / "model.json").read_text()) == card(own)
+
+
+# --- what leaves it be ------------------------------------------------------------------------------------------------
+
+
+def no_record(found: Path) -> None:
+    (found / RECORD_NAME).unlink()
+
+
+def other_weights(found: Path) -> None:
+    record = json.loads((found / RECORD_NAME).read_text())
+    record["settings"]["weights"] = "0" * 16
+    (found / RECORD_NAME).write_text(json.dumps(record))
+
+
+def record_of_something_else(found: Path) -> None:
+    (found / RECORD_NAME).write_text("[1]")
+
+
+def record_is_no_text(found: Path) -> None:
+    (found / RECORD_NAME).write_bytes(b"\xff\xfe\0")
+
+
+def roi_is_missing(found: Path) -> None:
+    (found / "v.json").unlink()
+
+
+def file_is_bad(found: Path) -> None:
+    (found / "v.json").write_text("{")
+
+
+SPOILED = [
+    (no_record, "does not say which model made it; give a folder that `midog infer` wrote with this model"),
+    (record_of_something_else, "does not say which model made it"),
+    (record_is_no_text, "does not say which model made it"),
+    (other_weights, "holds detections of another model; leave --detections out"),
+    (roi_is_missing, "has no detections for v.tiff; run `midog infer` on val"),
+    (file_is_bad, "v.json is not JSON"),
+    (shutil.rmtree, "does not say which model made it"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "says"), SPOILED, ids=[each[0].__name__ for each in SPOILED])
+def test_detections_that_are_not_this_models(quick, own, found, spoil: Callable[[Path], None], says) -> None:
+    before = files(own)
+    spoil(found)
+    with pytest.raises(DetectionsError) as error:
+        tune(own, VAL, Goal(), detections=found, device="cpu")
+    assert says in str(error.value)
+    assert str(found) in str(error.value)
+    assert files(own) == before
+
+
+def test_a_val_part_without_figures_is_told_before_anything_is_read(val) -> None:
+    empty = [replace(each, boxes=Boxes(each.boxes.xyxy, np.full(len(each.boxes), 2))) for each in val]
+    with pytest.raises(DetectionsError, match=r"no ROI of val has a mitotic figure; .*larger val"):
+        tune("nowhere", empty, Goal())
+
+
+def test_a_model_that_is_not_there(val, tmp_path) -> None:
+    with pytest.raises(WeightsError, match="nowhere"):
+        tune(tmp_path / "nowhere", val, Goal(), device="cpu")
+
+
+def test_a_goal_out_of_reach_changes_nothing(quick, own, found) -> None:
+    before = files(own)
+    with pytest.raises(DetectionsError, match=r"the highest is 0\.750"):
+        tune(own, VAL, Goal(precision=0.8), detections=found, device="cpu")
+    unsized = [replace(VAL[0], width=None, height=None)]
+    with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known"):
+        tune(own, unsized, Goal(fp_per_mm2=1), detections=found, device="cpu")
+    assert files(own) == before
+
+
+def test_an_image_that_cannot_be_read_stops_it(quick, own, val, tmp_path) -> None:
+    before = files(own)
+    (tmp_path / "bad.tiff").write_bytes(b"no image")
+    with pytest.raises(DetectionsError, match=r"bad\.tiff"):
+        tune(own, [val[0], replace(val[1], path=tmp_path / "bad.tiff")], Goal(), device="cpu")
+    with pytest.raises(DataError, match="1 of 2 images are missing"):
+        tune(own, [val[0], replace(val[1], path=None)], Goal(), device="cpu")
+    assert files(own) == before
+
+
+def test_ctrl_c_while_it_detects(quick, own, val, monkeypatch) -> None:
+    before = files(own)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "infer", stop)
+    with pytest.raises(KeyboardInterrupt):
+        tune(own, val, Goal(), device="cpu")
+    assert files(own) == before
+
+
+def test_a_full_disk(quick, own, found, monkeypatch) -> None:
+    before = files(own)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("midog.files.os.replace", full)
+    with pytest.raises(MidogError, match=r"model\.json cannot be written: the disk is full"):
+        tune(own, VAL, Goal(), detections=found, device="cpu")
+    assert files(own) == before
