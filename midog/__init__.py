@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from midog.data.annotations import Roi as Roi
     from midog.data.folder import read_rois as read_rois
     from midog.errors import MidogError as MidogError
-    from midog.evaluation import evaluate as evaluate
+    from midog.evaluation.scoring import evaluate as evaluate
     from midog.inference.detect import Detector as Detector
     from midog.metrics.matching import match_points as match_points
     from midog.metrics.scores import best_threshold as best_threshold
     from midog.models import build_model as build_model
+    from midog.shift.measure import domain_shift as domain_shift
     from midog.training.loop import train as train
 
 __version__ = "0.1.0"
@@ -29,7 +30,8 @@ _HOME = {
     "RunConfig": "midog.config",
     "best_threshold": "midog.metrics.scores",
     "build_model": "midog.models",
-    "evaluate": "midog.evaluation",
+    "domain_shift": "midog.shift.measure",
+    "evaluate": "midog.evaluation.scoring",
     "load_config": "midog.config",
     "match_points": "midog.metrics.matching",
     "read_rois": "midog.data.folder",

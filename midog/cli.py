@@ -9,30 +9,25 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from midog import __version__
 from midog.cli_data import data_app, splits_app
+from midog.cli_scores import compare, evaluate, print_scores, tune
 from midog.cli_shared import (
-    AnnotationsOption,
-    BboxOption,
-    DataOption,
     DeviceOption,
     MppOption,
     RunsOption,
     SplitOption,
     fail,
     is_first,
-    print_table,
     say,
     stoppable,
 )
+from midog.cli_shift import shift_app
 from midog.errors import MidogError
-
-if TYPE_CHECKING:
-    from midog.evaluation import Evaluation
 
 app = typer.Typer(
     name="midog",
@@ -45,6 +40,9 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(splits_app, name="splits")
+app.add_typer(shift_app, name="shift")
+for command in (evaluate, compare, tune):
+    app.command()(command)
 
 
 def main() -> None:
@@ -101,7 +99,7 @@ def demo(
 
     with stoppable("stopped; the same command goes on from here"):
         result = run_demo(out, seed=seed, device=device, overwrite=overwrite, say=say)
-    _print_scores(result.evaluation)
+    print_scores(result.evaluation)
     for line in result.closing:
         typer.echo(line)
 
@@ -211,54 +209,3 @@ def infer(
         for line in outcome.failed.values():
             say(f"error: {line}")
         raise MidogError(f"{len(outcome.failed)} of {len(jobs)} images failed: {', '.join(outcome.failed)}")
-
-
-@app.command()
-def evaluate(
-    detections: Annotated[Path, typer.Argument(help="Folder of challenge JSON files.", show_default=False)],
-    data: DataOption = Path("data"),
-    split: SplitOption = None,
-    subset: Annotated[str, typer.Option("--subset", help="Role that is scored: train, val, test or all.")] = "test",
-    by: Annotated[str, typer.Option("--by", help="scanner, or another column of the split.")] = "scanner",
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold", min=0, max=1, help="Count all points of this probability or more, whatever their name."
-        ),
-    ] = None,
-    mpp: Annotated[
-        float | None,
-        typer.Option("--mpp", min=0.01, max=100, help="um/px of the ROIs; overrules the split and the images."),
-    ] = None,
-    annotations: AnnotationsOption = None,
-    bbox: BboxOption = "auto",
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="ROIs without a file count as ROIs without detections.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON on stdout.")] = False,
-) -> None:
-    """Score detections as the challenge does: F1, precision, recall and AP for each scanner and all."""
-    from midog.data.folder import read_rois, select_rois
-    from midog.evaluation import evaluate as score
-
-    rois = read_rois(data, split=split, annotations=annotations, bbox=bbox)
-    result = score(
-        detections, select_rois(rois, subset), by=by, threshold=threshold, mpp=mpp, allow_missing=allow_missing
-    )
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-    else:
-        _print_scores(result)
-
-
-def _print_scores(result: Evaluation) -> None:
-    header = ["group", "ROIs", "figures", "TP", "FP", "FN", "precision", "recall", "F1", "AP"]
-    rows = []
-    for name, group in result.to_dict()["groups"].items():
-        counts = [str(group[key]) for key in ("rois", "figures", "tp", "fp", "fn")]
-        rows.append([name, *counts, *(_number(group[key]) for key in ("precision", "recall", "f1", "ap50"))])
-    print_table(header, rows)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -8,26 +8,14 @@ import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from midog import cli
-from midog.boxes import squares_around
-from midog.config import load_config
-from midog.training import loop
 from midog.training.runs import list_runs
 from tests.processes import start, wait_for
 from tests.spoiled import BAD_DATA, TINY, copy, one_line, settings
-
-
-@pytest.fixture(scope="module")
-def model(phantom, tmp_path_factory) -> Path:
-    """A run of one epoch on the phantom."""
-    base = [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"]
-    return loop.train(load_config(None, base), runs=tmp_path_factory.mktemp("runs"), name="a")
-
 
 KILLED = [*TINY, "train.epochs=4", "train.validate_every=4"]
 
@@ -35,14 +23,17 @@ KILLED = [*TINY, "train.epochs=4", "train.validate_every=4"]
 def test_help_names_every_command(midog):
     ran = midog("--help")
     assert ran.code == 0
-    for command in ("demo", "train", "infer", "evaluate", "data", "splits"):
+    for command in ("demo", "train", "infer", "evaluate", "compare", "tune", "data", "splits", "shift"):
         assert command in ran.out
     assert "Not for diagnosis" in ran.out
 
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "train", "infer", "evaluate", "data draw", "data download", "data check", "splits make", "splits check"],
+    [
+        *("demo", "train", "infer", "evaluate", "compare", "tune", "data draw", "data download", "data check"),
+        *("splits make", "splits check"),
+    ],
 )
 def test_every_command_has_help(midog, command):
     ran = midog(*command.split(), "--help")
@@ -132,9 +123,6 @@ BAD_COMMANDS = [
     (["infer", "data", "--format", "xml"], "unknown format xml"),
     (["infer", "data"], "no trained model"),
     (["infer", "data", "--model", "nowhere"], "nowhere"),
-    (["evaluate", "nowhere", "--data", "data"], "nowhere"),
-    (["evaluate", "data/images", "--data", "data"], "003.tiff"),
-    (["evaluate", "data/images", "--data", "data", "--by", "colour", "--allow-missing"], "colour"),
     (["data", "draw", "data"], "not empty"),
     (["splits", "make", "--data", "data", "--out", "data/split.csv"], "--overwrite"),
 ]
@@ -191,78 +179,6 @@ def test_in_a_batch_one_bad_image_is_reported_at_the_end_and_the_others_are_done
     assert ran.err.splitlines()[-1].startswith("error: 2 of 11 images failed: 002.tiff, plain.png")
     assert "--mpp" in ran.err
     assert len(list((tmp_path / "detections").glob("0*.json"))) == 9
-
-
-def test_missing_predictions_are_named_unless_allowed(midog, phantom, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "theirs").mkdir()
-    points = [{"name": "mitotic figure", "point": [0.01, 0.01, 0], "probability": 0.9}]
-    file = {"type": "Multiple points", "points": points, "version": {"major": 1, "minor": 0}}
-    (tmp_path / "theirs" / "003.json").write_text(json.dumps(file))
-    line = one_line(midog("evaluate", "theirs", "--data", phantom))
-    assert "006.tiff" in line
-    assert "--allow-missing" in line
-    assert midog("evaluate", "theirs", "--data", phantom, "--allow-missing").code == 0
-
-
-def test_a_scanner_without_figures_gets_a_dash_and_null_not_1(midog, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.csv").write_text("file_name,x,y,label\n1.tiff,100,100,mitotic figure\n2.tiff,50,50,imposter\n")
-    (tmp_path / "s.csv").write_text(
-        "file_name,scanner,patient,split,mpp\n1.tiff,X,p1,test,0.25\n2.tiff,Y,p2,test,0.25\n"
-    )
-    (tmp_path / "d").mkdir()
-    found = [{"name": "mitotic figure", "point": [0.025, 0.025, 0], "probability": 0.9}]
-    for stem, points in (("1", found), ("2", [])):
-        (tmp_path / "d" / f"{stem}.json").write_text(json.dumps({"type": "Multiple points", "points": points}))
-    words = ["evaluate", "d", "--data", "a.csv", "--split", "s.csv"]
-    tree = json.loads(midog(*words, "--json").out)
-    assert tree["groups"]["all"]["f1"] == 1.0
-    assert tree["groups"]["Y"] == {
-        "rois": 1,
-        "figures": 0,
-        "tp": 0,
-        "fp": 0,
-        "fn": 0,
-        **dict.fromkeys(("precision", "recall", "f1", "ap50")),
-    }
-    row = next(line for line in midog(*words).out.splitlines() if line.startswith("Y"))
-    assert row.split()[-4:] == ["-"] * 4
-
-
-def test_a_strangers_points_are_scored_from_an_annotation_file_alone(midog, shared, tmp_path, monkeypatch):
-    """The field's own scorer on random detections: the whole way from files to counts gives its numbers."""
-    monkeypatch.chdir(tmp_path)
-    parity = json.loads((shared / "parity" / "parity.json").read_text())
-    rows, split = ["file_name,x1,y1,x2,y2,label"], ["file_name,scanner,patient,split,mpp"]
-    for image in parity["images"]:
-        name, points = image["file_name"], image["mitotic_figures_px"]
-        boxes = squares_around(np.array(points).reshape(-1, 2))
-        rows += [",".join([name, *(f"{value:.4f}" for value in box), "1"]) for box in boxes] or [name + ",,,,,"]
-        split.append(f"{name},{image['scanner']},{name},test,{image['mpp']}")
-        folder = tmp_path / "theirs" / Path(name).stem
-        folder.mkdir(parents=True)
-        millimetres = [
-            {
-                "name": "non-mitotic figure",
-                "point": [x * image["mpp"] / 1000, y * image["mpp"] / 1000, 0],
-                "probability": score,
-            }
-            for x, y, score in image["detections_px"]
-        ]
-        file = {"type": "Multiple points", "points": millimetres, "version": {"major": 1, "minor": 0}}
-        (folder / "mitotic-figures.json").write_text(json.dumps(file))
-    (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "split.csv").write_text("\n".join(split) + "\n")
-    words = ["evaluate", "theirs", "--data", "truth.csv", "--split", "split.csv", "--json", "--threshold"]
-    for threshold in parity["expected"]["all"]["at_threshold"]:
-        groups = json.loads(midog(*words, threshold).out)["groups"]
-        for name, expected in parity["expected"].items():
-            wanted = expected["at_threshold"][threshold]
-            assert {key: groups[name][key] for key in ("tp", "fp", "fn")} == {
-                key: wanted[key] for key in ("tp", "fp", "fn")
-            }
-            assert groups[name]["ap50"] == pytest.approx(expected["ap50"], abs=1e-3)
 
 
 def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):

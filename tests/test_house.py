@@ -19,13 +19,16 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes config progress devices tiling
 models: backbones retinanet weights __init__
-metrics: matching scores
+metrics: matching scores froc thresholds bootstrap agreement calibration mistakes shift
 data: cache sources slides tables annotations split_files splits folder check
 data: sampling augment loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
 inference: model_folder detect export outputs folder
 training: interrupts runs checkpoint log tasks setup trouble loop
-evaluation demo cli_shared cli_data cli __main__
+evaluation: groups points result scoring comparison tuning
+shift: images patches distances features study result measure
+report: page charts pictures evaluation_charts evaluation_page shift_charts shift_words shift_page
+demo cli_shared cli_data cli_scores cli_shift cli __main__
 """
 
 
@@ -112,7 +115,7 @@ def test_every_module_has_its_test_file(name):
     folder = ROOT / "tests" / Path(*parts[:-1])
     tests = (
         folder / parts[-1] / f"test_{parts[-1]}.py"
-        if (PACKAGE / parts[-1]).is_dir()
+        if (PACKAGE / Path(*parts)).is_dir()
         else folder / f"test_{parts[-1]}.py"
     )
     assert tests.is_file()
@@ -124,7 +127,8 @@ def test_the_first_line_says_what_lives_there(path):
     assert path.read_text().startswith('"""')
 
 
-EXPORTS = "Detections Detector MidogError Roi RunConfig best_threshold build_model evaluate load_config match_points"
+EXPORTS = """Detections Detector MidogError Roi RunConfig best_threshold build_model domain_shift evaluate load_config
+match_points"""
 
 
 @pytest.mark.parametrize("name", [*EXPORTS.split(), "read_rois", "train"])

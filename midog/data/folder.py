@@ -38,6 +38,7 @@ def read_rois(
     split: Path | str | None = None,
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
+    quiet: bool = False,
 ) -> list[Roi]:
     """The ROIs of a data folder, or of an annotation file alone: boxes, image paths, and places in the split.
 
@@ -47,13 +48,14 @@ def read_rois(
     bbox: how the file writes boxes, see `read_annotations`.
     ROIs come in the file's order, then unlabelled ones that only the split knows; `path` is None where an image is
     not there; with a split, ROIs that it does not list are left out, with a warning.
+    quiet: log neither what was read nor what was left out, for a split that is known to leave ROIs out.
     Raises DataError for what cannot be used, among it ROIs in train, val or test that nobody labelled.
     """
     folder, file = locate(path, annotations)
     read = read_annotations(file, bbox=bbox)
-    logger.info("%s", read.describe())
+    logger.log(logging.DEBUG if quiet else logging.INFO, "%s", read.describe())
     chosen = split if split is not None else default_split(path)
-    rois = read.rois if chosen is None else _in_split(read.rois, read_split(chosen))
+    rois = read.rois if chosen is None else _in_split(read.rois, read_split(chosen), quiet)
     _check_places(rois, file)
     return with_images(rois, folder)
 
@@ -201,16 +203,16 @@ def centres_outside(roi: Roi, width: int | None = None, height: int | None = Non
     return int(((centres < 0) | (centres >= size)).any(axis=1).sum())
 
 
-def _in_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
+def _in_split(rois: Sequence[Roi], split: Split, quiet: bool) -> list[Roi]:
     raise_problems(problems_with(split, rois))
-    return _listed(rois, split)
+    return _listed(rois, split, quiet)
 
 
-def _listed(rois: Sequence[Roi], split: Split) -> list[Roi]:
+def _listed(rois: Sequence[Roi], split: Split, quiet: bool = False) -> list[Roi]:
     """The ROIs that have a row, with what it says; a warning counts the others."""
     joined = attach_split(rois, split)
     outside = [roi.file_name for roi in joined if not roi.split]
-    if outside:
+    if outside and not quiet:
         logger.warning("%d ROIs are not in %s and are left out: %s", len(outside), split.name, compact_names(outside))
     return [roi for roi in joined if roi.split]
 

@@ -78,6 +78,7 @@ def train(
     learner, full = None, False
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
+        stack.callback(torch.set_num_threads, torch.get_num_threads())  # a run gone on with sets its own
         if old is not None and fabric.is_global_zero:
             stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
         try:

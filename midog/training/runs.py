@@ -111,6 +111,13 @@ def find_run(runs: Path, name: str) -> Path | None:
     return folder if (folder / "config.yaml").is_file() else None
 
 
+def require_equal(folder: Path, config: RunConfig, fingerprint: str, fix: str) -> None:
+    """Raise CheckpointError, with that remedy, where a run learns with other settings or from other data."""
+    changed = _differences(folder, config, fingerprint)
+    if changed:
+        raise CheckpointError(f"run {folder.name} was started with other settings: {'; '.join(changed)}", fix)
+
+
 def read_state(folder: Path) -> dict[str, Any]:
     """What `write_state` wrote; empty where nothing whole is there."""
     try:
@@ -139,9 +146,12 @@ def point_link(link: Path, target: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the run for this process; the system lets go of it however the process ends."""
-    with (folder / ".lock").open("a") as file:
+def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
+    """Hold the run (or what else `file_name` in `folder` stands for) for this process, however it ends.
+
+    Raises CheckpointError where another process holds it.
+    """
+    with (folder / file_name).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -154,12 +164,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
     if not (folder / "config.yaml").is_file():
         raise CheckpointError(f"{folder} is there and is no run (no config.yaml)", "choose another --name")
-    changed = _differences(folder, config, fingerprint)
-    if changed:
-        raise CheckpointError(
-            f"run {folder.name} was started with other settings: {'; '.join(changed)}",
-            "choose another --name, the same settings, or --fresh to set the old run aside",
-        )
+    require_equal(folder, config, fingerprint, "choose another --name, the same settings, or --fresh to set it aside")
     if is_finished(folder):
         raise CheckpointError(f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside")
     return Run(folder, resumes=(folder / "last.ckpt").is_file())

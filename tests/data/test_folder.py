@@ -236,3 +236,13 @@ def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Pa
 
 def test_rois_need_no_images_to_be_told_apart() -> None:
     assert data_fingerprint([Roi("a.png")]) != data_fingerprint([Roi("b.png")])
+
+
+def test_quiet_reading_says_nothing_of_what_it_leaves_out(phantom, tmp_path, caplog):
+    lines = (phantom / "split.csv").read_text().splitlines()
+    (tmp_path / "fewer.csv").write_text("\n".join(lines[:3]))
+    caplog.set_level("INFO")
+    assert len(read_rois(phantom, split=tmp_path / "fewer.csv", quiet=True)) == 2
+    assert not caplog.records
+    read_rois(phantom, split=tmp_path / "fewer.csv")
+    assert "are left out" in caplog.text

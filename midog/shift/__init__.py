@@ -1,0 +1,1 @@
+"""How far apart scanners are, and what that costs."""

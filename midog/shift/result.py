@@ -1,0 +1,131 @@
+"""What a domain-shift report says, as data and as plain JSON types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midog import __version__
+from midog.metrics.bootstrap import Interval
+from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss, Matrix, ModelRow, RankCorrelation
+from midog.shift.images import ImageStats
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two scanners, and their distances by the names of IMAGE_DISTANCES and FEATURE_DISTANCES."""
+
+    a: str
+    b: str
+    distances: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Confounder:
+    """A column whose values are not the same mix for all scanners. table: ROIs by scanner and value."""
+
+    column: str
+    table: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftResult:
+    """How far apart scanners are, and what that costs.
+
+    matrix: every model on every scanner. same_test: all models were tested on the same ROIs.
+    losses: models on scanners that they have not seen; loss_distances: for each, the distances from the scanners that
+    it trained on (mean over them) in images and in its own features. correlations: by distance, of that distance with
+    `from_own` and with `from_native` over the losses.
+    images: statistics by scanner, the unlabelled ones too. pairs: all pairs of scanners; feature_model: the run whose
+    features `pairs` and `projection` are of. projection: by scanner (P, 2), a point for each patch.
+    samples: by scanner some of the patches, (K, S, S, 3) uint8. unlabelled: scanners that nobody labelled.
+    confounders: columns that go together with the scanner. patches: how they were cut, in words.
+    """
+
+    matrix: Matrix
+    same_test: bool
+    losses: tuple[Loss, ...]
+    loss_distances: tuple[Mapping[str, float], ...]
+    correlations: Mapping[str, Mapping[str, RankCorrelation]]
+    images: Mapping[str, ImageStats]
+    pairs: tuple[Pair, ...]
+    feature_model: str
+    projection: Mapping[str, NDArray[np.float64]]
+    samples: Mapping[str, NDArray[np.uint8]]
+    unlabelled: tuple[str, ...]
+    confounders: tuple[Confounder, ...]
+    patches: str
+    level: float
+    resamples: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, NaN as None; intervals are `{"value": …, "low": …, "high": …}`. Pictures are left out."""
+        tree = {
+            "schema_version": SCHEMA_VERSION,
+            "midog": __version__,
+            "bootstrap": {"unit": "patient", "level": self.level, "resamples": self.resamples, "seed": self.seed},
+            "models": [_row(row) for row in self.matrix.rows],
+            "same_test": self.same_test,
+            "on_diagonal": _interval(self.matrix.on_diagonal),
+            "off_diagonal": _interval(self.matrix.off_diagonal),
+            "gap": _interval(self.matrix.gap),
+            "published": {"scanners": list(PUBLISHED_SCANNERS), "f1": [list(row) for row in PUBLISHED_F1]},
+            "losses": [
+                {**asdict(loss), "distances": dict(distances)}
+                for loss, distances in zip(self.losses, self.loss_distances, strict=True)
+            ],
+            "correlations": {
+                name: {drop: asdict(each) for drop, each in theirs.items()}
+                for name, theirs in self.correlations.items()
+            },
+            "images": {scanner: each.to_dict() for scanner, each in self.images.items()},
+            "pairs": [asdict(pair) for pair in self.pairs],
+            "feature_model": self.feature_model,
+            "patches": self.patches,
+            "unlabelled": list(self.unlabelled),
+            "confounders": [asdict(each) for each in self.confounders],
+        }
+        plain: dict[str, Any] = _plain(tree)
+        return plain
+
+
+def _row(row: ModelRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "train_on": list(row.train_on),
+        "cells": {
+            scanner: {
+                "seen": cell.seen,
+                "rois": cell.rois,
+                **asdict(cell.counts),
+                "f1": _interval(cell.f1),
+            }
+            for scanner, cell in row.cells.items()
+        },
+        "seen": _interval(row.seen),
+        "unseen": _interval(row.unseen),
+        "drop": _interval(row.drop),
+        "best": row.best or None,
+        "worst": row.worst or None,
+    }
+
+
+def _interval(each: Interval) -> dict[str, float]:
+    return asdict(each)
+
+
+def _plain(value: Any) -> Any:
+    """NaN is None, at any depth; tuples are lists."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,225 @@
+"""The page of a domain-shift report: all of its tables, the right numbers in them, and every hole in the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midog import __version__
+from midog.errors import MidogError
+from midog.metrics.shift import PUBLISHED_F1
+from midog.report.shift_page import HEADS, confounder_table, published_means, stain_angle, swatches, write_shift_page
+from midog.shift.images import image_stats
+from midog.shift.result import Confounder, ShiftResult
+from tests.report.markup import Element, Page
+from tests.report.shifts import DISTANCES, NAMES, build_shift, with_holes, without_losses
+
+TABLES = ("matrix", "means", "published", "gap", "images", "image-distances", "features", "correlation")
+TUMOURS = Confounder("tumour", {NAMES[0]: {"breast": 20, "lymphoma": 1}, NAMES[1]: {"lymphoma": 12}})
+CASES = {
+    "plain": build_shift,
+    "seven scanners": lambda: build_shift(NAMES, unlabelled=()),
+    "leave one out": lambda: build_shift(single=False, same_test=False),
+    "one patient": lambda: build_shift(patients=1),
+    "two scanners": lambda: build_shift(NAMES[:2], leave_one_out=False),
+    "one model": without_losses,
+    "holes": with_holes,
+    "confounded": lambda: build_shift(confounders=[TUMOURS]),
+    "no resamples": lambda: replace(build_shift(patients=1), resamples=0),
+    "hostile names": lambda: build_shift(("<b>A&B</b>", 'x" onload="y', "Aperio " * 12)),
+}
+
+
+def page_of(result: ShiftResult, folder: Path) -> Page:
+    write_shift_page(folder / "page.html", result)
+    return Page((folder / "page.html").read_text(encoding="utf-8"))
+
+
+def rows(table: Element) -> list[list[str]]:
+    """The text of each cell of the table's body."""
+    (body,) = [each for each in table.inside if each.tag == "tbody"]
+    found = [each for each in body.inside if each.tag == "tr"]
+    return [[" ".join(cell.text.split()) for cell in row.inside if cell.tag in ("td", "th")] for row in found]
+
+
+@pytest.fixture(scope="module")
+def of_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Page]:
+    """The page of one of CASES; each is written once."""
+    return cache(lambda name: page_of(CASES[name](), tmp_path_factory.mktemp("page")))
+
+
+@pytest.fixture(scope="module")
+def plain() -> ShiftResult:
+    return CASES["plain"]()
+
+
+@pytest.fixture
+def page(of_case: Callable[[str], Page]) -> Page:
+    return of_case("plain")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_gives_a_valid_page_with_all_tables(name: str, of_case: Callable[[str], Page]) -> None:
+    result, page = CASES[name](), of_case(name)
+    assert page.problems == []
+    assert set(TABLES) <= {each.attributes["id"] for each in page.all("table")}
+    assert len(page.all("svg")) == (11 if result.losses else 4)
+    assert len(rows(page.by_id("matrix"))) == len(rows(page.by_id("gap"))) == len(result.matrix.rows)
+    assert len(rows(page.by_id("correlation"))) == len(DISTANCES)
+    assert not {"nan", "None", "inf"} & set(page.text.split())
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.html", "b.html"):
+        write_shift_page(tmp_path / name, without_losses())
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MidogError, match="cannot be written"):
+        write_shift_page(tmp_path / "nowhere" / "page.html", without_losses())
+
+
+def test_the_matrix_holds_f1_intervals_and_what_was_seen(plain: ShiftResult, page: Page) -> None:
+    by_name = {row.name: row for row in plain.matrix.rows}
+    for name, row in zip(("only_0", "only_1", "only_2", "without_0"), rows(page.by_id("matrix")), strict=False):
+        assert row[0].endswith(name)
+        for scanner, text in zip(NAMES[:3], row[1:], strict=True):
+            cell = by_name[name].cells[scanner]
+            seen = "seen" if cell.seen else ""
+            assert text == f"{seen}{cell.f1.value:.3f}{cell.f1.low:.3f}–{cell.f1.high:.3f}"
+
+
+def test_columns_say_what_they_rest_on(page: Page) -> None:
+    (head,) = [each for each in page.by_id("matrix").inside if each.tag == "thead"]
+    assert head.text.count("4 ROIs\n40 figures") == 3
+
+
+def test_the_means_and_their_interval_stand_in_a_table(plain: ShiftResult, page: Page) -> None:
+    gap = plain.matrix.gap
+    assert rows(page.by_id("means"))[2] == ["gap", f"{gap.value:.3f}", f"{gap.low:.3f}–{gap.high:.3f}"]
+
+
+def test_the_published_matrix_is_there_and_said_to_be_no_baseline(page: Page) -> None:
+    numbers = [[cell.removeprefix("seen") for cell in row[1:]] for row in rows(page.by_id("published"))]
+    assert numbers == [[f"{value:.3f}" for value in row] for row in PUBLISHED_F1]
+    assert "other data and another detector, so they are no baseline" in page.text
+    assert "Mean on the diagonal 0.683, off it 0.359, gap 0.324" in page.text
+    assert published_means() == pytest.approx((2.05 / 3, 2.157 / 6, 2.05 / 3 - 2.157 / 6))
+
+
+def test_the_gap_has_drop_best_and_worst(plain: ShiftResult, page: Page) -> None:
+    row = next(each for each in plain.matrix.rows if each.name == "only_0")
+    cells = rows(page.by_id("gap"))[0]
+    assert cells[3] == f"+{row.drop.value:.3f}{row.drop.low:.3f}–{row.drop.high:.3f}"
+    assert cells[4:] == [
+        f"{NAMES[0]}{row.cells[NAMES[0]].f1.value:.3f}, seen",
+        f"{NAMES[2]}{row.cells[NAMES[2]].f1.value:.3f}",
+    ]
+
+
+def test_confounders_are_a_table_and_a_warning(of_case: Callable[[str], Page]) -> None:
+    page = of_case("confounded")
+    assert rows(page.by_id("confounder-1")) == [[NAMES[0], "20", "1"], [NAMES[1], "0", "12"]]
+    assert "the scanner goes together with tumour" in page.text
+    assert "the gap is not the scanner's alone" in page.text
+    values, mixes = confounder_table(TUMOURS)
+    assert values == ["breast", "lymphoma"]
+    assert mixes[NAMES[1]][1].per_cent == 100
+
+
+def test_without_confounders_that_is_said(page: Page) -> None:
+    assert "No column of the split" in page.text
+    assert "goes together with tumour" not in page.text
+
+
+def test_each_scanner_is_shown_with_patches_and_colours(plain: ShiftResult, page: Page) -> None:
+    sources = [each.attributes["src"] for each in page.all("img")]
+    assert len(sources) == sum(len(each) for each in plain.samples.values())
+    assert all(each.startswith("data:image/jpeg;base64,") for each in sources)
+    assert len([each for each in page.all("i") if "background: #" in each.attributes.get("style", "")]) == 12
+    assert "Leica GT450 (no labels)" in page.text
+    assert "Leica GT450 has no labels, and so no F1" in page.text
+
+
+def test_stains_are_shown_in_their_own_colours() -> None:
+    stats = image_stats(build_shift().samples[NAMES[0]])
+    known = replace(
+        stats,
+        rgb_mean=np.array([200.0, 99.6, 0.0]),
+        stains=np.array([[1.0, 0.0, 0.0], [0.0, 0.6, 0.8]]),
+        concentrations=np.array([math.log10(2), 0.0]),
+    )
+    assert [each.colour for each in swatches(known)] == ["#c86400", "#7fffff", "#ffffff"]
+    assert stain_angle(known) == pytest.approx(90)
+    unknown = replace(stats, stains=np.full((2, 3), np.nan), concentrations=np.full(2, np.nan))
+    assert [each.colour is None for each in swatches(unknown)] == [False, True, True]
+    assert math.isnan(stain_angle(unknown))
+
+
+def test_distances_of_each_pair_stand_with_bars(plain: ShiftResult, page: Page) -> None:
+    for table, names in (("image-distances", DISTANCES[:4]), ("features", DISTANCES[4:])):
+        for pair, row in zip(plain.pairs, rows(page.by_id(table)), strict=True):
+            assert row[0].startswith(f"{pair.a} – {pair.b}")
+            assert [float(each) for each in row[1:]] == pytest.approx(
+                [pair.distances[name] for name in names], abs=0.051
+            )
+        bars = [each for each in page.by_id(table).inside if each.attributes.get("class") == "bar"]
+        assert sum("100%" in each.attributes["style"] for each in bars) == len(names)
+
+
+def test_every_distance_has_a_name() -> None:
+    assert tuple(HEADS) == DISTANCES
+    assert all(head.words and head.name not in head.words for head in HEADS.values())
+
+
+def test_correlations_stand_with_n_and_p_and_a_warning(plain: ShiftResult, page: Page) -> None:
+    for name, row in zip(HEADS, rows(page.by_id("correlation")), strict=True):
+        own = plain.correlations[name]["from_own"]
+        assert row[0] == HEADS[name].name
+        native = plain.correlations[name]["from_native"]
+        for each, cells in ((own, row[1:4]), (native, row[4:])):
+            assert cells == [f"{each.rho:+.2f}".replace("-", "−"), "6", f"{each.p:.3f}"]
+    assert any(theirs["from_own"] != theirs["from_native"] for theirs in plain.correlations.values())
+    assert "A hint and no proof" in page.text
+    assert len(rows(page.by_id("losses"))) == len(plain.losses)
+
+
+def test_holes_are_dashes(of_case: Callable[[str], Page]) -> None:
+    page = of_case("holes")
+    matrix = rows(page.by_id("matrix"))
+    assert matrix[0][2] == "––"
+    assert matrix[1][3] == "not tested"
+    assert [row[3] for row in rows(page.by_id("images"))][4:8] == ["–"] * 4
+    assert rows(page.by_id("features"))[0][1:] == ["–"] * 3
+    assert rows(page.by_id("correlation"))[0][1:] == ["–", "1", "–", "–", "1", "–"]
+
+
+def test_without_losses_the_page_says_so(of_case: Callable[[str], Page]) -> None:
+    text = of_case("one model").text
+    assert "there is no loss to set against the distances" in text
+    assert "There is one scanner only" in text
+
+
+def test_different_tests_are_said(of_case: Callable[[str], Page], page: Page) -> None:
+    assert "not all tested on the same ROIs" in of_case("leave one out").text
+    assert "same ROIs" not in page.text
+
+
+def test_it_says_how_it_was_measured(page: Page) -> None:
+    for words in (
+        "95\u00a0%, percentile bootstrap over patients, 200 resamples",
+        "2 patches of 64 px at 0.25 µm/px",
+        "Seed 0, of patches and bootstrap",
+        f"midog {__version__}",
+        "without_2",
+        "Ben-David et al. 2007",
+        "Nothing here is validated for diagnosis",
+    ):
+        assert " ".join(words.split()) in page.text

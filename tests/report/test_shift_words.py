@@ -1,0 +1,170 @@
+"""The sentences of a domain-shift report say what the numbers say, and no more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from midog.metrics.bootstrap import Interval
+from midog.report.shift_words import (
+    basis,
+    cells_by_scanner,
+    listed,
+    model_names,
+    ordered_rows,
+    ordered_scanners,
+    strongest,
+    summary,
+    unseen_means,
+    with_interval,
+)
+from midog.shift.result import Confounder, ShiftResult
+from tests.report.shifts import DISTANCES, NAMES, build_shift, part_of, result_of, with_holes, without_losses
+
+XR, S360, CS2 = NAMES[:3]
+
+
+def with_gap(value: float, low: float, high: float) -> ShiftResult:
+    result = build_shift()
+    return replace(result, matrix=replace(result.matrix, gap=Interval(value, low, high)))
+
+
+def test_models_of_one_scanner_come_first_and_their_cells_lie_on_the_diagonal():
+    parts = {name: part_of(5, 1, 1) for name in (CS2, XR, S360)}
+    models = [("two", (XR, S360), parts), ("s", (S360,), parts), ("x", (XR,), parts)]
+    matrix = result_of(models, NAMES[:3]).matrix
+    assert [row.name for row in ordered_rows(matrix)] == ["s", "x", "two"]
+    assert ordered_scanners(matrix) == [S360, XR, CS2]
+
+
+def test_a_scanner_that_was_trained_on_and_not_tested_has_no_column():
+    matrix = result_of([("x", (XR,), {S360: part_of(5, 1, 1)})], NAMES[:2]).matrix
+    assert ordered_scanners(matrix) == [S360]
+
+
+def test_models_are_named_by_what_they_were_trained_on():
+    names = model_names(build_shift().matrix)
+    assert names["only_0"] == XR
+    assert names["without_2"] == f"all but {CS2}"
+
+
+def test_two_models_of_one_scanner_are_told_apart():
+    parts = {XR: part_of(5, 1, 1)}
+    names = model_names(result_of([("a", (XR,), parts), ("b", (XR,), parts)], [XR]).matrix)
+    assert names == {"a": f"{XR} (a)", "b": f"{XR} (b)"}
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_lists(words, text):
+    assert listed(words) == text
+
+
+def test_a_figure_is_said_with_its_interval():
+    assert with_interval(Interval(0.3, 0.2, 0.4), 0.95) == "0.300 (95\u00a0% interval 0.200–0.400)"
+    assert with_interval(Interval(0.3, math.nan, math.nan), 0.9) == "0.300 (90\u00a0% interval not known)"
+
+
+def test_the_summary_starts_with_what_a_change_of_scanner_costs():
+    result = build_shift()
+    matrix = result.matrix
+    on, off, gap = (f"{each.value:.3f}" for each in (matrix.on_diagonal, matrix.off_diagonal, matrix.gap))
+    start = f"A model keeps F1 {on} on the scanner that it was trained on and has {off} on others: "
+    assert summary(result)[0].startswith(f"{start}the change of scanner costs {gap} (95\u00a0% interval ")
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        ((0.3, 0.2, 0.4), "The interval lies above 0, so the choice of patients alone does not explain it"),
+        ((0.3, -0.1, 0.6), "The interval includes 0: from these patients a cost is not shown"),
+        ((0.3, 0.0, 0.6), "The interval includes 0"),
+        ((0.3, math.nan, math.nan), "How sure that is, is not known"),
+        ((-0.2, -0.3, -0.1), "no cost is seen, F1 is higher on others by 0.200 (95\u00a0% interval 0.100–0.300)."),
+        ((-0.2, -0.3, -0.1), "The interval lies below 0"),
+    ],
+)
+def test_the_summary_is_honest_about_the_interval(gap, words):
+    assert words in summary(with_gap(*gap))[0]
+
+
+def test_without_models_of_one_scanner_the_drops_are_said():
+    result = build_shift(single=False)
+    first = summary(result)[0]
+    drops = sorted(row.drop.value for row in result.matrix.rows)
+    assert first.startswith(f"The models lose between {drops[0]:.3f} and {drops[-1]:.3f} of F1 on scanners that they")
+    assert "no interval includes 0" in first
+    assert "No model of one scanner was tested" in first
+
+
+def test_drops_whose_interval_is_not_known_are_counted():
+    assert "for 3 of 3 the interval includes 0 or is not known" in summary(build_shift(single=False, patients=1))[0]
+
+
+def test_one_model_alone_is_named():
+    parts = {XR: part_of(8, 1, 1), S360: part_of(8, 1, 1), CS2: part_of(2, 5, 5)}
+    first = summary(result_of([("m", (XR, S360), parts)], NAMES[:3]))[0]
+    assert first.startswith(f"The model trained on {XR} and {S360} has F1 0.8")
+    assert "on what it has not: a drop of" in first
+
+
+def test_a_cost_that_cannot_be_said_is_not_said():
+    assert summary(without_losses())[0].startswith("What a change of scanner costs cannot be said")
+
+
+def test_the_hardest_scanner_is_the_one_with_the_lowest_unseen_f1():
+    result = build_shift()
+    means = unseen_means(result.matrix)
+    assert min(means, key=lambda name: means[name][0]) == CS2
+    assert means[CS2][1] == 2, "the two other models of one scanner; those without one are left out"
+    hardest = summary(result)[1]
+    assert hardest.startswith(f"Hardest is {CS2}: models that have not seen it have F1 {means[CS2][0]:.3f} there")
+    assert f"against {means[XR][0]:.3f} on {XR}, the easiest. The model trained on {CS2} has 0.7" in hardest
+
+
+def test_without_a_model_of_the_hardest_scanner_its_tissue_may_be_why():
+    assert any(f"No model of {CS2} alone tells how much of that" in each for each in summary(with_holes()))
+
+
+def test_no_scanner_is_hardest_among_equals():
+    parts = {XR: part_of(5, 1, 1), S360: part_of(5, 1, 1)}
+    result = result_of([("a", (XR,), parts), ("b", (S360,), parts)], NAMES[:2])
+    assert not any("Hardest" in each for each in summary(result))
+
+
+def test_few_figures_are_said_and_many_are_not():
+    few = [each for each in summary(build_shift()) if each.startswith("Where the test is small")]
+    assert few == [
+        f"Where the test is small, F1 moves much by chance: {XR} (4 ROIs, 40 figures), {S360} (4 ROIs, 40 figures) and "
+        f"{CS2} (4 ROIs, 40 figures)."
+    ]
+    assert not any("small" in each for each in summary(build_shift(patients=12)))
+
+
+def test_confounders_and_different_tests_are_said():
+    said = summary(build_shift(confounders=[Confounder("tumour", {XR: {"a": 1}, S360: {"b": 1}})], same_test=False))
+    assert "In these data the scanner goes together with tumour, so the gap is not the scanner's alone." in said
+    assert any("not tested on the same ROIs" in each for each in said)
+    assert not any("goes together" in each or "same ROIs" in each for each in summary(build_shift()))
+
+
+def test_what_a_column_rests_on():
+    cells = cells_by_scanner(build_shift().matrix)
+    assert basis(cells[XR]) == "4 ROIs, 40 figures"
+    assert basis(cells_by_scanner(with_holes().matrix)[XR]) == "1 ROI, 4–6 figures"
+
+
+def test_the_strongest_correlation_is_named_with_how_many_were_tried():
+    result = build_shift()
+    best = max((abs(each.rho), name) for name, theirs in result.correlations.items() for each in theirs.values())[1]
+    said = strongest(result, {name: f"<{name}>" for name in DISTANCES})
+    assert said.startswith(f"Strongest here: <{best}> with the ")
+    assert "It is the best of 14 that were tried" in said
+    assert strongest(without_losses(), {}).startswith("There are too few pairs")
+
+
+def test_an_interval_that_was_not_asked_for_is_not_blamed_on_the_patients():
+    assert "No interval was asked for" in summary(replace(build_shift(), resamples=0))[0]
