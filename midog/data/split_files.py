@@ -132,18 +132,20 @@ def normalise_scanner(name: str) -> str:
 def write_split(split: Split, path: Path | str) -> None:
     """Write the CSV that `read_split` reads back to equal rows: beside its place first, then renamed into it.
 
-    Folders on the way are made. Raises DataError where it cannot be written.
+    Further columns that bear a name of the split's own, or hold a line break, as a field of an annotation file may,
+    are left out. Folders on the way are made. Raises DataError where it cannot be written.
     """
     path = Path(path)
     has_mpp = any(row.mpp is not None for row in split.rows)
-    columns = list(dict.fromkeys(column for row in split.rows for column in row.columns))
+    further = [{key: value for key, value in row.columns.items() if _can_be_column(key, value)} for row in split.rows]
+    columns = list(dict.fromkeys(column for cells in further for column in cells))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, *(["mpp"] if has_mpp else []), *columns])
-    for row in split.rows:
-        mpp = [] if not has_mpp else ["" if row.mpp is None else f"{row.mpp:.12g}"]
-        cells = [row.columns.get(column, "") for column in columns]
-        writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *cells])
+    for row, cells in zip(split.rows, further, strict=True):
+        mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
+        more = [cells.get(column, "") for column in columns]
+        writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +155,10 @@ def write_split(split: Split, path: Path | str) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise DataError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _can_be_column(name: str, value: str) -> bool:
+    return name.strip().lower() not in (*_COLUMNS, "mpp") and "\n" not in name + value
 
 
 def problems_within(split: Split) -> Problems:

@@ -75,7 +75,7 @@ class Loss:
     """A model on a scanner that it has not seen.
 
     from_own: its F1 on what it has seen, less that on `scanner`: how far its number falls. from_native: F1 of the
-    model trained on `scanner` alone, less this one's there: what training on the other scanner costs; NaN where no
+    model(s) trained on `scanner` alone, less this one's there: what training on the other scanner costs; NaN where no
     such model is. The first also holds how hard the two test sets are, the second compares on one test set.
     """
 
@@ -127,17 +127,21 @@ def build_matrix(
 
 
 def losses(matrix: Matrix) -> list[Loss]:
-    """Each model on each scanner that it has not seen; models of one scanner where there are any, else all of them."""
-    native = {row.train_on[0]: row for row in matrix.rows if len(row.train_on) == 1}
-    rows = [row for row in matrix.rows if len(row.train_on) == 1 or not native]
+    """Each model on each scanner that it has not seen; models of one scanner where there are any, else all of them.
+
+    Of several models of one scanner alone (other seeds, say) the mean F1 is the native one.
+    """
+    single = [row for row in matrix.rows if len(row.train_on) == 1]
     found = []
-    for row in rows:
+    for row in single or matrix.rows:
         for scanner, cell in row.cells.items():
             if cell.seen:
                 continue
-            own = native[scanner].cells[scanner].f1.value if _has(native, scanner) else math.nan
-            value = cell.f1.value
-            found.append(Loss(row.name, row.train_on, scanner, row.seen.value - value, own - value))
+            native = [
+                each.cells[scanner].f1.value for each in single if scanner in each.cells and scanner in each.train_on
+            ]
+            own = float(np.mean(native)) if native else math.nan
+            found.append(Loss(row.name, row.train_on, scanner, row.seen.value - cell.f1.value, own - cell.f1.value))
     return found
 
 
@@ -165,10 +169,6 @@ def _reorderings(values: Values) -> Values:
     if len(values) <= ALL_ORDERS_TO:
         return np.array(list(itertools.permutations(values)))
     return np.random.default_rng(0).permuted(np.tile(values, (9999, 1)), axis=1)
-
-
-def _has(native: Mapping[str, ModelRow], scanner: str) -> bool:
-    return scanner in native and scanner in native[scanner].cells
 
 
 def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, Values]:

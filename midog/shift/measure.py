@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 6
 """Patches of each scanner that the report shows."""
-_MIXED = 0.1  # total variation between two scanners' mixes from which a column is said to go with the scanner
+_MIXED = 0.25  # total variation between two mixes of values from which a column is said to go with the scanner
 
 Says = Callable[[str], None]
 
@@ -105,7 +105,7 @@ def domain_shift(
         projection=dict(zip(features[reference.name], points, strict=True)),
         samples={each.scanner: each.images[_spread(len(each.images), SAMPLES)] for each in patches},
         unlabelled=tuple(each.scanner for each in patches if not each.labelled),
-        confounders=tuple(_confounders(everything)),
+        confounders=tuple(find_confounders(everything)),
         patches=f"{per_roi} patches of {patch_px} px at 0.25 um/px from each ROI, places of seed {seed}",
         level=LEVEL,
         resamples=resamples,
@@ -239,7 +239,7 @@ def _correlations(
     }
 
 
-def _confounders(rois: Sequence[Roi]) -> list[Confounder]:
+def find_confounders(rois: Sequence[Roi]) -> list[Confounder]:
     """Columns of few values, such as the tumour, whose mix is not the same for all labelled scanners."""
     labelled = [roi for roi in rois if roi.split != "unlabelled"]
     found = []

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +20,6 @@ from midog.training.loop import train
 from midog.training.runs import find_run, is_finished, locked, require_equal
 
 logger = logging.getLogger(__name__)
-
-_OWN_FIELDS = {"file_name", "scanner", "patient", "split", "mpp"}
 
 Design = Literal["both", "single", "leave-one-out"]
 
@@ -137,26 +135,14 @@ def _trainable(rois: Sequence[Roi]) -> list[str]:
 def _part(rois: Sequence[Roi], scanners: Sequence[str]) -> Split:
     """Train and val ROIs of those scanners; test and unlabelled ROIs of all."""
     kept = [roi for roi in rois if roi.split in ("test", "unlabelled") or roi.scanner in scanners]
-    rows = (
-        SplitRow(roi.file_name, roi.scanner, roi.patient, roi.split, _written(roi.mpp), _columns(roi)) for roi in kept
-    )
+    rows = (SplitRow(roi.file_name, roi.scanner, roi.patient, roi.split, roi.mpp, roi.columns) for roi in kept)
     return Split(f"trained on {', '.join(scanners)}", tuple(rows))
 
 
-def _written(mpp: float | None) -> float | None:
-    """As many digits as a split file keeps: what a run learned from must be what its file gives back."""
-    return None if mpp is None else float(f"{mpp:.12g}")
-
-
-def _columns(roi: Roi) -> dict[str, str]:
-    """Further columns; an annotation file may have a field that is named as one of the split's own."""
-    return {k: v for k, v in roi.columns.items() if k.strip().lower() not in _OWN_FIELDS and "\n" not in k + v}
-
-
 def _in(split: Split, rois: Sequence[Roi]) -> list[Roi]:
-    """The ROIs that the split lists, as its file will say."""
-    mpp = {row.file_name: row.mpp for row in split.rows}
-    return [replace(roi, mpp=mpp[roi.file_name]) for roi in rois if roi.file_name in mpp]
+    """The ROIs that the split lists."""
+    names = {row.file_name for row in split.rows}
+    return [roi for roi in rois if roi.file_name in names]
 
 
 def _slugs(scanners: Sequence[str]) -> dict[str, str]:

@@ -153,3 +153,11 @@ def test_names_for_a_message() -> None:
     )
     assert compact_names([f"{number}.png" for number in range(1, 30, 2)], most=2) == "1.png, 3.png and 13 more"
     assert compact_names([]) == ""
+
+
+def test_columns_that_would_break_the_file_are_left_out_and_mpp_is_kept_to_the_bit(tmp_path: Path) -> None:
+    columns = {"scanner": "room 5", "Split": "test", "mpp": "9", "note": "two\nlines", "tumour": "breast"}
+    row = SplitRow("1.tiff", "XR", "1", "train", 0.5 / 2.2, columns)
+    write_split(Split("made", (row,)), tmp_path / "s.csv")
+    (back,) = read_split(tmp_path / "s.csv").rows
+    assert (back.mpp, back.columns) == (0.5 / 2.2, {"tumour": "breast"})

@@ -375,3 +375,16 @@ def test_the_published_matrix():
 
 def _f1s(row: shift.ModelRow, scanners: str) -> list[float]:
     return [row.cells[scanner].f1.value for scanner in scanners]
+
+
+def test_the_native_model_of_several_is_their_mean():
+    def model(name: str, scanner: str, f1_on_x: Counts) -> tuple:
+        parts = {"X": shift.Tested([f1_on_x], ["a"]), "Y": shift.Tested([Counts(1, 0, 0)], ["b"])}
+        return name, (scanner,), parts
+
+    matrix = build_matrix(
+        [model("x1", "X", Counts(1, 0, 0)), model("x2", "X", Counts(1, 1, 1)), model("y", "Y", Counts(0, 1, 1))],
+        resamples=10,
+    )
+    (of_y,) = (loss for loss in losses(matrix) if loss.model == "y")
+    assert of_y.from_native == pytest.approx(0.75)  # (1 + 0.5) / 2 - 0

@@ -23,7 +23,7 @@ from midog.inference.folder import Job, infer
 from midog.shift import measure
 from midog.shift.distances import FEATURE_DISTANCES
 from midog.shift.images import IMAGE_DISTANCES
-from midog.shift.measure import domain_shift
+from midog.shift.measure import domain_shift, find_confounders
 from midog.shift.result import Confounder, ShiftResult
 from midog.training.loop import train
 from midog.training.runs import write_state
@@ -433,3 +433,16 @@ def test_a_column_that_goes_with_the_scanner_is_named_with_its_counts(light, bot
 )
 def test_a_column_that_tells_nothing_is_not_named(light, both, phantom, tmp_path, value):
     assert domain_shift([with_column(both, phantom, tmp_path, value)], **SMALL).confounders == ()
+
+
+def test_in_midog_plus_plus_scanner_and_tumour_go_together(shared):
+    rois = read_rois(shared / "data" / "annotations" / "MIDOGpp.json", split="midogpp")
+    tables = {each.column: each.table for each in find_confounders(rois)}
+    assert set(tables) == {"tumour", "species", "origin"}
+    assert tables["species"]["3D Histech"] == {"Canine": 199}
+    assert tables["tumour"]["Hamamatsu S360"] == {"human breast cancer": 50}
+
+
+def test_in_midog_2021_no_column_goes_with_the_scanner(shared):
+    rois = read_rois(shared / "data" / "annotations" / "MIDOG.json", split="midog21")
+    assert find_confounders(rois) == []
