@@ -84,18 +84,19 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-    else:
-        print_scores(result)
+    # files first: a pipe that closes early must not cost them
     if csv is not None:
         write_text(csv, result.to_csv())
         say(f"scores of each ROI are in {csv}")
     if report is not None:
         from midog.report.evaluation_page import write_evaluation_page
 
-        write_evaluation_page(report, result, rois, title=f"Detections in {detections}")
+        write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
         say(f"the report is {report}")
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+    else:
+        print_scores(result)
 
 
 def compare(

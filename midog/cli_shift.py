@@ -89,12 +89,14 @@ def report(
             seed=seed,
             on_step=say,
         )
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-    else:
-        print_matrix(result)
-    write_shift_page(out, result)
-    say(f"the report is {out}")
+    try:  # the page first, as a pipe that closes early must not cost it; the figures even where it cannot be written
+        write_shift_page(out, result)
+        say(f"the report is {out}")
+    finally:
+        if as_json:
+            typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+        else:
+            print_matrix(result)
 
 
 def print_matrix(result: ShiftResult) -> None:
