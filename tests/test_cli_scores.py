@@ -126,7 +126,7 @@ def test_evaluate_writes_one_page(midog, scored) -> None:
     json.loads(ran.out)
     page = Path("page.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html")
-    assert "Detections in b" in page
+    assert "Scores of " in page
 
 
 @pytest.mark.parametrize("words", [["--csv", "no/rois.csv"], ["--report", "no/page.html"], ["--csv", "a"]])
