@@ -21,10 +21,12 @@ from midog.cli_shared import (
     say,
     stoppable,
 )
+from midog.errors import MidogError
 
 if TYPE_CHECKING:
     from midog.evaluation.comparison import Comparison
     from midog.evaluation.result import Evaluation
+    from midog.evaluation.tuning import Tuned
 
 SubsetOption = Annotated[str, typer.Option("--subset", help="Role that is scored: train, val, test or all.")]
 ByOption = Annotated[
@@ -45,6 +47,21 @@ MissingOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print all of it as JSON on stdout.")]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Model or run folder. [default: the newest best model]")
+]
+PrecisionOption = Annotated[
+    float | None, typer.Option("--precision", min=0, max=1, help="Highest recall at this precision or more.")
+]
+RateOption = Annotated[
+    float | None, typer.Option("--fp-per-mm2", min=0, help="Highest recall at this many false positives or fewer.")
+]
+FoundOption = Annotated[
+    Path | None, typer.Option("--detections", help="What this model found in val. [default: detect now]")
+]
+OtherDataOption = Annotated[
+    bool, typer.Option("--other-data", help="The val ROIs are known to be none that the model learned from.")
+]
 
 
 def evaluate(
@@ -73,6 +90,11 @@ def evaluate(
     from midog.evaluation.scoring import evaluate as score
     from midog.files import write_text
 
+    for option, path in (("--report", report), ("--csv", csv)):
+        if path is not None and not path.absolute().parent.is_dir():  # said before the work, not after
+            raise MidogError(
+                f"there is no folder {path.parent} for {path.name}", f"make it, or choose another {option}"
+            )
     rois = select_rois(read_rois(data, split=split, annotations=annotations, bbox=bbox), subset)
     result = score(
         detections,
@@ -84,19 +106,20 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
-    # files first: a pipe that closes early must not cost them
-    if csv is not None:
-        write_text(csv, result.to_csv())
-        say(f"scores of each ROI are in {csv}")
-    if report is not None:
-        from midog.report.evaluation_page import write_evaluation_page
+    try:  # files first, as a pipe that closes early must not cost them; the scores even where one cannot be written
+        if csv is not None:
+            write_text(csv, result.to_csv())
+            say(f"scores of each ROI are in {csv}")
+        if report is not None:
+            from midog.report.evaluation_page import write_evaluation_page
 
-        write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
-        say(f"the report is {report}")
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-    else:
-        print_scores(result)
+            write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
+            say(f"the report is {report}")
+    finally:
+        if as_json:
+            typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+        else:
+            print_scores(result)
 
 
 def compare(
@@ -111,11 +134,13 @@ def compare(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     allow_missing: MissingOption = False,
-    resamples: Annotated[int, typer.Option("--resamples", min=1, help="Of the bootstrap over patients.")] = 2000,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=1, help="Draws of patients for the intervals; most swaps of them for p.")
+    ] = 2000,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Does model A beat model B? A - B with interval and p, by a paired bootstrap over patients."""
+    """Does model A beat model B? A - B with a bootstrap interval and the p of a permutation test, over patients."""
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.comparison import compare as run
 
@@ -138,20 +163,13 @@ def compare(
 
 
 def tune(
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Model or run folder. [default: the newest best model]")
-    ] = None,
+    model: ModelOption = None,
     data: DataOption = Path("data"),
     split: SplitOption = None,
-    precision: Annotated[
-        float | None, typer.Option("--precision", min=0, max=1, help="Highest recall at this precision or more.")
-    ] = None,
-    fp_per_mm2: Annotated[
-        float | None, typer.Option("--fp-per-mm2", min=0, help="Highest recall at this many false positives or fewer.")
-    ] = None,
-    detections: Annotated[
-        Path | None, typer.Option("--detections", help="What this model found in val. [default: detect now]")
-    ] = None,
+    precision: PrecisionOption = None,
+    fp_per_mm2: RateOption = None,
+    detections: FoundOption = None,
+    other_data: OtherDataOption = False,
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
@@ -166,18 +184,25 @@ def tune(
     from midog.training.runs import newest_model
 
     goal = Goal(precision, fp_per_mm2)
-    rois = select_rois(read_rois(data, split=split, annotations=annotations, bbox=bbox), "val")
+    rois = read_rois(data, split=split, annotations=annotations, bbox=bbox)
+    total, done = len(select_rois(rois, "val")), 0
     where = model or newest_model(runs)
-    done = 0
     with stoppable("stopped; the model is as it was"), bar("val ROIs") as move:
 
         def count(name: str, figures: int | None) -> None:
             nonlocal done
             done += 1
-            move(done, len(rois))
+            move(done, total)
 
-        tuned = run(where, rois, goal, detections=detections, mpp=mpp, device=device, on_image=count)
+        tuned = run(
+            where, rois, goal, other_data=other_data, detections=detections, mpp=mpp, device=device, on_image=count
+        )
     say(f"{where}: threshold {tuned.before:.3f} until now, {tuned.threshold:.3f} from now on ({goal})")
+    print_tuned(tuned)
+
+
+def print_tuned(tuned: Tuned) -> None:
+    """What the new threshold gives on val."""
     alarms = number(tuned.counts.fp / tuned.area_mm2) if tuned.area_mm2 > 0 else "-"
     header = ["threshold", "ROIs", "TP", "FP", "FN", "precision", "recall", "F1", "FP/mm2"]
     counts = [str(each) for each in (tuned.rois, tuned.counts.tp, tuned.counts.fp, tuned.counts.fn)]
@@ -200,7 +225,7 @@ def print_scores(result: Evaluation) -> None:
 
 
 def print_comparison(result: Comparison) -> None:
-    """A line for each group and score."""
+    """A line for each group and score, and below them, on stderr, how p is to be read."""
     header = ["group", "score", "A", "B", "A - B", f"{result.level:.0%} interval", "p"]
     rows = []
     for name, theirs in result.differences.items():
@@ -209,3 +234,17 @@ def print_comparison(result: Comparison) -> None:
             limits = f"{number(each.low, '+')} to {number(each.high, '+')}"
             rows.append([name, measure, *values, number(each.value, "+"), limits, number(each.p)])
     print_table(header, rows)
+    say(_about_p(result))
+
+
+def _about_p(result: Comparison) -> str:
+    patients = {name: group.patients for name, group in result.a.items()}
+    line = f"p: A and B swapped for each of {patients['all']} patients; of one row alone, not corrected for many rows"
+    few = [
+        f"{name} {number(2 / 2**count)}"
+        for name, count in patients.items()
+        if 2 <= count < 6 and 2**count <= result.resamples
+    ]
+    if few:
+        line += f"; with so few patients p cannot fall below 2/2^patients: {', '.join(few)}"
+    return line

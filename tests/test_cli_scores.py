@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from midog import cli_scores
 from midog.boxes import centers_of, squares_around
 from midog.data.annotations import read_annotations
-from midog.evaluation import tuning
+from midog.evaluation import scoring, tuning
 from midog.inference.detect import Detector
 from midog.inference.outputs import RECORD_NAME
 from tests.spoiled import copy, one_line
@@ -82,7 +83,7 @@ def test_a_scanner_without_figures_gets_a_dash_and_null_not_1(midog, scored) -> 
         **dict.fromkeys(("figures", "tp", "fp", "fn"), 0),
     }
     assert [y[measure] for measure in MEASURES] == [None] * 5
-    assert y["intervals"] == {measure: [None, None] for measure in MEASURES}
+    assert [y["intervals"][measure] for measure in MEASURES] == [[None, None]] * 5
     row = midog("evaluate", "a", *scored, "--resamples", 10).out.splitlines()[-1]
     assert row.split() == ["Y", "1", "0", "0", "0", "0", *["-"] * (3 + 3 + 2)]  # an interval is "- - -"
 
@@ -129,11 +130,27 @@ def test_evaluate_writes_one_page(midog, scored) -> None:
     assert "Scores of " in page
 
 
-@pytest.mark.parametrize("words", [["--csv", "no/rois.csv"], ["--report", "no/page.html"], ["--csv", "a"]])
-def test_a_place_that_cannot_be_written_gets_one_line_after_the_scores(midog, scored, words) -> None:
-    ran = midog("evaluate", "a", *scored, "--resamples", 0, *words)
-    line = one_line(ran)
-    assert f"{words[1]} cannot be written" in line
+@pytest.mark.parametrize(("option", "name"), [("--csv", "rois.csv"), ("--report", "page.html")])
+def test_a_folder_that_is_not_there_is_said_before_the_scoring(midog, scored, monkeypatch, option, name) -> None:
+    monkeypatch.setattr(scoring, "evaluate", None)
+    ran = midog("evaluate", "a", *scored, option, f"no/{name}")
+    assert f"there is no folder no for {name}; make it, or choose another {option}" in one_line(ran)
+    assert ran.out == ""
+    assert not Path("no").exists()
+
+
+def test_files_are_written_before_the_scores_are_printed(midog, scored, monkeypatch) -> None:
+    """So that a pipe that closes costs nothing."""
+    there: list[bool] = []
+    monkeypatch.setattr(cli_scores, "print_scores", lambda _: there.extend(Path(n).is_file() for n in ("p", "c")))
+    assert midog("evaluate", "a", *scored, "--resamples", 0, "--report", "p", "--csv", "c").code == 0
+    assert there == [True, True]
+
+
+@pytest.mark.parametrize("option", ["--csv", "--report"])
+def test_a_file_that_cannot_be_written_gets_one_line_beside_the_scores(midog, scored, option) -> None:
+    ran = midog("evaluate", "a", *scored, "--resamples", 0, option, "a")
+    assert "a cannot be written" in one_line(ran)
     assert len(ran.out.splitlines()) == 4
     assert sorted(path.name for path in Path().iterdir()) == ["a", "b", "split.csv", "truth.csv"]
 
@@ -223,6 +240,29 @@ def test_compare_with_itself_finds_nothing(midog, scored) -> None:
     assert rows[1][4:] == ["+0.000", "+0.000", "to", "+0.000", "1.000"]
 
 
+def test_compare_says_below_the_table_how_p_is_to_be_read(midog, scored) -> None:
+    """Three patients in all, two with X and one with Y."""
+    ran = midog("compare", "a", "b", *scored, "--resamples", 30)
+    assert ran.err.splitlines()[-1] == (
+        "p: A and B swapped for each of 3 patients; of one row alone, not corrected for many rows; "
+        "with so few patients p cannot fall below 2/2^patients: all 0.250, X 0.500"
+    )
+    rows = {tuple(line.split()[:2]): line.split()[-1] for line in ran.out.splitlines()}
+    assert rows["X", "recall"] == "1.000", "A finds one more for one of the two: both swaps are as far from 0"
+    assert rows["Y", "recall"] == "-"
+    few = midog("compare", "a", "b", *scored, "--resamples", 6).err.splitlines()[-1]
+    assert few.endswith("2/2^patients: X 0.500"), "of 8 swaps 6 are drawn"
+
+
+def test_compare_of_many_patients_has_no_least_p(midog, scored) -> None:
+    rows = [f"{number}.tiff,X,p{number},test,0.25,lung" for number in range(1, 7)]
+    Path("split.csv").write_text("\n".join(["file_name,scanner,patient,split,mpp,tumour", *rows]) + "\n")
+    points = [f"{number}.tiff,100,100,mitotic figure" for number in range(1, 7)]
+    Path("truth.csv").write_text("\n".join(["file_name,x,y,label", *points]) + "\n")
+    line = midog("compare", "a", "b", *scored, "--allow-missing", "--resamples", 100).err.splitlines()[-1]
+    assert line == "p: A and B swapped for each of 6 patients; of one row alone, not corrected for many rows"
+
+
 def test_compare_as_json(midog, scored) -> None:
     words = ["--json", "--resamples", 30, "--seed", 2, "--by", "tumour", "--threshold", 0.85]
     tree = json.loads(midog("compare", "a", "b", *scored, *words).out)
@@ -230,6 +270,8 @@ def test_compare_as_json(midog, scored) -> None:
     assert tree["bootstrap"]["seed"] == 2
     recall = tree["groups"]["all"]["recall"]
     assert (recall["a"], recall["b"], recall["difference"]) == (1, 0.5, 0.5)
+    assert recall["p"] == 1
+    assert 0 < recall["p_bootstrap"] < 1
     assert tree["groups"]["all"]["precision"]["b"] == 1, "the false alarm has 0.8"
 
 
@@ -317,6 +359,8 @@ def test_a_user_tunes_a_model_and_infers_with_the_new_threshold(midog, phantom, 
     Path("truth.csv").write_text(f"file_name,x,y,label\n002.tiff,{x},{y},mitotic figure\n")
     Path("split.csv").write_text("file_name,scanner,patient,split,mpp\n002.tiff,A,p,val,0.25\n")
     words = ["--data", phantom, "--annotations", "truth.csv", "--split", "split.csv"]
+    assert "are not those that the model was trained from" in midog("tune", *words, "--device", "cpu").err
+    words.append("--other-data")
     ran = midog("tune", *words, "--fp-per-mm2", 1000, "--device", "cpu")
     assert ran.code == 0, ran.err
     after = json.loads(run.read_text())
@@ -349,6 +393,7 @@ def test_tune_takes_what_was_found_before(midog, phantom, run, found) -> None:
     ("words", "says"),
     [
         (["--precision", "0.9"], "no threshold has a precision of 0.9 on val: the highest is 0.500; ask for less"),
+        (["--fp-per-mm2", "2"], "no threshold that finds a figure of val has at most 2 false positives per mm2: the"),
         (["--precision", "0.9", "--fp-per-mm2", "2"], "two goals"),
         (["--model", "nowhere"], "nowhere"),
         (["--runs", "nowhere"], "no trained model below nowhere/"),

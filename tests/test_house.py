@@ -19,7 +19,7 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes config progress devices tiling
 models: backbones retinanet weights __init__
-metrics: matching scores froc thresholds bootstrap agreement calibration mistakes shift
+metrics: matching scores froc thresholds bootstrap permutation agreement calibration mistakes shift
 data: cache sources slides tables annotations split_files splits folder check
 data: sampling augment loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download

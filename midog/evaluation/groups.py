@@ -36,8 +36,10 @@ def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:
 def keys_of(rois: Sequence[Roi], by: Sequence[str]) -> list[dict[str, str]]:
     """The value of each column for each ROI, "unknown" where it has none.
 
-    by: columns of the split (scanner, patient, split, file_name, …) or fields of the annotation.
-    Raises DetectionsError for a column that no ROI has.
+    by: columns of the split (scanner, patient, split, file_name, mpp, …) or fields of the annotation. mpp is the um/px
+    that either states, not what an image says of itself.
+    Raises DetectionsError for a column that no ROI has. A further column of the split that is empty for all of these
+    ROIs is such a one: reading a split keeps no empty cells of it.
     """
     columns = [_columns_of(roi) for roi in rois]
     known = dict.fromkeys(name for each in columns for name in each)
@@ -62,6 +64,7 @@ def make_groups(keys: Sequence[Mapping[str, str]], by: Sequence[str]) -> list[Gr
 def _columns_of(roi: Roi) -> dict[str, str]:
     """Every column of an ROI; where the annotation has a field of the same name, what the split says stands."""
     own = {"scanner": roi.scanner, "patient": roi.patient, "split": roi.split, "file_name": roi.file_name}
+    own["mpp"] = "" if roi.mpp is None else f"{roi.mpp:g}"
     return {**own, **roi.columns, **{name: value for name, value in own.items() if value}}
 
 

@@ -16,19 +16,23 @@ from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
 from midog.metrics.calibration import Reliability
 from midog.metrics.froc import FrocCurve
-from midog.metrics.mistakes import FALSE_ALARMS
+from midog.metrics.mistakes import FALSE_ALARMS, MISSES
 from midog.metrics.scores import Counts, Sweep
 
 SCHEMA_VERSION = 1
 """Raised when a key of the JSON changes its meaning or goes; new keys alone do not raise it."""
 
-MISSED_BELOW = "missed, found below the threshold"
-MISSED_WHOLLY = "missed, not found at all"
-MISTAKES = (*FALSE_ALARMS, MISSED_BELOW, MISSED_WHOLLY)
-"""Kinds of mistakes: false alarms by what lies there, misses by whether a point below the threshold lies there."""
+MISTAKES = (*FALSE_ALARMS, *MISSES)
+"""Kinds of mistakes: false alarms by what lies there, misses by which points lie there."""
 
 MEASURES = ("precision", "recall", "f1", "ap50", "froc_auc")
-"""What has an interval."""
+"""The scores, by which models are compared; each has an interval."""
+
+RATES = ("fp_per_roi", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "figures_per_2mm2", "found_per_2mm2")
+AGREEMENT = {"spearman": "spearman", "bias": "bias", "limit_low": "low", "limit_high": "high"}
+"""Names of intervals, and those of the fields of `Agreement` that they are of."""
+FURTHER = (*RATES, *AGREEMENT, "ece")
+"""What else has an interval: rates, the agreement of counts, and the calibration error."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,10 @@ class Mistake:
     """A false alarm or a miss.
 
     kind: one of MISTAKES. x_px, y_px: level-0 px, NaN where the um/px is not known. keys: of its ROI.
-    score: of a false alarm, its own; of a miss, the highest one of a point within reach, NaN where there is none.
-    to_threshold: score less the threshold, below 0 for a miss; where the points' names were counted, the threshold is
-    taken to be the lowest score that counted anywhere (a point of another name may lie over it). NaN if not known.
+    score: of a false alarm, its own; of a miss, that of its best point (`kinds_of_misses`), NaN where there is none.
+    to_threshold: score less the threshold, below 0 where a figure was found below the threshold; where the points'
+    names were counted, the threshold is taken to be the lowest score that counted anywhere (a point of another name may
+    lie over it). NaN if not known.
     """
 
     file_name: str
@@ -85,8 +90,9 @@ class GroupScores:
     keys: values of the columns, none for "all". rois, patients, figures: their numbers. area_mm2: NaN where an ROI's
     is not known. counts: pooled; ratios are NaN where the denominator is zero. ap50: average precision over all points
     whatever their name, NaN without figures. froc_auc: as the 2025 challenge has it, 0 to 8, NaN without figures.
-    intervals: of MEASURES; empty where none were asked for. curve, froc: at every threshold. calibration: of the scores
-    of all points. agreement: of found with true figures per mm2, over ROIs. mistakes: number of each kind.
+    intervals: of MEASURES and FURTHER; empty where none were asked for. curve, froc: at every threshold. calibration:
+    of the scores of all points. agreement: of found with true figures per mm2, over ROIs. mistakes: number of each of
+    MISTAKES. misses_by_distance: number of misses at each of MISS_DISTANCES from the threshold.
     """
 
     keys: Mapping[str, str]
@@ -103,14 +109,37 @@ class GroupScores:
     agreement: Agreement
     calibration: Reliability
     mistakes: Mapping[str, int]
+    misses_by_distance: Mapping[str, int]
+
+    @property
+    def found(self) -> int:
+        """Points that count."""
+        return self.counts.tp + self.counts.fp
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """RATES: false alarms per ROI; false alarms, true figures and points that count per mm2 or per 2 mm2."""
+        return {
+            "fp_per_roi": self.counts.fp / self.rois,
+            "fp_per_mm2": self.counts.fp / self.area_mm2,
+            "figures_per_mm2": self.figures / self.area_mm2,
+            "found_per_mm2": self.found / self.area_mm2,
+            "figures_per_2mm2": 2 * self.figures / self.area_mm2,
+            "found_per_2mm2": 2 * self.found / self.area_mm2,
+        }
 
     def value(self, measure: str) -> float:
-        """One of MEASURES."""
+        """One of MEASURES or FURTHER."""
+        if measure in RATES:
+            return self.rates[measure]
+        if measure in AGREEMENT:
+            return float(getattr(self.agreement, AGREEMENT[measure]))
+        if measure == "ece":
+            return self.calibration.ece
         return float(getattr(self if measure in ("ap50", "froc_auc") else self.counts, measure))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, NaN as None; docs/evaluation.schema.json says what each is."""
-        found = self.counts.tp + self.counts.fp
         return {
             "keys": dict(self.keys),
             "rois": self.rois,
@@ -122,15 +151,11 @@ class GroupScores:
             "fn": self.counts.fn,
             **{measure: plain(self.value(measure)) for measure in MEASURES},
             "intervals": {name: [plain(each.low), plain(each.high)] for name, each in self.intervals.items()},
-            "fp_per_roi": self.counts.fp / self.rois,
-            "fp_per_mm2": plain(self.counts.fp / self.area_mm2),
-            "figures_per_mm2": plain(self.figures / self.area_mm2),
-            "found_per_mm2": plain(found / self.area_mm2),
-            "figures_per_2mm2": plain(2 * self.figures / self.area_mm2),
-            "found_per_2mm2": plain(2 * found / self.area_mm2),
+            **{name: plain(value) for name, value in self.rates.items()},
             "agreement": {name: plain(value) for name, value in vars(self.agreement).items()},
             "calibration": {name: plain(value) for name, value in vars(self.calibration).items()},
             "mistakes": dict(self.mistakes),
+            "misses_by_distance": dict(self.misses_by_distance),
             "curve": {
                 "threshold": plain(self.froc.thresholds),
                 "precision": plain(self.curve.precision),
@@ -175,13 +200,13 @@ class Evaluation:
         }
 
     def to_csv(self) -> str:
-        """A line per ROI, with a header; an empty cell where a value is undefined."""
+        """A line per ROI, with a header; an empty cell where a value is undefined.
+
+        A column of `by` that is named as a score, or as another of the ROI's own, is written as by_NAME.
+        """
         text = io.StringIO()
-        rows = [
-            {**{name: row[name] for name in row if name != "keys"}, **row["keys"]} for row in map(roi_row, self.rois)
-        ]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(text, names, lineterminator="\n")
+        rows = [_flat(roi_row(roi)) for roi in self.rois]
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
@@ -205,6 +230,16 @@ def roi_row(roi: RoiScores) -> dict[str, Any]:
         "figures_per_mm2": plain(roi.figures_per_mm2),
         "found_per_mm2": plain(roi.found_per_mm2),
     }
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the values of the columns beside the scores, none of which they replace."""
+    keys = row.pop("keys")
+    for name, value in keys.items():
+        while name in row:
+            name = f"by_{name}"
+        row[name] = value
+    return row
 
 
 def plain(value: Any) -> Any:

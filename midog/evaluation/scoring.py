@@ -5,30 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midog.data.annotations import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
 from midog.evaluation.points import ScoredRoi, score_rois
-from midog.evaluation.result import (
-    MEASURES,
-    MISSED_BELOW,
-    MISSED_WHOLLY,
-    MISTAKES,
-    Evaluation,
-    GroupScores,
-    Mistake,
-    RoiScores,
-)
-from midog.metrics.agreement import agreement
-from midog.metrics.bootstrap import Interval, draw_weights, interval, resample
-from midog.metrics.calibration import reliability
+from midog.evaluation.result import FURTHER, MEASURES, MISTAKES, Evaluation, GroupScores, Mistake, RoiScores
+from midog.metrics.agreement import agreement, resample_agreement
+from midog.metrics.bootstrap import Interval, draw_weights, interval, resample, resample_rates
+from midog.metrics.calibration import reliability, resample_ece
 from midog.metrics.froc import froc_auc, froc_curve
-from midog.metrics.mistakes import false_alarm_kinds, miss_scores
-from midog.metrics.scores import Counts, average_precision, found_hits, sweep
+from midog.metrics.mistakes import MISS_DISTANCES, MISSES, false_alarm_kinds, kinds_of_misses, miss_distance
+from midog.metrics.scores import Counts, Values, average_precision, found_hits, sweep
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -84,18 +77,7 @@ def summarise(
         )
         for group in make_groups(keys, by)
     }
-    rows = tuple(
-        RoiScores(
-            each.roi.file_name,
-            patient_of(each.roi),
-            mine,
-            len(each.points.truth_mm),
-            each.counts,
-            each.mpp,
-            each.area_mm2,
-        )
-        for each, mine in zip(scored, keys, strict=True)
-    )
+    rows = tuple(_row(each, mine) for each, mine in zip(scored, keys, strict=True))
     flat = tuple(mistake for theirs in mistakes for mistake in theirs)
     return Evaluation(threshold, by, LEVEL, resamples, seed, groups, rows, flat)
 
@@ -105,50 +87,69 @@ def patient_of(roi: Roi) -> str:
     return roi.patient or roi.file_name
 
 
+def _row(each: ScoredRoi, keys: Mapping[str, str]) -> RoiScores:
+    return RoiScores(
+        file_name=each.roi.file_name,
+        patient=patient_of(each.roi),
+        keys=keys,
+        figures=len(each.points.truth_mm),
+        counts=each.counts,
+        mpp=each.mpp,
+        area_mm2=each.area_mm2,
+    )
+
+
 def _pool(
     group: Group, scored: Sequence[ScoredRoi], mistakes: Sequence[Sequence[Mistake]], resamples: int, seed: int
 ) -> GroupScores:
     points = [each.points for each in scored]
-    counts = sum((each.counts for each in scored), Counts())
     area = math.fsum(each.area_mm2 for each in scored)
-    values = {
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
-        "ap50": average_precision(points),
-        "froc_auc": froc_auc(points),
-    }
-    areas = np.array([each.area_mm2 for each in scored])
-    scores = np.concatenate([each.scores for each in points])
-    kinds = Counter(mistake.kind for theirs in mistakes for mistake in theirs)
-    return GroupScores(
+    together = [mistake for theirs in mistakes for mistake in theirs]
+    kinds = Counter(mistake.kind for mistake in together)
+    distances = Counter(miss_distance(each.kind, each.to_threshold) for each in together if each.kind in MISSES)
+    hits = [found_hits(each) for each in points]
+    pooled = GroupScores(
         keys=group.keys,
         rois=len(scored),
         patients=len({patient_of(each.roi) for each in scored}),
         figures=sum(len(each.truth_mm) for each in points),
         area_mm2=area,
-        counts=counts,
-        ap50=values["ap50"],
-        froc_auc=values["froc_auc"],
-        intervals=_intervals(scored, values, resamples, seed) if resamples else {},
+        counts=sum((each.counts for each in scored), Counts()),
+        ap50=average_precision(points),
+        froc_auc=froc_auc(points),
+        intervals={},
         curve=sweep(points),
         froc=froc_curve(points, area),
-        agreement=agreement(
-            np.array([len(each.truth_mm) for each in points]) / areas,
-            np.array([each.matches.n_found for each in scored]) / areas,
-        ),
+        agreement=agreement(*_densities(scored)),
         # a stranger's probabilities may leave [0, 1] no more than ours: read_challenge holds them to it
-        calibration=reliability(scores, np.concatenate([found_hits(each) for each in points])),
+        calibration=reliability(np.concatenate([each.scores for each in points]), np.concatenate(hits)),
         mistakes={kind: kinds[kind] for kind in MISTAKES},
+        misses_by_distance={distance: distances[distance] for distance in MISS_DISTANCES},
     )
+    return replace(pooled, intervals=_intervals(pooled, scored, hits, resamples, seed)) if resamples else pooled
+
+
+def _densities(scored: Sequence[ScoredRoi]) -> tuple[Values, Values]:
+    """True figures and points that count per mm2, (R,) and (R,)."""
+    areas = np.array([each.area_mm2 for each in scored])
+    true, found = np.array([(len(each.points.truth_mm), each.matches.n_found) for each in scored]).T
+    return true / areas, found / areas
 
 
 def _intervals(
-    scored: Sequence[ScoredRoi], values: Mapping[str, float], resamples: int, seed: int
+    pooled: GroupScores, scored: Sequence[ScoredRoi], hits: Sequence[NDArray[np.bool_]], resamples: int, seed: int
 ) -> dict[str, Interval]:
+    """Of MEASURES and FURTHER, all from the same draws of patients. hits: `found_hits` of each ROI."""
     weights = draw_weights([patient_of(each.roi) for each in scored], resamples, seed)
-    samples = resample([each.counts for each in scored], [each.points for each in scored], weights)
-    return {name: interval(values[name], getattr(samples, name), LEVEL) for name in MEASURES}
+    counts, points = [each.counts for each in scored], [each.points for each in scored]
+    owner = np.repeat(np.arange(len(points)), [len(each.scores) for each in points])
+    samples: dict[str, Values] = {
+        **vars(resample(counts, points, weights)),
+        **vars(resample_rates(counts, np.array([each.area_mm2 for each in scored]), weights)),
+        **vars(resample_agreement(*_densities(scored), weights)),
+        "ece": resample_ece(np.concatenate([each.scores for each in points]), np.concatenate(hits), owner, weights),
+    }
+    return {name: interval(pooled.value(name), samples[name], LEVEL) for name in (*MEASURES, *FURTHER)}
 
 
 def _lowest_counted(scored: Sequence[ScoredRoi]) -> float:
@@ -161,12 +162,11 @@ def _lowest_counted(scored: Sequence[ScoredRoi]) -> float:
 def _mistakes(each: ScoredRoi, keys: Mapping[str, str], threshold: float) -> list[Mistake]:
     """False alarms, then misses, of one ROI."""
     found, scores = each.points.found_mm, each.points.scores
-    alarms, missed = each.false_alarms, each.missed
+    alarms, missed = each.false_alarms, each.points.truth_mm[each.missed]
     kinds = false_alarm_kinds(found[alarms], each.points.truth_mm, each.imposters_mm)
-    below = miss_scores(each.points.truth_mm[missed], found[~each.counted], scores[~each.counted])
-    places = np.concatenate([found[alarms], each.points.truth_mm[missed]]) * 1000 / each.mpp
-    all_kinds = [*kinds, *(MISSED_WHOLLY if math.isnan(score) else MISSED_BELOW for score in below)]
+    kinds_of_missed, best = kinds_of_misses(missed, found, scores, each.counted)
+    places = np.concatenate([found[alarms], missed]) * 1000 / each.mpp
     return [
         Mistake(each.roi.file_name, kind, float(x), float(y), float(score), float(score) - threshold, keys)
-        for (x, y), kind, score in zip(places, all_kinds, [*scores[alarms], *below], strict=True)
+        for (x, y), kind, score in zip(places, [*kinds, *kinds_of_missed], [*scores[alarms], *best], strict=True)
     ]

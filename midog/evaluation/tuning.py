@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
 from midog.boxes import MITOTIC_FIGURE
 from midog.data.annotations import Roi
-from midog.data.folder import require_images
+from midog.data.folder import data_fingerprint, require_images, select_rois
 from midog.data.splits import compact_names
 from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.points import score_rois
@@ -21,8 +23,10 @@ from midog.inference.detect import Detector
 from midog.inference.folder import Job, infer
 from midog.inference.model_folder import CARD, find_folder
 from midog.inference.outputs import RECORD_NAME
-from midog.metrics.scores import Counts, RoiPoints, best_threshold, counts_at, sweep
-from midog.metrics.thresholds import threshold_at_fp_rate, threshold_at_precision
+from midog.metrics.scores import Counts, RoiPoints, Sweep, best_threshold, counts_at, sweep
+from midog.metrics.thresholds import highest_precision, lowest_fp_rate, threshold_at_fp_rate, threshold_at_precision
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,23 +68,16 @@ class Tuned:
 
 def choose_threshold(points: Sequence[RoiPoints], area_mm2: float, goal: Goal) -> float:
     """The threshold for that goal. Raises DetectionsError where no figure, no hit or no area is there to choose by, or
-    where no threshold reaches the goal."""
+    where no threshold that finds a figure reaches the goal."""
     swept = sweep(points)
     _require_figures(swept.figures)
-    if not swept.tp.any():
+    if not swept.tp[swept.thresholds > 0].any():
         what = "the model finds no mitotic figure of val at any threshold, so none can be chosen"
         raise DetectionsError(what, "train it further, or on data like these")
     if goal.precision is not None:
-        found = threshold_at_precision(swept, goal.precision)
-        if found is None:
-            highest = math.floor(1000 * swept.precision.max()) / 1000  # down, so that one can ask for what it says
-            what = f"no threshold has a precision of {goal.precision:g} on val: the highest is {highest:.3f}"
-            raise DetectionsError(what, "ask for less")
-        return found
+        return _at_precision(swept, goal.precision)
     if goal.fp_per_mm2 is not None:
-        if math.isnan(area_mm2):
-            raise DetectionsError("the mm2 of an ROI of val are not known", "give its um/px with --mpp or in the split")
-        return threshold_at_fp_rate(swept, area_mm2, goal.fp_per_mm2)
+        return _at_fp_rate(swept, area_mm2, goal.fp_per_mm2)
     return best_threshold(swept)
 
 
@@ -89,31 +86,75 @@ def tune(
     rois: Sequence[Roi],
     goal: Goal,
     *,
+    other_data: bool = False,
     detections: Path | str | None = None,
     mpp: float | None = None,
     device: str = "auto",
     on_image: Callable[[str, int | None], None] | None = None,
 ) -> Tuned:
-    """Choose the threshold on these ROIs (those of val) and write it into the model's model.json.
+    """Choose the threshold on the val ROIs among `rois` and write it into the model's model.json.
 
-    model: a model's or a run's folder. detections: what this model found in the ROIs; None: it detects now.
-    Raises WeightsError for a model that cannot be read, DetectionsError where the detections are of another one or no
+    model: a model's or a run's folder. rois: all that `read_rois` gave, as `data_fingerprint` is of them all.
+    other_data: the val ROIs are known to be none that the model learned from, though it was trained from other data or
+    by another split. detections: what this model found in the val ROIs; None: it detects now.
+    Raises WeightsError for a model that cannot be read, DataError where no ROI is in val, DetectionsError where the
+    model was trained from other ROIs or by another split than these, the detections are of another model, or no
     threshold reaches the goal; the model then stays as it was.
     """
-    _require_figures(sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in rois))  # before detection takes its time
+    val = select_rois(rois, "val")
+    # before detection takes its time
+    _require_figures(sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in val))
     folder = find_folder(Path(model).expanduser())
     detector = Detector.load(folder, device=device)
+    if not other_data:
+        _check_unseen(detector, rois, folder / CARD)
     with tempfile.TemporaryDirectory() as scratch:
         if detections is None:
             detections = Path(scratch)
-            _detect(detector, rois, detections, mpp, on_image)
+            _detect(detector, val, detections, mpp, on_image)
         else:
-            _check_origin(Path(detections), detector, rois)
-        scored = score_rois(detections, rois, threshold=detector.threshold, mpp=mpp)
+            _check_origin(Path(detections), detector, val)
+        scored = score_rois(detections, val, threshold=detector.threshold, mpp=mpp)
     points, area = [each.points for each in scored], math.fsum(each.area_mm2 for each in scored)
     threshold = choose_threshold(points, area, goal)
-    _store(folder / CARD, threshold, goal, len(rois))
-    return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(rois))
+    _store(folder / CARD, threshold, goal, len(val))
+    return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
+
+
+def _at_precision(swept: Sweep, precision: float) -> float:
+    found = threshold_at_precision(swept, precision)
+    if found is None:
+        highest = _thousandths(highest_precision(swept), ROUND_FLOOR)
+        what = f"no threshold has a precision of {precision:g} on val: the highest is {highest}"
+        raise DetectionsError(what, "ask for less")
+    return found
+
+
+def _at_fp_rate(swept: Sweep, area_mm2: float, fp_per_mm2: float) -> float:
+    if math.isnan(area_mm2):
+        raise DetectionsError("the mm2 of an ROI of val are not known", "give its um/px with --mpp or in the split")
+    found = threshold_at_fp_rate(swept, area_mm2, fp_per_mm2)
+    if found is None:
+        fewest = _thousandths(lowest_fp_rate(swept, area_mm2), ROUND_CEILING)
+        what = f"no threshold that finds a figure of val has at most {fp_per_mm2:g} false positives per mm2"
+        raise DetectionsError(f"{what}: the fewest are {fewest}", "allow more")
+    return found
+
+
+def _thousandths(value: float, rounding: str) -> str:
+    """Rounded to where the goal can still be had, so that one can ask for what it says."""
+    return str(Decimal(value).quantize(Decimal("0.001"), rounding))
+
+
+def _check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
+    """The ROIs must be those that the model was trained from, by the same split, so that it never learned from val."""
+    learned_from = detector.info.get("data")
+    if not isinstance(learned_from, str):
+        logger.warning("%s does not say what data the model was trained from: val must be none of them", card)
+    elif learned_from != data_fingerprint(rois):
+        what = "these data or this split are not those that the model was trained from"
+        fix = "give those, or --other-data if you know that it never did"
+        raise DetectionsError(f"{what}: its val ROIs may be among what it learned from", fix)
 
 
 def _detect(

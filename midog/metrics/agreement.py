@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from midog.metrics.scores import Values
+from midog.boxes import IntArray
+from midog.metrics.scores import Values, ratios
 
 LIMITS_SD = 1.96
 """Standard deviations from the bias to a limit of agreement: 95 % of differences that are normally distributed."""
@@ -34,6 +35,16 @@ class Agreement:
     high: float
 
 
+@dataclass(frozen=True, eq=False)
+class AgreementSamples:
+    """The agreement in each resample, (B,) float64; NaN where it is undefined there. limit_*: limits of agreement."""
+
+    spearman: Values
+    bias: Values
+    limit_low: Values
+    limit_high: Values
+
+
 def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
     """The agreement of two densities of the same ROIs, (R,) and (R,) float64, figures per mm2.
 
@@ -41,12 +52,7 @@ def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
     are those of single ROIs, without an interval of their own.
     Raises ValueError where shapes disagree or a density is infinite.
     """
-    truth, found = np.asarray(truth_per_mm2, np.float64), np.asarray(found_per_mm2, np.float64)
-    if truth.ndim != 1 or truth.shape != found.shape:
-        raise ValueError(f"densities must be (R,) and (R,), got {truth.shape} and {found.shape}")
-    if np.isinf(truth).any() or np.isinf(found).any():
-        raise ValueError("densities must not be infinite")
-    known = ~(np.isnan(truth) | np.isnan(found))
+    truth, found, known = _checked(truth_per_mm2, found_per_mm2)
     truth, found = truth[known], found[known]
     difference = found - truth
     bias = float(difference.mean()) if len(difference) else math.nan
@@ -59,6 +65,54 @@ def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
         low=bias - LIMITS_SD * sd,
         high=bias + LIMITS_SD * sd,
     )
+
+
+def resample_agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike, weights: IntArray) -> AgreementSamples:
+    """`agreement` in every resample, as if each ROI stood `weights` times in the list of ROIs.
+
+    truth_per_mm2, found_per_mm2: (R,), as of `agreement`, and so are the errors. weights: (B, R) int64, how often each
+    ROI counts in each resample.
+    """
+    truth, found, known = _checked(truth_per_mm2, found_per_mm2)
+    truth, found, weights = truth[known], found[known], weights[:, known]
+    difference, rois = found - truth, weights.sum(axis=1)
+    bias = ratios(weights @ difference, rois)
+    # From the bias of each resample, not from sums of squares: equal differences must give 0, not their rounding.
+    squares = (weights * (difference - bias[:, None]) ** 2).sum(axis=1)
+    sd = np.sqrt(ratios(squares, np.maximum(rois - 1, 0)))
+    return AgreementSamples(
+        spearman=_weighted_spearman(truth, found, weights),
+        bias=bias,
+        limit_low=bias - LIMITS_SD * sd,
+        limit_high=bias + LIMITS_SD * sd,
+    )
+
+
+def _checked(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Both densities, and at which ROIs they are known, (R,) each."""
+    truth, found = np.asarray(truth_per_mm2, np.float64), np.asarray(found_per_mm2, np.float64)
+    if truth.ndim != 1 or truth.shape != found.shape:
+        raise ValueError(f"densities must be (R,) and (R,), got {truth.shape} and {found.shape}")
+    if np.isinf(truth).any() or np.isinf(found).any():
+        raise ValueError("densities must not be infinite")
+    return truth, found, ~(np.isnan(truth) | np.isnan(found))
+
+
+def _weighted_spearman(first: Values, second: Values, weights: IntArray) -> Values:
+    """`_spearman` (B,) of (R,) and (R,), each value as often as weights (B, R) say."""
+    ranks = [_weighted_ranks(values, weights) for values in (first, second)]
+    products = [(weights * ranks[i] * ranks[j]).sum(axis=1) for i, j in ((0, 1), (0, 0), (1, 1))]
+    return ratios(products[0], np.sqrt(products[1] * products[2]))
+
+
+def _weighted_ranks(values: Values, weights: IntArray) -> Values:
+    """Rank (B, R) of each of `values` (R,) among all of its resample, less the mean rank; ties have their mean rank."""
+    order = np.argsort(values)
+    _, starts = np.unique(values[order], return_index=True)
+    at = np.unique(values, return_inverse=True)[1]
+    there = np.add.reduceat(weights[:, order], starts, axis=1)  # (B, U), how often each distinct value is there
+    ranks = np.cumsum(there, axis=1) - (there - 1) / 2 - (weights.sum(axis=1, keepdims=True) + 1) / 2
+    return np.asarray(ranks[:, at])
 
 
 def _spearman(first: Values, second: Values) -> float:

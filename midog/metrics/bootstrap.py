@@ -54,6 +54,18 @@ class Samples:
     froc_auc: Values
 
 
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Figures per ROI and per area in each resample, (B,) float64; NaN where they are undefined there."""
+
+    fp_per_roi: Values
+    fp_per_mm2: Values
+    figures_per_mm2: Values
+    found_per_mm2: Values
+    figures_per_2mm2: Values
+    found_per_2mm2: Values
+
+
 def draw_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray:
     """How often each ROI counts in each resample: (B, R) int64 for the patient of each ROI (R,) and B resamples.
 
@@ -93,12 +105,32 @@ def resample(counts: Sequence[Counts], points: Sequence[RoiPoints], weights: Int
     )
 
 
+def resample_rates(counts: Sequence[Counts], area_mm2: Values, weights: IntArray) -> Rates:
+    """The rates in every resample, as if each ROI stood `weights` times in a row in the list of ROIs.
+
+    counts: of the R ROIs. area_mm2: (R,) of their images; with one NaN among them no rate per area is known, in any
+    resample. weights: (B, R) int64 from `draw_weights`.
+    """
+    tp, fp, fn = (weights @ np.array([(c.tp, c.fp, c.fn) for c in counts], np.int64).reshape(-1, 3)).T
+    # an ROI drawn 0 times must not hide its NaN: not every BLAS makes 0 * NaN a NaN
+    area = np.full(len(weights), np.nan) if np.isnan(area_mm2).any() else weights @ area_mm2
+    return Rates(
+        fp_per_roi=ratios(fp, weights.sum(axis=1)),
+        fp_per_mm2=ratios(fp, area),
+        figures_per_mm2=ratios(tp + fn, area),
+        found_per_mm2=ratios(tp + fp, area),
+        figures_per_2mm2=ratios(2 * (tp + fn), area),
+        found_per_2mm2=ratios(2 * (tp + fp), area),
+    )
+
+
 def interval(value: float, samples: Values, level: float = 0.95) -> Interval:
     """`value` with the percentile interval of its resamples (B,) (Efron & Tibshirani 1993, chapter 13).
 
-    Resamples in which the figure is undefined (NaN) are left out; where they are more than half, the interval is NaN.
+    Resamples in which the figure is undefined (NaN) are left out; where they are more than half, or `value` itself is
+    undefined, the interval is NaN.
     """
-    return Interval(value, *_percentiles(samples, level))
+    return Interval(value, *((math.nan, math.nan) if math.isnan(value) else _percentiles(samples, level)))
 
 
 def difference(value_a: float, value_b: float, samples_a: Values, samples_b: Values, level: float = 0.95) -> Difference:

@@ -22,23 +22,39 @@ def threshold_at_precision(sweep: Sweep, precision: float) -> float | None:
     return _middle(edges, _best(sweep, enough)) if enough.any() else None
 
 
-def threshold_at_fp_rate(sweep: Sweep, area_mm2: float, fp_per_mm2: float) -> float:
+def highest_precision(sweep: Sweep) -> float:
+    """The highest precision of any threshold in (0, 1]; NaN where none finds anything."""
+    return float(max(sweep.precision[_has_width(_edges(sweep))[1:]], default=np.nan))
+
+
+def threshold_at_fp_rate(sweep: Sweep, area_mm2: float, fp_per_mm2: float) -> float | None:
     """The threshold t in (0, 1] with the highest recall of all that have at most this many false positives per mm2.
 
     area_mm2: > 0, of all ROIs of the sweep together. fp_per_mm2: >= 0.
-    Of equal recall the fewest false positives are taken; t is the middle of the range that has both. Without any
-    figure recall says nothing, and t is the lowest such range's. Where even the points of score >= 1 are too many,
-    the answer is 1. Raises ValueError for another area or rate, and so for an unknown (NaN) area.
+    Of equal recall the fewest false positives are taken; t is the middle of the range that has both. None: every such
+    threshold is so high that no figure is found (or there is none).
+    Raises ValueError for another area or rate, and so for an unknown (NaN) area.
     """
-    if not 0 < area_mm2 < np.inf:
-        raise ValueError(f"area_mm2 must be known and > 0, got {area_mm2}")
     if not fp_per_mm2 >= 0:
         raise ValueError(f"fp_per_mm2 must be >= 0, got {fp_per_mm2}")
-    edges = _edges(sweep)
-    few = np.concatenate([[True], sweep.fp / area_mm2 <= fp_per_mm2]) & _has_width(edges)
-    if not few.any():
-        return 1.0
-    return _middle(edges, _best(sweep, few) if sweep.figures else int(np.flatnonzero(few)[-1]))
+    few = _fp_rates(sweep, area_mm2) <= fp_per_mm2
+    return _middle(_edges(sweep), _best(sweep, few)) if few.any() else None
+
+
+def lowest_fp_rate(sweep: Sweep, area_mm2: float) -> float:
+    """The fewest false positives per mm2 of any threshold in (0, 1] that finds a figure; inf where none does.
+
+    Raises ValueError where the area is not known or not > 0.
+    """
+    return float(_fp_rates(sweep, area_mm2).min())
+
+
+def _fp_rates(sweep: Sweep, area_mm2: float) -> Values:
+    """(K + 1,) false positives per mm2 of each step, inf where it finds no figure or no t in (0, 1] has it."""
+    if not 0 < area_mm2 < np.inf:
+        raise ValueError(f"area_mm2 must be known and > 0, got {area_mm2}")
+    useful = np.concatenate([[False], sweep.tp > 0]) & _has_width(_edges(sweep))
+    return np.where(useful, np.concatenate([[0], sweep.fp]) / area_mm2, np.inf)
 
 
 def _edges(sweep: Sweep) -> Values:

@@ -15,8 +15,16 @@ from midog.data.annotations import Roi
 from midog.data.slides import SlideImage, open_image
 from midog.errors import ImageError
 from midog.evaluation.groups import ALL
-from midog.evaluation.result import MISSED_BELOW, MISSED_WHOLLY, MISTAKES, Evaluation, Mistake
-from midog.metrics.mistakes import FALSE_ALARMS, NEAR_UM
+from midog.evaluation.result import MISTAKES, Evaluation, Mistake
+from midog.metrics.mistakes import (
+    FALSE_ALARMS,
+    MISS_DISTANCES,
+    MISSED_BELOW,
+    MISSED_TAKEN,
+    MISSED_WHOLLY,
+    NEAR_UM,
+    OTHER_NAME,
+)
 from midog.report import evaluation_charts as charts
 from midog.report.charts import MOST_LOOKS, to_svg
 from midog.report.page import write_page
@@ -49,7 +57,7 @@ class Gallery:
 
     @property
     def order(self) -> str:
-        """Which score is the worst; "" where they have none."""
+        """Which score is the worst; "" where none is."""
         return "highest" if self.kind in FALSE_ALARMS else "lowest" if self.kind == MISSED_BELOW else ""
 
     @property
@@ -69,6 +77,10 @@ _KINDS = {
     "double": ("Figures marked twice", "The figure here was matched to another point."),
     "nothing": ("False alarms on nothing annotated", f"No figure within 7.5 µm, no look-alike within {NEAR_UM:g} µm."),
     MISSED_WHOLLY: ("Missed: not found at all", "No point of any score lies within 7.5 µm."),
+    MISSED_TAKEN: (
+        "Missed: its point went to another figure",
+        "A point that counts lies within 7.5 µm, but was matched to a figure beside this one.",
+    ),
     MISSED_BELOW: (
         "Missed: found, but not counted",
         "A point lies within 7.5 µm, but its score is too low, or its name another.",
@@ -87,7 +99,9 @@ def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *
         "title": title,
         "result": result,
         "whole": result.groups[ALL],
-        "kinds": {kind: _KINDS[kind][0] for kind in MISTAKES},
+        "kinds": MISTAKES,
+        # without names there is no point of another one
+        "distances": [each for each in MISS_DISTANCES if each != OTHER_NAME or result.threshold is None],
         "charts": _charts(result),
         "most_curves": MOST_LOOKS,
         "most_rows": charts.MOST_ROWS,
@@ -98,7 +112,8 @@ def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *
 
 
 def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
-    """The worst mistakes of each kind: false alarms by falling score; misses never found, then by rising score."""
+    """The worst mistakes of each kind: false alarms by falling score; misses never found, then those
+    whose point went to another figure, then the others by rising score."""
     worst = {kind: _worst(result.mistakes, kind) for kind in _KINDS}
     pictures = _pictures([each for theirs in worst.values() for each in theirs], result, rois)
     return [

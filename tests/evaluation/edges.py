@@ -26,7 +26,7 @@ def plain(folder: Path) -> Case:
     rois = [
         sized("1.png", [*FIGURES, (700, 700)], [(500, 500), (800, 200)], patient="x", columns={"tumour": "lung"}),
         sized("2.png", [(400, 400)], [], "B", patient="y", columns={"tumour": "skin"}),
-        sized("3.png", FIGURES, [], "B", patient="z", columns={"tumour": "lung"}),
+        sized("3.png", [*FIGURES, (120, 100)], [], "B", patient="z", columns={"tumour": "lung"}),
     ]
     write(
         folder / "1.json",

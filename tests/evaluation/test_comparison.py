@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 
 from midog.data.annotations import Roi
 from midog.errors import DetectionsError
-from midog.evaluation.comparison import compare
+from midog.evaluation.comparison import COMPARISON_SCHEMA_VERSION, Comparison, compare
 from midog.evaluation.result import MEASURES
 from midog.evaluation.scoring import evaluate
 from midog.metrics.scores import Counts
 from tests.evaluation.cases import ROIS, YES, roi, write, write_found
 
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "comparison.schema.json").read_text())
 FIGURES = [(100 + 200 * number, 100) for number in range(8)]
 
 
@@ -38,19 +42,41 @@ def test_a_model_is_no_better_than_itself(tmp_path: Path) -> None:
     for theirs in result.differences.values():
         assert list(theirs) == list(MEASURES)
         for each in theirs.values():
-            assert (each.value, each.low, each.high, each.p) == (0, 0, 0, 1)
+            assert (each.value, each.low, each.high, each.p, each.p_bootstrap) == (0, 0, 0, 1, 1)
 
 
 def test_a_clearly_better_model(tmp_path: Path) -> None:
-    """It is better in every draw of patients: p is the least that so many resamples can give."""
+    """It is better for every patient, and so in every draw of them: either p is the least that it can be."""
     a, b, rois = models(tmp_path, [8, 7, 8, 6, 8, 8, 7, 8], [4, 3, 2, 4, 3, 4, 1, 4])
-    all_rois = compare(a, b, rois, resamples=199).differences["all"]
+    all_rois = compare(a, b, rois, resamples=256).differences["all"]
     assert all_rois["recall"].value == pytest.approx(60 / 64 - 25 / 64)
     for measure in ("recall", "f1", "ap50", "froc_auc"):
         assert 0 < all_rois[measure].low < all_rois[measure].value < all_rois[measure].high
-        assert all_rois[measure].p == 2 / 200
+        assert all_rois[measure].p == 2 / 2**8
+        assert all_rois[measure].p_bootstrap == 2 / 257
     precision = all_rois["precision"]
     assert (precision.value, precision.p) == (0, 1), "neither has a false alarm"
+
+
+def test_p_by_hand_with_three_patients(tmp_path: Path) -> None:
+    """Of 8 figures each A finds 3, 2 and -1 more: of the swaps +-3 +-2 +-1 four are at least 4 from 0."""
+    a, b, rois = models(tmp_path, [8, 4, 2], [5, 2, 3])
+    result = compare(a, b, rois, resamples=50).differences
+    assert result["all"]["recall"].p == 4 / 8
+    assert result["XR"]["recall"].p == 1, "3 and -1 of two patients: each swap is at least 2 from 0"
+    assert math.isnan(result["CS2"]["recall"].p), "one patient"
+
+
+def test_all_rois_of_a_patient_are_swapped_together(tmp_path: Path) -> None:
+    a, b, rois = models(tmp_path, [8, 8, 8, 8], [4, 4, 4, 4])
+    assert compare(a, b, rois, resamples=50).differences["all"]["recall"].p == 2 / 16
+    of_two = [replace(each, patient=f"p{number // 2}") for number, each in enumerate(rois)]
+    assert compare(a, b, of_two, resamples=50).differences["all"]["recall"].p == 2 / 4
+
+
+def test_with_many_patients_random_swaps_are_tried(tmp_path: Path) -> None:
+    a, b, rois = models(tmp_path, [8] * 12, [7] * 12)
+    assert compare(a, b, rois, resamples=99).differences["all"]["recall"].p == 1 / 100
 
 
 def test_what_makes_a_patient_hard_for_both_cancels_out(tmp_path: Path) -> None:
@@ -61,7 +87,8 @@ def test_what_makes_a_patient_hard_for_both_cancels_out(tmp_path: Path) -> None:
     own_a, own_b = (evaluate(each, rois, resamples=300).groups["all"].intervals["recall"] for each in (a, b))
     assert own_b.high > own_a.low
     assert (difference.low, difference.high) == pytest.approx((1 / 8, 1 / 8)), "one of eight, in any patients"
-    assert difference.p == 2 / 301
+    assert difference.p == 1 / 301
+    assert difference.p_bootstrap == 2 / 301
 
 
 def test_b_against_a_is_the_same_turned_round(tmp_path: Path) -> None:
@@ -70,7 +97,7 @@ def test_b_against_a_is_the_same_turned_round(tmp_path: Path) -> None:
     for name, theirs in one.differences.items():
         for measure, each in theirs.items():
             turned = other.differences[name][measure]
-            assert (turned.value, turned.p) == (-each.value, each.p)
+            assert (turned.value, turned.p, turned.p_bootstrap) == (-each.value, each.p, each.p_bootstrap)
             assert (turned.low, turned.high) == pytest.approx((-each.high, -each.low), abs=1e-12)
 
 
@@ -97,7 +124,10 @@ def test_differences_are_the_seeds(tmp_path: Path) -> None:
 def test_json_is_plain_with_null_for_what_is_not_known(tmp_path: Path) -> None:
     a, b, rois = models(tmp_path, [8, 3, 5], [6, 3, 5])  # one patient alone with CS2
     tree = json.loads(json.dumps(compare(a, b, rois, resamples=20, seed=4).to_dict(), allow_nan=False))
-    assert list(tree) == ["schema_version", "midog", "bootstrap", "groups"]
+    assert list(tree) == ["schema_version", "midog", "bootstrap", "permutation", "patients", "groups"]
+    assert tree["schema_version"] == COMPARISON_SCHEMA_VERSION
+    assert tree["patients"] == {"all": 3, "XR": 2, "CS2": 1}
+    assert tree["permutation"] == {"unit": "patient", "most_swaps": 20, "seed": 4}
     assert tree["bootstrap"] == {"unit": "patient", "level": 0.95, "resamples": 20, "seed": 4}
     assert list(tree["groups"]["all"]) == list(MEASURES)
     assert tree["groups"]["CS2"]["recall"] == {
@@ -106,18 +136,50 @@ def test_json_is_plain_with_null_for_what_is_not_known(tmp_path: Path) -> None:
         "difference": 0,
         "interval": [None, None],
         "p": None,
+        "p_bootstrap": None,
     }
     assert tree["groups"]["XR"]["recall"]["difference"] == pytest.approx(2 / 16)
     assert None not in tree["groups"]["XR"]["recall"]["interval"]
 
 
-def test_what_one_of_them_lacks_has_no_difference(tmp_path: Path) -> None:
-    """Nothing found has no precision, and a scanner without figures no recall."""
+def no_figures(folder: Path) -> Comparison:
     rois = [roi(f"{number}.tiff", patient=f"p{number}") for number in range(3)]
     for number in range(3):
-        write(tmp_path / "a" / f"{number}.json", (9, 9, 0.9, YES))
-        write(tmp_path / "b" / f"{number}.json")
-    theirs = compare(tmp_path / "a", tmp_path / "b", rois, resamples=10).differences["all"]
+        write(folder / "a" / f"{number}.json", (9, 9, 0.9, YES))
+        write(folder / "b" / f"{number}.json")
+    return compare(folder / "a", folder / "b", rois, resamples=10)
+
+
+def described(value: Any, schema: dict[str, Any], path: str = "") -> None:
+    """Every key of the value is a property with a description, or one of a map whose values the schema describes."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        known = schema.get("properties", {}).get(name)
+        assert known is None or known.get("description"), f"{path}/{name} is not described"
+        below = known if known is not None else schema.get("additionalProperties")
+        assert isinstance(below, dict), f"{path}/{name} is not in the schema"
+        described(inner, below, f"{path}/{name}")
+
+
+def test_json_keeps_to_its_schema_which_describes_every_key(tmp_path: Path) -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    a, b, rois = models(tmp_path / "some", [8, 3, 5], [6, 3, 5])
+    for result in (compare(a, b, rois, by="scanner,patient", resamples=20), no_figures(tmp_path / "none")):
+        tree = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+        Draft202012Validator(SCHEMA).validate(tree)
+        described(tree, SCHEMA)
+    Draft202012Validator(SCHEMA).validate(tree | {"new": 1})  # which comes with the same version
+    with pytest.raises(AssertionError, match="/new is not in the schema"):
+        described(tree | {"new": 1}, SCHEMA)
+    del tree["groups"]["all"]["f1"]["p"]
+    with pytest.raises(ValidationError):
+        Draft202012Validator(SCHEMA).validate(tree)
+
+
+def test_what_one_of_them_lacks_has_no_difference(tmp_path: Path) -> None:
+    """Nothing found has no precision, and a scanner without figures no recall."""
+    theirs = no_figures(tmp_path).differences["all"]
     for each in theirs.values():
         assert all(map(math.isnan, (each.value, each.low, each.high, each.p)))
 

@@ -67,8 +67,18 @@ def test_an_unknown_column_is_an_error_that_lists_those_there_are() -> None:
     with pytest.raises(DetectionsError) as error:
         keys_of(ROIS, ["scanner", "stain"])
     assert str(error.value) == (
-        "the ROIs have no column 'stain'; group by one of scanner, patient, split, file_name, tumour"
+        "the ROIs have no column 'stain'; group by one of scanner, patient, split, file_name, mpp, tumour"
     )
+
+
+def test_the_um_per_px_of_an_roi_is_a_column_too() -> None:
+    rois = [roi("1.tiff", mpp=0.25), roi("2.tiff", mpp=0.2273), roi("3.tiff", mpp=None), roi("4.tiff", mpp=1.0)]
+    assert [each["mpp"] for each in keys_of(rois, ["mpp"])] == ["0.25", "0.2273", "unknown", "1"]
+
+
+def test_a_field_that_is_empty_everywhere_is_one_group_where_the_rois_have_it() -> None:
+    rois = [roi("1.tiff", columns={"stain": ""}), roi("2.tiff")]
+    assert [each["stain"] for each in keys_of(rois, ["stain"])] == ["unknown", "unknown"]
 
 
 def test_all_then_the_values_in_the_order_of_the_rois() -> None:

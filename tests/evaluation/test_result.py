@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from midog.evaluation.result import MEASURES, MISTAKES, plain
+from midog.evaluation.result import FURTHER, MEASURES, MISTAKES, plain
 from midog.evaluation.scoring import evaluate
-from midog.metrics.mistakes import FALSE_ALARMS
+from midog.metrics.mistakes import FALSE_ALARMS, MISS_DISTANCES
+from tests.evaluation.cases import YES, roi, write
 from tests.evaluation.edges import EDGES
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "evaluation.schema.json").read_text())
@@ -47,17 +48,31 @@ def paths(value: Any, path: str = "") -> set[str]:
     return found
 
 
+def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> list[str]:
+    """Keys of a JSON value that the schema has no word about."""
+    schema = resolved(schema)
+    if isinstance(value, list):
+        return [each for inner in value for each in undescribed(inner, schema.get("items") or {}, f"{path}/*")]
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for name, inner in value.items():
+        said = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+        found += [f"{path}/{name}"] if said is None else undescribed(inner, said, f"{path}/{name}")
+    return found
+
+
 def test_the_schema_is_one_and_describes_every_key() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     for path, each in properties(SCHEMA).items():
         assert each.get("description") or resolved(each).get("description"), path
 
 
-def test_the_schema_knows_no_key_that_is_not_its_own() -> None:
+def test_the_schema_lets_new_keys_come_and_asks_for_none_that_it_does_not_describe() -> None:
     objects = [SCHEMA, *map(resolved, properties(SCHEMA).values()), *SCHEMA["$defs"].values()]
     for each in objects:
+        assert each.get("additionalProperties") is not False
         if each.get("type") == "object":
-            assert "additionalProperties" in each
             assert set(each.get("required", [])) <= set(each.get("properties", {})) | {"all"}
 
 
@@ -66,6 +81,7 @@ def test_json_keeps_to_the_schema(name: str, tmp_path: Path) -> None:
     result, _ = EDGES[name](tmp_path)
     text = json.dumps(result.to_dict(), allow_nan=False)
     Draft202012Validator(SCHEMA).validate(json.loads(text))
+    assert undescribed(json.loads(text), SCHEMA) == []
 
 
 @pytest.mark.parametrize("name", ["plain", "nothing_at_all"])
@@ -75,12 +91,13 @@ def test_every_property_of_the_schema_is_there(name: str, tmp_path: Path) -> Non
     assert asked <= paths(result.to_dict())
 
 
-def test_a_key_more_or_less_breaks_the_schema(tmp_path: Path) -> None:
+def test_a_key_less_breaks_the_schema_and_one_more_is_seen(tmp_path: Path) -> None:
     document = EDGES["plain"](tmp_path)[0].to_dict()
     validator = Draft202012Validator(SCHEMA)
-    document["groups"]["A"]["f2"] = 1.0
-    assert [error.validator for error in validator.iter_errors(document)] == ["additionalProperties"]
-    del document["groups"]["A"]["f2"], document["rois"][0]["tp"]
+    document["groups"]["A"]["f2"] = document["rois"][1]["f2"] = 1.0
+    validator.validate(document)
+    assert undescribed(document, SCHEMA) == ["/groups/A/f2", "/rois/*/f2"]
+    del document["rois"][0]["tp"]
     assert [error.validator for error in validator.iter_errors(document)] == ["required"]
 
 
@@ -91,6 +108,7 @@ def test_real_detections_keep_to_the_schema(composite: Path) -> None:
     result = evaluate(composite, rois, allow_missing=True, resamples=10)
     assert sum(group.rois for group in result.groups.values()) == 2 * len(rois)
     Draft202012Validator(SCHEMA).validate(result.to_dict())
+    assert undescribed(result.to_dict(), SCHEMA) == []
 
 
 def test_json_says_what_the_result_says(tmp_path: Path) -> None:
@@ -101,10 +119,18 @@ def test_json_says_what_the_result_says(tmp_path: Path) -> None:
     for name, group in result.groups.items():
         ours = document["groups"][name]
         assert (ours["tp"], ours["fp"], ours["fn"]) == (group.counts.tp, group.counts.fp, group.counts.fn)
-        for measure in MEASURES:
-            assert ours[measure] == plain(group.value(measure))
+        elsewhere = {
+            **{name: ours["agreement"][name] for name in ("spearman", "bias")},
+            **{f"limit_{end}": ours["agreement"][end] for end in ("low", "high")},
+            "ece": ours["calibration"]["ece"],
+        }
+        assert list(ours["intervals"]) == [*MEASURES, *FURTHER]
+        for measure in (*MEASURES, *FURTHER):
+            assert (ours | elsewhere)[measure] == plain(group.value(measure))
             interval = group.intervals[measure]
             assert ours["intervals"][measure] == [plain(interval.low), plain(interval.high)]
+        assert list(ours["misses_by_distance"]) == list(MISS_DISTANCES)
+        assert sum(ours["misses_by_distance"].values()) == group.counts.fn
         assert ours["figures_per_2mm2"] == 2 * ours["figures_per_mm2"] == 2 * group.figures / group.area_mm2
         assert sum(ours["mistakes"][kind] for kind in FALSE_ALARMS) == group.counts.fp
         assert sum(ours["mistakes"].values()) == group.counts.fp + group.counts.fn
@@ -121,7 +147,9 @@ def test_the_plain_case_has_every_kind_of_mistake(tmp_path: Path) -> None:
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     nothing = EDGES["nothing_at_all"](tmp_path)[0].to_dict()["groups"]["all"]
     assert [nothing[measure] for measure in MEASURES] == [None] * 5
-    assert nothing["intervals"] == {measure: [None, None] for measure in MEASURES}
+    zero = ("fp_per_roi", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "figures_per_2mm2", "found_per_2mm2")
+    zero += ("bias", "limit_low", "limit_high")
+    assert nothing["intervals"] == {name: [0, 0] if name in zero else [None, None] for name in (*MEASURES, *FURTHER)}
     assert nothing["curve"]["threshold"] == []
     assert nothing["calibration"]["ece"] is None
 
@@ -148,9 +176,9 @@ def test_the_table_has_a_line_for_each_roi(tmp_path: Path) -> None:
     assert [row["file_name"] for row in rows] == [roi.file_name for roi in rois]
     assert [row["tumour"] for row in rows] == ["lung", "skin", "lung"]
     assert [row["scanner"] for row in rows] == ["A", "B", "B"]
-    for row, roi in zip(rows, result.rois, strict=True):
-        assert (int(row["tp"]), int(row["fp"]), int(row["fn"])) == (roi.counts.tp, roi.counts.fp, roi.counts.fn)
-        assert float(row["f1"]) == roi.counts.f1
+    for row, mine in zip(rows, result.rois, strict=True):
+        assert (int(row["tp"]), int(row["fp"]), int(row["fn"])) == (mine.counts.tp, mine.counts.fp, mine.counts.fn)
+        assert float(row["f1"]) == mine.counts.f1
         assert float(row["figures_per_mm2"]) == pytest.approx(int(row["figures"]) / 0.0625)
     assert sum(int(row["tp"]) for row in rows) == result.groups["all"].counts.tp
 
@@ -162,9 +190,18 @@ def test_the_table_leaves_a_cell_empty_where_a_value_is_undefined(tmp_path: Path
     assert [row["figures"] for row in rows] == ["0", "0"]
 
 
-def test_a_name_with_a_comma_stays_one_cell(tmp_path: Path) -> None:
-    from tests.evaluation.cases import roi
+def test_a_column_named_as_a_score_does_not_replace_it(tmp_path: Path) -> None:
+    columns = {"figures": "many", "f1": "good", "by_f1": "too"}
+    write(tmp_path / "1.json", (100, 100, 0.9, YES))
+    rois = [roi("1.png", [(100, 100)], patient="x", columns=columns)]
+    result = evaluate(tmp_path, rois, by="figures,f1,by_f1,patient,scanner", resamples=0)
+    (row,) = csv.DictReader(io.StringIO(result.to_csv()))
+    assert (row["figures"], row["f1"], row["patient"], row["scanner"]) == ("1", "1.0", "x", "A")
+    assert (row["by_figures"], row["by_f1"], row["by_by_f1"], row["by_patient"]) == ("many", "good", "too", "x")
+    assert "f1" in result.to_dict()["rois"][0]["keys"], "the JSON has room for both"
 
+
+def test_a_name_with_a_comma_stays_one_cell(tmp_path: Path) -> None:
     result = evaluate(tmp_path, [roi('a, "b".png', scanner="A, B")], allow_missing=True, resamples=0)
     (row,) = csv.DictReader(io.StringIO(result.to_csv()))
     assert (row["file_name"], row["scanner"]) == ('a, "b".png', "A, B")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ import pytest
 from midog.data.annotations import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.points import score_rois
-from midog.evaluation.result import MEASURES, MISSED_BELOW, MISSED_WHOLLY, MISTAKES
+from midog.evaluation.result import FURTHER, MEASURES, MISTAKES
 from midog.evaluation.scoring import evaluate
 from midog.metrics.agreement import agreement
 from midog.metrics.bootstrap import draw_weights, interval
 from midog.metrics.calibration import reliability
 from midog.metrics.froc import froc_auc, froc_curve
+from midog.metrics.mistakes import MISS_DISTANCES, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY, MISSES
 from midog.metrics.scores import Counts, average_precision, counts_at, found_hits, sweep
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
@@ -180,10 +183,12 @@ def test_intervals_are_the_seeds(tmp_path: Path) -> None:
     one, again, other = (evaluate(tmp_path, rois, resamples=50, seed=seed).groups["all"] for seed in (1, 1, 2))
     assert one.intervals == again.intervals
     assert one.intervals != other.intervals
-    assert list(one.intervals) == list(MEASURES)
+    assert list(one.intervals) == [*MEASURES, *FURTHER]
     for measure, each in one.intervals.items():
         assert each.value == one.value(measure) == other.value(measure)
-        assert each.low < each.value < each.high
+        assert each.low < each.high
+        assert each.value < each.high
+        assert each.low < each.value or measure == "ece", "an error that cannot be below 0 grows with the noise"
 
 
 def two_patients(folder: Path) -> list[Roi]:
@@ -216,6 +221,28 @@ def test_the_interval_is_that_of_counts_weighted_by_the_draws_of_patients(tmp_pa
     assert ours == interval(total(score_rois(tmp_path, rois)).f1, 2 * tp / (2 * tp + fp + fn))
 
 
+def test_every_interval_is_that_of_literally_resampled_rois(tmp_path: Path) -> None:
+    """Each draw of patients as a list of ROIs that is scored as a whole: every figure of it."""
+    rois = scattered(tmp_path)
+    ours = evaluate(tmp_path, rois, resamples=25, seed=5).groups["all"]
+    drawn: dict[str, list[float]] = {name: [] for name in ours.intervals}
+    for row in draw_weights([each.patient for each in rois], 25, 5).tolist():
+        again, folder = [], tmp_path / "drawn"
+        for at, weight in enumerate(row):
+            for copy in range(weight):
+                stem = f"{at:02d}-{copy}"
+                again.append(replace(rois[at], file_name=f"{stem}.tiff"))
+                folder.mkdir(exist_ok=True)
+                (folder / f"{stem}.json").write_bytes((tmp_path / f"{at}.json").read_bytes())
+        whole = evaluate(folder, again, resamples=0).groups["all"]
+        for name, values in drawn.items():
+            values.append(whole.value(name))
+        rmtree(folder)
+    for name, each in ours.intervals.items():
+        low, high = np.quantile(drawn[name], [0.025, 0.975])
+        assert (each.low, each.high) == pytest.approx((low, high), rel=1e-9), name
+
+
 def test_no_resamples_no_intervals(folder: Path) -> None:
     result = evaluate(folder, ROIS, resamples=0)
     assert all(group.intervals == {} for group in result.groups.values())
@@ -229,12 +256,12 @@ def test_one_patient_alone_has_scores_but_no_interval(tmp_path: Path) -> None:
     group = evaluate(tmp_path, rois[:2], resamples=30).groups["all"]
     assert (group.patients, group.counts) == (1, Counts(4, 0, 4))
     for measure, each in group.intervals.items():
-        assert each.value == group.value(measure)
+        np.testing.assert_array_equal(each.value, group.value(measure))  # without an area some are NaN
         assert math.isnan(each.low)
         assert math.isnan(each.high)
     tree = evaluate(tmp_path, rois[:2], resamples=30).to_dict()
     assert tree["groups"]["all"]["recall"] == 0.5
-    assert tree["groups"]["all"]["intervals"] == {measure: [None, None] for measure in MEASURES}
+    assert tree["groups"]["all"]["intervals"] == {name: [None, None] for name in (*MEASURES, *FURTHER)}
     json.dumps(tree, allow_nan=False)
 
 
@@ -296,7 +323,13 @@ def test_mistakes_by_kind_and_place_with_points_taken_by_name(mixed: Path) -> No
         "double": 1,
         "nothing": 1,
         MISSED_BELOW: 2,
+        MISSED_TAKEN: 0,
         MISSED_WHOLLY: 1,
+    }
+    assert result.groups["all"].misses_by_distance == dict.fromkeys(MISS_DISTANCES, 0) | {
+        "0.1 to 0.25": 1,  # 0.3, of 0.5
+        "other name": 1,
+        "not found at all": 1,
     }
 
 
@@ -308,6 +341,8 @@ def test_mistakes_change_with_what_counts(mixed: Path) -> None:
     assert low.groups["all"].counts == Counts(3, 5, 1)
     assert low.groups["all"].mistakes[MISSED_BELOW] == 0, "nothing is below"
     assert low.groups["all"].mistakes["double"] == 2
+    given = evaluate(mixed, [MIXED], threshold=0.6, resamples=0).groups["all"].misses_by_distance
+    assert {name: number for name, number in given.items() if number} == {"over 0.25": 1, "not found at all": 1}
 
 
 def test_mistakes_say_how_far_they_are_from_the_threshold(mixed: Path) -> None:
@@ -320,12 +355,28 @@ def test_mistakes_say_how_far_they_are_from_the_threshold(mixed: Path) -> None:
     assert [each.to_threshold for each in named.mistakes if each.kind == MISSED_BELOW] == pytest.approx([-0.2, 0.45])
 
 
-def test_a_point_that_another_figure_took_is_none_below_the_threshold(tmp_path: Path) -> None:
-    """Two figures 20 px apart, one point between them that counts: the second figure was not found by anything."""
-    write(tmp_path / "1.json", (110, 100, 0.9, YES))
-    result = evaluate(tmp_path, [roi("1.tiff", [(100, 100), (120, 100)])], resamples=0)
-    (missed,) = result.mistakes
-    assert (missed.kind, missed.x_px) == (MISSED_WHOLLY, pytest.approx(120))
+def test_a_point_that_another_figure_took_is_said_to_be(tmp_path: Path) -> None:
+    """Two figures 20 px apart, one point between them that counts: the second figure was found, but only as the first.
+
+    With a point that does not count as well, a lower threshold would find it.
+    """
+    rois = [roi("1.tiff", [(100, 100), (120, 100)])]
+    write(tmp_path / "1.json", (110, 100, 0.9, YES), (500, 500, 0.6, YES))
+    result = evaluate(tmp_path, rois, resamples=0)
+    missed = result.mistakes[-1]
+    assert (missed.kind, missed.x_px, missed.score) == (MISSED_TAKEN, pytest.approx(120), 0.9)
+    assert missed.to_threshold == pytest.approx(0.3)
+    assert result.groups["all"].misses_by_distance["its point went to another figure"] == 1
+    write(tmp_path / "1.json", (110, 100, 0.9, YES), (500, 500, 0.6, YES), (125, 100, 0.57, NO))
+    result = evaluate(tmp_path, rois, resamples=0)
+    assert (result.mistakes[-1].kind, result.mistakes[-1].score) == (MISSED_BELOW, 0.57)
+    assert result.groups["all"].misses_by_distance["up to 0.05"] == 1
+
+
+def test_where_nothing_counts_every_point_beside_a_miss_has_another_name(tmp_path: Path) -> None:
+    write(tmp_path / "1.json", (100, 100, 0.4, NO))
+    whole = evaluate(tmp_path, [roi("1.tiff", [(100, 100)])], resamples=0).groups["all"]
+    assert whole.misses_by_distance == dict.fromkeys(MISS_DISTANCES, 0) | {"other name": 1}
 
 
 @pytest.mark.parametrize("threshold", [None, 0.0, 0.3, 0.8])
@@ -333,8 +384,12 @@ def test_kinds_sum_to_the_false_positives_and_the_misses(tmp_path: Path, thresho
     result = evaluate(tmp_path, scattered(tmp_path), by="tumour,scanner", threshold=threshold, resamples=0)
     for group in result.groups.values():
         assert tuple(group.mistakes) == MISTAKES
-        misses = sum(group.mistakes[kind] for kind in (MISSED_BELOW, MISSED_WHOLLY))
+        misses = sum(group.mistakes[kind] for kind in MISSES)
         assert misses == group.counts.fn
+        assert tuple(group.misses_by_distance) == MISS_DISTANCES
+        assert sum(group.misses_by_distance.values()) == misses
+        assert group.misses_by_distance["not found at all"] == group.mistakes[MISSED_WHOLLY]
+        assert group.misses_by_distance["its point went to another figure"] == group.mistakes[MISSED_TAKEN]
         assert sum(group.mistakes.values()) - misses == group.counts.fp
     assert dict(Counter(each.kind for each in result.mistakes)) == +Counter(result.groups["all"].mistakes)
     assert all(each.file_name in {row.file_name for row in result.rois} for each in result.mistakes)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midog.boxes import Boxes
+from midog.boxes import Boxes, centers_of
 from midog.data.annotations import Roi
 from midog.data.folder import read_rois, select_rois
 from midog.errors import ConfigError, DataError, DetectionsError, MidogError, WeightsError
@@ -96,7 +96,7 @@ def card(run: Path) -> dict:
         (Goal(precision=0.7), 0.55, Counts(3, 1, 1)),
         (Goal(precision=0.75), 0.55, Counts(3, 1, 1)),
         (Goal(precision=0.6), 0.35, Counts(4, 2, 0)),
-        (Goal(fp_per_mm2=0), 0.95, Counts(0, 0, 4)),
+        (Goal(fp_per_mm2=1), 0.55, Counts(3, 1, 1)),
         (Goal(fp_per_mm2=1.5), 0.55, Counts(3, 1, 1)),
         (Goal(fp_per_mm2=2), 0.35, Counts(4, 2, 0)),
     ],
@@ -116,6 +116,9 @@ def test_each_goal_gives_its_threshold(goal, threshold, counts) -> None:
         (POINTS[:1], Goal(), "no mitotic figure of val at any threshold, so none can be chosen; train it further"),
         (POINTS[:1], Goal(fp_per_mm2=5), "no mitotic figure of val at any threshold"),
         (POINTS[:3], Goal(precision=0.6667), "the highest is 0.666;"),
+        (POINTS, Goal(fp_per_mm2=0), "at most 0 false positives per mm2: the fewest are 1.000; allow more"),
+        (POINTS, Goal(fp_per_mm2=0.99), "no threshold that finds a figure of val has at most 0.99 false"),
+        ([(500, 500, 0, YES)], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
         ([], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
         ([], Goal(), "no mitotic figure of val at any threshold"),
     ],
@@ -131,6 +134,12 @@ def test_the_precision_that_is_offered_can_be_had() -> None:
     with pytest.raises(DetectionsError, match=r"highest is 0\.666"):
         choose_threshold(points, 1.0, Goal(precision=0.7))
     assert choose_threshold(points, 1.0, Goal(precision=0.666)) == pytest.approx(0.35)
+
+
+def test_the_rate_that_is_offered_can_be_had() -> None:
+    with pytest.raises(DetectionsError, match=r"the fewest are 0\.334"):
+        choose_threshold([as_points(POINTS)], 3.0, Goal(fp_per_mm2=0.333))
+    assert choose_threshold([as_points(POINTS)], 3.0, Goal(fp_per_mm2=0.334)) == pytest.approx(0.55)
 
 
 def test_false_positives_per_mm2_need_an_area() -> None:
@@ -170,7 +179,7 @@ def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(own, lo
     infer([Job(each.path, each.mpp) for each in val], detector, tmp_path / "val")
     points = [each.points for each in score_rois(tmp_path / "val", val)]
     named: list[str] = []
-    tuned = tune(own, val, Goal(), device="cpu", on_image=lambda name, figures: named.append(name))
+    tuned = tune(own, val, Goal(), device="cpu", other_data=True, on_image=lambda name, figures: named.append(name))
     assert tuned.threshold == best_threshold(sweep(points))
     assert tuned.counts == counts_at(points, tuned.threshold)
     assert tuned.counts.tp > 0
@@ -180,13 +189,16 @@ def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(own, lo
     assert card(own)["threshold"] == tuned.threshold, "to the last digit"
 
     unseen = [replace(each, path=None) for each in val]  # what was found before is enough
-    assert tune(own, unseen, Goal(), detections=tmp_path / "val", device="cpu").threshold == tuned.threshold
+    assert (
+        tune(own, unseen, Goal(), detections=tmp_path / "val", device="cpu", other_data=True).threshold
+        == tuned.threshold
+    )
 
 
 def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -> None:
     before, old, weights = files(own), card(own), own / "best" / "model.safetensors"
     stamp = (weights.stat().st_ino, weights.stat().st_mtime_ns)
-    tuned = tune(own, VAL, Goal(precision=0.7), detections=found, device="cpu")
+    tuned = tune(own, VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True)
     assert (tuned.threshold, tuned.before) == (pytest.approx(0.55), old["threshold"])
     assert (tuned.counts, tuned.rois, tuned.area_mm2) == (Counts(3, 1, 1), 1, pytest.approx(1.0))
 
@@ -204,12 +216,85 @@ def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -
 
 
 def test_a_model_can_be_tuned_again_and_saved_again(own, found, tmp_path) -> None:
-    first = tune(own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu")
-    again = tune(own / "best", VAL, Goal(), detections=found, device="cpu")
+    first = tune(own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True)
+    again = tune(own / "best", VAL, Goal(), detections=found, device="cpu", other_data=True)
     assert again.before == first.threshold
     assert card(own)["tuned"]["goal"] == "best F1"
     Detector.load(own, device="cpu").save(tmp_path / "copy")
     assert json.loads((tmp_path / "copy" / "model.json").read_text()) == card(own)
+
+
+def test_only_val_is_looked_at(own, found) -> None:
+    others = [roi("t.tiff", FIGURES, split="test"), roi("u.tiff", FIGURES, split="train")]
+    tuned = tune(own, [*others, *VAL], Goal(), detections=found, device="cpu", other_data=True)
+    assert (tuned.rois, tuned.counts) == (1, Counts(4, 2, 0))
+
+
+# --- what the model learned from --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unseen(phantom: Path, loaded: Detector, tmp_path: Path) -> Path:
+    """A folder that says it is what the model found in val of the phantom: each figure."""
+    folder = tmp_path / "unseen"
+    for each in select_rois(read_rois(phantom), "val"):
+        figures = centers_of(each.boxes.of_class(1)).tolist()
+        write(folder / f"{Path(each.file_name).stem}.json", *((x, y, 0.9, YES) for x, y in figures), mpp=each.mpp)
+    (folder / RECORD_NAME).write_text(json.dumps({"settings": loaded.settings()}))
+    return folder
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_the_data_and_the_split_that_it_was_trained_from_are_fine(own, phantom, unseen, caplog) -> None:
+    assert tune(own, read_rois(phantom)[::-1], Goal(), detections=unseen, device="cpu").rois == 2
+    assert not warnings_in(caplog)
+
+
+def other_split(rois: list[Roi]) -> list[Roi]:
+    """Val holds an ROI that training had."""
+    roles = ["val" if each.split == "train" else "train" if each.split == "val" else each.split for each in rois]
+    return [replace(each, split=role) for each, role in zip(rois, roles, strict=True)]
+
+
+def val_alone(rois: list[Roi]) -> list[Roi]:
+    return [each for each in rois if each.split == "val"]
+
+
+@pytest.mark.parametrize("change", [other_split, val_alone])
+def test_other_data_or_another_split_are_refused_unless_val_is_known_to_be_new(
+    own, phantom, unseen, change, monkeypatch
+) -> None:
+    rois, before = change(read_rois(phantom)), files(own)
+    monkeypatch.setattr(tuning, "infer", None)  # it is told before detection takes its time
+    with pytest.raises(DetectionsError) as error:
+        tune(own, rois, Goal(), device="cpu")
+    assert str(error.value).startswith(
+        "these data or this split are not those that the model was trained from: its val ROIs may be among what it "
+        "learned from; "
+    )
+    assert "--other-data" in str(error.value)
+    assert files(own) == before
+    for each in select_rois(rois, "val"):
+        write(unseen / f"{Path(each.file_name).stem}.json", *((x, y, 0.9, YES) for x, y in centers_of(each.boxes.xyxy)))
+    tune(own, rois, Goal(), detections=unseen, device="cpu", other_data=True)
+    assert files(own) != before
+
+
+@pytest.mark.parametrize("value", ["none", None, 7])
+def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(own, found, value, caplog) -> None:
+    tree = card(own)
+    tree["data"] = value
+    if value == "none":
+        del tree["data"]
+    (own / "best" / "model.json").write_text(json.dumps(tree))
+    tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
+    assert not warnings_in(caplog)
+    tune(own, VAL, Goal(), detections=found, device="cpu")
+    (warning,) = warnings_in(caplog)
+    assert "does not say what data the model was trained from" in warning
 
 
 # --- what leaves it be ------------------------------------------------------------------------------------------------
@@ -257,7 +342,7 @@ def test_detections_that_are_not_this_models(quick, own, found, spoil: Callable[
     before = files(own)
     spoil(found)
     with pytest.raises(DetectionsError) as error:
-        tune(own, VAL, Goal(), detections=found, device="cpu")
+        tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
     assert says in str(error.value)
     assert str(found) in str(error.value)
     assert files(own) == before
@@ -269,18 +354,23 @@ def test_a_val_part_without_figures_is_told_before_anything_is_read(val) -> None
         tune("nowhere", empty, Goal())
 
 
+def test_no_val_part() -> None:
+    with pytest.raises(DataError, match="no ROI is in val"):
+        tune("nowhere", [replace(VAL[0], split="train")], Goal())
+
+
 def test_a_model_that_is_not_there(val, tmp_path) -> None:
     with pytest.raises(WeightsError, match="nowhere"):
-        tune(tmp_path / "nowhere", val, Goal(), device="cpu")
+        tune(tmp_path / "nowhere", val, Goal(), device="cpu", other_data=True)
 
 
 def test_a_goal_out_of_reach_changes_nothing(quick, own, found) -> None:
     before = files(own)
     with pytest.raises(DetectionsError, match=r"the highest is 0\.750"):
-        tune(own, VAL, Goal(precision=0.8), detections=found, device="cpu")
+        tune(own, VAL, Goal(precision=0.8), detections=found, device="cpu", other_data=True)
     unsized = [replace(VAL[0], width=None, height=None)]
     with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known"):
-        tune(own, unsized, Goal(fp_per_mm2=1), detections=found, device="cpu")
+        tune(own, unsized, Goal(fp_per_mm2=1), detections=found, device="cpu", other_data=True)
     assert files(own) == before
 
 
@@ -288,9 +378,9 @@ def test_an_image_that_cannot_be_read_stops_it(quick, own, val, tmp_path) -> Non
     before = files(own)
     (tmp_path / "bad.tiff").write_bytes(b"no image")
     with pytest.raises(DetectionsError, match=r"bad\.tiff"):
-        tune(own, [val[0], replace(val[1], path=tmp_path / "bad.tiff")], Goal(), device="cpu")
+        tune(own, [val[0], replace(val[1], path=tmp_path / "bad.tiff")], Goal(), device="cpu", other_data=True)
     with pytest.raises(DataError, match="1 of 2 images are missing"):
-        tune(own, [val[0], replace(val[1], path=None)], Goal(), device="cpu")
+        tune(own, [val[0], replace(val[1], path=None)], Goal(), device="cpu", other_data=True)
     assert files(own) == before
 
 
@@ -302,7 +392,7 @@ def test_ctrl_c_while_it_detects(quick, own, val, monkeypatch) -> None:
 
     monkeypatch.setattr(tuning, "infer", stop)
     with pytest.raises(KeyboardInterrupt):
-        tune(own, val, Goal(), device="cpu")
+        tune(own, val, Goal(), device="cpu", other_data=True)
     assert files(own) == before
 
 
@@ -314,5 +404,5 @@ def test_a_full_disk(quick, own, found, monkeypatch) -> None:
 
     monkeypatch.setattr("midog.files.os.replace", full)
     with pytest.raises(MidogError, match=r"model\.json cannot be written: the disk is full"):
-        tune(own, VAL, Goal(), detections=found, device="cpu")
+        tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
     assert files(own) == before

@@ -7,11 +7,11 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from midog.metrics.agreement import agreement
+from midog.metrics.agreement import agreement, resample_agreement
 
 tied = st.integers(0, 6).map(float)
 dense = st.floats(0, 500, allow_subnormal=False)
@@ -96,3 +96,40 @@ def test_a_constant_density_has_no_rank_correlation(truth, found) -> None:
 def test_what_are_no_densities_is_refused(truth, found) -> None:
     with pytest.raises(ValueError, match="densities"):
         agreement(truth, found)
+
+
+# --- resamples --------------------------------------------------------------------------------------------------------
+
+unknown = tied | st.just(math.nan)
+
+
+@st.composite
+def resampled(draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Densities with ties and unknown ones (R,), (R,), and weights (B, R)."""
+    rows = draw(st.lists(st.tuples(unknown, unknown) | st.tuples(dense, dense), max_size=6))
+    weights = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows))
+    drawn = draw(st.lists(weights, min_size=1, max_size=4))
+    return *columns(rows), np.array(drawn, np.int64).reshape(len(drawn), len(rows))
+
+
+@given(resampled())
+@settings(max_examples=400)
+def test_each_resample_is_the_agreement_of_the_literally_resampled_list(case) -> None:
+    truth, found, weights = case
+    ours = resample_agreement(truth, found, weights)
+    for at, row in enumerate(weights):
+        literal = agreement(np.repeat(truth, row), np.repeat(found, row))
+        expected = [literal.spearman, literal.bias, literal.low, literal.high]
+        drawn = [each[at] for each in (ours.spearman, ours.bias, ours.limit_low, ours.limit_high)]
+        assert drawn == pytest.approx(expected, rel=1e-12, abs=1e-10, nan_ok=True)
+        assert np.array_equal(drawn[0], literal.spearman, equal_nan=True)
+
+
+def test_equal_differences_have_limits_of_no_width() -> None:
+    ours = resample_agreement([0.1, 0.2, 0.4], [0.4, 0.5, 0.6], np.array([[3, 0, 0], [1, 2, 0]]))
+    assert ours.limit_low == pytest.approx(ours.limit_high, abs=1e-15)
+
+
+def test_densities_that_are_none_are_refused_in_resamples_too() -> None:
+    with pytest.raises(ValueError, match="infinite"):
+        resample_agreement([1, 2], [1, math.inf], np.ones((1, 2), np.int64))

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from midog.metrics.bootstrap import Interval, Samples, difference, draw_weights, interval, resample
+from midog.metrics.bootstrap import (
+    Interval,
+    Rates,
+    Samples,
+    difference,
+    draw_weights,
+    interval,
+    resample,
+    resample_rates,
+)
 from midog.metrics.froc import froc_auc
 from midog.metrics.scores import Counts, RoiPoints, average_precision, counts_at
 
@@ -146,6 +155,38 @@ def test_no_detections_and_no_figures_are_counted_not_guessed() -> None:
     np.testing.assert_array_equal(rows(samples), expected)
 
 
+# --- rates of a resample ----------------------------------------------------------------------------------------------
+
+
+def literal_rates(counts: Sequence[Counts], areas: Sequence[float], weights: Sequence[int]) -> Rates:
+    """Of a list in which each ROI stands as often as its weight says."""
+    rois = [each for each, weight in zip(zip(counts, areas, strict=True), weights, strict=True) for _ in range(weight)]
+    pooled, area = sum((c for c, _ in rois), Counts()), math.fsum(a for _, a in rois)
+    figures, found = pooled.tp + pooled.fn, pooled.tp + pooled.fp
+    ratios = [pooled.fp / len(rois), pooled.fp / area, figures / area, found / area, 2 * figures / area]
+    return Rates(*map(np.asarray, [*ratios, 2 * found / area]))
+
+
+def test_rates_of_each_resample_are_those_of_the_literally_resampled_list() -> None:
+    rng = np.random.default_rng(4)
+    counts = [Counts(*map(int, rng.integers(0, 9, 3))) for _ in range(12)]
+    areas = rng.uniform(0.5, 3, 12)
+    weights = draw_weights([f"patient {at // 2}" for at in range(12)], 50, seed=1)
+    ours = resample_rates(counts, areas, weights)
+    for at, row in enumerate(weights.tolist()):
+        for name, value in vars(literal_rates(counts, areas.tolist(), row)).items():
+            assert getattr(ours, name)[at] == pytest.approx(float(value), rel=1e-14, abs=0)
+
+
+def test_rates_without_an_area_or_a_draw_are_nan() -> None:
+    counts = [Counts(1, 2, 3), Counts(0, 1, 0)]
+    unknown = resample_rates(counts, np.array([1.0, NAN]), np.array([[2, 0], [1, 1]]))
+    assert unknown.fp_per_roi.tolist() == [2, 1.5]
+    assert all(np.isnan(each).all() for name, each in vars(unknown).items() if name != "fp_per_roi")
+    undrawn = resample_rates(counts, np.ones(2), np.zeros((3, 2), np.int64))
+    assert np.isnan(list(vars(undrawn).values())).tolist() == [[True] * 3] * 6
+
+
 # --- intervals --------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +273,10 @@ def test_a_model_against_itself_is_no_difference(two_models) -> None:
     samples = f1_samples(counts, draw_weights(patients, 100, seed=2))
     same = difference(0.7, 0.7, samples, samples)
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_a_figure_that_is_undefined_has_no_interval() -> None:
+    assert interval(NAN, np.array([0.2, 0.4])) == pytest.approx(Interval(NAN, NAN, NAN), nan_ok=True)
 
 
 def test_undefined_resamples_are_left_out_unless_they_are_more_than_half() -> None:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_calibration_error
 
-from midog.metrics.calibration import reliability
+from midog.metrics.calibration import reliability, resample_ece
 
 on_edges = st.integers(0, 20).map(lambda step: step / 20)
 points = st.lists(st.tuples(on_edges | st.floats(0, 1, allow_subnormal=False), st.booleans()), max_size=40)
@@ -98,3 +98,24 @@ def test_a_score_outside_is_refused(score) -> None:
 def test_what_makes_no_curve_is_refused(scores, hits, bins) -> None:
     with pytest.raises(ValueError, match="must be"):
         reliability(scores, hits, bins)
+    with pytest.raises(ValueError, match="must be"):
+        resample_ece(scores, hits, np.zeros(len(scores), np.int64), np.ones((1, 1), np.int64), bins)
+
+
+@st.composite
+def resampled(draw) -> tuple[list, np.ndarray]:
+    """Points of each of R ROIs, and weights (B, R)."""
+    rois = draw(st.lists(st.lists(st.tuples(on_edges, st.booleans()), max_size=6), min_size=1, max_size=5))
+    weights = st.lists(st.integers(0, 3), min_size=len(rois), max_size=len(rois))
+    return rois, np.array(draw(st.lists(weights, min_size=1, max_size=4)), np.int64)
+
+
+@given(resampled(), st.integers(1, 12))
+@settings(max_examples=300)
+def test_each_resample_is_the_error_of_the_literally_resampled_list(case, bins) -> None:
+    rois, weights = case
+    owner = np.repeat(np.arange(len(rois)), [len(roi) for roi in rois])
+    ours = resample_ece(*columns([point for roi in rois for point in roi]), owner, weights, bins)
+    for at, row in enumerate(weights):
+        drawn = [point for roi, weight in zip(rois, row, strict=True) for _ in range(weight) for point in roi]
+        assert ours[at] == pytest.approx(reliability(*columns(drawn), bins=bins).ece, abs=1e-12, nan_ok=True)

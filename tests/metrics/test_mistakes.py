@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midog.metrics.matching import match_points
-from midog.metrics.mistakes import FALSE_ALARMS, NEAR_UM, false_alarm_kinds, miss_scores
+from midog.metrics.mistakes import (
+    FALSE_ALARMS,
+    MISS_DISTANCES,
+    MISSED_BELOW,
+    MISSED_TAKEN,
+    MISSED_WHOLLY,
+    MISSES,
+    NEAR_UM,
+    false_alarm_kinds,
+    kinds_of_misses,
+    miss_distance,
+    miss_scores,
+)
 
 # On a grid of 1/2048 mm (0.49 um) floats are exact; some points a few um apart, some up to 60.
 grid = st.tuples(st.integers(0, 24), st.integers(0, 24)) | st.tuples(st.integers(0, 120), st.integers(0, 120))
@@ -102,6 +114,75 @@ def test_a_miss_on_the_rim_and_beyond() -> None:
     points = um((7.5, 0), (0, 7.6))
     assert miss_scores(um((0, 0)), points, [0.2, 0.4]).tolist() == [0.2]
     assert miss_scores(um((0, 0)), points, [-3, 0.4]).tolist() == [-3]  # a stranger's scores may be logits
+
+
+def plain_miss(figure, points) -> tuple[str, float]:
+    """points: (place, score, whether it counts)."""
+    near = [(score, counts) for xy, score, counts in points if distance_um(figure, xy) <= 7.5]
+    for kind, wanted in ((MISSED_BELOW, False), (MISSED_TAKEN, True)):
+        scores = [score for score, counts in near if counts == wanted]
+        if scores:
+            return kind, max(scores)
+    return MISSED_WHOLLY, np.nan
+
+
+places = grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048))
+
+
+@given(some, st.lists(st.tuples(places, scores_10, st.booleans()), max_size=12))
+def test_each_kind_of_miss_is_the_plain_rules(missed, points) -> None:
+    at, of, counted = ([each[i] for each in points] for i in range(3))
+    kinds, best = kinds_of_misses(missed, at, of, np.array(counted, bool))
+    assert list(zip(kinds, map(repr, best.tolist()), strict=True)) == [
+        (kind, repr(float(score))) for kind, score in (plain_miss(figure, points) for figure in missed)
+    ]
+
+
+@given(some, st.lists(st.tuples(places, st.booleans()), max_size=12))
+def test_a_point_that_counts_beside_a_miss_went_to_another_figure(figures, points) -> None:
+    """So that the kind's name is true: the matching never leaves it free."""
+    found, counted = [xy for xy, _ in points], np.array([counts for _, counts in points], bool)
+    matches = match_points(figures, np.reshape(found, (-1, 2))[counted])
+    missed = np.reshape(figures, (-1, 2))[matches.truth_to_found < 0]
+    kinds, _ = kinds_of_misses(missed, found, np.zeros(len(found)), counted)
+    taken = set(matches.truth_to_found.tolist())
+    for figure, kind in zip(missed, kinds, strict=True):
+        near = [at for at, xy in enumerate(np.reshape(found, (-1, 2))[counted]) if distance_um(figure, xy) <= 7.5]
+        assert set(near) <= taken
+        assert kind != MISSED_TAKEN or near
+
+
+def test_kinds_of_misses_one_by_one() -> None:
+    found, counted = um((5, 0), (100, 0), (104, 0), (200, 0)), np.array([False, True, False, True])
+    kinds, best = kinds_of_misses(um((0, 0), (102, 0), (205, 0), (300, 0)), found, [0.3, 0.9, 0.2, 0.8], counted)
+    assert kinds == [MISSED_BELOW, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY]
+    assert best[:3].tolist() == [0.3, 0.2, 0.8]
+    assert np.isnan(best[3])
+    assert set(kinds) == set(MISSES)
+    assert all(type(kind) is str for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to_threshold", "where"),
+    [
+        (MISSED_BELOW, -1e-6, "up to 0.05"),
+        (MISSED_BELOW, 0.6 - 0.65, "up to 0.05"),  # -0.05000000000000004
+        (MISSED_BELOW, -0.051, "0.05 to 0.1"),
+        (MISSED_BELOW, 0.5 - 0.6, "0.05 to 0.1"),
+        (MISSED_BELOW, -0.101, "0.1 to 0.25"),
+        (MISSED_BELOW, -0.25, "0.1 to 0.25"),
+        (MISSED_BELOW, -0.251, "over 0.25"),
+        (MISSED_BELOW, -1, "over 0.25"),
+        (MISSED_BELOW, 0, "other name"),
+        (MISSED_BELOW, 0.3, "other name"),
+        (MISSED_BELOW, np.nan, "other name"),
+        (MISSED_TAKEN, 0.2, "its point went to another figure"),
+        (MISSED_WHOLLY, np.nan, "not found at all"),
+    ],
+)
+def test_how_far_below_the_threshold_a_miss_is(kind, to_threshold, where) -> None:
+    assert miss_distance(kind, to_threshold) == where
+    assert where in MISS_DISTANCES
 
 
 @pytest.mark.parametrize("scores", [[0.1, 0.2], [np.nan], [[0.1]]])

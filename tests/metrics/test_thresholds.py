@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midog.metrics.scores import RoiPoints, counts_at, sweep
-from midog.metrics.thresholds import threshold_at_fp_rate, threshold_at_precision
+from midog.metrics.thresholds import highest_precision, lowest_fp_rate, threshold_at_fp_rate, threshold_at_precision
 
 
 def row(hits: str, scores: list[float], figures: int | None = None) -> RoiPoints:
@@ -105,53 +105,60 @@ def test_highest_recall_within_the_rate() -> None:
     assert threshold_at_fp_rate(swept, 20.0, 0.15) == pytest.approx(0.1)
 
 
-def test_where_the_first_points_are_too_many_the_threshold_lies_above_them() -> None:
+def test_no_threshold_that_finds_a_figure_keeps_to_the_rate() -> None:
     swept = sweep([row("..x", [0.8, 0.8, 0.5])])
-    assert threshold_at_fp_rate(swept, 1.0, 1.0) == pytest.approx(0.9)
+    assert threshold_at_fp_rate(swept, 1.0, 1.0) is None
+    assert threshold_at_fp_rate(swept, 1.0, 2.0) == pytest.approx(0.25)
+    assert threshold_at_fp_rate(sweep([row("..x", [1.0, 1.0, 0.5])]), 1.0, 1.0) is None
+    assert threshold_at_fp_rate(sweep([row("x", [0.0])]), 1.0, 1.0) is None, "no threshold over 0 finds it"
 
 
-def test_where_even_scores_of_one_are_too_many_the_strictest_threshold_is_given() -> None:
-    assert threshold_at_fp_rate(sweep([row("..x", [1.0, 1.0, 0.5])]), 1.0, 1.0) == 1
-
-
-def test_without_points_the_middle_of_all_thresholds_is_given() -> None:
-    assert threshold_at_fp_rate(sweep([]), 1.0, 1.0) == 0.5
-    assert threshold_at_fp_rate(sweep([row("", [], figures=3)]), 1.0, 0.0) == 0.5
-
-
-def test_without_figures_the_rate_alone_decides() -> None:
-    swept = sweep([row("...", [0.9, 0.5, 0.3])])
-    assert threshold_at_fp_rate(swept, 1.0, 2.0) == pytest.approx(0.4)
-    assert threshold_at_fp_rate(swept, 1.0, 3.0) == pytest.approx(0.15)
-    assert threshold_at_fp_rate(swept, 1.0, 0.0) == pytest.approx(0.95)
+@pytest.mark.parametrize("rois", [[], [row("", [], figures=3)], [row("...", [0.9, 0.5, 0.3])]])
+def test_without_a_hit_no_threshold_is_within_a_rate(rois) -> None:
+    assert threshold_at_fp_rate(sweep(rois), 1.0, 100.0) is None
+    assert lowest_fp_rate(sweep(rois), 1.0) == math.inf
 
 
 @given(some_rois(), st.one_of(st.integers(0, 8).map(float), st.floats(0, 30)))
 def test_no_threshold_within_the_rate_has_a_higher_recall(rois, rate) -> None:
-    within = [counts for counts in all_counts(rois) if counts.fp / 0.5 <= rate]
-    if not any(1.0 in each.scores for each in rois):
-        within.append(counts_at(rois, 1.0))  # nothing is found there
+    within = [counts for counts in all_counts(rois) if counts.fp / 0.5 <= rate and counts.tp]
     threshold = threshold_at_fp_rate(sweep(rois), 0.5, rate)
-    chosen = counts_at(rois, threshold)
-    assert 0 < threshold <= 1
-    if not within:
-        assert threshold == 1
-    elif chosen.tp + chosen.fn:
+    assert (threshold is None) == (not within)
+    if threshold is not None:
+        chosen = counts_at(rois, threshold)
+        assert 0 < threshold <= 1
         assert (chosen.tp, -chosen.fp) == max((counts.tp, -counts.fp) for counts in within)
-    else:
-        assert chosen.fp == max(counts.fp for counts in within)
 
 
 @pytest.mark.parametrize("area", [0.0, -1.0, math.nan, math.inf])
 def test_an_unknown_area_is_refused(area) -> None:
     with pytest.raises(ValueError, match="area_mm2"):
         threshold_at_fp_rate(sweep([]), area, 1.0)
+    with pytest.raises(ValueError, match="area_mm2"):
+        lowest_fp_rate(sweep([]), area)
 
 
 @pytest.mark.parametrize("rate", [-0.1, math.nan])
 def test_a_rate_below_zero_is_refused(rate) -> None:
     with pytest.raises(ValueError, match="fp_per_mm2"):
         threshold_at_fp_rate(sweep([]), 1.0, rate)
+
+
+# --- the best that can be had ---------------------------------------------------------------------------------------
+
+
+@given(some_rois())
+def test_the_best_that_any_threshold_has(rois) -> None:
+    swept, counts = sweep(rois), all_counts(rois)
+    precisions = [each.precision for each in counts if each.tp + each.fp]
+    assert highest_precision(swept) == pytest.approx(max(precisions, default=math.nan), nan_ok=True)
+    assert lowest_fp_rate(swept, 0.5) == min((each.fp / 0.5 for each in counts if each.tp), default=math.inf)
+
+
+def test_what_is_found_with_a_score_of_zero_alone_cannot_be_had() -> None:
+    swept = sweep([row(".xx", [0.9, 0.0, 0.0])])
+    assert highest_precision(swept) == 0
+    assert lowest_fp_rate(swept, 1.0) == math.inf
 
 
 # --- both -------------------------------------------------------------------------------------------------------------

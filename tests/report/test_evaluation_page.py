@@ -13,15 +13,17 @@ from PIL import Image
 from midog import __version__
 from midog.data.annotations import Roi
 from midog.errors import MidogError
-from midog.evaluation.result import MISSED_BELOW, MISSED_WHOLLY, MISTAKES, Evaluation
+from midog.evaluation.result import MISTAKES, Evaluation
 from midog.evaluation.scoring import evaluate
+from midog.metrics.mistakes import MISS_DISTANCES, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY
 from midog.report.evaluation_page import WORST, galleries, write_evaluation_page
+from midog.report.page import between
 from tests.evaluation.cases import YES, write
 from tests.evaluation.edges import EDGES, sized
 from tests.report.markup import Element, Page
 
 Plain = tuple[Evaluation, list[Roi], Page]
-TABLES = ("groups", "counts", "calibration", "errors", "rois")
+TABLES = ("groups", "counts", "calibration", "errors", "misses", "rois")
 
 
 def with_images(folder: Path, rois: list[Roi]) -> list[Roi]:
@@ -86,11 +88,11 @@ def test_it_says_in_words_what_came_out_and_how(plain: Plain) -> None:
     assert page.all("h1")[0].text == page.all("title")[0].text == "Model <7>"
     interval = result.groups["all"].intervals["f1"]
     for words in (
-        "Of 6 mitotic figures in 3 ROIs of 3 patients, 3 were found and 3 missed;",
+        "Of 7 mitotic figures in 3 ROIs of 3 patients, 3 were found and 4 missed;",
         "5 of the 8 points that count are false alarms. "
-        f"F1 is 0.429 (95 % interval {interval.low:.3f}–{interval.high:.3f}).",
+        f"F1 is 0.400 (95 % interval {interval.low:.3f}–{interval.high:.3f}).",
         "points named ‘mitotic figure’",
-        "3 ROIs, 3 patients, 6 mitotic figures, 0.2 mm² of image",
+        "3 ROIs, 3 patients, 7 mitotic figures, 0.2 mm² of image",
         "95 %, percentile bootstrap over patients, 20 resamples, seed 0",
         f"midog {__version__}",
         "by scanner",
@@ -146,6 +148,7 @@ def test_without_resamples_the_table_has_no_intervals(tmp_path: Path) -> None:
     result, rois = EDGES["no_resamples"](tmp_path)
     table = page_of(result, rois, tmp_path).by_id("groups")
     assert all(" " not in cell for row in rows(table) for cell in row)
+    assert page_of(result, rois, tmp_path).all("small") == []
 
 
 def test_nested_groups_stand_under_theirs(tmp_path: Path) -> None:
@@ -160,22 +163,62 @@ def test_nested_groups_stand_under_theirs(tmp_path: Path) -> None:
 
 
 def test_counts_are_given_per_mm2_and_per_2_mm2(plain: Plain) -> None:
-    _, _, page = plain
-    whole = rows(page.by_id("counts"))[0]
-    assert whole[1] == "3"
-    assert (whole[3], whole[4]) == ("32.0", "42.7")
-    assert (whole[7], whole[8]) == ("64.0", "85.3")
-    assert whole[5] == "+10.7"
-    assert whole[9] == "+21.3"
+    result, _, page = plain
+    whole, of = rows(page.by_id("counts"))[0], result.groups["all"].intervals
+
+    def small(measure: str, places: int = 1, times: int = 1) -> str:
+        return between(times * of[measure].low, times * of[measure].high, places)
+
+    assert whole[:2] == ["all", "3"]
+    assert whole[2] == f"{of['spearman'].value:.2f} {small('spearman', 2)}".replace("-", "−")
+    assert whole[3:6] == [
+        f"37.3 {small('figures_per_mm2')}",
+        f"42.7 {small('found_per_mm2')}",
+        f"+5.3 {small('bias')}",
+    ]
+    assert whole[7:10] == [
+        f"74.7 {small('figures_per_2mm2')}",
+        f"85.3 {small('found_per_2mm2')}",
+        f"+10.7 {small('bias', times=2)}",
+    ]
+    for times, cell in ((1, whole[6]), (2, whole[10])):
+        agreed = result.groups["all"].agreement
+        ends = [f"{end} {small(f'limit_{end}', times=times)}" for end in ("low", "high")]
+        assert cell == " ".join([between(times * agreed.low, times * agreed.high, 1), *ends])
 
 
 def test_calibration_and_errors_of_each_group(plain: Plain) -> None:
     result, _, page = plain
     for name, group in result.groups.items():
-        assert [name, str(group.calibration.count.sum()), f"{group.calibration.ece:.3f}"] in rows(
-            page.by_id("calibration")
-        )
-        assert [name, *(str(group.mistakes[kind]) for kind in MISTAKES)] in rows(page.by_id("errors"))
+        of = {measure: between(each.low, each.high, 3) for measure, each in group.intervals.items()}
+        points = str(group.calibration.count.sum())
+        assert [name, points, f"{group.calibration.ece:.3f} {of['ece']}"] in rows(page.by_id("calibration"))
+        rates = [
+            f"{group.value(rate):.1f} {between(group.intervals[rate].low, group.intervals[rate].high, 1)}"
+            for rate in ("fp_per_mm2", "fp_per_roi")
+        ]
+        assert [name, *rates, *(str(group.mistakes[kind]) for kind in MISTAKES)] in rows(page.by_id("errors"))
+
+
+def heads(table: Element) -> list[str]:
+    return [each.text for each in table.inside if each.attributes.get("scope") == "col"]
+
+
+def test_misses_by_distance_of_each_group(plain: Plain, tmp_path: Path) -> None:
+    result, _, page = plain
+    assert heads(page.by_id("misses")) == ["group", "missed", *MISS_DISTANCES]
+    for name, group in result.groups.items():
+        cells = [str(group.misses_by_distance[distance]) for distance in MISS_DISTANCES]
+        assert [name, str(group.counts.fn), *cells] in rows(page.by_id("misses"))
+    assert "the lowest score that counted anywhere" in page.text
+    given = page_of(*EDGES["no_resamples"](tmp_path), tmp_path)
+    assert heads(given.by_id("misses")) == [
+        "group",
+        "missed",
+        *(each for each in MISS_DISTANCES if each != "other name"),
+    ]
+    assert "other name" not in given.text
+    assert "or, as here, no point counts" in page_of(*EDGES["nothing_found"](tmp_path), tmp_path).text
 
 
 def test_the_worst_come_first_and_at_most_eight_of_a_kind(tmp_path: Path) -> None:
@@ -198,7 +241,7 @@ def test_the_worst_come_first_and_at_most_eight_of_a_kind(tmp_path: Path) -> Non
 def test_what_was_not_found_at_all_comes_before_what_was(tmp_path: Path) -> None:
     result, rois = EDGES["plain"](tmp_path)
     kinds = [each.kind for each in galleries(result, rois)]
-    assert kinds[-2:] == [MISSED_WHOLLY, MISSED_BELOW]
+    assert kinds[-3:] == [MISSED_WHOLLY, MISSED_TAKEN, MISSED_BELOW]
     assert set(kinds) == set(MISTAKES)
 
 
