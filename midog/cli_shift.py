@@ -45,7 +45,11 @@ def train(
     settings = load_config(config, [*(overrides or []), *given])
     from midog.shift.study import train_study
 
+    planned = 0
+
     def announce(done: int, total: int, line: str) -> None:
+        nonlocal planned
+        planned = total
         if is_first():
             say(f"[{done + 1}/{total}] {line}")
 
@@ -54,7 +58,10 @@ def train(
     if is_first():
         for folder in folders:
             typer.echo(folder)
-        say(f"next: midog shift report {shlex.join(map(str, folders))}")
+        if held := planned - len(folders):
+            say(f"{held} of {planned} are still being trained by other processes: ask again when they are done")
+        else:
+            say(f"next: midog shift report {shlex.join(map(str, folders))}")
 
 
 @shift_app.command("report")
@@ -65,8 +72,8 @@ def report(
         Path | None, typer.Option("--data", help="Data folder. [default: where each run was trained from]")
     ] = None,
     device: DeviceOption = "auto",
-    per_roi: Annotated[int, typer.Option("--patches-per-roi", min=1, help="Of which distances are measured.")] = 8,
-    patch_px: Annotated[int, typer.Option("--patch-px", min=64, help="Side of these patches, px of 0.25 um.")] = 256,
+    per_roi: Annotated[int, typer.Option("--patches-per-roi", min=1, help="Of which distances are measured.")] = 16,
+    patch_px: Annotated[int, typer.Option("--patch-px", min=64, help="Side of these patches in px.")] = 256,
     resamples: Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap over patients.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the patches and the bootstrap.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
@@ -74,11 +81,12 @@ def report(
     """Test trained runs on every scanner, measure how far apart the scanners are, and write one HTML page."""
     if not out.absolute().parent.is_dir():  # said before the work, not after
         raise MidogError(f"there is no folder {out.parent} for {out.name}", "make it, or choose another --out")
+    from midog.progress import bar
     from midog.report.shift_page import write_shift_page
     from midog.shift.measure import domain_shift
 
     hint = "stopped; what was detected stays, the same command goes on with the rest"
-    with stoppable(hint):
+    with stoppable(hint), bar("test images") as move:
         result = domain_shift(
             runs,
             data=data,
@@ -88,6 +96,7 @@ def report(
             resamples=resamples,
             seed=seed,
             on_step=say,
+            on_image=move,
         )
     try:  # the page first, as a pipe that closes early must not cost it; the figures even where it cannot be written
         write_shift_page(out, result)
@@ -101,9 +110,11 @@ def report(
 
 def print_matrix(result: ShiftResult) -> None:
     """F1 of each model by scanner, * where it trained on it; then the means and the gap."""
-    scanners = list(dict.fromkeys(name for row in result.matrix.rows for name in row.cells))
+    from midog.report.shift_words import ordered_rows, ordered_scanners
+
+    scanners = ordered_scanners(result.matrix)
     rows = []
-    for row in result.matrix.rows:
+    for row in ordered_rows(result.matrix):
         cells = [row.cells.get(name) for name in scanners]
         shown = ["-" if cell is None else number(cell.f1.value) + "*" * cell.seen for cell in cells]
         rows.append([row.name, *shown, number(row.seen.value), number(row.unseen.value), number(row.drop.value, "+")])

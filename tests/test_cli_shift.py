@@ -6,11 +6,14 @@ import json
 import re
 import shutil
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from midog import progress
 from midog.config import load_config
+from midog.errors import CheckpointError
 from midog.report import shift_page
 from midog.shift import measure, study
 from midog.shift.study import train_study
@@ -63,7 +66,10 @@ def test_help_of_shift_names_its_commands(midog):
     ("command", "options"),
     [
         ("train", ["--config", "--data", "--split", "--epochs", "--runs", "--design", "--set"]),
-        ("report", ["--out", "--data", "--device", "--patches-per-roi", "--resamples", "--seed", "--json"]),
+        (
+            "report",
+            ["--out", "--data", "--device", "--patches-per-roi", "--resamples", "--seed", "--json"],
+        ),
     ],
 )
 def test_every_command_has_help(midog, command, options):
@@ -108,6 +114,25 @@ def test_options_reach_the_study(midog, phantom, tmp_path, monkeypatch):
     assert (config.train.epochs, config.train.seed, config.train.device, config.train.lr) == (7, 5, "cpu", 0.5)
     assert config.model.backbone == load_config("small").model.backbone
     assert (rest["runs"], rest["design"]) == (Path("elsewhere"), "leave-one-out")
+
+
+def test_trainings_of_other_processes_are_counted_and_no_report_is_advised(midog, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tried = []
+
+    def busy(folder, name):
+        tried.append(name)
+        raise CheckpointError("held")
+
+    monkeypatch.setattr(study, "locked", busy)
+    ran = midog("shift", "train", *settings(TINY), "--data", phantom)
+    assert ran.code == 0
+    assert len(tried) == 2
+    assert ran.out == ""
+    assert ran.err.splitlines()[-1] == (
+        "2 of 2 are still being trained by other processes: ask again when they are done"
+    )
+    assert "next:" not in ran.err
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(phantom, tmp_path):
@@ -197,7 +222,8 @@ def test_options_reach_the_report(midog, asked, tmp_path, monkeypatch):
     words = ["a", "b", "--data", "d", "--device", "cpu", "--patches-per-roi", 3, "--patch-px", 128, "--resamples", 9]
     midog("shift", "report", *words, "--seed", 4)
     (call,) = asked
-    call.pop("on_step")
+    assert callable(call.pop("on_step"))
+    assert callable(call.pop("on_image"))
     assert call == {
         "runs": [Path("a"), Path("b")],
         "data": Path("d"),
@@ -209,11 +235,26 @@ def test_options_reach_the_report(midog, asked, tmp_path, monkeypatch):
     }
 
 
+def test_a_bar_moves_with_the_images_that_are_tested(midog, trained, plain_page, tmp_path, monkeypatch):
+    moved = []
+
+    @contextmanager
+    def watched(title):
+        yield lambda done, total: moved.append((title, done, total))
+
+    monkeypatch.setattr(progress, "bar", watched)
+    monkeypatch.chdir(tmp_path)
+    runs = [trained / "only_phantom_a", trained / "only_phantom_b"]
+    assert midog("shift", "report", *runs, *SMALL).code == 0
+    assert moved == [("test images", done, 8) for done in range(1, 9)]
+
+
 def test_ctrl_c_in_a_report_says_that_what_was_detected_stays(midog, asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = midog("shift", "report", "a")
     assert ran.code == 130
     assert ran.err.splitlines() == ["stopped; what was detected stays, the same command goes on with the rest"]
+    assert (asked[0]["per_roi"], asked[0]["patch_px"], asked[0]["resamples"]) == (16, 256, 2000)
     assert ran.out == ""
     assert list(tmp_path.iterdir()) == []
 
@@ -246,7 +287,7 @@ def spoil_data(run: Path) -> None:
         (lambda run: (run / "config.yaml").write_text("train: 3"), "config.yaml"),
         (lambda run: (run / "data.json").write_text('{"fingerprint": "0"}'), "not those that run only_phantom_a was"),
         (lambda run: (run / "best" / "model.safetensors").write_bytes(b"0"), "model.safetensors is damaged"),
-        (spoil_data, "no data folder /gone"),
+        (spoil_data, "no data folder /gone; say where it is now with --data"),
     ],
     ids=["no model", "config", "other data", "weights", "data moved"],
 )

@@ -45,7 +45,7 @@ class OutputFolder:
         if changed:
             for stem in stems:
                 self._unlink(stem)
-        self._write()
+        self._write()  # a folder that is whole may lie on a disk that cannot be written to
 
     def targets(self, stem: str, formats: Sequence[str]) -> list[Path]:
         """Files of an image, one per format."""
@@ -90,8 +90,10 @@ class OutputFolder:
         return record if isinstance(record, dict) else {}
 
     def _write(self) -> None:
+        """Unless it is what the file says."""
         record = {"settings": self.settings, "made": self.made}
-        write_text(self.path / RECORD_NAME, json.dumps(record, indent=0) + "\n")
+        if record != self._read():
+            write_text(self.path / RECORD_NAME, json.dumps(record, indent=0) + "\n")
 
 
 def identity_of(image: Path) -> str:

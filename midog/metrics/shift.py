@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from midog.metrics.bootstrap import Interval, draw_weights, interval
@@ -18,6 +19,9 @@ PUBLISHED_F1 = ((0.578, 0.138, 0.190), (0.390, 0.751, 0.433), (0.432, 0.574, 0.7
 """F1 of models trained on the scanner of the row and tested on that of the column, MIDOG 2021 (Aubreville et al.,
 'Quantifying the Scanner-Induced Domain Gap in Mitosis Detection', MIDL 2021, arXiv:2103.16515): other data and
 another detector, a reference and no baseline."""
+
+DEALS = 999
+"""Permutations of `mixing`."""
 
 ALL_ORDERS_TO = 8
 """Pairs up to which a permutation test goes through all orders."""
@@ -100,8 +104,9 @@ def build_matrix(
 ) -> Matrix:
     """Every model on every scanner, with 95 % bootstrap intervals.
 
-    models: (name, scanners trained on, test part by scanner). Patients are drawn within each scanner, the same ones for
-    all models that are tested on the same patients, so that differences of models are paired.
+    models: (name, scanners trained on, test part by scanner). Patients are drawn within each scanner; those of
+    scanners that share patients are drawn once for all of these, so that seen and unseen are paired. The draws are the
+    same for all models that are tested on the same patients, so that differences of models are paired too.
     """
     drawn = [(name, train_on, _draw(parts, resamples, seed)) for name, train_on, parts in models]
     rows = tuple(
@@ -164,6 +169,45 @@ def rank_correlation(distances: Sequence[float], drops: Sequence[float]) -> Rank
     return RankCorrelation(rho, float(p), n)
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """How unlike the mixes of values of several scanners are.
+
+    distance: the largest total variation between two of them, 0 (one mix) to 1 (no value in common). p: how often
+    chance makes it at least as large.
+    """
+
+    distance: float
+    p: float
+
+
+def mixing(scanners: Sequence[str], patients: Sequence[str], values: Sequence[str], *, seed: int = 0) -> Mixing:
+    """Do values go with scanners more than chance has it? scanners, patients, values: of each ROI.
+
+    p is that of a permutation test, 999 drawn: scanners are dealt anew to the patients, each with all its ROIs, as ROIs
+    of one patient are no evidence each (a patient on two scanners counts as two). One is added above and below, so it
+    is never 0. Distance 0 and p 1 with fewer than two scanners.
+    """
+    if len(set(scanners)) < 2:
+        return Mixing(0.0, 1.0)
+    names, of_roi = np.unique(np.array(list(zip(scanners, patients, strict=True))), axis=0, return_inverse=True)
+    kinds, kind = np.unique(np.array(list(values)), return_inverse=True)
+    sides, side = np.unique(names[:, 0], return_inverse=True)
+    counts = np.zeros((len(names), len(kinds)))
+    np.add.at(counts, (of_roi.ravel(), kind), 1)
+    belongs = np.eye(len(sides))[side]  # (patients, scanners)
+
+    def largest(order: NDArray[np.int64]) -> float:
+        mixes = belongs.T @ counts[order]
+        mixes /= mixes.sum(axis=1, keepdims=True)
+        return float(np.abs(mixes[:, None] - mixes).sum(axis=2).max() / 2)
+
+    rng = np.random.default_rng(seed)
+    distance = largest(np.arange(len(names)))
+    as_large = sum(largest(rng.permutation(len(names))) >= distance - 1e-12 for _ in range(DEALS))
+    return Mixing(distance, (as_large + 1) / (DEALS + 1))
+
+
 def _reorderings(values: Values) -> Values:
     """All orders of up to 8 values, 9,999 drawn ones of more; (orders, n)."""
     if len(values) <= ALL_ORDERS_TO:
@@ -174,15 +218,32 @@ def _reorderings(values: Values) -> Values:
 def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, Values]:
     """(B, 3) tp, fp, fn of each scanner in each resample, NaN where it has one patient alone."""
     samples = {}
-    for scanner, part in parts.items():
+    for group in _sharing(parts):
         # a stream of its own for each scanner, by name: the same whatever other scanners there are
-        own = int(np.random.SeedSequence([seed, *scanner.encode()]).generate_state(1)[0])
-        weights = draw_weights(part.patients, resamples, own)
-        counts = np.array([[each.tp, each.fp, each.fn] for each in part.counts]).reshape(-1, 3)
-        drawn = (weights @ counts).astype(np.float64)
-        drawn[weights.sum(axis=1) == 0] = math.nan
-        samples[scanner] = drawn
-    return samples
+        own = int(np.random.SeedSequence([seed, *"\n".join(sorted(group)).encode()]).generate_state(1)[0])
+        weights = draw_weights([name for scanner in group for name in parts[scanner].patients], resamples, own)
+        ends = np.cumsum([len(parts[scanner].counts) for scanner in group])
+        for scanner, mine in zip(group, np.split(weights, ends[:-1], axis=1), strict=True):
+            counts = np.array([[each.tp, each.fp, each.fn] for each in parts[scanner].counts]).reshape(-1, 3)
+            samples[scanner] = (mine @ counts).astype(np.float64)
+            if len(set(parts[scanner].patients)) < 2:
+                samples[scanner][:] = math.nan
+    return {scanner: samples[scanner] for scanner in parts}
+
+
+def _sharing(parts: Mapping[str, Tested]) -> list[list[str]]:
+    """The scanners, those together that share a patient, be it by way of a third."""
+    groups: list[tuple[list[str], set[str]]] = []
+    for scanner, part in parts.items():
+        joined, patients = [scanner], set(part.patients)
+        apart = []
+        for names, theirs in groups:
+            if theirs & patients:
+                joined, patients = [*names, *joined], theirs | patients
+            else:
+                apart.append((names, theirs))
+        groups = [*apart, (joined, patients)]
+    return [names for names, _ in groups]
 
 
 def _row(name: str, train_on: tuple[str, ...], parts: Mapping[str, Tested], samples: Mapping[str, Values]) -> ModelRow:

@@ -13,13 +13,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS
+from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss
 from midog.report import shift_charts as charts
 from midog.report import shift_words as words
 from midog.report.charts import to_svg
 from midog.report.page import UNDEFINED, number, write_page
 from midog.report.pictures import data_uri
-from midog.shift.distances import FEATURE_DISTANCES
+from midog.shift.distances import DIMS, DRAWS, FEATURE_DISTANCES, SLOW_DRAWS
 from midog.shift.images import IMAGE_DISTANCES, ImageStats
 from midog.shift.result import Confounder, ShiftResult
 
@@ -96,7 +96,7 @@ def write_shift_page(path: Path, result: ShiftResult) -> None:
         "basis": {name: words.basis(cells) for name, cells in words.cells_by_scanner(matrix).items()},
         "level": words.per_cent(result.level),
         "unlabelled": words.listed(result.unlabelled),
-        "confounded": words.listed([each.column for each in result.confounders]),
+        "confounding": words.confounding(result) if result.confounders else "",
         "published": PUBLISHED_F1,
         "published_scanners": PUBLISHED_SCANNERS,
         "published_means": published_means(),
@@ -108,6 +108,14 @@ def write_shift_page(path: Path, result: ShiftResult) -> None:
         "image_heads": {name: HEADS[name] for name in IMAGE_DISTANCES},
         "feature_heads": {name: HEADS[name] for name in FEATURE_DISTANCES},
         "amounts": amounts(result),
+        "images_apart": words.apart(result, {name: HEADS[name].name for name in IMAGE_DISTANCES}),
+        "features_apart": words.apart(result, {name: HEADS[name].name for name in FEATURE_DISTANCES}),
+        "pairs_saturated": words.saturated([pair.distances["pad"] for pair in result.pairs]),
+        "losses_saturated": words.saturated([each["pad"] for each in result.loss_distances]),
+        "lost": ordered_losses(result),
+        "dims": DIMS,
+        "draws": DRAWS,
+        "slow_draws": SLOW_DRAWS,
         "strongest": words.strongest(result, {name: head.name for name, head in HEADS.items()}),
         "charts": _charts(result),
     }
@@ -186,15 +194,26 @@ def _triple(value: Any, places: int) -> str:
     return "  ".join(number(float(each), places) for each in numbers)
 
 
-def amounts(result: ShiftResult) -> list[dict[str, Amount]]:
-    """The distances of each pair, by name, as text with bars."""
-    return [
-        {
-            name: _amount(pair.distances[name], [each.distances[name] for each in result.pairs], head.places)
-            for name, head in HEADS.items()
-        }
-        for pair in result.pairs
-    ]
+def amounts(result: ShiftResult) -> dict[tuple[str, ...], dict[str, Amount]]:
+    """The distances of each pair (a, b), then those of the halves of each scanner (a,), by name, as text with bars.
+
+    The bars of both are of one scale, so that a pair can be held against the halves.
+    """
+    rows: dict[tuple[str, ...], Mapping[str, float]] = {(pair.a, pair.b): pair.distances for pair in result.pairs}
+    rows |= {(scanner,): distances for scanner, distances in result.within.items()}
+    columns = {name: [distances[name] for distances in rows.values()] for name in HEADS}
+    return {
+        row: {name: _amount(distances[name], columns[name], head.places) for name, head in HEADS.items()}
+        for row, distances in rows.items()
+    }
+
+
+def ordered_losses(result: ShiftResult) -> list[tuple[Loss, Mapping[str, float]]]:
+    """Losses with their distances, in the order of the rows and columns of the matrix."""
+    models = [row.name for row in words.ordered_rows(result.matrix)]
+    scanners = words.ordered_scanners(result.matrix)
+    both = zip(result.losses, result.loss_distances, strict=True)
+    return sorted(both, key=lambda each: (models.index(each[0].model), scanners.index(each[0].scanner)))
 
 
 def _amount(value: float, column: Sequence[float], places: int) -> Amount:

@@ -12,28 +12,46 @@ from midog.metrics.shift import Cell, Matrix, ModelRow
 from midog.report.page import between, count, number
 from midog.shift.result import ShiftResult
 
+SATURATED = 1.95
+"""From here on a proxy A-distance, which is 2 at most, cannot tell pairs apart."""
 FEW_ROIS, FEW_FIGURES = 10, 50
 """Below one of these the F1 on a scanner moves much by chance: of 50 figures, each is worth about 0.02."""
 
 
-def ordered_rows(matrix: Matrix) -> list[ModelRow]:
-    """Models of one scanner first, then those of several, each kind in its order."""
-    return sorted(matrix.rows, key=lambda row: len(row.train_on) != 1)
-
-
 def ordered_scanners(matrix: Matrix) -> list[str]:
-    """Tested scanners; those with a model of their own first, so that seen cells lie on the diagonal."""
-    tested = dict.fromkeys(name for row in matrix.rows for name in row.cells)
-    own = dict.fromkeys(row.train_on[0] for row in ordered_rows(matrix) if len(row.train_on) == 1)
-    return [*(name for name in own if name in tested), *(name for name in tested if name not in own)]
+    """Tested scanners, in the order in which they first appear."""
+    return list(dict.fromkeys(name for row in matrix.rows for name in row.cells))
+
+
+def ordered_rows(matrix: Matrix) -> list[ModelRow]:
+    """Models of one scanner, then those of all but one, then the rest.
+
+    The first by their scanner and the second by the one left out, both in the order of `ordered_scanners`.
+    """
+    columns = ordered_scanners(matrix)
+
+    def place(row: ModelRow) -> tuple[int, int]:
+        left_out = _left_out(matrix, row)
+        kinds = (row.train_on, left_out)
+        for kind, names in enumerate(kinds):
+            if len(names) == 1:
+                return kind, columns.index(names[0]) if names[0] in columns else len(columns)
+        return len(kinds), 0
+
+    return sorted(matrix.rows, key=place)
+
+
+def _left_out(matrix: Matrix, row: ModelRow) -> list[str]:
+    """Scanners that another model was trained on and this one was not."""
+    everything = dict.fromkeys(name for each in matrix.rows for name in each.train_on)
+    return [name for name in everything if name not in row.train_on]
 
 
 def model_names(matrix: Matrix) -> dict[str, str]:
     """What each run was trained on, in words, by its name; the name too where two were trained on the same."""
-    everything = dict.fromkeys(name for row in matrix.rows for name in row.train_on)
     said = {}
     for row in matrix.rows:
-        left_out = [name for name in everything if name not in row.train_on]
+        left_out = _left_out(matrix, row)
         if len(row.train_on) > 1 and len(left_out) == 1:
             said[row.name] = f"all but {left_out[0]}"
         else:
@@ -154,25 +172,26 @@ def _hardest(matrix: Matrix) -> str:
     said = f"Hardest is {worst}: models that have not seen it have F1 {number(low)} there"
     said += f" (mean of {models}), " if models > 1 else ", "
     said += f"against {number(high)} on {best}, the easiest."
-    own = _own(matrix, worst)
-    if math.isnan(own):
+    own = [row.cells[worst].f1.value for row in matrix.rows if row.train_on == (worst,) and worst in row.cells]
+    mean = float(np.mean(own)) if own else math.nan  # as in the losses
+    if math.isnan(mean):
         return f"{said} No model of {worst} alone tells how much of that is the scanner and how much its tissue."
-    return f"{said} The model trained on {worst} has {number(own)} there."
-
-
-def _own(matrix: Matrix, scanner: str) -> float:
-    """F1 on a scanner of the model trained on it alone; NaN without one."""
-    for row in matrix.rows:
-        if row.train_on == (scanner,) and scanner in row.cells:
-            return row.cells[scanner].f1.value
-    return math.nan
+    if len(own) == 1:
+        return f"{said} The model trained on {worst} has {number(mean)} there."
+    return f"{said} The models trained on {worst} have {number(mean)} there, mean of {len(own)}."
 
 
 def _confounded(result: ShiftResult) -> str:
     if not result.confounders:
         return ""
-    columns = listed([each.column for each in result.confounders])
-    return f"In these data the scanner goes together with {columns}, so the gap is not the scanner's alone."
+    return f"In these data {confounding(result)}, so the gap is not the scanner's alone."
+
+
+def confounding(result: ShiftResult) -> str:
+    """What differs between the scanners, without a full stop; result.confounders must not be empty."""
+    columns = [each.column for each in result.confounders]
+    verb = "differs" if len(columns) == 1 else "differ"
+    return f"{listed(columns)} {verb} between the scanners more than chance explains"
 
 
 def _few(matrix: Matrix) -> str:
@@ -221,3 +240,36 @@ def strongest(result: ShiftResult, heads: Mapping[str, str]) -> str:
     numbers = ", ".join(f"{symbol}\u00a0=\u00a0{value}" for symbol, value in values)
     said = f"Strongest here: {heads[name]} with the {loss}, {numbers}."
     return f"{said} It is the best of {len(known)} that were tried, and one of so many looks good by chance."
+
+
+def beyond_halves(result: ShiftResult, name: str) -> tuple[int, int]:
+    """How many pairs are farther apart, by a distance, than the halves of each of their scanners; of how many known.
+
+    A pair is known where its distance and both baselines are.
+    """
+    known = []
+    for pair in result.pairs:
+        apart, *halves = pair.distances[name], result.within[pair.a][name], result.within[pair.b][name]
+        if not math.isnan(apart + sum(halves)):
+            known.append(apart > max(halves))
+    return sum(known), len(known)
+
+
+def apart(result: ShiftResult, heads: Mapping[str, str]) -> str:
+    """For each distance, how many pairs exceed the larger baseline of their scanners. heads: names to say, by name."""
+    if not result.pairs:
+        return ""
+    said = []
+    for name, head in heads.items():
+        beyond, known = beyond_halves(result, name)
+        unknown = len(result.pairs) - known
+        missing = f" ({unknown} not known)" if unknown else ""
+        said.append(f"{head} {beyond} of {known}{missing}" if known else f"{head} not known")
+    return f"Pairs that exceed the larger baseline of their two scanners: {listed(said)}."
+
+
+def saturated(values: Sequence[float]) -> str:
+    """Where most proxy A-distances are as good as 2, how many of how many, else ""; NaN are left out."""
+    known = [each for each in values if not math.isnan(each)]
+    full = sum(each >= SATURATED for each in known)
+    return f"{SATURATED} or more in {full} of {count(len(known), 'pair')}" if 2 * full > len(known) else ""

@@ -1,20 +1,112 @@
-"""What a model's backbone makes of patches: one feature vector each."""
+"""What scanners look like, to the eye and to a model's backbone, and how far apart that is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from midog.data.annotations import Roi
 from midog.data.augment import to_float
 from midog.errors import DeviceError
 from midog.inference.detect import Detector, evaluating, is_out_of_memory
+from midog.shift.distances import SLOW_DRAWS, feature_distances, halve
+from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
+from midog.shift.patches import ScannerPatches, describe, fixed_patches
 
 Pixels = NDArray[np.uint8]
 Features = NDArray[np.float32]
+Distances = dict[str, float]
+"""By the names of IMAGE_DISTANCES and FEATURE_DISTANCES."""
+
+IMAGE_MPP = 0.25
+"""um/px of the patches that image statistics are of."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScannerFeatures:
+    """What one model makes of patches. vectors: (P, D) by scanner. patients: (P,) of each patch, by scanner."""
+
+    vectors: dict[str, Features]
+    patients: dict[str, list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """What scanners look like.
+
+    patches: at 0.25 um/px; stats: of these, by scanner. features: by model, of patches at its own mpp. words: how the
+    patches were cut.
+    """
+
+    patches: list[ScannerPatches]
+    stats: dict[str, ImageStats]
+    features: dict[str, ScannerFeatures]
+    words: str
+
+
+def look(
+    rois: Sequence[Roi], models: Mapping[str, Path], *, size_px: int, per_roi: int, seed: int, device: str
+) -> Looks:
+    """Cut patches of the ROIs, at 0.25 um/px and at that of each model that has another, and see what they look like.
+
+    models: their folders by name. size_px: side of a patch at either mpp. Errors as of `fixed_patches`,
+    `Detector.load` and `backbone_features`.
+    """
+    cuts = {IMAGE_MPP: fixed_patches(rois, size_px=size_px, per_roi=per_roi, mpp=IMAGE_MPP, seed=seed)}
+    features = {}
+    for name, folder in models.items():
+        detector = Detector.load(folder, device=device)
+        if detector.mpp not in cuts:
+            cuts[detector.mpp] = fixed_patches(rois, size_px=size_px, per_roi=per_roi, mpp=detector.mpp, seed=seed)
+        features[name] = ScannerFeatures(
+            {each.scanner: backbone_features(detector, each.images) for each in cuts[detector.mpp]},
+            {each.scanner: each.patients for each in cuts[detector.mpp]},
+        )
+    words = describe(cuts[IMAGE_MPP], size_px=size_px, mpp=IMAGE_MPP, seed=seed)
+    others = [f"{mpp:g}" for mpp in cuts if mpp != IMAGE_MPP]
+    if others:
+        words += f"; cut again at {' and '.join(others)} um/px for features of models of that resolution"
+    stats = {each.scanner: image_stats(each.images) for each in cuts[IMAGE_MPP]}
+    return Looks(cuts[IMAGE_MPP], stats, features, words)
+
+
+def distances_between(
+    looks: Looks, model: str, pairs: Sequence[tuple[str, str]], *, seed: int
+) -> dict[tuple[str, str], Distances]:
+    """Image and feature distances of pairs of scanners, the latter in the features of that model."""
+    features = looks.features[model]
+    by_features = feature_distances(features.vectors, features.patients, pairs, seed=seed)
+    return {(a, b): image_distances(looks.stats[a], looks.stats[b]) | by_features[a, b] for a, b in pairs}
+
+
+def distances_within(looks: Looks, model: str, *, seed: int) -> dict[str, Distances]:
+    """The baseline of each distance: that between halves of a scanner's patients, NaN where these are too few.
+
+    Image distances are means over SLOW_DRAWS draws of halves; for the others see `feature_distances`.
+    """
+    features = looks.features[model]
+    selves = [(each.scanner, each.scanner) for each in looks.patches]
+    by_features = feature_distances(features.vectors, features.patients, selves, seed=seed)
+    return {
+        each.scanner: _image_baseline(each, seed) | by_features[each.scanner, each.scanner] for each in looks.patches
+    }
+
+
+def _image_baseline(patches: ScannerPatches, seed: int) -> Distances:
+    if len(set(patches.patients)) < 2:
+        return dict.fromkeys(IMAGE_DISTANCES, math.nan)
+    draws = []
+    for draw in range(SLOW_DRAWS):
+        one, other = halve({"": patches.patients}, draw, seed)[""]
+        draws.append(image_distances(image_stats(patches.images[one]), image_stats(patches.images[other])))
+    return {name: float(np.mean([each[name] for each in draws])) for name in IMAGE_DISTANCES}
 
 
 def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) -> Features:

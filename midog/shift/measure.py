@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,10 @@ from midog.evaluation.scoring import LEVEL, RESAMPLES, patient_of
 from midog.inference.detect import Detector
 from midog.inference.folder import Job, infer
 from midog.inference.outputs import identity_of
-from midog.metrics.shift import Loss, RankCorrelation, Tested, build_matrix, losses, rank_correlation
-from midog.shift.distances import FEATURE_DISTANCES, feature_distances, project, reduce
-from midog.shift.features import Features, backbone_features
-from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
-from midog.shift.patches import ScannerPatches, fixed_patches
+from midog.metrics.shift import Loss, Matrix, RankCorrelation, Tested, build_matrix, losses, mixing, rank_correlation
+from midog.shift.distances import FEATURE_DISTANCES, project
+from midog.shift.features import Distances, Looks, distances_between, distances_within, look
+from midog.shift.images import IMAGE_DISTANCES
 from midog.shift.result import Confounder, Pair, ShiftResult
 from midog.training.runs import is_finished
 
@@ -34,9 +34,12 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 6
 """Patches of each scanner that the report shows."""
-_MIXED = 0.25  # total variation between two mixes of values from which a column is said to go with the scanner
+_MIXED = 0.25  # total variation between two mixes of values from which a column is said to go with the scanner,
+_CHANCE = 0.01  # if chance has it no more often than this
 
+Identity = tuple[str, str]
 Says = Callable[[str], None]
+Moves = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,55 +61,66 @@ def domain_shift(
     *,
     data: Path | str | None = None,
     device: str = "auto",
-    per_roi: int = 8,
+    per_roi: int = 16,
     patch_px: int = 256,
     resamples: int = RESAMPLES,
     seed: int = 0,
     on_step: Says = lambda line: None,
-    on_image: Callable[[str, int | None], None] | None = None,
+    on_image: Moves = lambda done, total: None,
 ) -> ShiftResult:
     """How far apart the scanners are, and how much F1 that costs, by trained models.
 
     runs: folders of runs; links are followed and doubles dropped. Each is tested on the test ROIs of its own split,
-        with its own threshold; what it finds is kept in RUN/detections/ and not detected again.
+        with its own threshold; what it finds is kept in RUN/shift/ and not detected again.
     data: where the data folder is now, if it is not where the runs were trained from.
-    per_roi, patch_px: patches of each ROI, and their side in px at 0.25 um/px, of which the distances are measured.
+    per_roi, patch_px: patches of each ROI, and their side in px, of which the distances are measured. They come from
+        ROIs that are test or unlabelled to one of the runs at least: a model may know what it learned from by heart.
     resamples, seed: of the 95 % bootstrap over patients.
+    on_step: told what is begun. on_image: how many images of all tests are done, and how many there are.
     Raises CheckpointError for what is no run, WeightsError for one without a model, DataError where the data are not
     those of the run.
     """
     read = [_read_run(folder, data) for folder in _distinct(runs)]
-    tested = []
-    for number, run in enumerate(read, 1):
-        on_step(f"[{number}/{len(read)}] {run.name}: testing on {len(select_rois(run.rois, 'test'))} ROIs")
-        tested.append((run.name, run.train_on, _test(run, device, on_image)))
-    matrix = build_matrix(tested, resamples=resamples, seed=seed)
-    images = _identities(read)
-    everything = list({images[roi]: roi for run in read for roi in run.rois}.values())
+    matrix = build_matrix(_test_all(read, device, on_step, on_image), resamples=resamples, seed=seed)
     on_step("measuring images and features")
-    patches = fixed_patches(everything, size_px=patch_px, per_roi=per_roi, seed=seed)
-    stats = {each.scanner: image_stats(each.images) for each in patches}
-    lost = losses(matrix)
+    models = {run.name: run.folder for run in _models(read, matrix)}
+    known = _identities(read)
+    unlearned = {known[roi]: roi for run in read for roi in run.rois if roi.split in ("test", "unlabelled")}
+    looks = look(list(unlearned.values()), models, size_px=patch_px, per_roi=per_roi, seed=seed, device=device)
+    return _result(read, known, matrix, looks, resamples, seed)
+
+
+def _models(read: Sequence[ReadRun], matrix: Matrix) -> list[ReadRun]:
+    """Runs whose features are wanted: the one that saw most scanners, then those of the losses."""
     reference = max(read, key=lambda run: len(run.train_on))
-    wanted = {reference.name} | {loss.model for loss in lost}
-    features = {run.name: _features(run, patches, device) for run in read if run.name in wanted}
-    pairs = _pairs(patches, stats, features[reference.name], seed)
-    distances = [_loss_distances(loss, patches, stats, features[loss.model], seed) for loss in lost]
-    points = project(list(features[reference.name].values()))
+    names = {loss.model for loss in losses(matrix)}
+    return [reference, *(run for run in read if run.name in names and run is not reference)]
+
+
+def _result(
+    read: Sequence[ReadRun], known: Mapping[Roi, Identity], matrix: Matrix, looks: Looks, resamples: int, seed: int
+) -> ShiftResult:
+    lost = losses(matrix)
+    distances = _loss_distances(lost, looks, seed)
+    model, features = next(iter(looks.features.items()))
+    pairs = distances_between(looks, model, list(itertools.combinations(looks.stats, 2)), seed=seed)
+    rois = {known[roi]: roi for run in read for roi in run.rois}
+    points = project(list(features.vectors.values()))
     return ShiftResult(
         matrix=matrix,
-        same_test=len({frozenset(images[roi] for roi in select_rois(run.rois, "test")) for run in read}) == 1,
+        same_test=len({frozenset(known[roi] for roi in select_rois(run.rois, "test")) for run in read}) == 1,
         losses=tuple(lost),
         loss_distances=tuple(distances),
         correlations=_correlations(lost, distances),
-        images=stats,
-        pairs=tuple(pairs),
-        feature_model=reference.name,
-        projection=dict(zip(features[reference.name], points, strict=True)),
-        samples={each.scanner: each.images[_spread(len(each.images), SAMPLES)] for each in patches},
-        unlabelled=tuple(each.scanner for each in patches if not each.labelled),
-        confounders=tuple(find_confounders(everything)),
-        patches=f"{per_roi} patches of {patch_px} px at 0.25 um/px from each ROI, places of seed {seed}",
+        images=looks.stats,
+        pairs=tuple(Pair(a, b, apart) for (a, b), apart in pairs.items()),
+        within=distances_within(looks, model, seed=seed),
+        feature_model=model,
+        projection=dict(zip(features.vectors, points, strict=True)),
+        samples={each.scanner: each.images[_spread(len(each.images), SAMPLES)] for each in looks.patches},
+        unlabelled=tuple(each.scanner for each in looks.patches if not each.labelled),
+        confounders=tuple(find_confounders(list(rois.values()))),
+        patches=looks.words,
         level=LEVEL,
         resamples=resamples,
         seed=seed,
@@ -137,6 +151,8 @@ def _read_run(folder: Path, data: Path | str | None) -> ReadRun:
     if not is_finished(folder):
         logger.warning("run %s is not finished: its best model so far is tested", folder.name)
     where = config.dir if data is None else Path(data)
+    if not where.exists():
+        raise DataError(f"run {folder.name}: there is no data folder {where}", "say where it is now with --data")
     split = _moved(config.split, folder.parent / ".splits")
     rois = read_rois(where, split=split, annotations=_moved(config.annotations, where), bbox=config.bbox, quiet=True)
     try:
@@ -158,25 +174,40 @@ def _moved(file: Path | str | None, beside: Path) -> Path | str | None:
     return now if now.is_file() else file
 
 
-def _identities(read: Sequence[ReadRun]) -> dict[Roi, tuple[str, str]]:
+def _identities(read: Sequence[ReadRun]) -> dict[Roi, Identity]:
     """By what each ROI is known among those of all runs, whose data may be copies, or others with files of one name."""
     rois = [roi for run in read for roi in run.rois]
     pixels = {path: identity_of(path) for path in {roi.path for roi in rois} if path is not None}
     return {roi: (roi.file_name, "" if roi.path is None else pixels[roi.path]) for roi in rois}
 
 
-def _test(run: ReadRun, device: str, on_image: Callable[[str, int | None], None] | None) -> dict[str, Tested]:
+def _test_all(
+    read: Sequence[ReadRun], device: str, on_step: Says, on_image: Moves
+) -> list[tuple[str, tuple[str, ...], dict[str, Tested]]]:
+    """Name, scanners trained on, and what it did in its test ROIs, of each run."""
+    counts = [len(select_rois(run.rois, "test")) for run in read]
+    done = itertools.count(1)
+    tested = []
+    for number, (run, count) in enumerate(zip(read, counts, strict=True), 1):
+        on_step(f"[{number}/{len(read)}] {run.name}: testing on {count} ROIs")
+        found = _test(run, device, lambda name, figures: on_image(next(done), sum(counts)))
+        tested.append((run.name, run.train_on, found))
+    return tested
+
+
+def _test(run: ReadRun, device: str, on_image: Callable[[str, int | None], None]) -> dict[str, Tested]:
     """Detect in the run's test ROIs, unless that was done, and count by scanner."""
     rois = select_rois(run.rois, "test")
     require_images(rois)
-    out = run.folder / "detections"
+    out = run.folder / "shift"  # nobody else's: `midog infer` may write elsewhere in the run
     detector = Detector.load(run.folder, device=device)
     jobs = [Job(roi.path, roi.mpp) for roi in rois if roi.path is not None]
     try:
         outcome = infer(jobs, detector, out, on_image=on_image)
     except DetectionsError as error:  # of an earlier model or threshold of this run
         logger.info("%s: detecting again", error.what)
-        outcome = infer(jobs, detector, out, overwrite=True, on_image=on_image)
+        shutil.rmtree(out)
+        outcome = infer(jobs, detector, out, on_image=on_image)
     if outcome.failed:  # images that were replaced since, or that cannot be read
         failed = [job for job in jobs if job.path.name in outcome.failed]
         outcome = infer(failed, detector, out, overwrite=True)
@@ -192,39 +223,22 @@ def _test(run: ReadRun, device: str, on_image: Callable[[str, int | None], None]
     }
 
 
-def _features(run: ReadRun, patches: Sequence[ScannerPatches], device: str) -> dict[str, Features]:
-    detector = Detector.load(run.folder, device=device)
-    return {each.scanner: backbone_features(detector, each.images) for each in patches}
-
-
-def _pairs(
-    patches: Sequence[ScannerPatches], stats: Mapping[str, ImageStats], features: Mapping[str, Features], seed: int
-) -> list[Pair]:
-    """All pairs of scanners, their features reduced to the directions in which all of them differ most."""
-    reduced = dict(zip(features, reduce(list(features.values())), strict=True))
+def _loss_distances(lost: Sequence[Loss], looks: Looks, seed: int) -> list[Distances]:
+    """Distances of each loss's scanner from those that the model trained on, mean over these, in its own features."""
+    pairs = {
+        loss: [(each, loss.scanner) for each in loss.train_on if {each, loss.scanner} <= set(looks.stats)]
+        for loss in lost
+    }
+    apart = {}
+    for model in dict.fromkeys(loss.model for loss in lost):
+        theirs = [pair for loss in lost if loss.model == model for pair in pairs[loss]]
+        apart[model] = distances_between(looks, model, theirs, seed=seed)
     found = []
-    for a, b in itertools.combinations(patches, 2):
-        both = reduced[a.scanner], reduced[b.scanner]
-        distances = image_distances(stats[a.scanner], stats[b.scanner]) | feature_distances(
-            features[a.scanner], features[b.scanner], a.patients, b.patients, reduced=both, seed=seed
-        )
-        found.append(Pair(a.scanner, b.scanner, distances))
+    for loss in lost:
+        each = [apart[loss.model][pair] for pair in pairs[loss]]
+        names = (*IMAGE_DISTANCES, *FEATURE_DISTANCES)
+        found.append({name: float(np.mean([one[name] for one in each])) if each else math.nan for name in names})
     return found
-
-
-def _loss_distances(
-    loss: Loss,
-    patches: Sequence[ScannerPatches],
-    stats: Mapping[str, ImageStats],
-    features: Mapping[str, Features],
-    seed: int,
-) -> dict[str, float]:
-    """Distances of a scanner from those that a model trained on, mean over these, in that model's features."""
-    chosen = [each for each in patches if each.scanner in (*loss.train_on, loss.scanner)]
-    pairs = _pairs(chosen, stats, {each.scanner: features[each.scanner] for each in chosen}, seed)
-    apart = [pair.distances for pair in pairs if loss.scanner in (pair.a, pair.b)]
-    names = (*IMAGE_DISTANCES, *FEATURE_DISTANCES)
-    return {name: float(np.mean([each[name] for each in apart])) if apart else math.nan for name in names}
 
 
 def _correlations(
@@ -240,19 +254,24 @@ def _correlations(
 
 
 def find_confounders(rois: Sequence[Roi]) -> list[Confounder]:
-    """Columns of few values, such as the tumour, whose mix is not the same for all labelled scanners."""
+    """Columns of few values, such as the tumour, whose mix is not the same for all labelled scanners.
+
+    That is, the total variation between the mixes of two scanners is over 0.25, and dealing the scanners anew to the
+    patients makes it as large in 1 % of 999 permutations at most.
+    """
     labelled = [roi for roi in rois if roi.split != "unlabelled"]
+    scanners, patients = [roi.scanner for roi in labelled], [patient_of(roi) for roi in labelled]
     found = []
     columns = dict.fromkeys(name for roi in labelled for name in roi.columns)
     for column in (name for name in columns if name.strip().lower() != "scanner"):
-        table: dict[str, Counter[str]] = {}
-        for roi in labelled:
-            table.setdefault(roi.scanner, Counter())[roi.columns.get(column, "unknown")] += 1
-        values = sorted({value for counts in table.values() for value in counts})
-        if not 1 < len(values) <= len(labelled) // 4:
+        values = [roi.columns.get(column, "unknown") for roi in labelled]
+        if not 1 < len(set(values)) <= len(labelled) // 4:
             continue  # the same everywhere, or different for nearly every ROI
-        mixes = [np.array([counts[value] for value in values]) / counts.total() for counts in table.values()]
-        if max((np.abs(a - b).sum() / 2 for a, b in itertools.combinations(mixes, 2)), default=0) > _MIXED:
+        mixed = mixing(scanners, patients, values)
+        if mixed.distance > _MIXED and mixed.p <= _CHANCE:
+            table: dict[str, Counter[str]] = {}
+            for scanner, value in zip(scanners, values, strict=True):
+                table.setdefault(scanner, Counter())[value] += 1
             found.append(Confounder(column, {scanner: dict(counts) for scanner, counts in table.items()}))
     return found
 

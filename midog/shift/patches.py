@@ -19,6 +19,8 @@ from midog.shift.images import tissue_share
 
 logger = logging.getLogger(__name__)
 
+MAX_ROIS = 50
+"""ROIs of a scanner that are looked at; of more, a choice."""
 _CANDIDATES = 4  # places looked at for each patch that is wanted
 _MIN_TISSUE = 0.5  # share of a patch
 
@@ -29,6 +31,7 @@ class ScannerPatches:
 
     labelled: whether any of its ROIs has labels. images: (P, S, S, 3) uint8 RGB.
     rois, patients: of each patch, the file name of its ROI and its patient (the file name where none is known).
+    available: ROIs there were to choose from. small: ROIs smaller than a patch, whose one patch is white at its edges.
     """
 
     scanner: str
@@ -36,14 +39,16 @@ class ScannerPatches:
     images: NDArray[np.uint8]
     rois: list[str]
     patients: list[str]
+    available: int
+    small: int
 
 
 def fixed_patches(
     rois: Sequence[Roi],
     *,
     size_px: int = 256,
-    per_roi: int = 8,
-    max_rois: int = 50,
+    per_roi: int = 16,
+    max_rois: int = MAX_ROIS,
     mpp: float = 0.25,
     seed: int = 0,
 ) -> list[ScannerPatches]:
@@ -68,12 +73,33 @@ def fixed_patches(
     return [_of_scanner(scanner, there, size_px, per_roi, max_rois, mpp, seed) for scanner, there in by_scanner.items()]
 
 
+def describe(patches: Sequence[ScannerPatches], *, size_px: int, mpp: float, seed: int) -> str:
+    """What `fixed_patches` gave of test and unlabelled ROIs, in words: "32 patches of 2 of the test and …"."""
+    rois = {each.scanner: len(set(each.rois)) for each in patches}
+    counts = _range([len(each.rois) for each in patches])
+    said = [
+        f"{counts} patches from {_range(list(rois.values()))} of the test and unlabelled ROIs of each scanner, "
+        f"{size_px} px at {mpp:g} um/px, places of seed {seed}"
+    ]
+    for each in patches:
+        if rois[each.scanner] < each.available:
+            said.append(f"of the {each.available} ROIs of {each.scanner} {rois[each.scanner]} were drawn")
+    small = sum(each.small for each in patches)
+    if small:
+        said.append(f"{small} ROIs are smaller than a patch and gave one each, white beyond the ROI")
+    return "; ".join(said)
+
+
 def _of_scanner(
     scanner: str, there: list[tuple[Roi, Path]], size: int, count: int, max_rois: int, mpp: float, seed: int
 ) -> ScannerPatches:
     lots = sorted(range(len(there)), key=lambda each: _number(seed, there[each][0].file_name, "roi"))
     kept = [there[each] for each in sorted(lots[:max_rois])]
-    cuts = [_patches_of(roi, path, size, count, mpp, seed) for roi, path in kept]
+    cuts, small = [], 0
+    for roi, path in kept:
+        cut, whole = _patches_of(roi, path, size, count, mpp, seed)
+        cuts.append(cut)
+        small += not whole
     owners = [roi for (roi, _), cut in zip(kept, cuts, strict=True) for _ in cut]
     return ScannerPatches(
         scanner=scanner,
@@ -81,16 +107,21 @@ def _of_scanner(
         images=np.stack([patch for cut in cuts for patch in cut]),
         rois=[roi.file_name for roi in owners],
         patients=[roi.patient or roi.file_name for roi in owners],
+        available=len(there),
+        small=small,
     )
 
 
-def _patches_of(roi: Roi, path: Path, size: int, count: int, mpp: float, seed: int) -> list[NDArray[np.uint8]]:
+def _patches_of(
+    roi: Roi, path: Path, size: int, count: int, mpp: float, seed: int
+) -> tuple[list[NDArray[np.uint8]], bool]:
+    """Its patches, and whether a patch fits into it."""
     with open_image(path) as image:
         scale = scale_for(roi_mpp(roi, image.mpp), mpp)
         width, height = image.scaled_size(scale)
         if min(width, height) < size:
-            return [image.read_scaled((width - size) // 2, (height - size) // 2, size, size, scale)]
-        return _most_tissue(image, roi.file_name, size, count, scale, seed)
+            return [image.read_scaled((width - size) // 2, (height - size) // 2, size, size, scale)], False
+        return _most_tissue(image, roi.file_name, size, count, scale, seed), True
 
 
 def _most_tissue(
@@ -109,6 +140,11 @@ def _most_tissue(
             break
     best = sorted(range(len(shares)), key=lambda index: -shares[index])[:count]  # of equal ones, the first
     return [patches[index] for index in sorted(best)]
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _number(seed: int, name: str, what: str) -> int:

@@ -44,7 +44,9 @@ class ShiftResult:
     it trained on (mean over them) in images and in its own features. correlations: by distance, of that distance with
     `from_own` and with `from_native` over the losses.
     images: statistics by scanner, the unlabelled ones too. pairs: all pairs of scanners; feature_model: the run whose
-    features `pairs` and `projection` are of. projection: by scanner (P, 2), a point for each patch.
+    features `pairs`, `within` and `projection` are of. within: by scanner the baseline of each distance, that between
+    halves of its own patients (mean over draws), NaN where they are too few. projection: by scanner (P, 2), a point
+    for each patch.
     samples: by scanner some of the patches, (K, S, S, 3) uint8. unlabelled: scanners that nobody labelled.
     confounders: columns that go together with the scanner. patches: how they were cut, in words.
     """
@@ -56,6 +58,7 @@ class ShiftResult:
     correlations: Mapping[str, Mapping[str, RankCorrelation]]
     images: Mapping[str, ImageStats]
     pairs: tuple[Pair, ...]
+    within: Mapping[str, Mapping[str, float]]
     feature_model: str
     projection: Mapping[str, NDArray[np.float64]]
     samples: Mapping[str, NDArray[np.uint8]]
@@ -88,6 +91,7 @@ class ShiftResult:
             },
             "images": {scanner: each.to_dict() for scanner, each in self.images.items()},
             "pairs": [asdict(pair) for pair in self.pairs],
+            "within": {scanner: dict(distances) for scanner, distances in self.within.items()},
             "feature_model": self.feature_model,
             "patches": self.patches,
             "unlabelled": list(self.unlabelled),

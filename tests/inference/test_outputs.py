@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from midog.errors import DetectionsError
+from midog.inference import outputs
 from midog.inference.outputs import OutputFolder
 
 A, B = {"weights": "aaaa", "threshold": 0.5}, {"weights": "bbbb", "threshold": 0.5}
@@ -92,3 +93,18 @@ def test_files_of_a_stranger_are_not_taken_for_done(out):
     assert not done(OutputFolder(out, A, ["1"], overwrite=False), "1")
     (out / ".midog-infer.json").write_text("{")
     assert not done(OutputFolder(out, A, ["1"], overwrite=False), "1")
+
+
+def test_a_folder_that_is_whole_is_opened_without_writing(out, monkeypatch):
+    """It may lie on a disk that cannot be written to."""
+    fill(out, A, "12")
+
+    def refuse(*_: object) -> None:
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr(outputs, "write_text", refuse)
+    again = OutputFolder(out, A, ["1", "2"], overwrite=False)
+    assert done(again, "1")
+    assert done(again, "2")
+    with pytest.raises(OSError, match="read-only"):
+        OutputFolder(out, B, ["1", "2"], overwrite=True)

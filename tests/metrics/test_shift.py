@@ -22,6 +22,7 @@ from midog.metrics.shift import (
     RankCorrelation,
     build_matrix,
     losses,
+    mixing,
     rank_correlation,
 )
 
@@ -92,7 +93,8 @@ def test_the_diagonal_is_the_mean_of_models_of_one_scanner_on_it(matrix):
 def test_intervals_are_the_percentiles_of_patients_drawn_within_each_scanner(monkeypatch):
     """Three draws of two patients, written out."""
     monkeypatch.setattr(shift, "draw_weights", lambda patients, resamples, seed: np.array([[2, 0], [0, 2], [1, 1]]))
-    parts = {"A": of_rois((3, 1, 0), (1, 0, 1)), "B": of_rois((1, 2, 3), (1, 0, 2)), "C": of_rois((0, 3, 1), (2, 0, 0))}
+    rois = {"A": [(3, 1, 0), (1, 0, 1)], "B": [(1, 2, 3), (1, 0, 2)], "C": [(0, 3, 1), (2, 0, 0)]}
+    parts = {name: of_rois(*counts, patients=[f"{name}1", f"{name}2"]) for name, counts in rois.items()}
     made = build_matrix([("a", ("A",), parts)], resamples=3)
     (row,) = made.rows
 
@@ -138,6 +140,50 @@ def test_the_same_patients_are_drawn_whatever_other_scanners_and_models_there_ar
     assert alone.rows[0].cells["A"] == more.rows[1].cells["A"]
     assert alone.rows[0].cells["A"] == dataclasses.replace(more.rows[0].cells["A"], seen=True)
     assert alone.rows[0].seen == more.rows[1].seen
+
+
+def test_patients_of_several_scanners_are_drawn_once_for_all_of_them():
+    """A and C share p and q, B is of its own; so what is found of a patient on A and on C comes together."""
+    own = [(3, 1, 0), (1, 0, 1), (0, 2, 2)]
+    parts = {
+        "A": of_rois(*own, patients=["p", "q", "r"]),
+        "B": PARTS["B"],
+        "C": of_rois(*own, patients=["p", "q", "r"]),
+    }
+    row = build_matrix([("a", ("A",), parts)], resamples=100).rows[0]
+    assert row.cells["A"].f1 == dataclasses.replace(row.cells["C"], seen=True).f1
+    (alone,) = build_matrix([("a", ("A",), {"A": parts["A"], "C": parts["C"]})], resamples=100).rows
+    assert alone.drop == Interval(0.0, 0.0, 0.0), "seen and unseen are paired"
+    apart = parts | {"C": of_rois(*own, patients=["s", "t", "u"])}
+    assert build_matrix([("a", ("A",), apart)], resamples=100).rows[0].cells["B"] == row.cells["B"]
+    assert build_matrix([("a", ("A",), dict(reversed(parts.items())))], resamples=100).rows[0].cells == row.cells
+
+
+def test_scanners_that_share_patients_by_way_of_a_third_are_drawn_together(monkeypatch):
+    drawn = []
+    original = shift.draw_weights
+
+    def note(patients, resamples, seed):
+        drawn.append(sorted(patients))
+        return original(patients, resamples, seed)
+
+    monkeypatch.setattr(shift, "draw_weights", note)
+    parts = {
+        "A": of_rois((1, 0, 0), (1, 1, 0), patients=["p", "q"]),
+        "B": of_rois((1, 0, 0), (1, 1, 0), patients=["s", "t"]),
+        "C": of_rois((1, 0, 0), (1, 1, 0), patients=["x", "y"]),
+        "D": of_rois((1, 0, 0), (1, 1, 0), patients=["q", "s"]),
+    }
+    build_matrix([("a", ("A",), parts)], resamples=10)
+    assert sorted(drawn) == [["p", "q", "q", "s", "s", "t"], ["x", "y"]]
+
+
+def test_a_scanner_none_of_whose_shared_patients_is_drawn_costs_no_other_its_interval():
+    many = [f"p{number}" for number in range(30)]
+    parts = {"A": of_rois(*[(1, 0, 1)] * 30, patients=many), "B": of_rois((2, 1, 0), (1, 1, 1), patients=many[:2])}
+    (row,) = build_matrix([("c", ("C",), parts)], resamples=200).rows
+    assert not math.isnan(row.unseen.low)
+    assert not math.isnan(row.cells["B"].f1.low)
 
 
 def test_the_order_of_rois_changes_nothing():
@@ -354,6 +400,38 @@ def test_pairs_with_a_nan_are_left_out():
 )
 def test_fewer_than_3_pairs_or_equal_values_have_no_correlation(a, b, n):
     assert equal(rank_correlation(a, b), RankCorrelation(NAN, NAN, n))
+
+
+# --- what goes with the scanner ---------------------------------------------------------------------------------------
+
+
+def test_the_distance_of_mixes_is_the_largest_total_variation():
+    """A: half x, half y; B: a quarter x, three quarters y; C: x alone."""
+    scanners, values = "AABBBBCC", "xyxyyyxx"
+    assert mixing(scanners, [str(n) for n in range(8)], values).distance == 3 / 4
+    assert mixing(scanners, [str(n) for n in range(8)], "x" * 8) == shift.Mixing(0.0, 1.0)
+
+
+def test_p_of_a_mix_is_that_of_all_deals():
+    """Five patients each, all of one kind on A: 2 of 252 deals are as far apart."""
+    found = mixing("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy")
+    assert found.distance == 1.0
+    assert abs(found.p - 2 / 252) < 4 * math.sqrt(2 / 252 / 999) + 1 / 1000
+    assert found == mixing("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy"), "the same at every call"
+    assert mixing("A" * 20 + "B" * 20, [str(n) for n in range(40)], "x" * 20 + "y" * 20).p == 1 / 1000
+
+
+def test_patients_and_not_rois_are_the_evidence_of_a_mix():
+    """Twenty ROIs of each scanner, but two patients: a third of all deals are as far apart."""
+    patients = [f"{n // 10}" for n in range(40)]
+    found = mixing("A" * 20 + "B" * 20, patients, "x" * 20 + "y" * 20)
+    assert found.distance == 1.0
+    assert abs(found.p - 1 / 3) < 4 * math.sqrt(2 / 9 / 999)
+
+
+@pytest.mark.parametrize("scanners", ["", "AAA"])
+def test_fewer_than_two_scanners_have_one_mix(scanners):
+    assert mixing(scanners, scanners, scanners) == shift.Mixing(0.0, 1.0)
 
 
 # --- the reference ----------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def result_of(
     apart = tuple(dict(zip(DISTANCES, rng.uniform(0, 2, len(DISTANCES)).tolist(), strict=True)) for _ in lost)
     patches = {name: _patches(at, rng) for at, name in enumerate(shown)}
     pairs = [(a, b) for at, a in enumerate(shown) for b in shown[at + 1 :]]
+    halves = np.random.default_rng(1)
     return ShiftResult(
         matrix=matrix,
         same_test=same_test,
@@ -80,6 +81,7 @@ def result_of(
         },
         images={name: image_stats(images) for name, images in patches.items()},
         pairs=tuple(Pair(a, b, dict(zip(DISTANCES, rng.uniform(0, 2, 7).tolist(), strict=True))) for a, b in pairs),
+        within={name: dict(zip(DISTANCES, halves.uniform(0, 1, 7).tolist(), strict=True)) for name in shown},
         feature_model=models[-1][0],
         projection={name: rng.normal(at, 1, (12, 2)) for at, name in enumerate(shown)},
         samples=patches,
@@ -114,6 +116,7 @@ def with_holes() -> ShiftResult:
         images={**result.images, cs2: image_stats(white)},
         samples={**result.samples, cs2: white},
         pairs=(Pair(xr, s360, nowhere), *result.pairs[1:]),
+        within={**result.within, cs2: nowhere},
         projection={**result.projection, cs2: np.zeros((0, 2))},
     )
 

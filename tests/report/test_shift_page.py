@@ -14,11 +14,22 @@ import pytest
 from midog import __version__
 from midog.errors import MidogError
 from midog.metrics.shift import PUBLISHED_F1
-from midog.report.shift_page import HEADS, confounder_table, published_means, stain_angle, swatches, write_shift_page
+from midog.report.shift_page import (
+    HEADS,
+    amounts,
+    confounder_table,
+    ordered_losses,
+    published_means,
+    stain_angle,
+    swatches,
+    write_shift_page,
+)
+from midog.report.shift_words import apart
+from midog.shift.distances import DIMS, DRAWS, SLOW_DRAWS
 from midog.shift.images import image_stats
 from midog.shift.result import Confounder, ShiftResult
 from tests.report.markup import Element, Page
-from tests.report.shifts import DISTANCES, NAMES, build_shift, with_holes, without_losses
+from tests.report.shifts import DISTANCES, NAMES, build_shift, part_of, result_of, with_holes, without_losses
 
 TABLES = ("matrix", "means", "published", "gap", "images", "image-distances", "features", "correlation")
 TUMOURS = Confounder("tumour", {NAMES[0]: {"breast": 20, "lymphoma": 1}, NAMES[1]: {"lymphoma": 12}})
@@ -41,10 +52,10 @@ def page_of(result: ShiftResult, folder: Path) -> Page:
     return Page((folder / "page.html").read_text(encoding="utf-8"))
 
 
-def rows(table: Element) -> list[list[str]]:
-    """The text of each cell of the table's body."""
-    (body,) = [each for each in table.inside if each.tag == "tbody"]
-    found = [each for each in body.inside if each.tag == "tr"]
+def rows(table: Element, part: int = 0) -> list[list[str]]:
+    """The text of each cell of one of the table's bodies."""
+    bodies = [each for each in table.inside if each.tag == "tbody"]
+    found = [each for each in bodies[part].inside if each.tag == "tr"]
     return [[" ".join(cell.text.split()) for cell in row.inside if cell.tag in ("td", "th")] for row in found]
 
 
@@ -127,16 +138,16 @@ def test_the_gap_has_drop_best_and_worst(plain: ShiftResult, page: Page) -> None
 def test_confounders_are_a_table_and_a_warning(of_case: Callable[[str], Page]) -> None:
     page = of_case("confounded")
     assert rows(page.by_id("confounder-1")) == [[NAMES[0], "20", "1"], [NAMES[1], "0", "12"]]
-    assert "the scanner goes together with tumour" in page.text
-    assert "the gap is not the scanner's alone" in page.text
+    assert "tumour differs between the scanners more than chance explains" in page.text
+    assert "the gap is then not the scanner's alone" in page.text
     values, mixes = confounder_table(TUMOURS)
     assert values == ["breast", "lymphoma"]
     assert mixes[NAMES[1]][1].per_cent == 100
 
 
 def test_without_confounders_that_is_said(page: Page) -> None:
-    assert "No column of the split" in page.text
-    assert "goes together with tumour" not in page.text
+    assert "(such as the tumour, where it has one) differs between the scanners by much" in page.text
+    assert "the gap is then not the scanner's alone" not in page.text
 
 
 def test_each_scanner_is_shown_with_patches_and_colours(plain: ShiftResult, page: Page) -> None:
@@ -174,6 +185,53 @@ def test_distances_of_each_pair_stand_with_bars(plain: ShiftResult, page: Page) 
         assert sum("100%" in each.attributes["style"] for each in bars) == len(names)
 
 
+def test_below_the_pairs_stand_the_halves_of_each_scanner(plain: ShiftResult, page: Page) -> None:
+    for table, names in (("image-distances", DISTANCES[:4]), ("features", DISTANCES[4:])):
+        assert [each.attributes.get("class") for each in page.by_id(table).inside if each.tag == "tbody"] == [
+            None,
+            "baseline",
+        ]
+        for (scanner, halves), row in zip(plain.within.items(), rows(page.by_id(table), 1), strict=True):
+            assert row[0] == f"two halves of {scanner}"
+            assert [float(each) for each in row[1:]] == pytest.approx([halves[name] for name in names], abs=0.051)
+    assert page.text.count("A pair counts as apart as far as it exceeds what two halves of one scanner are apart") == 2
+    for names in (DISTANCES[:4], DISTANCES[4:]):
+        assert apart(plain, {name: HEADS[name].name for name in names}) in page.text
+
+
+def test_bars_of_pairs_and_of_halves_have_one_scale() -> None:
+    result = build_shift(NAMES[:2], unlabelled=())
+    pair = replace(result.pairs[0], distances=dict.fromkeys(DISTANCES, 1.0))
+    within = {NAMES[0]: dict.fromkeys(DISTANCES, 2.0), NAMES[1]: dict.fromkeys(DISTANCES, 0.5)}
+    shown = amounts(replace(result, pairs=(pair,), within=within))
+    assert [each["mmd"].per_cent for each in shown.values()] == [50, 100, 25]
+    assert list(shown) == [(NAMES[0], NAMES[1]), (NAMES[0],), (NAMES[1],)]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_saturated_proxy_a_distance_is_said_to_rank_nothing(full: bool, plain: ShiftResult, tmp_path: Path) -> None:
+    pad = 2.0 if full else 1.5
+    pairs = tuple(replace(pair, distances={**pair.distances, "pad": pad}) for pair in plain.pairs)
+    distances = tuple({**each, "pad": pad} for each in plain.loss_distances)
+    page = page_of(replace(plain, pairs=pairs, loss_distances=distances), tmp_path)
+    assert ("saturated: it is 1.95 or more in 6 of 6 pairs and cannot be over 2" in page.text) == full
+    assert ("saturated: it is 1.95 or more in 6 of 6 pairs, so it cannot rank them, and its" in page.text) == full
+    marked = [row[0] for row in rows(page.by_id("correlation")) if row[0].endswith("saturated")]
+    assert marked == (["Proxy A-distancesaturated"] if full else [])
+    assert ("saturated" in page.text) == full
+
+
+def test_losses_stand_in_the_order_of_the_matrix() -> None:
+    parts = {name: part_of(5, 1, 1) for name in NAMES[:3]}
+    models = [("b", (NAMES[1],), parts), ("c", (NAMES[2],), parts), ("a", (NAMES[0],), parts)]
+    result = result_of(models, NAMES[:3])
+    shown = ordered_losses(result)
+    assert [(loss.model, loss.scanner) for loss, _ in shown] == [
+        (model, scanner) for at, model in enumerate("abc") for scanner in NAMES[:3] if scanner != NAMES[at]
+    ]
+    assert shown[0][1] is result.loss_distances[result.losses.index(shown[0][0])]
+
+
 def test_every_distance_has_a_name() -> None:
     assert tuple(HEADS) == DISTANCES
     assert all(head.words and head.name not in head.words for head in HEADS.values())
@@ -198,6 +256,8 @@ def test_holes_are_dashes(of_case: Callable[[str], Page]) -> None:
     assert matrix[1][3] == "not tested"
     assert [row[3] for row in rows(page.by_id("images"))][4:8] == ["–"] * 4
     assert rows(page.by_id("features"))[0][1:] == ["–"] * 3
+    assert rows(page.by_id("features"), 1)[2][1:] == ["–"] * 3
+    assert "Proxy A-distance not known" in page.text, "each pair lacks its own distance, or that of a scanner's halves"
     assert rows(page.by_id("correlation"))[0][1:] == ["–", "1", "–", "–", "1", "–"]
 
 
@@ -209,7 +269,7 @@ def test_without_losses_the_page_says_so(of_case: Callable[[str], Page]) -> None
 
 def test_different_tests_are_said(of_case: Callable[[str], Page], page: Page) -> None:
     assert "not all tested on the same ROIs" in of_case("leave one out").text
-    assert "same ROIs" not in page.text
+    assert "tested on the same ROIs" not in page.text
 
 
 def test_it_says_how_it_was_measured(page: Page) -> None:
@@ -220,6 +280,10 @@ def test_it_says_how_it_was_measured(page: Page) -> None:
         f"midog {__version__}",
         "without_2",
         "Ben-David et al. 2007",
+        "where a patient was scanned on several scanners, once for all of these",
+        f"mean over {DRAWS} draws, in the first {DIMS} principal components",
+        f"in halves as large as those of the pairs, and over {SLOW_DRAWS} for the rest",
+        "Distances of pictures and of features see tissue as well as scanner. The baseline shows how much",
         "Nothing here is validated for diagnosis",
     ):
         assert " ".join(words.split()) in page.text

@@ -9,18 +9,22 @@ import pytest
 
 from midog.metrics.bootstrap import Interval
 from midog.report.shift_words import (
+    apart,
     basis,
+    beyond_halves,
     cells_by_scanner,
+    confounding,
     listed,
     model_names,
     ordered_rows,
     ordered_scanners,
+    saturated,
     strongest,
     summary,
     unseen_means,
     with_interval,
 )
-from midog.shift.result import Confounder, ShiftResult
+from midog.shift.result import Confounder, Pair, ShiftResult
 from tests.report.shifts import DISTANCES, NAMES, build_shift, part_of, result_of, with_holes, without_losses
 
 XR, S360, CS2 = NAMES[:3]
@@ -31,12 +35,24 @@ def with_gap(value: float, low: float, high: float) -> ShiftResult:
     return replace(result, matrix=replace(result.matrix, gap=Interval(value, low, high)))
 
 
-def test_models_of_one_scanner_come_first_and_their_cells_lie_on_the_diagonal():
+def test_rows_are_models_of_one_scanner_then_those_without_one_in_the_order_of_the_columns():
     parts = {name: part_of(5, 1, 1) for name in (CS2, XR, S360)}
-    models = [("two", (XR, S360), parts), ("s", (S360,), parts), ("x", (XR,), parts)]
-    matrix = result_of(models, NAMES[:3]).matrix
-    assert [row.name for row in ordered_rows(matrix)] == ["s", "x", "two"]
-    assert ordered_scanners(matrix) == [S360, XR, CS2]
+    trained = {"all": (XR, S360, CS2), "-s": (CS2, XR), "-c": (XR, S360), "s": (S360,), "-x": (S360, CS2), "c": (CS2,)}
+    matrix = result_of([(name, train_on, parts) for name, train_on in trained.items()], NAMES[:3]).matrix
+    assert ordered_scanners(matrix) == [CS2, XR, S360]
+    assert [row.name for row in ordered_rows(matrix)] == ["c", "s", "-c", "-x", "-s", "all"]
+
+
+def test_of_two_scanners_a_model_of_one_is_not_taken_for_one_without_the_other():
+    parts = {XR: part_of(5, 1, 1), S360: part_of(5, 1, 1)}
+    matrix = result_of([("s", (S360,), parts), ("x", (XR,), parts), ("both", (XR, S360), parts)], NAMES[:2]).matrix
+    assert [row.name for row in ordered_rows(matrix)] == ["x", "s", "both"]
+
+
+def test_a_model_of_a_scanner_that_was_not_tested_is_the_last_of_its_kind():
+    parts = {S360: part_of(5, 1, 1)}
+    matrix = result_of([("x", (XR,), parts), ("s", (S360,), parts)], NAMES[:2]).matrix
+    assert [row.name for row in ordered_rows(matrix)] == ["s", "x"]
 
 
 def test_a_scanner_that_was_trained_on_and_not_tested_has_no_column():
@@ -125,6 +141,22 @@ def test_the_hardest_scanner_is_the_one_with_the_lowest_unseen_f1():
     assert f"against {means[XR][0]:.3f} on {XR}, the easiest. The model trained on {CS2} has 0.7" in hardest
 
 
+def test_of_several_models_of_the_hardest_scanner_the_mean_is_said_as_in_the_losses():
+    good, bad = part_of(8, 2, 2), part_of(6, 2, 4)
+    easy, hard = part_of(7, 3, 3), part_of(2, 6, 8)
+    models = [
+        ("x", (XR,), {XR: easy, S360: hard}),
+        ("a", (S360,), {XR: easy, S360: good}),
+        ("b", (S360,), {XR: easy, S360: bad}),
+    ]
+    result = result_of(models, NAMES[:2])
+    own = [row.cells[S360].f1.value for row in result.matrix.rows[1:]]
+    assert f"The models trained on {S360} have {sum(own) / 2:.3f} there, mean of 2." in summary(result)[1]
+    (loss,) = [each for each in result.losses if each.scanner == S360]
+    unseen = result.matrix.rows[0].cells[S360].f1.value
+    assert loss.from_native == pytest.approx(sum(own) / 2 - unseen), "the same mean"
+
+
 def test_without_a_model_of_the_hardest_scanner_its_tissue_may_be_why():
     assert any(f"No model of {CS2} alone tells how much of that" in each for each in summary(with_holes()))
 
@@ -145,10 +177,51 @@ def test_few_figures_are_said_and_many_are_not():
 
 
 def test_confounders_and_different_tests_are_said():
-    said = summary(build_shift(confounders=[Confounder("tumour", {XR: {"a": 1}, S360: {"b": 1}})], same_test=False))
-    assert "In these data the scanner goes together with tumour, so the gap is not the scanner's alone." in said
+    one = Confounder("tumour", {XR: {"a": 1}, S360: {"b": 1}})
+    result = build_shift(confounders=[one], same_test=False)
+    said = summary(result)
+    assert confounding(result) == "tumour differs between the scanners more than chance explains"
+    assert f"In these data {confounding(result)}, so the gap is not the scanner's alone." in said
     assert any("not tested on the same ROIs" in each for each in said)
-    assert not any("goes together" in each or "same ROIs" in each for each in summary(build_shift()))
+    assert not any("chance explains" in each or "same ROIs" in each for each in summary(build_shift()))
+    two = build_shift(confounders=[one, replace(one, column="species")])
+    assert confounding(two) == "tumour and species differ between the scanners more than chance explains"
+
+
+def with_pairs(*triples: tuple[float, float, float]) -> ShiftResult:
+    """Pairs of scanners of their own, by their distance and those of the halves of the first and the second."""
+    result = build_shift()
+    pairs, within = [], {}
+    for at, (distance, *halves) in enumerate(triples):
+        names = f"a{at}", f"b{at}"
+        pairs.append(Pair(*names, {"mmd": distance, "pad": math.nan}))
+        within |= {name: {"mmd": half, "pad": 0.1} for name, half in zip(names, halves, strict=True)}
+    return replace(result, pairs=tuple(pairs), within=within)
+
+
+def test_a_pair_is_apart_if_it_exceeds_the_larger_of_the_baselines_of_its_scanners():
+    result = with_pairs((1.0, 0.5, 0.9), (1.0, 0.5, 1.1), (1.0, 1.1, 0.5), (1.0, 1.0, 0.0), (1.0, math.nan, 0.1))
+    assert beyond_halves(result, "mmd") == (1, 4), "an equal one does not exceed; one without a baseline is not known"
+    assert beyond_halves(result, "pad") == (0, 0)
+    said = apart(result, {"mmd": "MMD²", "pad": "Proxy A-distance"})
+    start = "Pairs that exceed the larger baseline of their two scanners: "
+    assert said == f"{start}MMD² 1 of 4 (1 not known) and Proxy A-distance not known."
+    assert apart(with_pairs((1.0, 0.5, 0.9)), {"mmd": "MMD²"}) == f"{start}MMD² 1 of 1."
+    assert apart(with_pairs(), {"mmd": "MMD²"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([2.0, 1.95, 1.0], "1.95 or more in 2 of 3 pairs"),
+        ([2.0, math.nan], "1.95 or more in 1 of 1 pair"),
+        ([2.0, 1.94], ""),
+        ([math.nan], ""),
+        ([], ""),
+    ],
+)
+def test_proxy_a_distances_are_saturated_where_most_are_as_good_as_2(values, words):
+    assert saturated(values) == words
 
 
 def test_what_a_column_rests_on():

@@ -10,12 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
+from scipy.spatial.distance import pdist
 
 from midog.shift import distances
 from midog.shift.distances import (
     FEATURE_DISTANCES,
     feature_distances,
     frechet_distance,
+    halve,
     mmd,
     project,
     proxy_a_distance,
@@ -215,6 +217,13 @@ class TestMmd:
     def test_it_is_nan_without_a_pair(self, n, m):
         assert math.isnan(mmd(draw(n, 3), draw(m, 3)))
 
+    def test_a_bandwidth_may_be_given(self):
+        a, b = draw(13, 3), draw(9, 3, at=1, seed=1)
+        median = float(np.median(pdist(np.concatenate([a, b]))))
+        assert mmd(a, b, median) == mmd(a, b)
+        assert mmd(a, b, 2 * median) != mmd(a, b)
+        assert math.isnan(mmd(a, b, 0.0))
+
     def test_it_is_nan_without_a_bandwidth(self):
         assert math.isnan(mmd(np.ones((4, 2)), np.ones((5, 2))))
 
@@ -233,7 +242,7 @@ class TestReduce:
     def test_components_are_of_the_pool_uncorrelated_and_largest_first(self):
         pool = np.concatenate(reduce([draw(30, 100), draw(50, 100, at=1, seed=1), draw(20, 100, seed=2)]))
         covariance = np.cov(pool.T)
-        assert covariance.shape == (32, 32)
+        assert covariance.shape == (8, 8)
         np.testing.assert_allclose(pool.mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
         assert (np.diff(np.diag(covariance)) <= 1e-12).all()
@@ -285,32 +294,141 @@ class TestProject:
         assert [one.shape for one in project([draw(count, 5), draw(0, 5)])] == [(count, 2), (0, 2)]
 
 
+@pytest.mark.parametrize("each", [2, 3, 10])
+def test_halves_share_no_patient_and_hold_all_patches(each):
+    patients = {"a": groups(40, each, "p"), "b": groups(25, each, "q")}
+    for draw_number in range(5):
+        halves = halve(patients, draw_number)
+        for scanner, names in patients.items():
+            one, other = halves[scanner]
+            assert sorted([*one, *other]) == list(range(len(names)))
+            people = [{names[row] for row in half} for half in (one, other)]
+            assert not people[0] & people[1]
+            assert len(people[1]) - len(people[0]) in (0, 1)
+
+
+def test_each_draw_of_halves_is_another_and_repeats():
+    patients = {"a": groups(40, 2)}
+    drawn = [halve(patients, number)["a"][0].tolist() for number in range(4)]
+    assert len({tuple(each) for each in drawn}) == 4
+    assert halve(patients, 2)["a"][0].tolist() == drawn[2]
+    assert halve(patients, 2, seed=1)["a"][0].tolist() != drawn[2]
+
+
+def test_halves_of_two_scanners_of_the_same_patients_share_nobody():
+    halves = halve({"a": groups(40, 2), "b": groups(60, 3)}, 0)
+    first = {groups(40, 2)[row] for row in halves["a"][0]}
+    second = {groups(60, 3)[row] for row in halves["b"][1]}
+    assert len(first) == len(second) == 10
+    assert not first & second
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, [0, 1, 2, 3]), (0, [])])
+def test_both_halves_of_one_patient_are_all_there_is(count, expected):
+    assert [half.tolist() for half in halve({"a": ["p"] * count}, 0)["a"]] == [expected, expected]
+
+
+def study(**counts: int) -> tuple[dict[str, Values], dict[str, list[str]]]:
+    """So many patches of each scanner, five of a patient, all of one distribution of 20 features."""
+    features = {name: draw(count, 20, seed=ord(name)) for name, count in counts.items()}
+    return features, {name: groups(count, 5, name) for name, count in counts.items()}
+
+
 class TestFeatureDistances:
-    def test_it_has_each_distance_by_name(self):
-        a, b = draw(40, 60).astype(np.float32), draw(30, 60, at=1, seed=1).astype(np.float32)
-        names_a, names_b = groups(40, 5, "a"), groups(30, 5, "b")
-        small_a, small_b = reduce([a, b])
-        assert feature_distances(a, b, names_a, names_b) == {
-            "pad": proxy_a_distance(a, b, names_a, names_b).pad,
-            "frechet": frechet_distance(small_a, small_b),
-            "mmd": mmd(small_a, small_b),
-        }
-        assert list(feature_distances(a, b, names_a, names_b)) == list(FEATURE_DISTANCES)
+    def test_each_pair_and_each_scanner_has_each_distance_by_name(self):
+        found = feature_distances(*study(a=40, b=30, c=60), [("a", "b"), ("c", "a"), ("b", "b")])
+        assert list(found) == [("a", "b"), ("c", "a"), ("b", "b")]
+        for distances_of in found.values():
+            assert list(distances_of) == list(FEATURE_DISTANCES)
+            assert all(map(math.isfinite, distances_of.values()))
 
-    def test_a_common_reduction_is_taken(self):
-        a, b, c = draw(40, 60), draw(30, 60, at=1, seed=1), draw(30, 60, at=9, seed=2)
-        small = reduce([a, b, c])
-        found = feature_distances(a, b, groups(40, 5, "a"), groups(30, 5, "b"), reduced=(small[0], small[1]))
-        assert found["frechet"] == frechet_distance(small[0], small[1])
-        assert found["mmd"] == mmd(small[0], small[1])
+    def test_scanners_of_one_distribution_are_as_far_apart_as_halves_of_one(self):
+        """However many patches they have: the bias of the Frechet distance at few is in the baseline too."""
+        features, patients = study(a=60, b=240, c=1200)
+        small = reduce(list(features.values()))
+        assert frechet_distance(small[0], small[1]) > 1.8 * frechet_distance(small[1], small[2]), "the bias"
+        pairs = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "a"), ("b", "b"), ("c", "c")]
+        found = feature_distances(features, patients, pairs)
+        frechet = [each["frechet"] for each in found.values()]
+        assert max(frechet) < 1.35 * min(frechet)
+        assert all(abs(each["mmd"]) < 0.02 for each in found.values())
 
-    def test_folds_and_seed_reach_the_classifier(self):
-        a, b = draw(40, 4), draw(30, 4, at=0.5, seed=1)
-        names_a, names_b = groups(40, 5, "a"), groups(30, 5, "b")
-        found = feature_distances(a, b, names_a, names_b, folds=2, seed=7)
-        assert found["pad"] == proxy_a_distance(a, b, names_a, names_b, folds=2, seed=7).pad
+    def test_scanners_that_differ_are_further_apart_than_their_halves(self):
+        features, patients = study(a=60, b=90)
+        features["b"] += 3
+        found = feature_distances(features, patients, [("a", "b"), ("a", "a"), ("b", "b")])
+        for name in FEATURE_DISTANCES:
+            assert found["a", "b"][name] > 2 * max(found["a", "a"][name], found["b", "b"][name])
+
+    def test_patients_who_differ_are_in_the_baseline(self):
+        features, patients = study(a=60, b=60)
+        offsets = draw(12, 20, seed=9).repeat(5, axis=0)
+        found = feature_distances({**features, "a": features["a"] + 2 * offsets}, patients, [("a", "a"), ("b", "b")])
+        assert found["a", "a"]["mmd"] > 0.02 > abs(found["b", "b"]["mmd"])
+
+    def test_they_are_the_means_over_draws_of_equally_many_patches(self, monkeypatch):
+        sizes, bandwidths, scores = [], [], iter(range(100))
+
+        def counted(a: Values, b: Values, *bandwidth: float) -> float:
+            sizes.append((len(a), len(b), a.shape[1]))
+            bandwidths.extend(bandwidth)
+            return float(next(scores))
+
+        monkeypatch.setattr(distances, "frechet_distance", counted)
+        monkeypatch.setattr(distances, "mmd", lambda a, b, bandwidth: counted(a, b, bandwidth) and 0.0)
+        found = feature_distances(*study(a=40, b=35, c=500), [("b", "c"), ("c", "c")])
+        assert set(sizes) == {(15, 15, 8)}, "b has 7 patients, 3 of them in the smaller half"
+        assert len(sizes) == 2 * (20 + 10)
+        assert len(set(bandwidths)) == 1
+        assert found["b", "c"]["frechet"] == np.mean(range(0, 40, 2))
+        assert found["c", "c"]["frechet"] == np.mean(range(40, 60, 2))
+
+    def test_a_half_is_no_more_than_256_patches(self, monkeypatch):
+        sizes = []
+        monkeypatch.setattr(distances, "mmd", lambda a, b, _bandwidth: sizes.append((len(a), len(b))) or 0.0)
+        feature_distances(*study(a=600, b=600), [("a", "b")])
+        assert set(sizes) == {(256, 256)}
+
+    def test_pad_is_of_all_patches_and_whole_features(self):
+        features, patients = study(a=40, b=30)
+        features["b"] += 0.3
+        found = feature_distances(features, patients, [("a", "b")], seed=7)
+        whole = proxy_a_distance(features["a"], features["b"], patients["a"], patients["b"], seed=7).pad
+        assert found["a", "b"]["pad"] == whole
+
+    def test_the_other_way_round_is_the_same(self):
+        features, patients = study(a=40, b=30)
+        features["b"] += 0.3
+        found = feature_distances(features, patients, [("a", "b"), ("b", "a")])
+        assert found["a", "b"] == pytest.approx(found["b", "a"], rel=1e-9)
+
+    def test_the_seed_decides(self):
+        one, again, other = (feature_distances(*study(a=40, b=30), [("a", "b")], seed=seed) for seed in (0, 0, 1))
+        assert one == again
+        assert one["a", "b"]["mmd"] != other["a", "b"]["mmd"]
+
+    def test_a_scanner_of_one_patient_has_distances_and_no_baseline(self):
+        features, patients = study(a=40, b=5)
+        found = feature_distances(features, patients, [("a", "b"), ("b", "b"), ("a", "a")])
+        assert all(map(math.isnan, found["b", "b"].values()))
+        assert math.isfinite(found["a", "b"]["frechet"])
+        assert math.isfinite(found["a", "b"]["mmd"])
+        assert all(map(math.isfinite, found["a", "a"].values()))
+
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_the_baseline_of_pad_needs_two_patients_in_either_half(self, count):
+        features, patients = study(a=40, b=5 * count)
+        found = feature_distances(features, patients, [("b", "b")])["b", "b"]
+        assert math.isnan(found["pad"])
+        assert math.isfinite(found["frechet"])
 
     @pytest.mark.parametrize("count", [0, 1])
-    def test_a_scanner_without_patches_is_nan(self, count):
-        found = feature_distances(draw(count, 4), draw(30, 4), groups(count, 5), groups(30, 5, "b"))
-        assert all(math.isnan(value) for value in found.values())
+    def test_a_scanner_without_enough_patches_is_nan_and_spoils_no_other(self, count):
+        features, patients = study(a=40, b=30, c=count)
+        found = feature_distances(features, patients, [("a", "c"), ("c", "c"), ("a", "b")])
+        assert all(math.isnan(value) for pair in list(found)[:2] for value in found[pair].values())
+        assert all(map(math.isfinite, found["a", "b"].values()))
+
+    def test_without_any_patches_all_is_nan(self):
+        found = feature_distances(*study(a=0, b=1), [("a", "b")])
+        assert all(map(math.isnan, found["a", "b"].values()))

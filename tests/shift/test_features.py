@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,16 @@ import torch
 from numpy.typing import NDArray
 
 from midog.config import parse_config
+from midog.data.annotations import Roi
+from midog.data.folder import read_rois
 from midog.errors import DeviceError
 from midog.inference.detect import Detector
 from midog.models import build_model
-from midog.shift.features import backbone_features
+from midog.shift import features
+from midog.shift.distances import FEATURE_DISTANCES, feature_distances, halve
+from midog.shift.features import Looks, backbone_features, distances_between, distances_within, look
+from midog.shift.images import IMAGE_DISTANCES, image_distances, image_stats
+from midog.shift.patches import fixed_patches
 
 Pixels = NDArray[np.uint8]
 SIDE = 64
@@ -126,3 +134,97 @@ def test_other_failures_are_not_called_out_of_memory(monkeypatch):
     monkeypatch.setattr(detector.model.backbone, "forward", broken)
     with pytest.raises(RuntimeError, match="sizes do not match"):
         backbone_features(detector, draw(2))
+
+
+# --- what scanners look like, and how far apart that is ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rois(phantom) -> list[Roi]:
+    return read_rois(phantom)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> dict[str, Path]:
+    """`fine` sees 0.25 um/px; `coarse` and `coarse2` see 0.5."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, mpp in (("fine", 0.25), ("coarse", 0.5), ("coarse2", 0.5)):
+        config = {"model": {"backbone": "resnet18", "weights": "none"}, "data": {"mpp": mpp}}
+        torch.manual_seed(0)
+        parsed = parse_config(config)
+        Detector(build_model(parsed, pretrained=False).eval(), parsed, device="cpu").save(folder / name)
+    return {name: folder / name for name in ("fine", "coarse", "coarse2")}
+
+
+@pytest.fixture(scope="module")
+def looks(rois, models) -> Looks:
+    return look(rois, models, size_px=64, per_roi=4, seed=0, device="cpu")
+
+
+def test_each_model_is_shown_patches_of_its_own_resolution(looks, rois, models):
+    for name, mpp in (("fine", 0.25), ("coarse", 0.5)):
+        detector = Detector.load(models[name], device="cpu")
+        assert detector.mpp == mpp
+        for each in fixed_patches(rois, size_px=64, per_roi=4, mpp=mpp):
+            expected = backbone_features(detector, each.images)
+            np.testing.assert_array_equal(looks.features[name].vectors[each.scanner], expected)
+            assert looks.features[name].patients[each.scanner] == each.patients
+
+
+def test_images_are_looked_at_at_a_quarter_of_a_um(looks, rois):
+    for each, theirs in zip(fixed_patches(rois, size_px=64, per_roi=4), looks.patches, strict=True):
+        np.testing.assert_array_equal(each.images, theirs.images)
+        assert looks.stats[each.scanner].to_dict() == image_stats(each.images).to_dict()
+    assert "64 px at 0.25 um/px" in looks.words
+    assert looks.words.endswith("; cut again at 0.5 um/px for features of models of that resolution")
+
+
+def test_patches_are_cut_once_for_each_resolution(rois, models, monkeypatch):
+    cut = []
+
+    def note(rois, *, mpp, **settings):
+        cut.append(mpp)
+        return fixed_patches(rois, mpp=mpp, **settings)
+
+    monkeypatch.setattr(features, "fixed_patches", note)
+    monkeypatch.setattr(features, "backbone_features", lambda _detector, images: images[:, 0, 0])
+    look(rois, models, size_px=64, per_roi=1, seed=0, device="cpu")
+    assert cut == [0.25, 0.5]
+    again = look(rois, {"fine": models["fine"]}, size_px=64, per_roi=1, seed=0, device="cpu")
+    assert cut == [0.25, 0.5, 0.25]
+    assert "cut again" not in again.words
+
+
+def test_distances_between_are_those_of_images_and_of_that_models_features(looks):
+    (a, b, *_) = looks.stats
+    for model in ("fine", "coarse"):
+        theirs = looks.features[model]
+        found = distances_between(looks, model, [(a, b)], seed=3)
+        expected = feature_distances(theirs.vectors, theirs.patients, [(a, b)], seed=3)[a, b]
+        assert found == {(a, b): image_distances(looks.stats[a], looks.stats[b]) | expected}
+    assert distances_between(looks, "fine", [], seed=3) == {}
+
+
+def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patients(looks):
+    found = distances_within(looks, "fine", seed=3)
+    for each in looks.patches:
+        assert list(found[each.scanner]) == [*IMAGE_DISTANCES, *FEATURE_DISTANCES]
+        draws = []
+        for draw_number in range(3):
+            one, other = halve({"": each.patients}, draw_number, 3)[""]
+            draws.append(image_distances(image_stats(each.images[one]), image_stats(each.images[other])))
+        for name in IMAGE_DISTANCES:
+            assert found[each.scanner][name] == pytest.approx(np.mean([drawn[name] for drawn in draws]), nan_ok=True)
+
+
+def test_a_scanner_of_one_patient_has_no_baseline(rois, models):
+    alone = look(
+        [roi for roi in rois if roi.file_name == "001.tiff"],
+        {"fine": models["fine"]},
+        size_px=64,
+        per_roi=4,
+        seed=0,
+        device="cpu",
+    )
+    (baseline,) = distances_within(alone, "fine", seed=0).values()
+    assert all(map(math.isnan, baseline.values()))

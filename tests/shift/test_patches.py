@@ -15,7 +15,7 @@ from midog.data.folder import read_rois
 from midog.data.slides import decode
 from midog.errors import ImageError
 from midog.shift.images import tissue_share
-from midog.shift.patches import fixed_patches
+from midog.shift.patches import describe, fixed_patches
 
 
 @pytest.fixture
@@ -137,3 +137,32 @@ def test_missing_images_are_left_out_with_a_warning(draw, caplog):
 def test_an_image_without_mpp_is_named(draw):
     with pytest.raises(ImageError, match=r"1\.png: no mpp"):
         fixed_patches([draw("1.png", coordinates(), mpp=None)], size_px=32)
+
+
+# --- how it is said ---------------------------------------------------------------------------------------------------
+
+
+def said(rois: list[Roi], **settings: int) -> str:
+    return describe(fixed_patches(rois, size_px=64, per_roi=2, **settings), size_px=64, mpp=0.25, seed=3)
+
+
+def test_patches_are_told_in_numbers(draw):
+    rois = [draw(f"{number}.png", coordinates(), scanner=scanner) for number, scanner in enumerate("AAABB")]
+    assert said(rois) == (
+        "4 to 6 patches from 2 to 3 of the test and unlabelled ROIs of each scanner, 64 px at 0.25 um/px, "
+        "places of seed 3"
+    )
+    assert said(rois[3:]).startswith("4 patches from 2 of the test")
+
+
+def test_a_choice_of_rois_and_small_ones_are_told(draw):
+    rois = [draw(f"{number}.png", coordinates(), scanner=scanner) for number, scanner in enumerate("AAABB")]
+    small = draw("small.png", coordinates(40, 40), scanner="B")
+    assert "; of the 3 ROIs of A 2 were drawn" in said(rois, max_rois=2)
+    assert "ROIs of B" not in said(rois, max_rois=2)
+    assert said([*rois, small]).endswith("; 1 ROIs are smaller than a patch and gave one each, white beyond the ROI")
+
+
+def test_16_patches_of_an_roi_unless_told(draw):
+    (found,) = fixed_patches([draw("1.png", coordinates())], size_px=32)
+    assert len(found.images) == 16
