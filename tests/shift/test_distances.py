@@ -366,6 +366,15 @@ class TestFeatureDistances:
         found = feature_distances({**features, "a": features["a"] + 2 * offsets}, patients, [("a", "a"), ("b", "b")])
         assert found["a", "a"]["mmd"] > 0.02 > abs(found["b", "b"]["mmd"])
 
+    def test_patients_whom_both_scanners_scanned_bring_two_no_closer_than_halves_of_one(self):
+        features, _ = study(a=60, b=60)
+        offsets = 2 * draw(12, 20, seed=9).repeat(5, axis=0)
+        features = {name: vectors + offsets for name, vectors in features.items()}
+        found = feature_distances(features, dict.fromkeys("ab", groups(60, 5)), [("a", "b"), ("a", "a"), ("b", "b")])
+        for name in ("frechet", "mmd"):
+            halves = (found["a", "a"][name] + found["b", "b"][name]) / 2
+            assert found["a", "b"][name] == pytest.approx(halves, rel=0.1)
+
     def test_they_are_the_means_over_draws_of_equally_many_patches(self, monkeypatch):
         sizes, bandwidths, scores = [], [], iter(range(100))
 
@@ -379,7 +388,10 @@ class TestFeatureDistances:
         found = feature_distances(*study(a=40, b=35, c=500), [("b", "c"), ("c", "c")])
         assert set(sizes) == {(15, 15, 8)}, "b has 7 patients, 3 of them in the smaller half"
         assert len(sizes) == 2 * (20 + 10)
-        assert len(set(bandwidths)) == 1
+        (bandwidth,) = set(bandwidths)
+        assert bandwidth == pytest.approx(
+            np.median(pdist(np.concatenate(reduce(list(study(a=40, b=35, c=500)[0].values()))))), rel=0.2
+        )
         assert found["b", "c"]["frechet"] == np.mean(range(0, 40, 2))
         assert found["c", "c"]["frechet"] == np.mean(range(40, 60, 2))
 
