@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
@@ -23,6 +22,7 @@ from midog.cli_shared import (
     SplitOption,
     fail,
     is_first,
+    load_settings,
     say,
     stoppable,
 )
@@ -121,11 +121,8 @@ def train(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. train.lr=0.0003.")] = None,
 ) -> None:
     """Train a detector; goes on with the newest unfinished run of equal settings and data."""
-    from midog.config import load_config
-
     short = {"data.dir": data, "data.split": split, "train.epochs": epochs, "train.seed": seed, "train.device": device}
-    given = [f"{key}={json.dumps(str(value))}" for key, value in short.items() if value is not None]
-    settings = load_config(config, [*(overrides or []), *given])
+    settings = load_settings(config, overrides, short)
     from midog.training import setup
 
     if dry_run:

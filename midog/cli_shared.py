@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from midog.config import RunConfig
 
 DataOption = Annotated[Path, typer.Option("--data", help="Data folder: images/, one annotation file, split.csv.")]
 SplitOption = Annotated[
@@ -28,6 +32,14 @@ MppOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
+
+
+def load_settings(config: str | None, overrides: list[str] | None, options: Mapping[str, object]) -> RunConfig:
+    """The config of a file or shipped name, overlaid by --set and by the options that were given, by key path."""
+    from midog.config import load_config
+
+    given = [f"{key}={json.dumps(str(value))}" for key, value in options.items() if value is not None]
+    return load_config(config, [*(overrides or []), *given])
 
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:

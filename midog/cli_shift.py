@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from midog.cli_shared import DeviceOption, RunsOption, SplitOption, is_first, number, print_table, say, stoppable
+from midog.cli_shared import (
+    DeviceOption,
+    RunsOption,
+    SplitOption,
+    is_first,
+    load_settings,
+    number,
+    print_table,
+    say,
+    stoppable,
+)
 from midog.errors import MidogError
 
 if TYPE_CHECKING:
@@ -38,11 +48,8 @@ def train(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. train.lr=0.0003.")] = None,
 ) -> None:
     """Train on each scanner alone, and without each; done runs are skipped, a stopped one is gone on with."""
-    from midog.config import load_config
-
     short = {"data.dir": data, "data.split": split, "train.epochs": epochs, "train.seed": seed, "train.device": device}
-    given = [f"{key}={json.dumps(str(value))}" for key, value in short.items() if value is not None]
-    settings = load_config(config, [*(overrides or []), *given])
+    settings = load_settings(config, overrides, short)
     from midog.shift.study import train_study
 
     planned = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import typer
 
-from midog.cli_shared import is_first, print_table, stoppable
+from midog.cli_shared import is_first, load_settings, print_table, stoppable
+from midog.config import load_config
 from midog.training.interrupts import Interrupted
 
 
@@ -28,3 +29,9 @@ def test_only_the_first_of_many_processes_speaks(monkeypatch, name):
     assert is_first()
     monkeypatch.setenv(name, "1")
     assert not is_first()
+
+
+def test_options_overlay_set_which_overlays_the_config():
+    settings = load_settings("demo", ["train.epochs=5", "train.seed=7"], {"train.epochs": 3, "data.dir": None})
+    assert (settings.train.epochs, settings.train.seed) == (3, 7)
+    assert settings.data.dir == load_config("demo").data.dir
