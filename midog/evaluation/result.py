@@ -243,7 +243,11 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A number or an array as JSON has it: NaN is None, an array a list."""
+    """A value as JSON has it, at any depth: NaN is None; arrays and tuples are lists."""
     if isinstance(value, np.ndarray):
-        return [plain(each) for each in value.tolist()]
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, stats
 
+from midog.evaluation.result import plain
+
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
 
@@ -69,7 +71,7 @@ class ImageStats:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as numbers and lists for JSON, None for NaN."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 def image_stats(images: Pixels) -> ImageStats:
@@ -223,11 +225,3 @@ def _mean_and_sd(histogram: NDArray[np.int64], value: Values) -> tuple[Values, V
     share = histogram / histogram.sum(axis=1, keepdims=True)
     mean = share @ value
     return mean, np.sqrt((share * (value - mean[:, None]) ** 2).sum(axis=1))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog import __version__
+from midog.evaluation.result import plain
 from midog.metrics.bootstrap import Interval
 from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss, Matrix, ModelRow, RankCorrelation
 from midog.shift.images import ImageStats
@@ -97,8 +97,8 @@ class ShiftResult:
             "unlabelled": list(self.unlabelled),
             "confounders": [asdict(each) for each in self.confounders],
         }
-        plain: dict[str, Any] = _plain(tree)
-        return plain
+        values: dict[str, Any] = plain(tree)
+        return values
 
 
 def _row(row: ModelRow) -> dict[str, Any]:
@@ -124,12 +124,3 @@ def _row(row: ModelRow) -> dict[str, Any]:
 
 def _interval(each: Interval) -> dict[str, float]:
     return asdict(each)
-
-
-def _plain(value: Any) -> Any:
-    """NaN is None, at any depth; tuples are lists."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
