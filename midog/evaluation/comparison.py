@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from midog import __version__
-from midog.boxes import IntArray
 from midog.data.annotations import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.groups import keys_of, make_groups, parse_by
 from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.result import MEASURES, GroupScores, plain
 from midog.evaluation.scoring import LEVEL, RESAMPLES, patient_of, summarise
-from midog.metrics.bootstrap import Samples, difference, draw_weights, resample
+from midog.metrics.bootstrap import difference, draw_weights, resample_hits
+from midog.metrics.hits import Hits
 from midog.metrics.permutation import p_value, swap_weights
 
 COMPARISON_SCHEMA_VERSION = 1
@@ -108,10 +108,15 @@ def compare(
         score_rois(folder, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing)
         for folder in (detections_a, detections_b)
     ]
+    hits = Hits.of([each.points for each in (*both[0], *both[1])])
     a, b = (summarise(each, keys, columns, threshold=threshold, resamples=0).groups for each in both)
     differences = {
         group.name: _differences(
-            (a[group.name], b[group.name]), [[each[i] for i in group.members] for each in both], resamples, seed
+            (a[group.name], b[group.name]),
+            [[each[i] for i in group.members] for each in both],
+            hits.select([i + side * len(rois) for i in group.members for side in (0, 1)]),
+            resamples,
+            seed,
         )
         for group in make_groups(keys, columns)
     }
@@ -119,15 +124,22 @@ def compare(
 
 
 def _differences(
-    groups: tuple[GroupScores, GroupScores], scored: Sequence[Sequence[ScoredRoi]], resamples: int, seed: int
+    groups: tuple[GroupScores, GroupScores],
+    scored: Sequence[Sequence[ScoredRoi]],
+    hits: Hits,
+    resamples: int,
+    seed: int,
 ) -> dict[str, PairedDifference]:
-    """Of each of MEASURES, for one group. groups, scored: of A and of B."""
+    """Of each of MEASURES, for one group. groups, scored: of A and of B. hits: A's ROI 1, B's ROI 1, A's ROI 2, …"""
     patients = [patient_of(each.roi) for each in scored[0]]
     weights = draw_weights(patients, resamples, seed)
-    drawn_a, drawn_b = (_resample(each, weights) for each in scored)
+    counts_a, counts_b = ([each.counts for each in theirs] for theirs in scored)
+    places = np.arange(0, 2 * len(patients), 2)
+    drawn_a = resample_hits(counts_a, hits.select(places), weights)
+    drawn_b = resample_hits(counts_b, hits.select(places + 1), weights)
     kept = swap_weights(patients, resamples, seed)
-    in_pairs = [each for pair in zip(*scored, strict=True) for each in pair]
-    swapped = _resample(in_pairs, np.concatenate([kept, 1 - kept]))  # the first sides, then the others
+    in_pairs = [each for pair in zip(counts_a, counts_b, strict=True) for each in pair]
+    swapped = resample_hits(in_pairs, hits, np.concatenate([kept, 1 - kept]))  # the first sides, then the others
     result = {}
     for measure in MEASURES:
         a, b = (group.value(measure) for group in groups)
@@ -135,7 +147,3 @@ def _differences(
         p = p_value(*np.split(getattr(swapped, measure), 2))
         result[measure] = PairedDifference(drawn.value, drawn.low, drawn.high, p, drawn.p)
     return result
-
-
-def _resample(scored: Sequence[ScoredRoi], weights: IntArray) -> Samples:
-    return resample([each.counts for each in scored], [each.points for each in scored], weights)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from midog.data.annotations import Roi
 from midog.errors import DetectionsError
@@ -17,11 +16,12 @@ from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
 from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.result import FURTHER, MEASURES, MISTAKES, Evaluation, GroupScores, Mistake, RoiScores
 from midog.metrics.agreement import agreement, resample_agreement
-from midog.metrics.bootstrap import Interval, draw_weights, interval, resample, resample_rates
+from midog.metrics.bootstrap import Interval, draw_weights, interval, resample_hits, resample_rates
 from midog.metrics.calibration import reliability, resample_ece
-from midog.metrics.froc import froc_auc, froc_curve
+from midog.metrics.froc import sweep_auc, sweep_curve
+from midog.metrics.hits import Hits
 from midog.metrics.mistakes import MISS_DISTANCES, MISSES, false_alarm_kinds, kinds_of_misses, miss_distance
-from midog.metrics.scores import Counts, Values, average_precision, found_hits, sweep
+from midog.metrics.scores import Counts, Values, precision_of_hits, sweep_hits
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -71,9 +71,15 @@ def summarise(
     """The evaluation of ROIs that are read and matched. keys: values of the columns `by`, for each ROI."""
     lowest = threshold if threshold is not None else _lowest_counted(scored)
     mistakes = [_mistakes(each, mine, lowest) for each, mine in zip(scored, keys, strict=True)]
+    hits = Hits.of([each.points for each in scored])
     groups = {
         group.name: _pool(
-            group, [scored[i] for i in group.members], [mistakes[i] for i in group.members], resamples, seed
+            group,
+            [scored[i] for i in group.members],
+            [mistakes[i] for i in group.members],
+            hits.select(group.members),
+            resamples,
+            seed,
         )
         for group in make_groups(keys, by)
     }
@@ -100,29 +106,35 @@ def _row(each: ScoredRoi, keys: Mapping[str, str]) -> RoiScores:
 
 
 def _pool(
-    group: Group, scored: Sequence[ScoredRoi], mistakes: Sequence[Sequence[Mistake]], resamples: int, seed: int
+    group: Group,
+    scored: Sequence[ScoredRoi],
+    mistakes: Sequence[Sequence[Mistake]],
+    hits: Hits,
+    resamples: int,
+    seed: int,
 ) -> GroupScores:
-    points = [each.points for each in scored]
+    """The scores of one group: its ROIs, their mistakes and their hits."""
+    figures = int(hits.figures.sum())
+    curve = sweep_hits(hits.scores, hits.in_radius, figures)
     area = math.fsum(each.area_mm2 for each in scored)
     together = [mistake for theirs in mistakes for mistake in theirs]
     kinds = Counter(mistake.kind for mistake in together)
     distances = Counter(miss_distance(each.kind, each.to_threshold) for each in together if each.kind in MISSES)
-    hits = [found_hits(each) for each in points]
     pooled = GroupScores(
         keys=group.keys,
         rois=len(scored),
         patients=len({patient_of(each.roi) for each in scored}),
-        figures=sum(len(each.truth_mm) for each in points),
+        figures=figures,
         area_mm2=area,
         counts=sum((each.counts for each in scored), Counts()),
-        ap50=average_precision(points),
-        froc_auc=froc_auc(points),
+        ap50=precision_of_hits(hits.scores, hits.overlapping, figures),
+        froc_auc=sweep_auc(curve, len(scored)),
         intervals={},
-        curve=sweep(points),
-        froc=froc_curve(points, area),
+        curve=curve,
+        froc=sweep_curve(curve, len(scored), area),
         agreement=agreement(*_densities(scored)),
         # a stranger's probabilities may leave [0, 1] no more than ours: read_challenge holds them to it
-        calibration=reliability(np.concatenate([each.scores for each in points]), np.concatenate(hits)),
+        calibration=reliability(hits.scores, hits.in_radius),
         mistakes={kind: kinds[kind] for kind in MISTAKES},
         misses_by_distance={distance: distances[distance] for distance in MISS_DISTANCES},
     )
@@ -137,17 +149,16 @@ def _densities(scored: Sequence[ScoredRoi]) -> tuple[Values, Values]:
 
 
 def _intervals(
-    pooled: GroupScores, scored: Sequence[ScoredRoi], hits: Sequence[NDArray[np.bool_]], resamples: int, seed: int
+    pooled: GroupScores, scored: Sequence[ScoredRoi], hits: Hits, resamples: int, seed: int
 ) -> dict[str, Interval]:
-    """Of MEASURES and FURTHER, all from the same draws of patients. hits: `found_hits` of each ROI."""
+    """Of MEASURES and FURTHER, all from the same draws of patients."""
     weights = draw_weights([patient_of(each.roi) for each in scored], resamples, seed)
-    counts, points = [each.counts for each in scored], [each.points for each in scored]
-    owner = np.repeat(np.arange(len(points)), [len(each.scores) for each in points])
+    counts = [each.counts for each in scored]
     samples: dict[str, Values] = {
-        **vars(resample(counts, points, weights)),
+        **vars(resample_hits(counts, hits, weights)),
         **vars(resample_rates(counts, np.array([each.area_mm2 for each in scored]), weights)),
         **vars(resample_agreement(*_densities(scored), weights)),
-        "ece": resample_ece(np.concatenate([each.scores for each in points]), np.concatenate(hits), owner, weights),
+        "ece": resample_ece(hits.scores, hits.in_radius, hits.owner, weights),
     }
     return {name: interval(pooled.value(name), samples[name], LEVEL) for name in (*MEASURES, *FURTHER)}
 
@@ -167,6 +178,8 @@ def _mistakes(each: ScoredRoi, keys: Mapping[str, str], threshold: float) -> lis
     kinds_of_missed, best = kinds_of_misses(missed, found, scores, each.counted)
     places = np.concatenate([found[alarms], missed]) * 1000 / each.mpp
     return [
-        Mistake(each.roi.file_name, kind, float(x), float(y), float(score), float(score) - threshold, keys)
-        for (x, y), kind, score in zip(places, [*kinds, *kinds_of_missed], [*scores[alarms], *best], strict=True)
+        Mistake(each.roi.file_name, kind, x, y, score, score - threshold, keys)
+        for (x, y), kind, score in zip(
+            places.tolist(), [*kinds, *kinds_of_missed], [*scores[alarms].tolist(), *best.tolist()], strict=True
+        )
     ]

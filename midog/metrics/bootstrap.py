@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from midog.boxes import IntArray
-from midog.metrics.froc import sweep_auc
-from midog.metrics.scores import (
-    HALF_SIDE_MM,
-    Counts,
-    RoiPoints,
-    Sweep,
-    Values,
-    found_hits,
-    interpolated_precision,
-    overlap_hits,
-    ratios,
-)
+from midog.metrics.hits import Hits, RoiPoints
+from midog.metrics.resampled import resample_areas
+from midog.metrics.scores import Counts, Values, ratios
 
 
 @dataclass(frozen=True)
@@ -89,13 +79,14 @@ def resample(counts: Sequence[Counts], points: Sequence[RoiPoints], weights: Int
     counts, points: of the R ROIs. weights: (B, R) int64 from `draw_weights`. precision, recall and f1 are of `counts`;
     ap50 and froc_auc are, to the last bit, `average_precision` and `froc_auc` of that list.
     """
-    assert len(counts) == len(points) == weights.shape[1], (len(counts), len(points), weights.shape)
+    return resample_hits(counts, Hits.of(points), weights)
+
+
+def resample_hits(counts: Sequence[Counts], hits: Hits, weights: IntArray) -> Samples:
+    """`resample` of points that are matched already."""
+    assert len(counts) == len(hits.figures) == weights.shape[1], (len(counts), len(hits.figures), weights.shape)
     tp, fp, fn = (weights @ np.array([(c.tp, c.fp, c.fn) for c in counts], np.int64).reshape(-1, 3)).T
-    figures = weights @ np.array([len(roi.truth_mm) for roi in points], np.int64)
-    ranking = _rank(points, copies=int(weights.max(initial=0)))
-    ap50, froc_auc = np.full(len(weights), np.nan), np.full(len(weights), np.nan)
-    for at in np.flatnonzero(figures):
-        ap50[at], froc_auc[at] = _areas(ranking, weights[at], int(figures[at]))
+    ap50, froc_auc = resample_areas(hits, weights)
     return Samples(
         precision=ratios(tp, tp + fp),
         recall=ratios(tp, tp + fn),
@@ -155,93 +146,3 @@ def _percentiles(samples: Values, level: float) -> tuple[float, float]:
     alpha = (1 - level) / 2
     low, high = np.quantile(known, [alpha, 1 - alpha])
     return float(low), float(high)
-
-
-@dataclass(frozen=True, eq=False)
-class _Ranking:
-    """The found points of all ROIs by falling score, at C places.
-
-    weight_at: (C,) int64, where `_weight_table` says how often the place counts. copies: highest weight of any ROI.
-    squares, circles: (H,) int64, places of the hits by overlap (for AP) and by distance (for FROC).
-    thresholds: (K,) float64, the distinct scores, falling. places, circles_to: (K,) int64, how many places, and how
-    many of `circles`, have at least that score.
-    """
-
-    weight_at: IntArray
-    copies: int
-    squares: IntArray
-    circles: IntArray
-    thresholds: Values
-    places: IntArray
-    circles_to: IntArray
-
-
-def _rank(points: Sequence[RoiPoints], copies: int) -> _Ranking:
-    """Sort once for all resamples, in the order in which `average_precision` would sort the resampled list."""
-    scores = np.concatenate([np.zeros(0), *(roi.scores for roi in points)])
-    order = np.argsort(-scores, kind="stable")
-    scores = scores[order]
-    owner = np.repeat(np.arange(len(points)), np.array([len(roi.scores) for roi in points], np.int64))[order]
-    square = np.concatenate([np.zeros(0, bool), *(overlap_hits(roi, HALF_SIDE_MM, 0.5) for roi in points)])[order]
-    circle = np.concatenate([np.zeros(0, bool), *(found_hits(roi) for roi in points)])[order]
-
-    point, copy = _lay_out(scores, owner, square, copies)
-    negated, circles = -scores[point], np.flatnonzero(circle[point])
-    thresholds = np.unique(negated)
-    places = np.searchsorted(negated, thresholds, side="right")
-    return _Ranking(
-        weight_at=owner[point] + len(points) * copy,
-        copies=copies,
-        squares=np.flatnonzero(square[point]),
-        circles=circles,
-        thresholds=-thresholds,
-        places=places,
-        circles_to=np.searchsorted(circles, places),
-    )
-
-
-def _lay_out(scores: Values, owner: IntArray, hits: NDArray[np.bool_], copies: int) -> tuple[IntArray, IntArray]:
-    """Which point stands at each place (C,), and which copy of it: 1, 2, …, or 0 for all of them together.
-
-    A place can count as often as its ROI was drawn, except where hits and false alarms of one ROI tie: drawn twice, a
-    hit and a false alarm (h f) stand in the list as h f h f, not as h h f f. Such a run is laid out copy by copy.
-    scores, owner (the ROI), hits: (M,), sorted by falling score, then ROI.
-    """
-    starts = np.ones(len(scores), bool)
-    starts[1:] = (scores[1:] != scores[:-1]) | (owner[1:] != owner[:-1])
-    run = np.cumsum(starts) - 1
-    mixed = ((np.bincount(run, hits) > 0) & (np.bincount(run, ~hits) > 0))[run]
-    times = np.where(mixed, copies, 1)
-    point = np.repeat(np.arange(len(scores)), times)
-    copy = np.arange(len(point)) - np.repeat(np.cumsum(times) - times, times) + 1
-    copy[~mixed[point]] = 0
-    order = np.lexsort((point, copy, run[point]))
-    return point[order], copy[order]
-
-
-def _weight_table(weights: IntArray, copies: int) -> IntArray:
-    """How often a place counts: the ROI's weight (R,), then for each copy whether the ROI has that many."""
-    has_copy = weights > np.arange(copies)[:, None]
-    return np.concatenate([weights, has_copy.ravel()])
-
-
-def _areas(ranking: _Ranking, weights: IntArray, figures: int) -> tuple[float, float]:
-    """Average precision and the area under FROC of one resample, weights (R,), with at least one figure."""
-    table = _weight_table(weights, ranking.copies)
-    found = _running(table[ranking.weight_at])
-    tp = _running(table[ranking.weight_at[ranking.squares]])
-    ap50 = interpolated_precision(tp[1:], found[ranking.squares + 1], figures)
-
-    tp = _running(table[ranking.weight_at[ranking.circles]])[ranking.circles_to]
-    fp = found[ranking.places] - tp
-    # `sweep_auc` spreads its thresholds from the highest score to the lowest: of those that were drawn.
-    first, last = np.searchsorted(tp + fp, [1, found[-1]])
-    drawn = slice(first, last + 1)
-    return ap50, sweep_auc(Sweep(ranking.thresholds[drawn], tp[drawn], fp[drawn], figures), int(weights.sum()))
-
-
-def _running(amounts: IntArray) -> IntArray:
-    """Sums of the first 0, 1, … N amounts, (N + 1,)."""
-    sums = np.zeros(len(amounts) + 1, np.int64)
-    np.cumsum(amounts, out=sums[1:])
-    return sums

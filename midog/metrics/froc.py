@@ -15,6 +15,7 @@ AUC_THRESHOLDS = 40
 AUC_MOST_FP_PER_ROI = 8.0
 AUC_STEPS = 50
 """The challenge's: recall at 40 thresholds, read off at 50 places from 0 to 8 false positives per ROI."""
+_PLACES = np.linspace(0, AUC_MOST_FP_PER_ROI, AUC_STEPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +37,15 @@ def froc_curve(rois: Sequence[RoiPoints], area_mm2: float = math.nan) -> FrocCur
 
     area_mm2: of all ROIs together; NaN or 0 where it is unknown.
     """
-    swept = sweep(rois)
+    return sweep_curve(sweep(rois), len(rois), area_mm2)
+
+
+def sweep_curve(swept: Sweep, rois: int, area_mm2: float = math.nan) -> FrocCurve:
+    """`froc_curve` from counts that are there already. rois: the number of ROIs that they are pooled over."""
     return FrocCurve(
         thresholds=swept.thresholds,
         recall=swept.recall,
-        fp_per_roi=swept.fp / len(rois) if rois else np.zeros(0),
+        fp_per_roi=swept.fp / rois if rois else np.zeros(0),
         fp_per_mm2=swept.fp / (area_mm2 if area_mm2 > 0 else math.nan),
     )
 
@@ -67,9 +72,19 @@ def sweep_auc(swept: Sweep, rois: int) -> float:
         return math.nan
     if len(swept.thresholds) == 0:
         return 0.0
-    thresholds = np.linspace(swept.thresholds[-1], swept.thresholds[0], AUC_THRESHOLDS)
+    thresholds = auc_thresholds(swept.thresholds[-1], swept.thresholds[0])
     steps = np.searchsorted(-swept.thresholds, -thresholds, side="right") - 1  # the lowest score that is >= each
-    fp_per_roi, recall = swept.fp[steps] / rois, swept.recall[steps]
-    order = np.argsort(fp_per_roi)  # numpy's default kind, of float64: ties fall as they do there
-    places = np.linspace(0, AUC_MOST_FP_PER_ROI, AUC_STEPS)
-    return float(trapezoid(np.interp(places, fp_per_roi[order], recall[order]), places))
+    fp_per_roi, recall = swept.fp[steps] / rois, swept.tp[steps] / swept.figures
+    return float(curve_auc(fp_per_roi[None], recall[None])[0])
+
+
+def auc_thresholds(lowest: float, highest: float) -> Values:
+    """The 40 thresholds between these scores, rising."""
+    return np.linspace(lowest, highest, AUC_THRESHOLDS)
+
+
+def curve_auc(fp_per_roi: Values, recall: Values) -> Values:
+    """`froc_auc` (B,) from false positives per ROI (B, 40) and recall (B, 40) at the 40 thresholds, in their order."""
+    order = np.argsort(fp_per_roi, axis=1)  # numpy's default kind, of float64: ties fall as they do there
+    curves = zip(*(np.take_along_axis(values, order, axis=1) for values in (fp_per_roi, recall)), strict=True)
+    return np.asarray(trapezoid([np.interp(_PLACES, *curve) for curve in curves], _PLACES))

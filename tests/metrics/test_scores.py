@@ -21,6 +21,7 @@ from midog.metrics.scores import (
     average_precision,
     best_threshold,
     counts_at,
+    interpolated_precision,
     sweep,
 )
 
@@ -305,6 +306,16 @@ def test_ap_has_no_cap_on_points_and_takes_many() -> None:
     found = np.vstack([random.uniform(0, 90_000, (40_000, 2)), truth])
     scores = np.concatenate([np.full(40_000, 0.9), np.full(2000, 0.1)])
     assert 0.04 < average_precision([roi(truth, found, scores)]) < 0.06  # every figure, after 40,000 false alarms
+
+
+def test_precision_is_read_off_at_the_first_recall_that_is_enough_for_any_number_of_figures() -> None:
+    random = np.random.default_rng(0)
+    for figures in range(1, 400):
+        tp = np.arange(1, random.integers(0, figures + 1) + 1)
+        found = tp + np.sort(random.integers(0, 50, len(tp)))
+        expected = [max((tp / found)[tp / figures >= recall], default=0) for recall in np.linspace(0, 1, 101)]
+        ours = interpolated_precision(tp[:, None], found[:, None], np.array([figures]))
+        assert ours.tolist() == [np.mean(expected)]
 
 
 def test_iou_of_one_half_is_7_5_um_along_an_axis() -> None:
