@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -11,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from midog.data.cache import cached_array, default_cache_dir
-from midog.data.sources import Pixels, Source, head_of, open_source, warn_once, whole
+from midog.data.mapped import AnyPixels, crop_into
+from midog.data.sources import Pixels, Source, open_source, warn_once
 
 _SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
 IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"} | _SLIDES)
@@ -22,7 +27,8 @@ MPP_TOLERANCE = 0.1
 
 _MANY_FILES = {".mrxs", ".vms", ".vmu", ".dcm"}  # slides whose one file does not tell the content of the others
 _FORMAT = 1  # of cached pixels: raise it when the same file would decode to other bytes
-_BAND = 1024  # rows decoded at a time, so that a large image does not fill the memory
+_BAND = 512  # rows decoded at a time, so that a large image does not fill the memory
+_THREADS = 4  # that decode one image: many images are decoded at once as well
 
 
 class SlideImage:
@@ -31,6 +37,7 @@ class SlideImage:
     path: the file ("array" where an array was given).
     width, height: level-0 px.
     mpp: micrometres per level-0 pixel, mean of x and y; None where the file does not say, or they differ by over 1 %.
+    mapped: all of level 0 where it lies uncompressed in the file or in memory, else None; valid after `close`.
     Any number of threads may read from one object.
     """
 
@@ -38,6 +45,7 @@ class SlideImage:
         self.path = path
         self.width, self.height = source.size
         self.mpp = source.mpp
+        self.mapped = source.mapped
         self._source = source
 
     def __enter__(self) -> Self:
@@ -58,10 +66,11 @@ class SlideImage:
         x, y, width, height = int(x), int(y), int(width), int(height)
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + width, self.width), min(y + height, self.height)
-        out = np.full((height, width, 3), 255, np.uint8)
+        out = np.empty((height, width, 3), np.uint8)
+        if (right - left, bottom - top) != (width, height):
+            out[:] = 255
         if left < right and top < bottom:
-            pixels = self._source.region(left, top, right - left, bottom - top)
-            out[top - y : bottom - y, left - x : right - x] = pixels
+            self._source.read_into(left, top, out[top - y : bottom - y, left - x : right - x])
         return out
 
     def scaled_size(self, scale: float) -> tuple[int, int]:
@@ -115,44 +124,64 @@ def as_image(array: Pixels, mpp: float | None) -> SlideImage:
     """An image over pixels (H, W, 3) uint8 RGB, not copied; mpp in um/px, None where not known."""
     assert array.dtype == np.uint8, array.dtype
     assert array.shape[2:] == (3,), array.shape
-    return SlideImage(Path("array"), whole((array.shape[1], array.shape[0]), mpp, lambda: array))
+    size = array.shape[1], array.shape[0]
+    return SlideImage(Path("array"), Source(size, mpp, functools.partial(crop_into, array), lambda: None, array))
 
 
-def decode(path: Path | str, *, scale: float = 1.0, cache: bool = True, cache_dir: Path | None = None) -> Pixels:
+def decode(path: Path | str, *, scale: float = 1.0, cache: bool = True, cache_dir: Path | None = None) -> AnyPixels:
     """The whole image resampled by `scale`, (H, W, 3) uint8 RGB, read-only.
 
-    With `cache` it is a memory map of a file in `cache_dir` (else `default_cache_dir()`), keyed by the image's bytes
-    and the scale, and made where it is not there yet; the files used least recently go when all of them pass 64 GiB
-    ($MIDOG_CACHE_GB). A folder that is full or not writable is warned of, and the image decoded into memory.
+    An uncompressed TIFF that is not resampled is mapped where it lies (`midog.data.mapped.map_page`). All else is an
+    array. With `cache` it is a memory map of a file in `cache_dir` (else `default_cache_dir()`), keyed by the image's
+    bytes and the scale, and made where it is not there yet; the files used least recently go when all of them pass
+    64 GiB ($MIDOG_CACHE_GB). A folder that is full or not writable is warned of, and the image decoded into memory.
     Raises ImageError as `open_image` and `SlideImage.read` do.
     """
     path = Path(path)
-    head_of(path)
-    if cache and path.suffix.lower() not in _MANY_FILES:
-        folder = (cache_dir or default_cache_dir()) / "decoded"
-        try:
-            return cached_array(folder, path, f"{float(scale)!r}-{_FORMAT}", lambda file: _write_npy(file, path, scale))
-        except OSError as error:  # of the cache folder: what is wrong with the image is an ImageError
-            warn_once(f"cache folder {folder} cannot be used ({error.strerror or error}): decoding into memory")
     with open_image(path) as image:
-        pixels = np.concatenate(list(_bands(image, scale)))
+        if scale == 1 and image.mapped is not None:
+            return image.mapped
+        if cache and path.suffix.lower() not in _MANY_FILES:
+            folder, variant = (cache_dir or default_cache_dir()) / "decoded", f"{float(scale)!r}-{_FORMAT}"
+            try:
+                return cached_array(folder, path, variant, lambda file: _write_npy(file, image, scale))
+            except OSError as error:  # of the cache folder: what is wrong with the image is an ImageError
+                warn_once(f"cache folder {folder} cannot be used ({error.strerror or error}): decoding into memory")
+        width, height = image.scaled_size(scale)
+        pixels = np.empty((height, width, 3), np.uint8)
+        for y, band in _bands(image, scale):
+            pixels[y : y + len(band)] = band
     pixels.flags.writeable = False
     return pixels
 
 
-def _bands(image: SlideImage, scale: float) -> Iterator[Pixels]:
+def _bands(image: SlideImage, scale: float) -> Iterator[tuple[int, Pixels]]:
+    """The rows of an image from the top down, some at a time, with the number of the first; by several threads."""
     width, height = image.scaled_size(scale)
-    for y in range(0, height, _BAND):
-        yield image.read_scaled(0, y, width, min(_BAND, height - y), scale)
+
+    def read(y: int) -> tuple[int, Pixels]:
+        return y, image.read_scaled(0, y, width, min(_BAND, height - y), scale)
+
+    threads = min(_THREADS, os.cpu_count() or 1)
+    waiting: deque[Future[tuple[int, Pixels]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="midog-bands") as pool:
+        try:
+            for y in range(0, height, _BAND):
+                waiting.append(pool.submit(read, y))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _write_npy(file: BinaryIO, path: Path, scale: float) -> None:
-    with open_image(path) as image:
-        width, height = image.scaled_size(scale)
-        header = {"descr": "|u1", "fortran_order": False, "shape": (height, width, 3)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for band in _bands(image, scale):
-            file.write(band.data)  # not through a memory map: on a full disk that is a bus error
+def _write_npy(file: BinaryIO, image: SlideImage, scale: float) -> None:
+    width, height = image.scaled_size(scale)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (height, width, 3)}
+    np.lib.format.write_array_header_1_0(file, header)
+    for _, band in _bands(image, scale):
+        file.write(band.data)  # not through a memory map: on a full disk that is a bus error
 
 
 def scale_for(image_mpp: float, model_mpp: float) -> float:

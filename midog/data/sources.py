@@ -19,6 +19,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from midog.data.mapped import AnyPixels, crop_into, map_page
+from midog.data.segments import Segments, has_segments
 from midog.errors import ImageError
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,13 @@ _MPP_RANGE = (0.05, 10.0)  # what a microscope can have; 72 dpi, a default that 
 _UM_PER_TIFF_UNIT = {2: 25400.0, 3: 10000.0}  # ResolutionUnit of TIFF 6.0: inch, centimetre
 _UM_PER_OME_UNIT = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_LOSSLESS = (
+    1,
+    5,
+    8,
+    32773,
+    32946,
+)  # none, LZW, deflate, PackBits: as by OpenSlide, but sooner (of JPEG it alone tells damage)
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,15 @@ class Source:
     """What a file holds, and how to have it.
 
     size: (width, height), level-0 px. mpp: um/px, None where the file does not say.
-    region: (x, y, width, height) wholly inside the image -> (height, width, 3) uint8 RGB; from any thread.
+    read_into: (x, y, out) copies the region at x, y of the size of `out` (height, width, 3) uint8 RGB, wholly inside
+    the image, into `out`; from any thread. mapped: all the pixels, where they lie in the file as they are.
     """
 
     size: tuple[int, int]
     mpp: float | None
-    region: Callable[[int, int, int, int], Pixels]
+    read_into: Callable[[int, int, Pixels], None]
     close: Callable[[], None]
+    mapped: AnyPixels | None = None
 
 
 def open_source(path: Path) -> Source:
@@ -78,13 +89,14 @@ def whole(size: tuple[int, int], mpp: float | None, load: Callable[[], Pixels]) 
     lock = threading.Lock()
     loaded: list[Pixels] = []
 
-    def region(x: int, y: int, width: int, height: int) -> Pixels:
+    def read_into(x: int, y: int, out: Pixels) -> None:
         with lock:
             if not loaded:
                 loaded.append(load())
-            return loaded[0][y : y + height, x : x + width]
+            pixels = loaded[0]
+        crop_into(pixels, x, y, out)
 
-    return Source(size, mpp, region, loaded.clear)
+    return Source(size, mpp, read_into, loaded.clear)
 
 
 @functools.cache
@@ -112,11 +124,11 @@ def _open_slide(path: Path, otherwise_mpp: float | None = None) -> Source:
     slide = openslide.OpenSlide(path)
     stated = [slide.properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
 
-    def region(x: int, y: int, width: int, height: int) -> Pixels:
+    def read_into(x: int, y: int, out: Pixels) -> None:
         with _readable(path):
-            return _on_white(slide.read_region((x, y), 0, (width, height)))
+            out[:] = _on_white(slide.read_region((x, y), 0, (out.shape[1], out.shape[0])))
 
-    return Source(slide.dimensions, _settle_mpp(path, *stated) or otherwise_mpp, region, slide.close)
+    return Source(slide.dimensions, _settle_mpp(path, *stated) or otherwise_mpp, read_into, slide.close)
 
 
 def _open_tiff(path: Path) -> Source:
@@ -126,12 +138,38 @@ def _open_tiff(path: Path) -> Source:
         mpp = _tiff_mpp(path, tiff)
         if vendor not in (None, "generic-tiff"):
             return _open_slide(path, mpp)
-        page = tiff.series[0].keyframe
+        page, slide = tiff.series[0].keyframe, None
         _check_layout(path, page, tiff.series[0].axes)
-    if vendor and page.samplesperpixel != 4:
-        with contextlib.suppress(openslide.OpenSlideError):  # some compressions only tifffile knows: JPEG 2000, WebP
-            return _open_slide(path, mpp)
-    return whole((page.imagewidth, page.imagelength), mpp, lambda: _decode_tiff(path))
+        if vendor and page.samplesperpixel != 4:
+            with contextlib.suppress(openslide.OpenSlideError):  # JPEG 2000, WebP: only tifffile knows them
+                slide = _open_slide(path, mpp)
+        size = page.imagewidth, page.imagelength
+        if slide and (slide.size != size or page.compression not in _LOSSLESS):
+            return slide
+        ours = _open_page(path, tiff, slide.mpp if slide else mpp)
+    if slide and ours:
+        slide.close()
+    return ours or slide or whole(size, mpp, lambda: _decode_tiff(path))
+
+
+def _open_page(path: Path, tiff: Any, mpp: float | None) -> Source | None:
+    """The first image of a TIFF, mapped or by its strips or tiles; None where it can only be had as a whole."""
+    page, pages = tiff.series[0].keyframe, tiff.series[0].pages
+    if len(pages) != 1 or pages[0] is not page or page.parent is not tiff:
+        return None
+    size = page.imagewidth, page.imagelength
+    mapped = map_page(path, page)
+    if mapped is not None:
+        return Source(size, mpp, functools.partial(crop_into, mapped), lambda: None, mapped)
+    if not has_segments(page):
+        return None
+    segments = Segments(path, page, functools.partial(_to_rgb, page.photometric, page.extrasamples))
+
+    def read_into(x: int, y: int, out: Pixels) -> None:
+        with _readable(path):
+            segments.read_into(x, y, out)
+
+    return Source(size, mpp, read_into, segments.close)
 
 
 def _open_picture(path: Path, head: bytes) -> Source:
@@ -156,20 +194,25 @@ def _decode_tiff(path: Path) -> Pixels:
         page, pixels = series.keyframe, series.asarray()
         if series.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, 2)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = 255 - pixels
-        if page.extrasamples == (tifffile.EXTRASAMPLE.UNASSALPHA,):
-            return _on_white(Image.fromarray(pixels))
-        if page.extrasamples == (tifffile.EXTRASAMPLE.ASSOCALPHA,):  # colours that are multiplied by alpha already
-            white = 255 - pixels[..., 3:].astype(np.uint16)
-            return np.asarray(np.minimum(pixels[..., :3] + white, 255), np.uint8)
-        return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
+        return _to_rgb(page.photometric, page.extrasamples, pixels.reshape(*pixels.shape[:2], -1))
+
+
+def _to_rgb(photometric: int, extrasamples: tuple[int, ...], pixels: Pixels) -> Pixels:
+    """(H, W, samples) of a TIFF -> (H, W, 3) RGB, what is transparent over white."""
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        pixels = 255 - pixels
+    if extrasamples == (tifffile.EXTRASAMPLE.UNASSALPHA,):
+        return _on_white(Image.fromarray(pixels))
+    if extrasamples == (tifffile.EXTRASAMPLE.ASSOCALPHA,):  # colours that are multiplied by alpha already
+        white = 255 - pixels[..., 3:].astype(np.uint16)
+        return np.asarray(np.minimum(pixels[..., :3] + white, 255), np.uint8)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[2] == 1 else pixels[..., :3]
 
 
 def _on_white(picture: Image.Image) -> Pixels:
     """RGBA -> (H, W, 3) RGB, what is transparent over white."""
     if picture.getchannel("A").getextrema() == (255, 255):
-        return np.asarray(picture)[..., :3]
+        return np.asarray(picture.convert("RGB"))
     white = Image.new("RGB", picture.size, "white")
     white.paste(picture, mask=picture.getchannel("A"))
     return np.asarray(white)

@@ -18,9 +18,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from midog.data import slides
 from midog.data.cache import default_cache_dir
-from midog.data.slides import decode, open_image
+from midog.data.slides import SlideImage, decode, open_image
+from midog.data.sources import Pixels
 from midog.errors import ConfigError, ImageError
 from tests.data.pictures import PIXELS, TILE, tiff, tissue
 
@@ -28,6 +28,11 @@ from tests.data.pictures import PIXELS, TILE, tiff, tissue
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+def packed(path: Path, pixels: Pixels = PIXELS, **options: Any) -> Path:
+    """A TIFF that has to be decoded: one that is not compressed is mapped where it lies."""
+    return tiff(path, pixels, compression="deflate", **options)
 
 
 def cached(cache: Path) -> list[Path]:
@@ -38,7 +43,7 @@ def cached(cache: Path) -> list[Path]:
 
 
 def test_decode_in_memory(tmp_path: Path, cache: Path) -> None:
-    pixels = decode(tiff(tmp_path / "a.tiff"), cache=False, cache_dir=cache)
+    pixels = decode(packed(tmp_path / "a.tiff"), cache=False, cache_dir=cache)
     np.testing.assert_array_equal(pixels, PIXELS)
     assert not pixels.flags.writeable
     assert not cache.exists()
@@ -48,7 +53,7 @@ def test_decode_in_memory(tmp_path: Path, cache: Path) -> None:
 @pytest.mark.parametrize("use_cache", [True, False])
 def test_decode_is_what_reading_gives(tmp_path: Path, cache: Path, scale: float, use_cache: bool) -> None:
     tall = tissue(90, 2300)  # more than one band
-    path = tiff(tmp_path / "a.tiff", tall, tile=TILE)
+    path = packed(tmp_path / "a.tiff", tall, tile=TILE)
     pixels = decode(path, scale=scale, cache=use_cache, cache_dir=cache)
     with open_image(path) as image:
         np.testing.assert_array_equal(pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale))
@@ -59,10 +64,21 @@ def test_a_real_roi_decodes_to_its_pixels(composite: Path, cache: Path) -> None:
     np.testing.assert_array_equal(decode(path, cache_dir=cache), tifffile.imread(path))
 
 
-def test_the_second_time_it_is_not_decoded(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_an_uncompressed_tiff_goes_to_the_cache_only_where_it_is_resampled(
+    tmp_path: Path, cache: Path, scale: float
+) -> None:
     path = tiff(tmp_path / "a.tiff")
+    pixels = decode(path, scale=scale, cache_dir=cache)
+    with open_image(path) as image:
+        np.testing.assert_array_equal(pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale))
+    assert len(cached(cache)) == (scale != 1)
+
+
+def test_the_second_time_it_is_not_decoded(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packed(tmp_path / "a.tiff")
     first = decode(path, cache_dir=cache)
-    monkeypatch.setattr(slides, "open_image", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(SlideImage, "read", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
     second = decode(path, cache_dir=cache)
     assert isinstance(second, np.memmap)
@@ -72,11 +88,11 @@ def test_the_second_time_it_is_not_decoded(tmp_path: Path, cache: Path, monkeypa
 
 
 def test_the_content_decides_not_the_name(tmp_path: Path, cache: Path) -> None:
-    decode(tiff(tmp_path / "a.tiff"), cache_dir=cache)
+    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
     (tmp_path / "b.tiff").write_bytes((tmp_path / "a.tiff").read_bytes())
     decode(tmp_path / "b.tiff", cache_dir=cache)
     assert len(cached(cache)) == 1
-    other = tiff(tmp_path / "a.tiff", 255 - PIXELS)  # same name, same size
+    other = packed(tmp_path / "a.tiff", 255 - PIXELS)  # same name, same size
     np.testing.assert_array_equal(decode(other, cache_dir=cache), 255 - PIXELS)
     assert len(cached(cache)) == 2
     assert decode(other, scale=0.5, cache_dir=cache).shape == (65, 75, 3)
@@ -92,7 +108,7 @@ def test_a_slide_of_several_files_is_not_cached(tmp_path: Path, cache: Path) -> 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:20], lambda b: b""])
 def test_a_cached_file_of_wrong_size_is_made_anew(tmp_path: Path, cache: Path, damage: Any) -> None:
-    path = tiff(tmp_path / "a.tiff")
+    path = packed(tmp_path / "a.tiff")
     decode(path, cache_dir=cache)
     (file,) = cached(cache)
     file.write_bytes(damage(file.read_bytes()))
@@ -104,7 +120,7 @@ def test_the_cache_is_bounded_and_lets_go_of_what_was_used_least_recently(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIDOG_CACHE_GB", str(2.5 * PIXELS.nbytes / 2**30))
-    paths = [tiff(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)) for i in range(3)]
+    paths = [packed(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)) for i in range(3)]
     made = []
     for i, path in enumerate(paths[:2]):
         decode(path, cache_dir=cache)
@@ -123,7 +139,7 @@ def test_what_was_just_made_stays_however_small_the_bound(
 ) -> None:
     monkeypatch.setenv("MIDOG_CACHE_GB", "0")
     for i in range(2):
-        pixels = decode(tiff(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)), cache_dir=cache)
+        pixels = decode(packed(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)), cache_dir=cache)
         assert isinstance(pixels, np.memmap)
         assert len(cached(cache)) == 1
     np.testing.assert_array_equal(pixels, PIXELS + np.uint8(1))
@@ -132,7 +148,7 @@ def test_what_was_just_made_stays_however_small_the_bound(
 def test_a_bound_that_is_no_number(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIDOG_CACHE_GB", "lots")
     with pytest.raises(ConfigError, match="MIDOG_CACHE_GB is 'lots'; write a number of GiB"):
-        decode(tiff(tmp_path / "a.tiff"), cache_dir=cache)
+        decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
 
 
 def test_old_leftovers_go_and_strangers_files_stay(tmp_path: Path, cache: Path) -> None:
@@ -143,7 +159,7 @@ def test_old_leftovers_go_and_strangers_files_stay(tmp_path: Path, cache: Path) 
         file.write_bytes(b"x")
     for file in (old, stranger):
         os.utime(file, (time.time() - 1e6,) * 2)
-    decode(tiff(tmp_path / "a.tiff"), cache_dir=cache)
+    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
     assert [old.exists(), fresh.exists(), stranger.exists()] == [False, True, True]
 
 
@@ -159,7 +175,7 @@ def test_a_failed_decode_leaves_nothing_half_written(tmp_path: Path, cache: Path
 
 def test_a_cache_folder_that_cannot_be_made_is_warned_of_once(tmp_path: Path, caplog: Any) -> None:
     (tmp_path / "file").write_text("not a folder")
-    path = tiff(tmp_path / "a.tiff")
+    path = packed(tmp_path / "a.tiff")
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             pixels = decode(path, cache_dir=tmp_path / "file")
@@ -170,7 +186,7 @@ def test_a_cache_folder_that_cannot_be_made_is_warned_of_once(tmp_path: Path, ca
 
 @pytest.mark.parametrize("room", [0, 3000])
 def test_no_room_on_the_disk_is_warned_of(tmp_path: Path, cache: Path, caplog: Any, room: int) -> None:
-    path = tiff(tmp_path / "a.tiff")
+    path = packed(tmp_path / "a.tiff")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
@@ -185,7 +201,7 @@ def test_no_room_on_the_disk_is_warned_of(tmp_path: Path, cache: Path, caplog: A
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_cache_folder_serves_what_it_has(tmp_path: Path, cache: Path) -> None:
-    path = tiff(tmp_path / "a.tiff")
+    path = packed(tmp_path / "a.tiff")
     decode(path, cache_dir=cache)
     (cache / "decoded").chmod(0o500)
     try:
@@ -195,7 +211,7 @@ def test_a_read_only_cache_folder_serves_what_it_has(tmp_path: Path, cache: Path
 
 
 def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
-    path = tiff(tmp_path / "a.tiff", tissue(300, 2000))
+    path = packed(tmp_path / "a.tiff", tissue(300, 2000))
     code = (
         "import os, sys; from pathlib import Path; from midog.data import slides\n"
         "path, cache, killed = sys.argv[1:]; bands = slides._bands\n"
@@ -222,7 +238,7 @@ def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
 def test_the_cache_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIDOG_CACHE", str(tmp_path / "mine"))
     assert default_cache_dir() == tmp_path / "mine"
-    decode(tiff(tmp_path / "a.tiff"))
+    decode(packed(tmp_path / "a.tiff"))
     assert len(cached(tmp_path / "mine")) == 1
     monkeypatch.delenv("MIDOG_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))

@@ -9,17 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from midog.data import sources
 from midog.data.slides import as_image, open_image
+from midog.data.sources import Pixels
 from tests.data.pictures import BIG, PIXELS, TILE, tiff
 
 # Regions
 
 
+READERS = {
+    "mapped": {},
+    "mapped tiles": {"tile": TILE},
+    "strips": {"compression": "deflate"},
+    "tiles": {"compression": "lzw", "tile": TILE},
+}
 REGION = st.tuples(*[st.integers(-900, 900)] * 2, *[st.integers(0, 300)] * 2)
 
 
@@ -32,7 +39,7 @@ def test_a_region_is_the_image_with_white_around_it(region: tuple[int, int, int,
     np.testing.assert_array_equal(found, padded[1000 + y :, 1000 + x :][:height, :width])
 
 
-@pytest.mark.parametrize("options", [{}, {"tile": TILE}], ids=["decoded", "openslide"])
+@pytest.mark.parametrize("options", READERS.values(), ids=READERS.keys())
 def test_beyond_the_edges_of_a_file_is_white(tmp_path: Path, options: dict[str, Any]) -> None:
     with open_image(tiff(tmp_path / "a.tiff", **options)) as image:
         found = image.read(-10, -20, 200, 200)
@@ -45,13 +52,14 @@ def test_beyond_the_edges_of_a_file_is_white(tmp_path: Path, options: dict[str, 
         np.testing.assert_array_equal(corner, PIXELS[2:6, 1:4])
 
 
-def test_what_is_read_can_be_drawn_on_and_stays_apart(tmp_path: Path) -> None:
-    with open_image(tiff(tmp_path / "a.tiff")) as image:
+@pytest.mark.parametrize("options", READERS.values(), ids=READERS.keys())
+def test_what_is_read_can_be_drawn_on_and_stays_apart(tmp_path: Path, options: dict[str, Any]) -> None:
+    with open_image(tiff(tmp_path / "a.tiff", **options)) as image:
         image.read(0, 0, 9, 9)[:] = 0
         np.testing.assert_array_equal(image.read(0, 0, 150, 130), PIXELS)
 
 
-@pytest.mark.parametrize("options", [{}, {"tile": TILE}], ids=["decoded", "openslide"])
+@pytest.mark.parametrize("options", READERS.values(), ids=READERS.keys())
 def test_threads_read_what_one_reads(tmp_path: Path, options: dict[str, Any]) -> None:
     corners = [(x, y) for x in range(-20, 700, 40) for y in range(-20, 600, 90)]
     with open_image(tiff(tmp_path / "a.tiff", BIG, **options)) as image, ThreadPoolExecutor(8) as pool:
@@ -60,17 +68,18 @@ def test_threads_read_what_one_reads(tmp_path: Path, options: dict[str, Any]) ->
         np.testing.assert_array_equal(pixels, as_image(BIG, None).read(*at, 64, 64))
 
 
-def test_threads_decode_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_decode_a_picture_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    asarray = tifffile.TiffPageSeries.asarray
+    decode_picture = sources._decode_picture
 
-    def slow(series: Any, **options: Any) -> Any:
-        decoded.append(1)
+    def slow(path: Path) -> Pixels:
+        decoded.append(path)
         time.sleep(0.05)
-        return asarray(series, **options)
+        return decode_picture(path)
 
-    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", slow)
-    with open_image(tiff(tmp_path / "a.tiff")) as image, ThreadPoolExecutor(4) as pool:
+    monkeypatch.setattr(sources, "_decode_picture", slow)
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    with open_image(tmp_path / "a.png") as image, ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda x: image.read(x, 0, 9, 9), range(8)))
     assert len(decoded) == 1
     np.testing.assert_array_equal(found[7], PIXELS[:9, 7:16])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openslide
 import pytest
 import tifffile
 from PIL import Image
@@ -77,6 +78,39 @@ def test_transparency_in_a_tiff_is_white(tmp_path: Path, kind: str, tile: tuple[
     np.testing.assert_array_equal(found[:, 50:100], PIXELS[:, 50:100])
     expected = PIXELS[:, 100:] * (128 / 255) + 127
     assert np.abs(found[:, 100:] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw"}], ids=["none", "lzw"])
+def test_a_tiled_tiff_reads_as_openslide_reads_it(tmp_path: Path, options: dict[str, Any]) -> None:
+    resolution = {"resolution": (40000, 39990), "resolutionunit": "CENTIMETER"}
+    path = tiff(tmp_path / "a.tiff", tile=TILE, **resolution, **options)
+    with openslide.OpenSlide(path) as slide, open_image(path) as image:
+        expected = np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
+        np.testing.assert_array_equal(image.read(0, 0, 150, 130), expected)
+        stated = [float(slide.properties[f"openslide.mpp-{axis}"]) for axis in "xy"]
+        assert image.mpp == pytest.approx(sum(stated) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "deflate"}], ids=["none", "deflate"])
+def test_a_tile_that_is_left_out_is_white(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tiff(tmp_path / "a.tiff", tile=TILE, **options)
+    with tifffile.TiffFile(path) as file:
+        counts = file.pages[0].tags["TileByteCounts"]
+    content = bytearray(path.read_bytes())
+    content[counts.valueoffset : counts.valueoffset + counts.valuebytecount // counts.count] = bytes(
+        counts.valuebytecount // counts.count
+    )
+    path.write_bytes(content)
+    found = whole(path)
+    assert (found[:64, :64] == 255).all()
+    np.testing.assert_array_equal(found[64:], PIXELS[64:])
+
+
+def test_openslide_chooses_among_the_pages_of_a_tiled_tiff(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tiff") as file:
+        file.write(PIXELS, photometric="rgb", tile=TILE)
+        file.write(BIG, photometric="rgb", tile=TILE, subfiletype=1)
+    np.testing.assert_array_equal(whole(tmp_path / "a.tiff"), BIG)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "jpeg2000", "webp"])
@@ -175,6 +209,15 @@ def test_mpp_of_ome_xml(tmp_path: Path, size: float, unit: str, mpp: float, tile
     sizes = {f"PhysicalSize{axis}": size for axis in "XY"} | {f"PhysicalSize{axis}Unit": unit for axis in "XY"}
     with open_image(tiff(tmp_path / "a.ome.tif", tile=tile, metadata={"axes": "YXS", **sizes})) as image:
         assert image.mpp == pytest.approx(mpp)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw"}, {"compression": "jpeg"}], ids=["none", "lzw", "jpeg"])
+def test_the_tags_of_a_tiled_tiff_go_before_its_ome_xml(tmp_path: Path, options: dict[str, Any]) -> None:
+    sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    resolution = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+    path = tiff(tmp_path / "a.ome.tif", tile=TILE, metadata={"axes": "YXS", **sizes}, **resolution, **options)
+    with open_image(path) as image:
+        assert image.mpp == pytest.approx(0.25)
 
 
 def test_ome_xml_without_size_leaves_it_to_the_tags(tmp_path: Path) -> None:
@@ -287,6 +330,16 @@ def test_a_real_slide_cut_short(shared: Path, tmp_path: Path, name: str, cut: fl
     content = (shared / "data" / "slides" / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(len(content) * cut)])
     error_of(tmp_path / name)
+
+
+def test_a_jpeg_tile_that_lacks_its_last_bytes(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "a.tiff", BIG, tile=TILE, compression="jpeg")
+    with tifffile.TiffFile(path) as file:
+        end = file.pages[0].dataoffsets[5] + file.pages[0].databytecounts[5]
+    with path.open("r+b") as file:
+        file.seek(end - 2)
+        file.write(bytes(2))
+    assert "end of JPEG" in error_of(path)
 
 
 def test_a_tiff_of_which_the_rest_is_zeros(tmp_path: Path) -> None:
