@@ -19,8 +19,8 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes config progress devices tiling
 models: backbones retinanet weights __init__
-metrics: matching scores froc thresholds bootstrap permutation agreement calibration mistakes shift
-data: cache sources slides tables annotations split_files splits folder check
+metrics: matching neighbours hits scores froc thresholds resampled bootstrap permutation agreement calibration mistakes shift
+data: cache mapped segments sources slides tables annotations split_files splits folder check
 data: sampling augment loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
 inference: model_folder detect export outputs folder
