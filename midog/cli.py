@@ -158,11 +158,18 @@ def infer(
     threshold: Annotated[
         float | None, typer.Option("--threshold", min=0, max=1, help="[default: the model's own, chosen on val]")
     ] = None,
-    tile: Annotated[int | None, typer.Option("--tile", help="Side of a tile, px. [default: the model's, 1024]")] = None,
+    tile: Annotated[
+        int | None, typer.Option("--tile", help="Side of a tile, px. [default: the model's, else by size and memory]")
+    ] = None,
     overlap: Annotated[
         int | None, typer.Option("--overlap", help="Figures up to this side lie whole in a tile, px. [default: 64]")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Tiles per step. [default: 4]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Tiles per step. [default: the model's, else by memory]")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="auto, 32-true or bf16. [default: the model's, auto]")
+    ] = None,
     mpp: MppOption = None,
     formats: Annotated[
         str, typer.Option("--format", help="challenge, csv, coco, overlay, with commas between.")
@@ -177,6 +184,9 @@ def infer(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do images again that are done.")] = False,
 ) -> None:
     """Detect mitotic figures in whole ROIs: one file per image; done images are skipped on a second run."""
+    from midog.inference.start import import_torchvision
+
+    import_torchvision()
     from midog.inference.folder import check_formats, find_jobs
     from midog.inference.folder import infer as infer_all
     from midog.progress import infer_bars
@@ -189,7 +199,14 @@ def infer(
     from midog.inference.detect import Detector
 
     detector = Detector.load(
-        where, device=device, threshold=threshold, tile=tile, overlap=overlap, batch_size=batch_size, workers=workers
+        where,
+        device=device,
+        threshold=threshold,
+        tile=tile,
+        overlap=overlap,
+        batch_size=batch_size,
+        precision=precision,
+        workers=workers,
     )
     say(f"model {where}, threshold {detector.threshold:.3f}")
     hint = f"stopped; what is done stays in {out}/, the same command goes on with the rest"

@@ -5,14 +5,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from midog.errors import ConfigError
 
 Imposters = Literal["ignore", "hard_negative", "second_class"]
+
+
+def _auto_or_number(low: int, high: int | None = None, step: int = 1) -> PlainValidator:
+    """Takes 'auto' or an int of that range and no other; a plain union would tell of each kind apart what is wrong."""
+    wish = f"write auto or a number from {low} {'up' if high is None else f'to {high}'}"
+    wish += f", a multiple of {step}" if step > 1 else ""
+
+    def check(value: Any) -> Any:
+        number = type(value) is int and low <= value <= (high or value) and value % step == 0
+        if not number and value != "auto":
+            raise ValueError(wish)
+        return value
+
+    return PlainValidator(check)
 
 
 class _Strict(BaseModel):
@@ -39,6 +53,10 @@ class ModelConfig(_Strict):
         description="anchor sides in px, a list per level from P3 (stride 8) up; as many levels as lists (1 to 5)",
     )
     anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
+    pyramid_channels: int = Field(
+        256, ge=32, le=1024, multiple_of=32, description="channels of the feature pyramid and of the head"
+    )
+    head_convs: int = Field(4, ge=1, le=8, description="convolutions in each of the head's two branches")
     nms_iou: float = Field(0.2, ge=0, le=1, description="boxes that overlap more than this are one figure")
     max_detections: int = Field(300, ge=1, description="most detections kept per tile")
 
@@ -96,20 +114,31 @@ class TrainConfig(_Strict):
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto", description="auto: bf16-mixed where the device computes it in hardware, else 32-true"
     )
+    compile: bool = Field(False, description="compile the network: slower to start, then quicker steps on a GPU")
     workers: int = Field(2, ge=0, description="threads that cut patches; any number gives the same patches")
     residency: Literal["auto", "device", "memory", "disk"] = Field("auto", description="where decoded ROIs live")
+    augment_on: Literal["auto", "device", "cpu"] = Field(
+        "auto", description="where patches are augmented; auto: by the threads that cut them where the device is a CPU"
+    )
     pictures: int = Field(4, ge=0, description="validation patches drawn into TensorBoard")
 
 
 class InferenceConfig(_Strict):
-    tile: int = Field(1024, ge=64, le=8192, multiple_of=32, description="side of a tile, px")
+    tile: Annotated[Literal["auto"] | int, _auto_or_number(64, 8192, step=32)] = Field(
+        "auto", description="side of a tile, px; auto: as wastes least on the image's size, up to what memory bears"
+    )
     overlap: int = Field(64, ge=8, description="figures up to this side are whole in some tile, px")
-    batch_size: int = Field(4, ge=1, description="tiles per step")
+    batch_size: Annotated[Literal["auto"] | int, _auto_or_number(1)] = Field(
+        "auto", description="tiles per step; auto: as many as memory bears"
+    )
+    precision: Literal["auto", "32-true", "bf16"] = Field(
+        "auto", description="auto: bf16 where the device computes it in hardware, else 32-true"
+    )
     floor: float = Field(0.05, ge=0, lt=1, description="lowest score that is written")
 
     @model_validator(mode="after")
     def _overlap(self) -> InferenceConfig:
-        if self.overlap > self.tile // 2:
+        if self.tile != "auto" and self.overlap > self.tile // 2:
             raise ValueError(f"overlap {self.overlap} is over half of tile {self.tile}")
         return self
 

@@ -7,19 +7,43 @@ seen by two tiles or four. `inside_tile` drops the views that a neighbour has be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_QUERY_ROWS = 4096
-"""Boxes whose neighbours are sought at a time: bounds the memory that `merge` takes."""
+STEP = 32
+"""Sides of tiles are multiples of it, px."""
+
+LEAST_TILE = 256
+"""Smallest side that `fit_tile` takes, px: less shows a network too little at once."""
+
+_PAIRS = 1 << 20
+"""Pairs of boxes that are looked at at a time: bounds the memory that `merge` takes."""
+
+
+def fit_tile(width: int, height: int, overlap: int, most: int) -> int:
+    """Side of the tiles, px, whose `grid` has the least px in all; of equals the largest.
+
+    A multiple of 32, at least 256 and twice the overlap, at most `most` (unless those are more), and no larger than it
+    takes to hold the image in one tile.
+    """
+    least = _up(max(LEAST_TILE, 2 * overlap))
+    most = max(least, min(most // STEP * STEP, _up(max(width, height))))
+    sides = np.arange(least, most + STEP, STEP)
+    across, down = (np.maximum(-(-(length - overlap) // (sides - overlap)), 1) for length in (width, height))
+    pixels = across * down * sides**2
+    return int(sides[len(sides) - 1 - np.argmin(pixels[::-1])])
+
+
+def fit_batch(tiles: int, most: int) -> int:
+    """Tiles per step, at most `most`, so that as few steps as that allows are filled as evenly as they can be."""
+    steps = -(-tiles // most)
+    return -(-tiles // steps)
 
 
 def grid(width: int, height: int, tile: int, overlap: int) -> IntArray:
@@ -79,10 +103,16 @@ def merge(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any], nms_i
     rank = np.lexsort((labels, x2, y2, x1, y1, -np.asarray(scores, dtype=np.float64)))
     alive = np.ones(len(boxes), dtype=bool)
     better, worse = _overlapping(boxes[rank], np.asarray(labels)[rank], nms_iou)
-    for winner, loser in zip(better.tolist(), worse.tolist(), strict=True):
+    counts = np.bincount(better, minlength=len(boxes))
+    ends = np.cumsum(counts)
+    for winner in np.flatnonzero(counts).tolist():
         if alive[winner]:
-            alive[loser] = False
+            alive[worse[ends[winner] - counts[winner] : ends[winner]]] = False
     return np.asarray(rank[alive], dtype=np.int64)
+
+
+def _up(side: int) -> int:
+    return -(-side // STEP) * STEP
 
 
 def _starts(length: int, tile: int, overlap: int) -> IntArray:
@@ -109,29 +139,45 @@ def _overlapping(boxes: FloatArray, labels: NDArray[Any], iou: float) -> tuple[I
 
 
 def _near_pairs(boxes: FloatArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """All pairs that may overlap, in pieces: the centres are apart by no more than the larger one's side."""
+    """All pairs first < second that may overlap, each once, in pieces: those that reach into one cell of a lattice.
+
+    The cells are as large as boxes are on average, so a box reaches into a few of them. A pair that shares several
+    is taken in the upper left one of these.
+    """
     if len(boxes) < 2:
         return
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    tree = KDTree(centers)
-    for begin in range(0, len(boxes), _QUERY_ROWS):
-        rows = slice(begin, begin + _QUERY_ROWS)
-        found = tree.query_ball_point(centers[rows], sides[rows], p=np.inf, return_sorted=False)
-        counts = [len(each) for each in found]
-        one = np.repeat(np.arange(begin, begin + len(counts)), counts)
-        other = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=sum(counts))
-        yield one, other
+    cell = max(float((boxes[:, 2:] - boxes[:, :2]).mean()), 1.0)
+    low, high = (np.floor(corner / cell).astype(np.int64) for corner in (boxes[:, :2], boxes[:, 2:]))
+    wide, tall = (high - low + 1).T
+    box = np.repeat(np.arange(len(boxes)), wide * tall)
+    number = _count_up(wide * tall)  # of the cell within its box
+    x, y = low[box, 0] + number % wide[box], low[box, 1] + number // wide[box]
+    cells = (y - y.min()) * (np.ptp(x) + 1) + x
+    order = np.argsort(cells, kind="stable")
+    box, cells = box[order], cells[order]
+    ends = np.append(np.flatnonzero(np.diff(cells)) + 1, len(box))
+    later = np.repeat(ends, np.diff(ends, prepend=0)) - np.arange(len(box)) - 1  # behind each in its cell
+    upper_left = (low[:, 1] - y.min()) * (np.ptp(x) + 1)
+    for rows in np.split(np.arange(len(box)), np.flatnonzero(np.diff(np.cumsum(later) // _PAIRS)) + 1):
+        one = np.repeat(rows, later[rows])
+        other = box[one + 1 + _count_up(later[rows])]
+        home = np.maximum(upper_left[box[one]], upper_left[other]) + np.maximum(low[box[one], 0], low[other, 0])
+        here = home == cells[one]
+        yield box[one[here]], other[here]
+
+
+def _count_up(lengths: IntArray) -> IntArray:
+    """0, 1, … for each length, in a row."""
+    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 def _check_pairs(boxes: FloatArray, labels: NDArray[Any], iou: float, one: IntArray, other: IntArray) -> IntArray:
-    """Those pairs (2, P), lower index first, that are of one class and overlap by more than `iou`."""
-    a, b = boxes[one], boxes[other]
-    shared = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(0).prod(axis=1)
-    union = _areas(a) + _areas(b) - shared
-    same = (one != other) & (labels[one] == labels[other]) & (shared > iou * union)
-    return np.stack([np.minimum(one, other)[same], np.maximum(one, other)[same]])
-
-
-def _areas(boxes: FloatArray) -> FloatArray:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
+    """Those pairs (2, P) that are of one class and overlap by more than `iou`."""
+    x1, y1, x2, y2 = boxes.T.copy()
+    wide = np.minimum(x2[one], x2[other]) - np.maximum(x1[one], x1[other])
+    tall = np.minimum(y2[one], y2[other]) - np.maximum(y1[one], y1[other])
+    shared = wide.clip(0) * tall.clip(0)
+    areas = (x2 - x1) * (y2 - y1)
+    union = areas[one] + areas[other] - shared
+    same = (shared > iou * union) & (labels[one] == labels[other])
+    return np.stack([one[same], other[same]])

@@ -45,6 +45,22 @@ def test_reference_yaml_is_the_reference_study():
     assert config.model.anchor_ratios == (0.5, 1.0, 2.0)
 
 
+def test_fast_yaml_changes_the_network_alone():
+    fast, default = load_config("fast"), load_config("default")
+    assert fast.model_copy(update={"model": default.model}) == default
+    assert (fast.model.backbone, fast.model.weights, fast.model.resize) == ("resnet50", "coco", None)
+    assert [len(level) for level in fast.model.anchor_sizes] == [1, 1], "P3 and P4, one anchor per place"
+    assert (fast.model.pyramid_channels, fast.model.head_convs) == (128, 2)
+
+
+@pytest.mark.parametrize("value", ["auto", 64, 8192])
+def test_a_tile_is_auto_or_a_number_and_survives_a_round_trip(value, tmp_path):
+    config = load_config(None, [f"inference.tile={value}", "inference.overlap=8"])
+    assert config.inference.tile == value
+    (tmp_path / "again.yaml").write_text(config.to_yaml())
+    assert load_config(tmp_path / "again.yaml") == config
+
+
 def test_overrides_reach_nested_keys_and_win():
     config = load_config("small", ["train.lr=1e-3", "model.anchor_sizes=[[40, 50]]", "sampling.jitter=null"])
     assert config.train.lr == 0.001
@@ -59,7 +75,13 @@ def test_overrides_reach_nested_keys_and_win():
         ("lr=3", "unknown key lr (did you mean train.lr?)"),
         ("train.epochs=-1", "train.epochs is -1: Input should be greater than or equal to 1"),
         ("train.lr=fast", "train.lr is 'fast'"),
-        ("inference.overlap=900", "overlap 900 is over half of tile 1024"),
+        ("inference={tile: 1024, overlap: 900}", "overlap 900 is over half of tile 1024"),
+        ("inference.tile=big", "inference.tile is 'big': write auto or a number from 64 to 8192, a multiple of 32"),
+        ("inference.tile=100", "inference.tile is 100: write auto or a number from 64 to 8192, a multiple of 32"),
+        ("inference.tile=true", "inference.tile is True: write auto or a number"),
+        ("inference.batch_size=0", "inference.batch_size is 0: write auto or a number from 1 up"),
+        ("inference.batch_size=null", "inference.batch_size is None: write auto or a number from 1 up"),
+        ("model.pyramid_channels=100", "model.pyramid_channels is 100: Input should be a multiple of 32"),
         ("sampling.p_mitotic=0.9", "p_mitotic + p_imposter = 1.15 is over 1"),
         ("model.anchor_sizes=[]", "anchor_sizes needs 1 to 5 lists"),
         ("train.schedule=step", "'cosine' or 'constant'"),

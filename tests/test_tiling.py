@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from midog.tiling import grid, inside_tile, merge, tile_index
+from midog.tiling import fit_batch, fit_tile, grid, inside_tile, merge, tile_index
 
 TILE, OVERLAP = 1024, 64
 Array = NDArray[np.float64]
@@ -88,6 +88,40 @@ def test_an_image_smaller_than_a_tile_has_one_tile() -> None:
 def test_a_grid_that_cannot_be_is_refused(width: int, height: int, tile: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="must be"):
         grid(width, height, tile, overlap)
+
+
+@given(width=st.integers(1, 9000), height=st.integers(1, 9000), overlap=st.integers(0, 300), most=st.integers(64, 2500))
+@settings(max_examples=300, deadline=None)
+def test_the_tile_that_is_chosen_makes_a_good_grid_and_wastes_least(
+    width: int, height: int, overlap: int, most: int
+) -> None:
+    tile = fit_tile(width, height, overlap, most)
+    origins = check_grid(width, height, tile, overlap)
+    least = max(256, -(-2 * overlap // 32) * 32)
+    assert tile % 32 == 0
+    assert least <= tile <= max(most, least)
+    assert tile < max(width, height) + 32 or tile == least, "no larger than the image asks for"
+    for side in range(least, most + 1, 32):
+        pixels, ours = len(grid(width, height, side, overlap)) * side**2, len(origins) * tile**2
+        assert ours < pixels or (ours == pixels and tile >= side)
+
+
+def test_tiles_for_some_images() -> None:
+    assert fit_tile(7215, 5412, 64, 2048) == 1856
+    assert len(grid(7215, 5412, 1856, 64)) == 12
+    assert fit_tile(1536, 1536, 64, 2048) == 1536
+    assert fit_tile(100, 50, 64, 2048) == 256
+    assert fit_tile(600, 500, 64, 2048) == 608
+
+
+@given(tiles=st.integers(1, 500), most=st.integers(1, 40))
+@settings(max_examples=200, deadline=None)
+def test_batches_are_as_few_as_can_be_and_evenly_filled(tiles: int, most: int) -> None:
+    size = fit_batch(tiles, most)
+    steps = -(-tiles // size)
+    assert 1 <= size <= most
+    assert steps == -(-tiles // most)
+    assert size * steps - tiles < steps, "a smaller batch would not do"
 
 
 def test_tiles_of_several_images_are_numbered_on() -> None:
@@ -232,6 +266,32 @@ def test_merge_is_the_usual_suppression_within_each_class(iou: float) -> None:
     kept = merge(boxes, scores, labels, iou)
     assert set(kept.tolist()) == expected
     assert (np.diff(scores[kept]) < 0).all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-50, 400), st.integers(-50, 400), st.integers(0, 300), st.integers(0, 300)), max_size=40
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_merge_finds_every_pair_whatever_the_sizes(rows: list[tuple[int, int, int, int]]) -> None:
+    boxes = np.array([[x, y, x + w, y + h] for x, y, w, h in rows], dtype=float).reshape(-1, 4)
+    kept: list[int] = []
+    for i, box in enumerate(boxes):  # greedily, by falling score
+        area = (box[2:] - box[:2]).prod()
+        others = boxes[kept]
+        shared = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(0).prod(axis=1)
+        if not (shared > 0.2 * ((others[:, 2:] - others[:, :2]).prod(axis=1) + area - shared)).any():
+            kept.append(i)
+    scores = np.arange(len(boxes), 0, -1.0)
+    assert merge(boxes, scores, np.ones(len(boxes), np.int64), 0.2).tolist() == kept
+
+
+def test_merge_looks_at_many_pairs_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes, scores, labels = random_boxes(800, seed=5)
+    whole = merge(boxes, scores, labels, 0.3)
+    monkeypatch.setattr("midog.tiling._PAIRS", 100)
+    assert np.array_equal(merge(boxes, scores, labels, 0.3), whole)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,11 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.boxes import Boxes
-from midog.config import RunConfig, SamplingConfig
+from midog.config import RunConfig
 from midog.data.annotations import Roi
-from midog.data.augment import Target
-from midog.data.sampling import Field, Location, epoch_length, locations, targets_of, validation_locations
+from midog.data.augment import Looks, draw_numbers, looks_of, turns_of
+from midog.data.augment_cpu import Workbench, augment_patch, look_by_look, opencv_on_one_thread
+from midog.data.mapped import AnyPixels, crop_into, warm
+from midog.data.resident import Resident, to_resident
+from midog.data.ring import Ring, RingKind
+from midog.data.sampling import Field, Location, epoch_length, locations, roi_order, validation_locations
 from midog.data.slides import decode, open_image, scale_for
+from midog.data.targets import Targets, Taught, batch_targets, taught_by
 from midog.errors import DataError, ImageError
 
 Residency = Literal["device", "memory", "disk"]
@@ -27,16 +34,19 @@ Residency = Literal["device", "memory", "disk"]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Patches of one step.
+    """Patches of one step, valid until the next batch is asked for: then their memory is used again (see `Ring`).
 
-    images: (B, S, S, 3) uint8. targets: one per patch, on the CPU. locations: where they were cut.
-    indices: their draws in the epoch, from which the augmentation takes its random numbers.
+    images: (B, S, S, 3) uint8, on the CPU, or on the device where the ROIs are. targets: on the CPU, turned already as
+    the patches are or are to be. indices: their draws in the epoch. looks: the augmentation that the device is to do.
     """
 
     images: Tensor
-    targets: list[Target]
-    locations: list[Location]
+    targets: Targets
     indices: list[int]
+    looks: Looks | None = None
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +54,16 @@ class Pixels:
     """ROIs in memory, on disk or on a device, in px of the model's mpp.
 
     images: uint8 (H, W, 3), arrays or (residency 'device') tensors. fields: the same ROIs as the sampler sees them.
-    mpp: um/px of each of `images`.
+    mpp: um/px of each of `images`. resident: the same pixels as one buffer, with residency 'device'. rings: memory for
+    batches, between one pass over the ROIs and the next.
     """
 
     images: list[Any]
     fields: list[Field]
     mpp: list[float]
     rois: list[Roi]
+    resident: Resident | None = None
+    rings: dict[RingKind, Ring] = field(default_factory=dict)
 
 
 def roi_mpp(roi: Roi, found: float | None) -> float:
@@ -67,25 +80,35 @@ def load_pixels(rois: Sequence[Roi], config: RunConfig, device: torch.device | N
     Raises ImageError for a file that cannot be read or has no mpp, DataError where its size is not the annotated one.
     """
     residency = resolve_residency(rois, config, device)
+    ahead = residency == "disk" and 2 * _bytes_of(rois) < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with ThreadPoolExecutor(max(config.train.workers, 1)) as pool:
-        loaded = list(pool.map(lambda roi: _load(roi, config, residency), rois))
-    images = [image if residency != "device" else torch.from_numpy(image.copy()).to(device) for image, _, _ in loaded]
-    return Pixels(images, [field for _, field, _ in loaded], [mpp for _, _, mpp in loaded], list(rois))
+        loaded = list(pool.map(lambda roi: _load(roi, config, residency, ahead), rois))
+    images: list[Any] = [image for image, _, _ in loaded]
+    resident = None
+    if residency == "device":
+        resident = to_resident(images, config.sampling.patch_size, device or torch.device("cpu"))
+        images = resident.images()
+    return Pixels(images, [field for _, field, _ in loaded], [mpp for _, _, mpp in loaded], list(rois), resident)
 
 
 def resolve_residency(rois: Sequence[Roi], config: RunConfig, device: torch.device | None) -> Residency:
-    """Where `residency: auto` puts these ROIs: on a CUDA device if they take less than half of what is free there,
-    else in the cache folder (the system keeps what it has room for in memory), else, without a cache, in memory."""
+    """Where `residency: auto` puts these ROIs: on a CUDA device if they take less than half of what is free there (and
+    are to be augmented there), else in the cache folder (the system keeps what it has room for in memory), else,
+    without a cache, in memory."""
     wanted = config.train.residency
     if wanted != "auto":
         return wanted
-    need = sum(3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois)
-    if device is not None and device.type == "cuda" and 2 * need < torch.cuda.mem_get_info(device)[0]:
+    cuda = device is not None and device.type == "cuda" and config.train.augment_on != "cpu"
+    if cuda and 2 * _bytes_of(rois) < torch.cuda.mem_get_info(device)[0]:
         return "device"
     return "disk" if config.data.cache else "memory"
 
 
-def _load(roi: Roi, config: RunConfig, residency: Residency) -> tuple[NDArray[np.uint8], Field, float]:
+def _bytes_of(rois: Sequence[Roi]) -> float:
+    return sum(3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois)
+
+
+def _load(roi: Roi, config: RunConfig, residency: Residency, ahead: bool) -> tuple[AnyPixels, Field, float]:
     if roi.path is None:
         raise DataError(f"{roi.file_name}: its image is missing", "put it into the data folder's images/")
     with open_image(roi.path) as image:
@@ -100,35 +123,30 @@ def _load(roi: Roi, config: RunConfig, residency: Residency) -> tuple[NDArray[np
     pixels = decode(roi.path, scale=scale, cache=config.data.cache)
     if residency == "memory":
         pixels = np.array(pixels)
+    elif ahead:
+        warm(pixels)
     boxes = Boxes(roi.boxes.xyxy * np.float32(scale), roi.boxes.labels)
     return pixels, Field(pixels.shape[1], pixels.shape[0], boxes, roi.scanner), mpp / scale
 
 
-def cut(image: Any, x: int, y: int, side: int, out: Any) -> None:
+def cut(image: AnyPixels, x: int, y: int, side: int, out: NDArray[np.uint8]) -> None:
     """Copy the patch at x, y into `out` (side, side, 3) uint8, white beyond the image's edge."""
     height, width = image.shape[:2]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
     if (right - left, bottom - top) != (side, side):
         out[:] = 255
     if right > left and bottom > top:
-        out[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
+        crop_into(image, left, top, out[top - y : bottom - y, left - x : right - x])
 
 
-def cut_batch(pixels: Pixels, spots: Sequence[Location], indices: Sequence[int], config: SamplingConfig) -> Batch:
-    """The patches and targets of some locations."""
-    side = config.patch_size
-    on_device = bool(pixels.images) and isinstance(pixels.images[0], Tensor)
-    device = pixels.images[0].device if on_device else None
-    images = torch.empty((len(spots), side, side, 3), dtype=torch.uint8, device=device)
-    view = images if on_device else images.numpy()
-    for patch, spot in zip(view, spots, strict=True):
-        cut(pixels.images[spot.roi], spot.x, spot.y, side, patch)
-    found = [targets_of(pixels.fields[spot.roi].boxes, spot.x, spot.y, config) for spot in spots]
-    targets = [
-        Target(boxes=torch.from_numpy(t.boxes), labels=torch.from_numpy(t.labels), ignore=torch.from_numpy(t.ignore))
-        for t in found
-    ]
-    return Batch(images, targets, list(spots), list(indices))
+def _seen(image: AnyPixels, x: int, y: int, spare: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The patch at x, y: a view of its ROI where that is possible, else cut into `spare` (side, side, 3)."""
+    side = len(spare)
+    inside = min(x, y) >= 0 and y + side <= image.shape[0] and x + side <= image.shape[1]
+    if inside and isinstance(image, np.ndarray):
+        return image[y : y + side, x : x + side]
+    cut(image, x, y, side, spare)
+    return spare
 
 
 def batches_per_epoch(pixels: Pixels, config: RunConfig, world: int = 1) -> int:
@@ -145,46 +163,127 @@ def rank_indices(total: int, batch_size: int, step: int, rank: int, world: int) 
     return list(whole[rank::world]) or [whole[0]]
 
 
+def augments_on_cpu(pixels: Pixels, config: RunConfig, device: torch.device | None) -> bool:
+    """Whether the threads that cut patches also augment them: never where ROIs live on the device."""
+    if pixels.resident is not None:
+        return False
+    wanted = config.train.augment_on
+    return wanted == "cpu" or (wanted == "auto" and (device is None or device.type == "cpu"))
+
+
 def training_batches(
-    pixels: Pixels, config: RunConfig, epoch: int, *, start: int = 0, rank: int = 0, world: int = 1
+    pixels: Pixels,
+    config: RunConfig,
+    epoch: int,
+    *,
+    start: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    device: torch.device | None = None,
 ) -> Iterator[Batch]:
-    """Batches of one epoch from step `start` on, in order; the same for any number of `train.workers`."""
-    total = epoch_length(pixels.fields, config.sampling)
-    size, seed = config.train.batch_size, config.train.seed
+    """Batches of one epoch from step `start` on, in order; the same for any number of `train.workers`.
+
+    device: where they are going; None: they stay on the CPU. A batch is valid until the next one is asked for.
+    """
+    total, size, seed = epoch_length(pixels.fields, config.sampling), config.train.batch_size, config.train.seed
+    order = roi_order(pixels.fields, config.sampling, seed, epoch)
+    on_cpu = augments_on_cpu(pixels, config, device)
+    cutter = _cutter(pixels, config, device, Workbench(config.sampling.patch_size) if on_cpu else None)
 
     def make(step: int) -> Batch:
         indices = rank_indices(total, size, step, rank, world)
-        spots = locations(pixels.fields, config.sampling, seed, epoch, indices)
-        return cut_batch(pixels, spots, indices, config.sampling)
+        spots = locations(pixels.fields, config.sampling, seed, epoch, indices, order)
+        return cutter.batch(step, spots, indices, draw_numbers(seed, epoch, indices))
 
-    yield from _ahead(make, range(start, batches_per_epoch(pixels, config, world)), config.train.workers)
+    with opencv_on_one_thread() if on_cpu else nullcontext():
+        yield from _ahead(
+            make, range(start, batches_per_epoch(pixels, config, world)), config.train.workers, cutter.ring
+        )
+    cutter.give_back()
 
 
-def validation_batches(pixels: Pixels, config: RunConfig) -> Iterator[Batch]:
-    """Batches of the fixed validation patches, the same at every call."""
+def validation_batches(pixels: Pixels, config: RunConfig, device: torch.device | None = None) -> Iterator[Batch]:
+    """Batches of the fixed validation patches, the same at every call, not augmented; else as `training_batches`."""
     spots = validation_locations(pixels.fields, config.sampling, config.train.seed)
-    size = config.train.batch_size
+    size, cutter = config.train.batch_size, _cutter(pixels, config, device, None)
 
     def make(step: int) -> Batch:
         part = range(step * size, min((step + 1) * size, len(spots)))
-        return cut_batch(pixels, [spots[i] for i in part], part, config.sampling)
+        return cutter.batch(step, [spots[i] for i in part], list(part), None)
 
-    yield from _ahead(make, range(-(-len(spots) // size)), config.train.workers)
+    yield from _ahead(make, range(-(-len(spots) // size)), config.train.workers, cutter.ring)
+    cutter.give_back()
 
 
-def _ahead(make: Any, steps: range, workers: int) -> Iterator[Batch]:
+@dataclass(frozen=True, eq=False)
+class _Cutter:
+    """Makes batches, from any thread. ring: where to, if not on the device. bench: where patches are augmented."""
+
+    pixels: Pixels
+    config: RunConfig
+    taught: Taught
+    ring: Ring
+    bench: Workbench | None
+
+    def batch(
+        self, step: int, spots: Sequence[Location], indices: list[int], numbers: NDArray[np.float32] | None
+    ) -> Batch:
+        """The patches at `spots`; numbers: (B, DRAWS) of `draw_numbers`, None: they stay as they are."""
+        sampling, settings, resident = self.config.sampling, self.config.augment, self.pixels.resident
+        turns = None if numbers is None else turns_of(numbers, settings)
+        targets = batch_targets(self.taught, spots, sampling, turns)
+        looks = None if numbers is None else looks_of(numbers, settings)
+        if resident is not None:
+            places, inside = resident.places(spots)
+            # enqueued by this thread on the device's default stream, and so before whatever the reader does there
+            images = resident.gather(self.ring.pinned(places), inside)
+        else:
+            images = self.ring.slot(step)[: len(spots)]
+            looks = self._cut(spots, images.numpy(), looks)
+        boxes, labels, ignore = (self.ring.pinned(targets[key]) for key in ("boxes", "labels", "ignore"))
+        return Batch(
+            images, Targets(boxes=boxes, labels=labels, ignore=ignore), indices, looks and looks.moved(self.ring.pinned)
+        )
+
+    def _cut(self, spots: Sequence[Location], out: NDArray[np.uint8], looks: Looks | None) -> Looks | None:
+        """Cut the patches into `out`, augmented if there is a bench; returns what is left for the device to do."""
+        side, images = self.config.sampling.patch_size, self.pixels.images
+        if self.bench is None or looks is None:
+            for spot, patch in zip(spots, out, strict=True):
+                cut(images[spot.roi], spot.x, spot.y, side, patch)
+            return looks
+        for spot, patch, look in zip(spots, out, look_by_look(looks, len(spots)), strict=True):
+            augment_patch(self.bench, look, _seen(images[spot.roi], spot.x, spot.y, self.bench.patch), patch)
+        return None
+
+    def give_back(self) -> None:
+        """Keep the ring for the next pass; not where the reader stopped early, as it may still read its last batch."""
+        self.pixels.rings[self.ring.kind] = self.ring
+
+
+def _cutter(pixels: Pixels, config: RunConfig, device: torch.device | None, bench: Workbench | None) -> _Cutter:
+    # in use at once: the batch that is read, and the two of each thread that are made or waiting
+    slots = 0 if pixels.resident is not None else 2 * config.train.workers + 1
+    side = config.sampling.patch_size
+    kind = (slots, (config.train.batch_size, side, side, 3), device)
+    ring = pixels.rings.pop(kind, None) or Ring(*kind)
+    return _Cutter(pixels, config, taught_by(pixels.fields, config.sampling), ring, bench)
+
+
+def _ahead(make: Callable[[int], Batch], steps: range, workers: int, ring: Ring) -> Iterator[Batch]:
     """make(step) for each step, in order; `workers` threads work up to two batches each ahead of the reader."""
     if workers == 0:
-        yield from map(make, steps)
+        for step in steps:
+            yield make(step)
+            ring.release(step)
         return
     pool = ThreadPoolExecutor(workers)
     try:
-        waiting: deque[Future[Batch]] = deque()
+        waiting: deque[Future[Batch]] = deque(pool.submit(make, step) for step in steps[: 2 * workers + 1])
         for step in steps:
-            waiting.append(pool.submit(make, step))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
             yield waiting.popleft().result()
+            ring.release(step)
+            if step + 2 * workers + 1 < steps.stop:
+                waiting.append(pool.submit(make, step + 2 * workers + 1))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

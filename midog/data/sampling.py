@@ -7,9 +7,11 @@ random numbers of its own: Philox is counter-based (Salmon et al., 'Parallel ran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +38,15 @@ class Field:
     boxes: Boxes
     scanner: str = ""
 
+    @cached_property
+    def sights(self) -> dict[int, list[list[float]]]:
+        """By class, the boxes of which something lies in the image, cut to it: what lies beyond cannot be shown."""
+        cut = self.boxes.xyxy.clip(0, np.array([self.width, self.height] * 2, dtype=np.float32))
+        seen = (cut[:, 2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1]) > 0
+        return {kind: cut[seen & (self.boxes.labels == kind)].tolist() for kind in (MITOTIC_FIGURE, IMPOSTER)}
 
-@dataclass(frozen=True)
-class Location:
+
+class Location(NamedTuple):
     """One draw: patch of field `roi` with its upper left corner at x, y (px; negative where the ROI is smaller)."""
 
     roi: int
@@ -47,22 +55,22 @@ class Location:
     sought: int
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """What a patch teaches, in px of the patch.
-
-    boxes (N, 4) float32 clipped to the patch, labels (N,) int64: what the detector is to find.
-    ignore (M, 4) float32, not clipped: figures too little of which is visible, neither taught nor counter-taught.
-    """
-
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    ignore: NDArray[np.float32]
-
-
 def random(seed: int, stream: Stream, epoch: int, index: int) -> np.random.Generator:
     """The generator that belongs to one draw, and to no other."""
     return np.random.Generator(np.random.Philox(key=[seed, _STREAMS[stream]], counter=[0, 0, epoch, index]))
+
+
+def randoms(seed: int, stream: Stream, epoch: int, indices: Sequence[int]) -> Iterator[np.random.Generator]:
+    """The generators of several draws, each good until the next is taken: one object, set to each draw's counter,
+    as to make a new one costs ten times as much."""
+    philox = np.random.Philox(key=[seed, _STREAMS[stream]])
+    generator = np.random.Generator(philox)
+    state, counter = philox.state, np.array([0, 0, epoch, 0], np.uint64)
+    state["state"]["counter"] = counter
+    for index in indices:
+        counter[3] = index
+        philox.state = state
+        yield generator
 
 
 def location(fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: int, index: int) -> Location:
@@ -75,19 +83,24 @@ def location(fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: 
 
 
 def locations(
-    fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: int, indices: Sequence[int]
+    fields: Sequence[Field],
+    config: SamplingConfig,
+    seed: int,
+    epoch: int,
+    indices: Sequence[int],
+    order: NDArray[np.int64] | None = None,
 ) -> list[Location]:
-    """`location` of several indices of one epoch."""
-    order = roi_order(fields, config, seed, epoch)
-    return [_draw(fields, int(order[i]), config, random(seed, "train", epoch, i)) for i in indices]
+    """`location` of several indices of one epoch. order: its `roi_order`, where that is at hand."""
+    order = roi_order(fields, config, seed, epoch) if order is None else order
+    draws = zip(order[indices].tolist(), randoms(seed, "train", epoch, indices), strict=True)
+    return [_draw(fields, roi, config, rng) for roi, rng in draws]
 
 
 def validation_locations(fields: Sequence[Field], config: SamplingConfig, seed: int) -> list[Location]:
     """Uniform patches, `patches_per_roi` of each ROI, the same whenever they are asked for."""
-    order = np.repeat(np.arange(len(fields)), config.patches_per_roi)
-    return [
-        _anywhere(fields, int(roi), config.patch_size, random(seed, "validation", 0, i)) for i, roi in enumerate(order)
-    ]
+    total = epoch_length(fields, config)
+    draws = enumerate(randoms(seed, "validation", 0, range(total)))
+    return [_anywhere(fields, i // config.patches_per_roi, config.patch_size, rng) for i, rng in draws]
 
 
 def epoch_length(fields: Sequence[Field], config: SamplingConfig) -> int:
@@ -117,48 +130,29 @@ def roi_order(fields: Sequence[Field], config: SamplingConfig, seed: int, epoch:
     return rng.permutation(order)
 
 
-def targets_of(boxes: Boxes, x: int, y: int, config: SamplingConfig) -> Targets:
-    """What the patch at x, y (px of the field) teaches, under the config's imposter policy and `min_visible`.
-
-    Imposters are boxes of class 2 under 'second_class' and background otherwise.
-    """
-    side = config.patch_size
-    taught = boxes.labels == MITOTIC_FIGURE
-    if config.imposters == "second_class":
-        taught |= boxes.labels == IMPOSTER
-    shifted = boxes.xyxy[taught] - np.array([x, y, x, y], dtype=np.float32)
-    clipped = shifted.clip(0, side)
-    visible = _area(clipped) / np.maximum(_area(shifted), np.finfo(np.float32).tiny)
-    keep = visible >= config.min_visible
-    return Targets(clipped[keep], boxes.labels[taught][keep], shifted[(visible > 0) & ~keep])
-
-
 def _draw(fields: Sequence[Field], roi: int, config: SamplingConfig, rng: np.random.Generator) -> Location:
-    field, lot = fields[roi], rng.random()
+    field, lot, side = fields[roi], rng.random(), config.patch_size
     sought = ANYWHERE
     if lot < config.p_mitotic:
         sought = MITOTIC_FIGURE
     elif config.imposters != "ignore" and lot < config.p_mitotic + config.p_imposter:
         sought = IMPOSTER
-    candidates = _in_image(field.boxes.of_class(sought), field)
-    if not len(candidates):
-        return _anywhere(fields, roi, config.patch_size, rng)
-    box = candidates[rng.integers(len(candidates))].astype(np.float64)
-    shift = rng.uniform(-1.0, 1.0, size=2)
-    x, y = (
-        _origin(box[axis], box[axis + 2], shift[axis], (field.width, field.height)[axis], config) for axis in (0, 1)
-    )
+    candidates = field.sights.get(sought)
+    if not candidates:
+        return _anywhere(fields, roi, side, rng)
+    x1, y1, x2, y2 = candidates[rng.integers(len(candidates))]
+    x = _origin(x1, x2, 2 * rng.random() - 1, field.width, side, config.jitter)
+    y = _origin(y1, y2, 2 * rng.random() - 1, field.height, side, config.jitter)
     return Location(roi, x, y, sought)
 
 
-def _origin(low: float, high: float, shift: float, extent: int, config: SamplingConfig) -> int:
+def _origin(low: float, high: float, shift: float, extent: int, side: int, jitter: float | None) -> int:
     """Where the patch starts on one axis, so that low..high lies in it after a shift (-1..1 of the jitter)."""
-    side = config.patch_size
     room = max((side - (high - low)) / 2, 0.0)
-    jitter = room if config.jitter is None else min(config.jitter, room)
-    origin = int(np.rint((low + high) / 2 + shift * jitter - side / 2))
+    reach = room if jitter is None else min(jitter, room)
+    origin = round((low + high) / 2 + shift * reach - side / 2)
     if high - low <= side:  # rounding must not cut the figure
-        origin = min(max(origin, int(np.ceil(high - side))), int(np.floor(low)))
+        origin = min(max(origin, math.ceil(high - side)), math.floor(low))
     return min(max(origin, min(0, extent - side)), max(0, extent - side))
 
 
@@ -168,13 +162,3 @@ def _anywhere(fields: Sequence[Field], roi: int, side: int, rng: np.random.Gener
         int(rng.integers(min(0, extent - side), max(0, extent - side) + 1)) for extent in (field.width, field.height)
     )
     return Location(roi, x, y, ANYWHERE)
-
-
-def _in_image(boxes: NDArray[np.float32], field: Field) -> NDArray[np.float32]:
-    """Boxes of which something lies in the image, cut to it: what lies beyond cannot be shown."""
-    cut = boxes.clip(0, np.array([field.width, field.height] * 2, dtype=np.float32))
-    return cut[_area(cut) > 0]
-
-
-def _area(boxes: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))

@@ -19,7 +19,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, centers_of
 from midog.errors import DetectionsError
-from midog.metrics.matching import match_points
 
 FORMATS: dict[str, str] = {"challenge": ".json", "csv": ".csv", "coco": ".coco.json", "overlay": ".overlay.jpg"}
 """Formats that can be written, and the ending of their files: 001.tiff gives 001.json, 001.csv, …"""
@@ -184,6 +183,8 @@ def _marks(found: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]:
     boxes = [tuple(box) for box in found.boxes.tolist()]
     if truth is None:
         return [_Mark("found", box, score) for box, score in zip(boxes, found.scores.tolist(), strict=True)]
+    from midog.metrics.matching import match_points  # with scipy, which only this asks for
+
     figures, imposters = truth.of_class(MITOTIC_FIGURE), truth.of_class(IMPOSTER)
     taken = match_points(centers_of(figures) * mpp / 1000, found.centers * mpp / 1000).truth_to_found
     hits = set(taken.tolist())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,13 +13,12 @@ import numpy as np
 
 from midog.boxes import Boxes, Detections
 from midog.data.folder import locate, read_rois, require_images, select_rois
-from midog.data.slides import IMAGE_SUFFIXES, decode, open_image
+from midog.data.slides import IMAGE_SUFFIXES, decode
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
-from midog.inference.detect import Detector, known_mpp
+from midog.inference.detect import Detector
 from midog.inference.export import FORMATS, write_challenge, write_coco, write_csv, write_overlay
 from midog.inference.outputs import OutputFolder
-
-logger = logging.getLogger(__name__)
+from midog.inference.tiles import OpenTiles
 
 
 @dataclass(frozen=True)
@@ -110,46 +111,96 @@ def infer(
     """Detect in each image and write `out`/STEM.json (and .csv, …) for it.
 
     An image whose files are all there is skipped unless `overwrite`. One that fails is noted, the others are done.
+    While one is looked at, the next one is opened and the files of the last ones are written.
     on_image: called with an image's name and its figures (None: skipped or failed). on_tile: tiles done and in all.
     Raises DetectionsError where `out` holds detections of another model or other settings, DeviceError at once.
     """
     check_formats(formats)
     folder = OutputFolder(out, detector.settings(), [job.path.stem for job in jobs], overwrite=overwrite)
     outcome = Outcome({}, [], {})
-    for job in jobs:
-        name, figures = job.path.name, None
-        try:
-            if folder.is_done(job.path, job.mpp, formats):
-                outcome.skipped.append(name)
-            else:
-                folder.begin(job.path, job.mpp)
-                figures = outcome.figures[name] = infer_one(job, detector, folder, formats, on_tile)
-                folder.finish(job.path, job.mpp)
-        except DeviceError:
-            raise
-        except MidogError as error:
-            outcome.failed[name] = str(error)
-        except MemoryError:
-            outcome.failed[name] = f"{job.path} does not fit into memory; give its true --mpp, or a smaller image"
-        except OSError as error:
-            outcome.failed[name] = f"{job.path}: {error.strerror or error}"
-        if on_image is not None:
-            on_image(name, figures)
+    written: deque[tuple[Job, Future[int]]] = deque()  # or being written
+
+    def settle(most: int) -> None:
+        """Note what is written, in order, and wait until at most so many images are not."""
+        while len(written) > most or (written and written[0][1].done()):
+            job, figures = written.popleft()
+            with _noting(job, outcome.failed):
+                outcome.figures[job.path.name] = figures.result()
+            if on_image is not None:
+                on_image(job.path.name, outcome.figures.get(job.path.name))
+
+    def tick(done: int, total: int) -> None:
+        settle(1)
+        if on_tile is not None:
+            on_tile(done, total)
+
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="midog-write") as writer,
+        closing(_opened(jobs, detector, folder, formats)) as opened,
+    ):
+        for job, opening in opened:
+            looked_at = False
+            with _noting(job, outcome.failed):
+                image = opening.result()
+                if image is None:
+                    outcome.skipped.append(job.path.name)
+                else:
+                    with image:
+                        folder.begin(job.path, job.mpp)
+                        found = detector.detect(image, tick)
+                    looked_at = True
+                    written.append((job, writer.submit(_write, job, image, found, detector.threshold, folder, formats)))
+            settle(1 if looked_at else 0)
+            if not looked_at and on_image is not None:
+                on_image(job.path.name, None)
+        settle(0)
     return outcome
 
 
-def infer_one(
-    job: Job,
-    detector: Detector,
-    folder: OutputFolder,
-    formats: Sequence[str],
-    on_tile: Callable[[int, int], None] | None = None,
+@contextmanager
+def _noting(job: Job, failed: dict[str, str]) -> Iterator[None]:
+    """Note an error of this image alone; others are raised."""
+    try:
+        yield
+    except DeviceError:
+        raise
+    except MidogError as error:
+        failed[job.path.name] = str(error)
+    except MemoryError:
+        failed[job.path.name] = f"{job.path} does not fit into memory; give its true --mpp, or a smaller image"
+    except OSError as error:
+        failed[job.path.name] = f"{job.path}: {error.strerror or error}"
+
+
+def _opened(
+    jobs: Sequence[Job], detector: Detector, folder: OutputFolder, formats: Sequence[str]
+) -> Generator[tuple[Job, Future[OpenTiles | None]]]:
+    """Each job and its image, None where it was done before; meanwhile the next one is opened and read ahead."""
+
+    def open_one(job: Job) -> OpenTiles | None:
+        return None if folder.is_done(job.path, job.mpp, formats) else detector.open(job.path, mpp=job.mpp)
+
+    ahead: deque[tuple[Job, Future[OpenTiles | None]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="midog-open") as opener:
+        try:
+            for job in jobs:
+                ahead.append((job, opener.submit(open_one, job)))
+                if len(ahead) > 1:
+                    yield ahead.popleft()
+            while ahead:
+                yield ahead.popleft()
+        finally:
+            for _, opening in ahead:
+                with suppress(Exception):
+                    if image := opening.result():
+                        image.close()
+
+
+def _write(
+    job: Job, image: OpenTiles, found: Detections, threshold: float, folder: OutputFolder, formats: Sequence[str]
 ) -> int:
-    """Detect in one image, write its files, return the number of figures at or over the threshold."""
-    with open_image(job.path) as image:
-        size, mpp = (image.width, image.height), known_mpp(image, job.mpp)
-        found = detector(image, mpp=mpp, progress=on_tile)
-    threshold = detector.threshold
+    """Write the files of one image; returns the number of figures at or over the threshold."""
+    size, mpp = (image.image.width, image.image.height), image.mpp
     for kind, path in zip(formats, folder.targets(job.path.stem, formats), strict=True):
         if kind == "challenge":
             write_challenge(path, found, mpp=mpp, threshold=threshold)
@@ -158,8 +209,9 @@ def infer_one(
         elif kind == "coco":
             write_coco(path, found, file_name=job.path.name, width=size[0], height=size[1])
         else:
-            pixels = decode(job.path, cache=False)
+            pixels = np.asarray(decode(job.path, cache=False))
             write_overlay(path, pixels, found, mpp=mpp, threshold=threshold, truth=job.truth)
+    folder.finish(job.path, job.mpp)
     return count_figures(found, threshold)
 
 

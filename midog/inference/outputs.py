@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ class OutputFolder:
     settings: what decides the detections (`Detector.settings`). stems: of the images that are to be done now.
     Raises DetectionsError where the folder holds detections of other settings, unless `overwrite`; and even then where
     some of them belong to other images, which would stay and be scored as this detector's.
+    Any thread may call it.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], stems: Sequence[str], *, overwrite: bool) -> None:
         self.path, self.settings, self.overwrite = path, settings, overwrite
+        self._changing = threading.Lock()
         path.mkdir(parents=True, exist_ok=True)
         before = self._read()
         changed = [key for key in settings if before.get("settings", settings).get(key) != settings[key]]
@@ -68,14 +71,17 @@ class OutputFolder:
 
     def begin(self, image: Path, mpp: float | None) -> None:
         """Forget what is not what will be made: a file that then fails must not be taken for done."""
-        before = self.made.get(image.stem)
-        if self.overwrite or (before is not None and before["mpp"] != mpp):
-            self._unlink(image.stem)
+        with self._changing:
+            before = self.made.get(image.stem)
+            if self.overwrite or (before is not None and before["mpp"] != mpp):
+                self._unlink(image.stem)
 
     def finish(self, image: Path, mpp: float | None) -> None:
         """Note that the files of an image are whole."""
-        self.made[image.stem] = {"image": identity_of(image), "mpp": mpp}
-        self._write()
+        identity = identity_of(image)
+        with self._changing:
+            self.made[image.stem] = {"image": identity, "mpp": mpp}
+            self._write()
 
     def _unlink(self, stem: str) -> None:
         self.made.pop(stem, None)

@@ -42,6 +42,8 @@ def _retinanet(config: RunConfig) -> nn.Module:
         anchor_sizes=model.anchor_sizes,
         anchor_ratios=model.anchor_ratios,
         unfrozen_layers=model.unfrozen_layers,
+        channels=model.pyramid_channels,
+        head_convs=model.head_convs,
         # A factor, not a size: tiles of any size are shown as large as the training patches were.
         scale=model.resize / config.sampling.patch_size if model.resize else 1.0,
         nms_iou=model.nms_iou,

@@ -10,7 +10,7 @@ from torchvision.models import ResNet, resnet18, resnet34, resnet50
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, FeaturePyramidNetwork, LastLevelP6P7
 
 BACKBONES: dict[str, Callable[[], ResNet]] = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50}
-PYRAMID_CHANNELS = 256
+TORCHVISION_CHANNELS = 256
 MAX_LEVELS = 5
 
 _STAGES_FROM_TOP = (("layer4",), ("layer3",), ("layer2",), ("layer1",), ("conv1", "bn1"))
@@ -74,9 +74,12 @@ class ResNetPyramid(nn.Module):
     levels: 1 to 5, how many maps from P3 up. Stages above the last map are not built: layer4 is needed from 3 on.
     P6 and P7 are strided convolutions of C5, as in torchvision's retinanet_resnet50_fpn_v2, whose names are kept.
     unfrozen_layers: 0 to 5, see ResNetBody. The pyramid itself always learns.
+    channels: of every map.
     """
 
-    def __init__(self, name: str, levels: int = MAX_LEVELS, unfrozen_layers: int = 5) -> None:
+    def __init__(
+        self, name: str, levels: int = MAX_LEVELS, unfrozen_layers: int = 5, channels: int = TORCHVISION_CHANNELS
+    ) -> None:
         super().__init__()
         assert 1 <= levels <= MAX_LEVELS, levels
         assert 0 <= unfrozen_layers <= len(_STAGES_FROM_TOP), unfrozen_layers
@@ -88,10 +91,10 @@ class ResNetPyramid(nn.Module):
         self.body = ResNetBody(resnet, returned, unfrozen_layers)
         self.fpn = FeaturePyramidNetwork(
             [stages[stage] for stage in returned],
-            PYRAMID_CHANNELS,
-            extra_blocks=extra[levels](c5, PYRAMID_CHANNELS) if levels in extra else None,
+            channels,
+            extra_blocks=extra[levels](c5, channels) if levels in extra else None,
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Maps (B, 256, H / 8, W / 8), (B, 256, H / 16, W / 16), … of images (B, 3, H, W) float, sides rounded up."""
+        """Maps (B, channels, H / 8, W / 8), … / 16, … of images (B, 3, H, W) float, sides rounded up."""
         return list(self.fpn(self.body(images)).values())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,8 @@ from torch import Tensor, nn
 from midog.data.annotations import Roi
 from midog.data.augment import to_float
 from midog.errors import DeviceError
-from midog.inference.detect import Detector, evaluating, is_out_of_memory
+from midog.inference.detect import Detector
+from midog.inference.network import is_out_of_memory
 from midog.shift.distances import SLOW_DRAWS, feature_distances, halve
 from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
 from midog.shift.patches import ScannerPatches, describe, fixed_patches
@@ -112,35 +115,41 @@ def _image_baseline(patches: ScannerPatches, seed: int) -> Distances:
 def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) -> Features:
     """The mean over each map that the backbone's body returns, joined from the finest map to the coarsest.
 
-    images: (P, S, S, 3) uint8 RGB at the model's mpp. The detector's own forward pass shows them to the body, so they
-    are scaled, normalised and padded as its tiles are. The model is in eval mode meanwhile.
+    images: (P, S, S, 3) uint8 RGB at the model's mpp. They are scaled, normalised and padded as the detector's tiles
+    are, and shown in float32. The model is in eval mode meanwhile.
     batch_size: patches at a time; another one moves the features in the last digits only.
     Returns (P, D) float32, D the channels of all maps together.
     Raises DeviceError where the device runs out of memory.
     """
     assert images.dtype == np.uint8, images.dtype
     assert images.shape[3:] == (3,), images.shape
-    body = detector.model.get_submodule("backbone.body")
+    model: Any = detector.model
     parts: list[Tensor] = []
-
-    def keep(_body: nn.Module, _shown: tuple[Tensor, ...], maps: Mapping[str, Tensor]) -> None:
-        parts.append(torch.cat([level.float().mean(dim=(2, 3)) for level in maps.values()], dim=1).cpu())
-
-    watch = body.register_forward_hook(keep)
     try:
-        with evaluating(detector.model), torch.inference_mode():
+        with _evaluating(model), torch.inference_mode():
             # One batch at least: without patches, too, it tells how many features there are.
             for start in range(0, max(len(images), 1), batch_size):
-                batch = _filled(images[start : start + batch_size], batch_size)
-                detector.model(to_float(torch.from_numpy(batch).to(detector.device)), floor=1.0)  # no boxes are wanted
+                batch = torch.from_numpy(_filled(images[start : start + batch_size], batch_size))
+                maps = model.backbone.body(model.shown(to_float(batch.to(detector.device))))
+                parts.append(torch.cat([level.float().mean(dim=(2, 3)) for level in maps.values()], dim=1).cpu())
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         what = f"{detector.device} is out of memory with {batch_size} patches of {images.shape[1]} px at a time"
         raise DeviceError(what, "close other programs, or use --device cpu") from error
-    finally:
-        watch.remove()
     return torch.cat(parts)[: len(images)].numpy()
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode; afterwards every module is in the mode that it had, frozen ones too."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _filled(images: Pixels, size: int) -> Pixels:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from midog.errors import CheckpointError
 from midog.inference.detect import Detector
+from midog.training.average import Average
 from midog.training.runs import point_link
 
 FORMAT = 1
@@ -41,7 +42,7 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, progress: Progress, model: nn.Module, optimizer: Optimizer, ema: nn.Module | None
+    path: Path, progress: Progress, model: nn.Module, optimizer: Optimizer, ema: Average | None
 ) -> None:
     """Write beside `path`, flush to the disk, rename. Raises CheckpointError on a full disk; the old file stays."""
     state = {
@@ -91,9 +92,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def restore(
-    state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer, ema: nn.Module | None
-) -> Progress:
+def restore(state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer, ema: Average | None) -> Progress:
     """Load the state into model, optimizer and average; returns the progress. Raises CheckpointError if it misfits."""
     try:
         model.load_state_dict(state["model"])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor
 from midog.config import RunConfig
 from midog.data.annotations import Roi
 from midog.data.folder import data_fingerprint
-from midog.data.loader import Pixels, batches_per_epoch, load_pixels, training_batches
+from midog.data.loader import Batch, Pixels, batches_per_epoch, load_pixels, training_batches
 from midog.errors import DeviceError
 from midog.inference.detect import Detector
 from midog.metrics.scores import RoiPoints
@@ -35,6 +34,7 @@ from midog.training.setup import (
     read_training_rois,
     resolve,
 )
+from midog.training.step import Pace, fixed_shapes, step_weights
 from midog.training.tasks import (
     Validation,
     detect_points,
@@ -114,13 +114,13 @@ def fit(
         log = RunLog(run.folder, epochs=settings.epochs, epoch=progress.epoch, step=progress.step)
     try:
         while not progress.finished:
-            speed = train_epoch(learner, run, config, pixels["train"], interrupts)
+            pace = train_epoch(learner, run, config, pixels["train"], interrupts)
             validation = None
             if is_due(progress.epoch, config):
                 validation = validate(learner, config, pixels["val"], interrupts)
                 keep_best(learner, run, config, validation, fingerprint)
             if log is not None:
-                report(log, learner, config, pixels, validation, speed)
+                report(log, learner, config, pixels, validation, pace)
             progress.epoch, progress.batch, progress.losses = progress.epoch + 1, 0, {}
             progress.finished = progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
             save(learner, run)
@@ -132,64 +132,51 @@ def fit(
             log.close()
 
 
-def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> float:
-    """Train the rest of the epoch under way; returns patches per second. Raises TrainingError on a non-finite loss."""
+@fixed_shapes()
+def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> Pace:
+    """Train the rest of the epoch under way. Raises TrainingError on a non-finite loss."""
     fabric, progress, world = learner.fabric, learner.progress, learner.fabric.world_size
     total, group = batches_per_epoch(pixels, config, world), config.train.accumulate
     recent: list[tuple[int, dict[str, Tensor]]] = []
     norms: list[Tensor] = []
-    began, done = time.perf_counter(), 0
     batches = training_batches(
-        pixels, config, progress.epoch, start=progress.batch, rank=fabric.global_rank, world=world
+        pixels,
+        config,
+        progress.epoch,
+        start=progress.batch,
+        rank=fabric.global_rank,
+        world=world,
+        device=fabric.device,
     )
+    pace = Pace()
     learner.model.train()
-    for number, batch in enumerate(batches, start=progress.batch):
-        images, targets = prepare(batch, config, progress.epoch, fabric.device)
+    for number, batch in enumerate(pace.wait_for(batches), start=progress.batch):
         update = (number + 1) % group == 0 or number + 1 == total
-        with fabric.no_backward_sync(learner.model, enabled=not update):
-            losses = learner.model(images, targets)
-            fabric.backward(sum(losses.values()) / min(group, total - number // group * group))
-        recent.append((number, {name: value.detach() for name, value in losses.items()}))
-        done += len(targets) * world
+        share = min(group, total - number // group * group)
+        recent.append((number, learn_from(learner, batch, share, update=update)))
+        pace.patches += len(batch) * world
         if not update:
             continue
         norms.append(step_weights(learner, config, updates=-(-total // group) * config.train.epochs))
-        stop = fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False)
-        if stop or len(recent) >= LOOK_EVERY * group or number + 1 == total:
+        look = len(recent) >= LOOK_EVERY * group or number + 1 == total
+        # ranks ask each other only when all of them look: to ask makes a GPU wait
+        stop = (look or world == 1) and fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False)
+        if stop or look:
             look_at(recent, norms, learner, run, config, pixels)
             recent, norms = [], []
         progress.batch = number + 1
         if stop:
             raise Interrupted(interrupts.signum or 0)
-    return done / max(time.perf_counter() - began, 1e-9)
+    return pace
 
 
-def step_weights(learner: Learner, config: RunConfig, updates: int) -> Tensor:
-    """Clip the gradient, set the learning rate of this update of `updates`, move the weights and their average.
-
-    Returns the gradient's norm before clipping.
-    """
-    progress, limit = learner.progress, config.train.clip_norm or math.inf
-    norm = learner.fabric.clip_gradients(learner.model, learner.optimizer, max_norm=limit, error_if_nonfinite=False)
-    for group in learner.optimizer.param_groups:
-        group["lr"] = learning_rate(config, progress.step, updates)
-    learner.optimizer.step()
-    learner.optimizer.zero_grad(set_to_none=True)
-    if learner.ema is not None:
-        learner.ema.update_parameters(learner.net)
-    progress.step += 1
-    return torch.as_tensor(norm)
-
-
-def learning_rate(config: RunConfig, step: int, updates: int) -> float:
-    """Learning rate of update `step` of `updates`: a linear rise over warmup_steps, then constant or half a cosine."""
-    settings = config.train
-    warmup = min(settings.warmup_steps, updates // 2)
-    if step < warmup:
-        return settings.lr * (step + 1) / warmup
-    if settings.schedule == "constant":
-        return settings.lr
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(updates - warmup, 1)))
+def learn_from(learner: Learner, batch: Batch, share: int, *, update: bool) -> dict[str, Tensor]:
+    """Add the gradient of a batch's losses, one of `share` for an update; returns the losses."""
+    images, targets = prepare(batch, learner.fabric.device)
+    with learner.fabric.no_backward_sync(learner.model, enabled=not update):
+        losses = learner.model(images, targets)
+        learner.fabric.backward(sum(losses.values()) / share)
+    return {name: value.detach() for name, value in losses.items()}
 
 
 def is_due(epoch: int, config: RunConfig) -> bool:
@@ -204,9 +191,11 @@ def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: In
         torch.distributed.broadcast(buffer, src=0)
     detector = Detector(model, config, device=str(fabric.device), workers=config.train.workers)
     mine = range(fabric.global_rank, len(pixels.images), world)
-    with fabric.autocast():
+    # shapes of all kinds from here on: nothing is compiled for them
+    plain = torch.compiler.set_stance("force_eager") if config.train.compile else nullcontext()
+    with plain, fabric.autocast():
         losses = validation_losses(model, pixels, config, fabric.device)
-    # in float32, as `midog infer` detects: the threshold that is chosen here is used there
+    # at the precision at which `midog infer` detects: the threshold that is chosen here is used there
     try:
         points = detect_points(detector, pixels, mine, interrupts.check if world == 1 else lambda: None)
     except DeviceError as error:
@@ -249,14 +238,14 @@ def report(
     config: RunConfig,
     pixels: dict[str, Pixels],
     validation: Validation | None,
-    speed: float,
+    pace: Pace,
 ) -> None:
     """Tell TensorBoard, metrics.csv and the terminal what this epoch brought."""
     progress = learner.progress
     batches = max(progress.batch, 1)
     scalars = {f"train/loss_{name}": value / batches for name, value in progress.losses.items()}
     scalars = {"train/loss": sum(scalars.values()), **scalars}
-    scalars |= {"train/lr": learner.optimizer.param_groups[0]["lr"], "train/patches_per_second": speed}
+    scalars |= {"train/lr": learner.optimizer.param_groups[0]["lr"], **pace.scalars()}
     message = None
     if validation is not None:
         scalars |= validation.scalars()

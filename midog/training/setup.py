@@ -13,16 +13,17 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.wrappers import _FabricModule
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import nn
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
 from midog.config import RunConfig, load_config
 from midog.data.annotations import Roi
 from midog.data.folder import read_rois, require_images
 from midog.devices import has_bf16, pick_device
-from midog.errors import DataError, MidogError
+from midog.errors import DataError, DeviceError, MidogError
 from midog.models import build_model, count_parameters
+from midog.models.retinanet import RetinaNet
+from midog.training.average import Average
 from midog.training.checkpoint import Progress, read_checkpoint, restore
 from midog.training.runs import Run
 
@@ -39,7 +40,7 @@ class Learner:
     net: nn.Module
     model: _FabricModule
     optimizer: torch.optim.Optimizer
-    ema: AveragedModel | None
+    ema: Average | None
     progress: Progress
 
     @property
@@ -124,12 +125,15 @@ def make_learner(config: RunConfig, fabric: Fabric, checkpoint: Path | None) -> 
     net = build_model(config, pretrained=state is None)
     # on its device first: average and optimizer are made, and their states loaded, where the weights are
     net = net.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ema = make_average(net, config.train.ema_decay) if config.train.ema_decay else None
+    ema = Average(net, config.train.ema_decay) if config.train.ema_decay else None
     optimizer = make_optimizer(net, config)
     progress = Progress()
     if state is not None and checkpoint is not None:
         progress = restore(state, checkpoint, net, optimizer, ema)
         _take_threads(state["threads"], fabric.device)
+    if config.train.compile:
+        assert isinstance(net, RetinaNet)
+        compile_network(net, fabric.device)
     model, optimizer = fabric.setup(net, optimizer)
     return Learner(fabric, net, model, optimizer, ema, progress)
 
@@ -142,29 +146,27 @@ def make_optimizer(net: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
         {"params": [each for each in learning if each.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [each for each in learning if each.ndim <= 1], "weight_decay": 0.0},
     ]
+    fused = learning[0].device.type in ("cpu", "cuda")
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True)
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=fused)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=settings.lr)
+    return kind(groups, lr=settings.lr, fused=fused)
 
 
-def make_average(net: nn.Module, decay: float) -> AveragedModel:
-    """Exponential average of weights and BatchNorm statistics.
+def compile_network(net: RetinaNet, device: torch.device) -> None:
+    """Have the network (and on a GPU the losses) compiled at their first batch; names of weights stay as they are.
 
-    The decay rises as (1 + n) / (10 + n) over the updates n, so that a short run is not an average of its beginning.
+    Raises DeviceError, in one line, where nothing can be compiled: this is tried at once with the least there is.
     """
-
-    @torch.no_grad()
-    def move(averages: Sequence[Tensor], values: Sequence[Tensor], count: Tensor | int) -> None:
-        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for average, value in zip(averages, values, strict=True):
-            if average.is_floating_point():
-                average.lerp_(value.to(average.dtype), share)
-            else:  # BatchNorm's count of batches
-                average.copy_(value)
-
-    average = AveragedModel(net, multi_avg_fn=move, use_buffers=True)
-    return average.requires_grad_(False)
+    try:
+        torch.compile(torch.sin)(torch.zeros(8, device=device))
+    except Exception as error:  # each compiler lacks or refuses in its own way
+        lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.endswith("raised:")]
+        raise DeviceError(
+            f"train.compile is true, but nothing can be compiled for {device}: {(lines or [type(error).__name__])[0]}",
+            "install a C++ compiler (g++) or, for a GPU, triton; or set train.compile=false",
+        ) from None
+    net.compile_parts()
 
 
 def class_names(config: RunConfig) -> tuple[str, ...]:

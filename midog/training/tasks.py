@@ -14,8 +14,9 @@ from torchvision.utils import draw_bounding_boxes
 
 from midog.boxes import MITOTIC_FIGURE, centers_of
 from midog.config import RunConfig
-from midog.data.augment import Target, augment, draw_numbers, to_float
+from midog.data.augment import augment, to_float
 from midog.data.loader import Batch, Pixels, validation_batches
+from midog.data.targets import Targets
 from midog.inference.detect import Detector
 from midog.metrics.scores import Counts, RoiPoints, Sweep, average_precision, best_threshold, counts_at, sweep
 
@@ -48,37 +49,34 @@ class Validation:
         return named
 
 
-def prepare(batch: Batch, config: RunConfig, epoch: int, device: torch.device) -> tuple[Tensor, list[Target]]:
-    """Bring a training batch to the device and augment it: images (B, 3, S, S) float32 in [0, 1], targets."""
-    numbers = draw_numbers(config.train.seed, epoch, batch.indices)
-    images = to_float(batch.images.to(device, non_blocking=True))
-    images, targets = augment(images, batch.targets, numbers, config.augment)
-    return images, to_device(targets, device)
+def prepare(batch: Batch, device: torch.device) -> tuple[Tensor, Targets]:
+    """Bring a batch to the device, augmented there if it is to be: images (B, 3, S, S) float32 in [0, 1], targets."""
+    # elsewhere nobody waits for such a copy before the batch's memory is used again
+    images = batch.images.to(device, non_blocking=device.type == "cuda")
+    return (to_float(images) if batch.looks is None else augment(images, batch.looks)), to_device(batch.targets, device)
 
 
-def to_device(targets: Sequence[Target], device: torch.device) -> list[Target]:
+def to_device(targets: Targets, device: torch.device) -> Targets:
     """Targets with their tensors on the device."""
-    return [
-        Target(
-            boxes=each["boxes"].to(device, non_blocking=True),
-            labels=each["labels"].to(device, non_blocking=True),
-            ignore=each["ignore"].to(device, non_blocking=True),
-        )
-        for each in targets
-    ]
+    return Targets(
+        boxes=targets["boxes"].to(device, non_blocking=True),
+        labels=targets["labels"].to(device, non_blocking=True),
+        ignore=targets["ignore"].to(device, non_blocking=True),
+    )
 
 
 @torch.no_grad()
 def validation_losses(model: nn.Module, pixels: Pixels, config: RunConfig, device: torch.device) -> dict[str, float]:
     """Mean loss by part over the fixed validation patches, not augmented."""
     model.eval()
+    found: list[tuple[int, dict[str, Tensor]]] = []
+    for batch in validation_batches(pixels, config, device):
+        found.append((len(batch), model(*prepare(batch, device))))
+    count = sum(size for size, _ in found)
     sums: dict[str, float] = {}
-    count = 0
-    for batch in validation_batches(pixels, config):
-        losses = model(to_float(batch.images.to(device)), to_device(batch.targets, device))
+    for size, losses in found:  # only now, so that the device never waits for the next batch
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(batch.targets)
-        count += len(batch.targets)
+            sums[name] = sums.get(name, 0.0) + float(value) * size
     named = {f"loss_{name}": value / count for name, value in sums.items()}
     return {"loss": sum(named.values()), **named}
 
@@ -90,7 +88,7 @@ def detect_points(
     points = {}
     for number in numbers:
         image, mpp = pixels.images[number], pixels.mpp[number]
-        array = image.cpu().numpy() if isinstance(image, Tensor) else image
+        array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
         found = detector(array, mpp=detector.mpp).figures()  # `images` are in the model's px already
         truth = centers_of(pixels.fields[number].boxes.of_class(MITOTIC_FIGURE))
         points[number] = RoiPoints(truth * mpp / 1000, found.centers * mpp / 1000, found.scores.astype(np.float64))
@@ -129,9 +127,10 @@ def draw_pictures(
     with_figure: list[tuple[Tensor, Tensor]] = []
     without: list[tuple[Tensor, Tensor]] = []
     for batch in validation_batches(pixels, config):
-        for image, target in zip(batch.images, batch.targets, strict=True):
-            boxes = target["boxes"][target["labels"] == MITOTIC_FIGURE]
-            (with_figure if len(boxes) else without).append((image, boxes))
+        images = batch.images.clone()  # a batch's own go with it
+        for image, boxes, labels in zip(images, batch.targets["boxes"], batch.targets["labels"], strict=True):
+            figures = boxes[labels == MITOTIC_FIGURE]
+            (with_figure if len(figures) else without).append((image, figures))
         del without[config.train.pictures :]
         if len(with_figure) >= config.train.pictures:
             break

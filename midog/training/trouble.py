@@ -75,7 +75,7 @@ def fitting_batch(net: torch.nn.Module, config: RunConfig, device: torch.device)
     """The first half, quarter, … of the batch size with which a step gets through; 0 where one patch does not."""
     size, side = config.train.batch_size // 2, config.sampling.patch_size
     target = {"boxes": torch.tensor([[8.0, 8.0, 56.0, 56.0]], device=device)}
-    target |= {"labels": torch.ones(1, dtype=torch.int64, device=device), "ignore": torch.zeros((0, 4), device=device)}
+    target |= {"labels": torch.ones(1, dtype=torch.int64, device=device)}
     while size:
         net.zero_grad(set_to_none=True)
         if device.type == "cuda":

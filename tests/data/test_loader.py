@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,18 +16,19 @@ from midog.data.annotations import Roi
 from midog.data.folder import read_rois
 from midog.data.loader import (
     Pixels,
+    augments_on_cpu,
     batches_per_epoch,
     cut,
-    cut_batch,
     load_pixels,
     rank_indices,
     resolve_residency,
     training_batches,
     validation_batches,
 )
-from midog.data.sampling import Field, Location
+from midog.data.sampling import Field, locations
 from midog.data.slides import open_image
 from midog.errors import DataError, ImageError
+from midog.training.tasks import prepare
 
 
 def pixels_of(*sizes: tuple[int, int]) -> Pixels:
@@ -45,20 +48,110 @@ def config(*overrides: str):
     return load_config(None, [*base, *overrides])
 
 
-def everything(batches) -> list[tuple[Location, int, bytes, list, list]]:
-    """All that batches hold, patch by patch."""
+def everything(batches) -> list[tuple[int, bytes, list, list, list]]:
+    """All that batches hold, patch by patch, taken while each is valid."""
     return [
-        (spot, index, image.numpy().tobytes(), target["boxes"].tolist(), target["ignore"].tolist())
+        (index, images.numpy().tobytes(), boxes[boxes.any(1)].tolist(), labels.tolist()[:1], ignore.any(1).tolist())
         for batch in batches
-        for spot, index, image, target in zip(batch.locations, batch.indices, batch.images, batch.targets, strict=True)
+        for index, images, boxes, labels, ignore in zip(
+            batch.indices, batch.images, *batch.targets.values(), strict=True
+        )
     ]
 
 
 def test_a_patch_holds_the_pixels_of_its_place():
-    batch = cut_batch(pixels_of((200, 150), (100, 100)), [Location(1, 17, 30, 0)], [0], config().sampling)
-    assert batch.images.shape == (1, 64, 64, 3)
-    assert batch.images[0, 5, 9].tolist() == [17 + 9, 30 + 5, 1]
-    assert batch.targets[0]["boxes"].tolist() == [[3, 0, 53, 50]]
+    pixels, settings = pixels_of((200, 150), (100, 100)), config("train.augment_on=device", "train.batch_size=1")
+    spots = locations(pixels.fields, settings.sampling, 0, 3, range(14))
+    for spot, batch in zip(spots, training_batches(pixels, settings, 3), strict=True):
+        assert len(batch) == 1
+        assert batch.images.shape == (1, 64, 64, 3)
+        assert batch.images[0, 5, 9].tolist() == [spot.x + 9, spot.y + 5, spot.roi]
+
+
+def test_targets_are_turned_as_the_patches_are_to_be():
+    pixels = pixels_of((200, 150), (100, 100))
+    for image in pixels.images:
+        image[:] = 255
+        image[30:80, 20:70] = 0
+    for where in ("cpu", "device"):
+        settings = config(f"train.augment_on={where}", "sampling.min_visible=0.01")
+        seen = 0
+        for batch in training_batches(pixels, settings, 0):
+            images, targets = prepare(batch, torch.device("cpu"))
+            for image, boxes in zip(images, targets["boxes"], strict=True):
+                dark = image.amax(dim=0) < 0.3
+                (x1, y1, x2, y2), seen = boxes[0].int().tolist(), seen + int(boxes[0].any())
+                assert dark[y1:y2, x1:x2].float().mean() > 0.8 or not boxes[0].any()
+                assert dark.sum() <= (x2 - x1) * (y2 - y1) + 300
+        assert seen >= 5
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 4])
+@pytest.mark.parametrize("where", ["cpu", "device"])
+def test_a_batch_keeps_its_bytes_until_the_next_is_asked_for(workers, where):
+    """Threads get all the time they want to write into a slot that is not theirs yet."""
+    pixels = pixels_of((200, 150), (100, 100), (40, 300))
+    settings = config(f"train.workers={workers}", f"train.augment_on={where}", "sampling.patches_per_roi=20")
+    for epoch in (0, 1):
+        for batch in training_batches(pixels, settings, epoch):
+            first = batch.images.numpy().tobytes()
+            time.sleep(0.002)
+            assert batch.images.numpy().tobytes() == first
+
+
+def test_the_memory_of_batches_is_used_again_by_the_next_batches_and_the_next_epoch():
+    pixels, settings = pixels_of((200, 150)), config("train.workers=1", "sampling.patches_per_roi=40")
+    places = [{batch.images.data_ptr() for batch in training_batches(pixels, settings, epoch)} for epoch in (0, 1)]
+    assert len(places[0]) == 3
+    assert places[0] == places[1]
+
+
+def test_who_stops_early_keeps_the_last_batch():
+    pixels, settings = pixels_of((200, 150)), config("train.workers=2")
+    kept = next(iter(training_batches(pixels, settings, 0)))
+    first = kept.images.numpy().tobytes()
+    for _ in training_batches(pixels, settings, 1):
+        pass
+    assert kept.images.numpy().tobytes() == first
+
+
+def test_two_readers_at_once_do_not_share_memory():
+    pixels, settings = pixels_of((200, 150)), config("train.workers=1")
+    for _ in training_batches(pixels, settings, 0):
+        pass
+    for one, other in zip(training_batches(pixels, settings, 1), training_batches(pixels, settings, 2), strict=True):
+        assert one.images.data_ptr() != other.images.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "cpu"),
+    [
+        ("auto", None, True),
+        ("auto", "cpu", True),
+        ("auto", "cuda", False),
+        ("device", "cpu", False),
+        ("cpu", "cuda", True),
+    ],
+)
+def test_where_patches_are_augmented(wanted, device, cpu):
+    device = device and torch.device(device)
+    assert augments_on_cpu(pixels_of((100, 100)), config(f"train.augment_on={wanted}"), device) == cpu
+
+
+def test_where_rois_live_on_the_device_patches_are_augmented_there(phantom):
+    settings = config("train.residency=device", "train.augment_on=cpu", "data.cache=false")
+    pixels = load_pixels(read_rois(phantom)[:1], settings, torch.device("cpu"))
+    assert not augments_on_cpu(pixels, settings, torch.device("cpu"))
+    assert next(iter(training_batches(pixels, settings, 0))).looks is not None
+
+
+def test_opencv_has_its_threads_back_after_an_epoch():
+    before = cv2.getNumThreads()
+    batches = training_batches(pixels_of((200, 150)), config(), 0)
+    next(batches)
+    assert cv2.getNumThreads() == 1
+    list(batches)
+    assert cv2.getNumThreads() == before
 
 
 @pytest.mark.parametrize(("x", "y"), [(-10, -20), (90, 80), (-200, 0), (0, 400)])
@@ -84,9 +177,9 @@ def test_the_same_batches_for_0_1_and_4_threads():
 def test_two_ranks_together_take_what_one_takes():
     pixels = pixels_of((200, 150), (100, 100), (90, 300), (80, 80))
     alone = everything(training_batches(pixels, config("train.batch_size=8"), 1))
-    ranks = [list(training_batches(pixels, config(), 1, rank=rank, world=2)) for rank in (0, 1)]
-    assert len(ranks[0]) == len(ranks[1]) == batches_per_epoch(pixels, config(), world=2)
-    assert sorted(everything(ranks[0] + ranks[1]), key=lambda each: each[1]) == alone
+    ranks = [everything(training_batches(pixels, config(), 1, rank=rank, world=2)) for rank in (0, 1)]
+    assert len(ranks[0]) == len(ranks[1]) == 4 * batches_per_epoch(pixels, config(), world=2) - 2
+    assert sorted(ranks[0] + ranks[1]) == alone
 
 
 def test_an_epoch_goes_on_in_its_middle():
@@ -122,7 +215,7 @@ def test_validation_batches_are_the_same_each_time():
 def test_every_residency_gives_the_same_batches(phantom, tmp_path, monkeypatch, residency):
     monkeypatch.setenv("MIDOG_CACHE", str(tmp_path))
     rois = [roi for roi in read_rois(phantom) if roi.split == "train"]
-    settings = config(f"train.residency={residency}")
+    settings = config(f"train.residency={residency}", "train.augment_on=device")
     pixels = load_pixels(rois, settings, torch.device("cpu"))
     with open_image(rois[0].path) as image:
         assert np.array_equal(np.asarray(pixels.images[0]), image.read(0, 0, image.width, image.height))
@@ -142,6 +235,7 @@ def test_auto_uses_a_device_with_twice_the_room_and_never_for_rois_of_unknown_si
     for free, where in ((2 * need + 1, "device"), (2 * need, "disk")):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
         assert resolve_residency(rois, config(), cuda) == where
+        assert resolve_residency(rois, config("train.augment_on=cpu"), cuda) == "disk"
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
     assert resolve_residency([*rois, replace(rois[0], width=None)], config(), cuda) == "disk"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,8 +17,9 @@ from midog.data.sampling import (
     epoch_length,
     location,
     locations,
+    random,
+    randoms,
     roi_order,
-    targets_of,
     validation_locations,
 )
 
@@ -48,14 +51,6 @@ def test_share_of_draws_follows_the_policy(policy, shares):
         # five standard errors of a binomial of this many draws: the numbers are seeded, so it holds or it does not
         margin = 5 * np.sqrt(share * (1 - share) / len(sought))
         assert abs((sought == kind).mean() - share) <= margin
-
-
-def test_imposters_are_labelled_only_as_second_class():
-    boxes = Boxes(squares_around([[100, 100], [200, 200]]), np.array([MITOTIC_FIGURE, IMPOSTER]))
-    for policy, labels in (("ignore", [1]), ("hard_negative", [1]), ("second_class", [1, 2])):
-        targets = targets_of(boxes, 0, 0, SamplingConfig(patch_size=512, imposters=policy))
-        assert targets.labels.tolist() == labels
-        assert len(targets.ignore) == 0
 
 
 @settings(max_examples=300, deadline=None)
@@ -141,17 +136,70 @@ def test_a_roi_smaller_than_a_patch_lies_whole_in_it():
         assert 50 - 256 <= spot.y <= 0
 
 
-def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
-    boxes = Boxes([[90, 90, 140, 140], [-30, 40, 20, 90], [-40, 40, 10, 90], [300, 300, 350, 350]], [1, 1, 1, 1])
-    targets = targets_of(boxes, 0, 0, SamplingConfig(patch_size=128, min_visible=0.3))
-    # 38/50 squared is 0.58; 20/50 is 0.4; 10/50 is 0.2; the last is out of sight
-    assert targets.boxes.tolist() == [[90, 90, 128, 128], [0, 40, 20, 90]]
-    assert targets.ignore.tolist() == [[-40, 40, 10, 90]]
-
-
 def test_a_centre_outside_the_image_does_no_harm():
     outside = Field(500, 500, Boxes([[-40, 100, 10, 150], [490, 490, 540, 540], [-90, 0, -40, 50]], [1, 1, 1]))
     config = SamplingConfig(patch_size=128, p_mitotic=1, p_imposter=0)
     for spot in locations([outside], config, 0, 0, range(10)):
         assert spot.sought == MITOTIC_FIGURE
         assert 0 <= spot.x <= 372
+
+
+def test_generators_in_a_row_are_those_of_the_draws_one_by_one():
+    for index, rng in zip((5, 0, 2**40), randoms(2**63 - 1, "augment", 399, (5, 0, 2**40)), strict=True):
+        alone = random(2**63 - 1, "augment", 399, index)
+        assert rng.integers(17) == alone.integers(17)  # leaves half of a number over, which the next must not see
+        assert rng.random(9).tolist() == alone.random(9).tolist()
+        assert rng.integers(17) == alone.integers(17)
+
+
+FIRST = {
+    "roi": [
+        (0, 99, 174, 0),
+        (2, -25, -118, 0),
+        (0, 552, 63, 1),
+        (3, 44, 437, 0),
+        (1, 146, 251, 0),
+        (2, -50, -45, 0),
+        (0, 618, 442, 2),
+        (0, 712, 644, 1),
+        (1, 444, 235, 2),
+        (2, 0, -3, 2),
+        (3, 39, 248, 0),
+        (0, 495, 614, 1),
+    ],
+    "scanner": [
+        (0, 99, 174, 0),
+        (1, 247, 84, 0),
+        (3, 4, 164, 0),
+        (2, -56, -152, 2),
+        (0, 685, 644, 1),
+        (2, -50, -45, 0),
+        (3, 33, 446, 0),
+        (3, 14, 452, 0),
+        (2, -5, -19, 2),
+        (0, 241, 387, 2),
+        (2, -6, -96, 0),
+        (1, 250, 236, 0),
+    ],
+}
+MANY = {
+    "roi": "50401b385b13111011992261a74a6bac2e9be8a641e78d730a696c5307c9cf64",
+    "scanner": "8e55db2d6090d575579add69b2fdab9e8884a4f3c78ef4de3bb8323289c8259e",
+}
+
+
+@pytest.mark.parametrize("balance", ["roi", "scanner"])
+def test_draws_are_those_of_every_release(balance):
+    fields = [field(0), field(1, 700, figures=0, scanner="B"), field(2, 200), Field(300, 900, Boxes(), "B")]
+    config = SamplingConfig(patch_size=256, balance=balance)
+    assert [tuple(each) for each in locations(fields, config, 7, 3, range(12))] == FIRST[balance]
+    other = config.model_copy(update={"imposters": "second_class", "jitter": 40.5})
+    many = [
+        tuple(each)
+        for seed in (0, 2**63 - 1)
+        for epoch in (0, 5, 399)
+        for each in locations(fields, other, seed, epoch, range(40))
+    ]
+    assert hashlib.sha256(repr(many).encode()).hexdigest() == MANY[balance]
+    fixed = [tuple(each) for each in validation_locations(fields, config, 7)][:5]
+    assert fixed == [(0, 390, 310, 0), (0, 665, 134, 0), (0, 736, 231, 0), (0, 730, 516, 0), (0, 258, 401, 0)]

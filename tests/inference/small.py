@@ -17,7 +17,7 @@ TILE, OVERLAP = 256, 64
 CONFIG = parse_config(
     {
         "model": {"backbone": "resnet18", "weights": "none", "anchor_sizes": [[40, 56]]},
-        "inference": {"tile": TILE, "overlap": 32},
+        "inference": {"tile": TILE, "overlap": 32, "precision": "32-true"},
     }
 )
 

@@ -14,14 +14,24 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from midog.boxes import Detections
-from midog.config import RunConfig
+from midog.config import RunConfig, parse_config
 from midog.data.slides import SlideImage, as_image, open_image, scale_for
 from midog.errors import ConfigError, DeviceError, ImageError
-from midog.inference.detect import Detector, known_mpp
+from midog.inference.detect import Detector
+from midog.inference.tiles import known_mpp
 from midog.models import build_model
+from midog.models.candidates import Candidates
+from midog.tiling import grid, inside_tile, merge
 from tests.inference.small import CONFIG, OVERLAP, TILE, detect, same
 
 Pixels = NDArray[np.uint8]
+
+
+class Shared(list[Any]):
+    """A list that copies of a model have in common."""
+
+    def __deepcopy__(self, memo: Any) -> Shared:
+        return self
 
 
 class DarkBlobs(nn.Module):
@@ -30,23 +40,23 @@ class DarkBlobs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(3)
-        self.shapes: list[tuple[int, ...]] = []
+        self.shapes = Shared()
 
-    def forward(self, images: Tensor, targets: None = None, *, floor: float = 0.05) -> list[dict[str, Tensor]]:
+    def candidates(self, images: Tensor, floor: float) -> Candidates:
         assert not self.training
         assert images.dtype == torch.float32
         self.shapes.append(tuple(images.shape))
-        return [self._find(image.mean(dim=0).numpy()) for image in images]
+        found = [self._find(image.mean(dim=0).numpy()) for image in images]
+        columns = (nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in zip(*found, strict=True))
+        boxes, scores, labels = columns
+        return Candidates(boxes, scores.where(scores > floor, 0), labels)
 
-    def _find(self, grey: NDArray[np.float32]) -> dict[str, Tensor]:
+    def _find(self, grey: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tensor]:
         patches, _ = ndimage.label(grey < 0.6)
         boxes = [[x.start, y.start, x.stop, y.stop] for y, x in ndimage.find_objects(patches)]
         means = ndimage.mean(grey, patches, np.arange(1, len(boxes) + 1))
-        return {
-            "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-            "scores": torch.tensor(1 - np.asarray(means), dtype=torch.float32),
-            "labels": torch.ones(len(boxes), dtype=torch.int64),
-        }
+        scores = torch.tensor(1 - np.asarray(means), dtype=torch.float32)
+        return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), scores, torch.ones_like(scores).long()
 
 
 def blobs(**settings: Any) -> Detector:
@@ -106,9 +116,9 @@ def test_images_of_any_size_with_and_without_figures(width: int, height: int) ->
 
 def test_a_box_over_the_edge_of_an_image_smaller_than_a_tile_is_cut_to_the_image() -> None:
     class Wide(DarkBlobs):
-        def _find(self, grey: NDArray[np.float32]) -> dict[str, Tensor]:
+        def _find(self, grey: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tensor]:
             boxes = torch.tensor([[80.0, 70, 130, 120], [110, 10, 140, 40]])  # the second one in the white beyond
-            return {"boxes": boxes, "scores": torch.tensor([0.9, 0.8]), "labels": torch.ones(2, dtype=torch.int64)}
+            return boxes, torch.tensor([0.9, 0.8]), torch.ones(2, dtype=torch.int64)
 
     found = Detector(Wide(), RunConfig(), device="cpu", tile=TILE)(np.zeros((100, 100, 3), np.uint8), mpp=0.25)
     assert found.boxes.tolist() == [[80, 70, 100, 100]]
@@ -194,7 +204,8 @@ def test_reading_ahead_is_bounded_and_ends_with_the_call(workers: int, monkeypat
     threads = threading.active_count()
     blobs(workers=workers, batch_size=2)(image, progress=lambda done, total: ahead.append(len(read) - done))
     assert len(read) == 121
-    assert max(ahead) <= (workers + 2 + 1 if workers else 0)
+    behind = 2  # results are told of while the next batch is looked at
+    assert max(ahead) <= behind + (workers + 2 if workers else 0)
     assert threading.active_count() == threads
     assert image.read(0, 0, 1, 1).shape == (1, 1, 3), "an open image stays open"
 
@@ -202,7 +213,7 @@ def test_reading_ahead_is_bounded_and_ends_with_the_call(workers: int, monkeypat
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_tile_that_cannot_be_read_ends_the_call(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     image, read = watched(monkeypatch, fail_at=30)
-    detector, threads = blobs(workers=workers), threading.active_count()
+    detector, threads = blobs(workers=workers, batch_size=4), threading.active_count()
     detector.model.train()
     with pytest.raises(ImageError, match="tile is damaged"):
         detector(image)
@@ -229,10 +240,10 @@ class Hungry(DarkBlobs):
         super().__init__()
         self.fits, self.message = fits, message
 
-    def forward(self, images: Tensor, targets: None = None, *, floor: float = 0.05) -> list[dict[str, Tensor]]:
+    def candidates(self, images: Tensor, floor: float) -> Candidates:
         if len(images) > self.fits:
             raise torch.OutOfMemoryError(self.message) if "CUDA" in self.message else RuntimeError(self.message)
-        return super().forward(images, floor=floor)
+        return super().candidates(images, floor)
 
 
 @pytest.mark.parametrize(
@@ -314,3 +325,91 @@ def test_training_goes_on_after_detecting(retinanet: nn.Module, roi: Pixels) -> 
     targets = [{"boxes": torch.tensor([[10.0, 10, 50, 50]]), "labels": torch.tensor([1])}]
     sum(model(torch.rand(1, 3, 64, 64), targets).values()).backward()
     assert any(parameter.grad is not None for parameter in model.parameters())
+
+
+def plain_way(model: Any, pixels: Pixels, floor: float) -> Detections:
+    """Tile after tile with torchvision's own steps, each suppressed by itself, then the edge rule and the merge."""
+    found = []
+    height, width = pixels.shape[:2]
+    for x, y in grid(width, height, TILE, 32).tolist():
+        tile = np.full((TILE, TILE, 3), 255, np.uint8)
+        part = pixels[y : y + TILE, x : x + TILE]
+        tile[: part.shape[0], : part.shape[1]] = part
+        (result,) = model(torch.from_numpy(tile).permute(2, 0, 1)[None] / 255, floor=floor)
+        boxes = result["boxes"].double().numpy() + np.array([x, y, x, y])
+        keep = inside_tile(boxes, (x, y), TILE, 32, width, height)
+        found.append((boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep]))
+    boxes, scores, labels = (np.concatenate(column) for column in zip(*found, strict=True))
+    boxes = np.clip(boxes, 0, [width, height] * 2)
+    keep = merge(boxes, scores, labels, CONFIG.model.nms_iou)
+    return Detections(boxes[keep], scores[keep], labels[keep])
+
+
+@pytest.mark.parametrize("batch_size", [1, "auto"])
+def test_detections_are_those_of_the_plain_way(batch_size: Any, retinanet: nn.Module, roi: Pixels) -> None:
+    """float32: every figure, box and score of tile-by-tile post-processing of the unfolded network."""
+    with torch.inference_mode():
+        expected = plain_way(retinanet.eval(), roi, floor=0.3)
+    found = detect(retinanet, roi, batch_size=batch_size)
+    assert len(found) == len(expected) > 50
+    one, other = np.lexsort(expected.boxes.round().T), np.lexsort(found.boxes.round().T)
+    np.testing.assert_allclose(found.scores[other], expected.scores[one], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found.boxes[other], expected.boxes[one], atol=1e-2, rtol=0)
+    assert np.array_equal(found.labels[other], expected.labels[one])
+
+
+def test_bf16_gives_the_same_bytes_for_any_workers_and_scores_near_those_of_float32(
+    retinanet: nn.Module, roi: Pixels
+) -> None:
+    half = detect(retinanet, roi, precision="bf16", workers=0)
+    assert same(half, detect(retinanet, roi, precision="bf16", workers=4))
+    whole = detect(retinanet, roi)
+    assert not same(half, whole)
+    apart = np.abs(half.centers[:, None] - whole.centers).max(axis=2)
+    near = apart.min(axis=1) < 3
+    assert near.mean() > 0.8, "of a network that nobody taught"
+    assert np.abs(half.scores - whole.scores[apart.argmin(axis=1)])[near].mean() < 0.02
+
+
+def test_auto_takes_one_tile_for_a_small_image_and_fewer_px_for_a_large_one() -> None:
+    for width, height, tile in ((100, 60, 256), (600, 500, 608), (1536, 1536, 1536)):
+        detector = blobs(tile="auto", batch_size="auto")
+        detector(draw(width, height, np.zeros((0, 4), np.int64)), mpp=0.25)
+        assert detector.model.shapes == [(1, 3, tile, tile)]
+    detector = blobs(tile="auto", batch_size="auto")
+    detector(draw(3000, 2200, np.zeros((0, 4), np.int64)), mpp=0.25)
+    (shape,) = set(detector.model.shapes)
+    assert len(detector.model.shapes) * shape[0] * shape[2] ** 2 < 1.2 * 3000 * 2200
+
+
+def test_every_figure_is_found_once_with_automatic_tiles() -> None:
+    truth = scattered(2900, 1700, pitch=90, side=50, seed=2)
+    check_found(blobs(tile="auto", batch_size="auto")(draw(2900, 1700, truth), mpp=0.25), truth, within=2)
+
+
+def test_a_network_that_sees_images_larger_gets_smaller_tiles() -> None:
+    config = parse_config({"model": {"resize": 768}, "sampling": {"patch_size": 384}})
+    detector = Detector(DarkBlobs(), config, device="cpu")
+    detector(draw(1400, 1400, np.zeros((0, 4), np.int64)), mpp=0.25)
+    assert max(shape[2] for shape in detector.model.shapes) <= 768
+
+
+def test_settings_tell_precisions_and_tiles_apart() -> None:
+    settings = [
+        blobs(**each).settings()
+        for each in ({"precision": "32-true"}, {"precision": "bf16"}, {"precision": "bf16", "tile": "auto"})
+    ]
+    assert [each["precision"] for each in settings] == ["32-true", "bf16", "bf16"]
+    assert settings[0]["tile"] == TILE
+    assert str(settings[2]["tile"]).startswith("auto")
+    assert settings[1]["weights"] == settings[0]["weights"]
+    with pytest.raises(ConfigError, match="precision"):
+        blobs(precision="bf8")
+
+
+def test_detecting_leaves_what_is_saved_as_it_was(retinanet: nn.Module, roi: Pixels) -> None:
+    detector = Detector(retinanet, CONFIG, device="cpu", precision="bf16")
+    before = detector.settings()
+    detector(roi[:100, :100], mpp=0.25)
+    assert detector.settings() == before
+    assert detector.model is retinanet

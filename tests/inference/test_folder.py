@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ from torch import nn
 
 from midog.boxes import Detections
 from midog.data.folder import read_rois, select_rois
-from midog.errors import DataError, DetectionsError, ImageError
+from midog.errors import DataError, DetectionsError, DeviceError, ImageError
 from midog.evaluation.scoring import evaluate
 from midog.inference.detect import Detector
 from midog.inference.export import FORMATS
 from midog.inference.folder import Job, count_figures, find_images, find_jobs, infer
+from midog.inference.outputs import RECORD_NAME
 from tests.inference.small import CONFIG
 
 
@@ -166,3 +169,65 @@ def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
 def test_figures_are_counted_at_the_threshold():
     found = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
     assert count_figures(found, 0.4) == 1
+
+
+def test_the_next_image_is_opened_before_this_one_is_done_and_no_further(images, detector, tmp_path, monkeypatch):
+    for name in ("c.tiff", "d.tiff"):
+        shutil.copy(images / "a.tiff", images / name)
+    opened, begun, real = [], [], detector.detect
+    opener = detector.open
+    monkeypatch.setattr(detector, "open", lambda path, **given: opened.append(path.name) or opener(path, **given))
+
+    def detect(image, progress):
+        begun.append(image.image.path.name)
+        wait_for(lambda: len(opened) >= min(len(begun) + 1, 4))
+        assert len(opened) <= len(begun) + 1
+        return real(image, progress)
+
+    monkeypatch.setattr(detector, "detect", detect)
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out")
+    assert list(outcome.figures) == begun == opened == ["a.tiff", "b.tiff", "c.tiff", "d.tiff"]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_file_that_cannot_be_written_fails_its_image_alone(images, detector, tmp_path, monkeypatch):
+    (tmp_path / "out" / "a.json").mkdir(parents=True)  # where a file should go
+    seen = []
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each))
+    assert "cannot write" in outcome.failed["a.tiff"]
+    assert list(outcome.figures) == ["b.tiff"]
+    assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
+    made = json.loads((tmp_path / "out" / RECORD_NAME).read_text())["made"]
+    assert list(made) == ["b"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DeviceError("cpu is out of memory", "use less")])
+def test_what_was_done_before_a_stop_is_whole_and_not_done_again(error, images, detector, tmp_path, monkeypatch):
+    real, threads = detector.detect, threading.active_count()
+
+    def detect(image, progress):
+        if image.image.path.name == "b.tiff":
+            raise error
+        return real(image, progress)
+
+    monkeypatch.setattr(detector, "detect", detect)
+    with pytest.raises(type(error)):
+        infer(find_jobs([images]), detector, tmp_path / "out")
+    assert threading.active_count() == threads
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RECORD_NAME, "a.json"]
+    monkeypatch.setattr(detector, "detect", real)
+    again = infer(find_jobs([images]), detector, tmp_path / "out")
+    assert (again.skipped, list(again.figures)) == (["a.tiff"], ["b.tiff"])
+
+
+def test_detections_of_another_precision_are_not_mixed_in(images, detector, retinanet, tmp_path):
+    infer(find_jobs([images]), detector, tmp_path / "out")
+    half = Detector(retinanet, CONFIG, device="cpu", threshold=0.4, precision="bf16")
+    with pytest.raises(DetectionsError, match="another precision"):
+        infer(find_jobs([images]), half, tmp_path / "out")

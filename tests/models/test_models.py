@@ -9,8 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.detection import retinanet_resnet50_fpn_v2
 
-from midog.config import RunConfig, parse_config
+from midog.config import RunConfig, load_config, parse_config
 from midog.errors import WeightsError
 from midog.models import MODELS, build_model, count_parameters, num_classes
 
@@ -77,6 +79,37 @@ def test_a_model_starts_from_a_file(tmp_path: Path) -> None:
     save_file(saved, tmp_path / "model.safetensors")
     model = build_model(settings(model={"weights": str(tmp_path / "model.safetensors")}))
     assert all(torch.equal(value, saved[name]) for name, value in model.state_dict().items())
+
+
+def gflop(model: Any, side: int) -> float:
+    """Of the network alone for one image, two per multiplication; with meta tensors nothing is computed."""
+    with FlopCounterMode(display=False) as counter:
+        features = model.backbone(torch.zeros(1, 3, side, side, device="meta"))
+        model.head(list(features.values()) if isinstance(features, dict) else features)
+    return counter.get_total_flops() / 1e9
+
+
+@pytest.mark.parametrize(("name", "work"), [("default", 103.5), ("fast", 42.7), ("reference", 255.2)])
+def test_gflop_of_a_patch_of_512_px_forward(name: str, work: float) -> None:
+    config = load_config(name)
+    with torch.device("meta"):
+        model = build_model(config, pretrained=False)
+    assert round(gflop(model, config.model.resize or 512), 1) == work
+
+
+def test_gflop_of_torchvision_as_shipped_which_shows_512_px_at_800() -> None:
+    model = retinanet_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=2)
+    shown = model.transform([torch.zeros(3, 512, 512)])[0].tensors.shape[-1]
+    assert shown == 800
+    assert round(gflop(model.to("meta"), shown), 1) == 255.2
+
+
+def test_fast_yaml_builds_no_layer4_and_one_anchor_per_place() -> None:
+    model = build_model(load_config("fast"), pretrained=False)
+    assert not hasattr(model.backbone.body, "layer4")
+    assert model.anchor_generator.num_anchors_per_location() == [1, 1]
+    assert {p.shape[0] for n, p in model.backbone.fpn.named_parameters()} == {128}
+    assert count_parameters(model)[0] == count_parameters(model)[1] > 9e6
 
 
 def test_the_registry_holds_the_configs_detectors() -> None:

@@ -6,15 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
 from torchvision.models.detection import retinanet_resnet50_fpn_v2
-from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
-from midog.models.retinanet import RetinaNet, match_anchors
+from midog.models.retinanet import RetinaNet
 
 SMALL = ((24.0, 32.0), (48.0, 64.0))
 TORCHVISION_SIZES = tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512))
@@ -174,13 +171,6 @@ def test_channels_last_and_autocast_agree_with_plain_float32() -> None:
         assert half[name].dtype == torch.float32
 
 
-def test_anchors_keep_their_place_in_half_precision() -> None:
-    model = small()
-    maps = [torch.zeros(1, 256, 128, 128, dtype=torch.bfloat16), torch.zeros(1, 256, 64, 64, dtype=torch.bfloat16)]
-    first = model._anchors(maps, torch.Size((1024, 1024)))[0]
-    assert first[-2].tolist() == [1004.0, 1004.0, 1028.0, 1028.0]  # bfloat16 has no 1028
-
-
 @pytest.mark.parametrize("in_training", [True, False])
 def test_a_batch_without_boxes_teaches_background(in_training: bool) -> None:
     model = small().train(in_training)
@@ -201,7 +191,7 @@ def test_ignored_figures_teach_nothing() -> None:
     """The scores' gradient is zero under an ignored box, which may reach over the edge, and elsewhere as before."""
     model, images = small().eval(), noise(1, 96, 96)
     cut = torch.tensor([[70.0, 30, 120, 80]])
-    anchors = torch.cat(model._anchors(model.backbone(images), images.shape[-2:]))
+    anchors, _ = model.anchor_generator.of(model.backbone(images), images.shape[-2:])
     center = (anchors[:, :2] + anchors[:, 2:]) / 2
     under = ((center >= cut[:, :2]) & (center <= cut[:, 2:])).all(dim=1) | (box_iou(anchors, cut)[:, 0] >= 0.4)
     assert 0 < under.sum() < len(under)
@@ -224,35 +214,6 @@ def _logit_gradients(model: RetinaNet, images: Tensor, extra: dict[str, Tensor])
     handle.remove()
     assert kept[0].grad is not None
     return kept[0].grad[0, :, 1]
-
-
-corners = st.tuples(st.integers(-40, 90), st.integers(-40, 90), st.integers(1, 60), st.integers(1, 60))
-box_lists = st.lists(corners.map(lambda c: (c[0], c[1], c[0] + c[2], c[1] + c[3])), max_size=4)
-
-
-@settings(max_examples=60, deadline=None)
-@given(boxes=box_lists, ignore=box_lists)
-def test_ignored_boxes_only_turn_background_into_no_part(boxes: list[Any], ignore: list[Any]) -> None:
-    steps = torch.arange(4, 100, 8.0)
-    center = torch.cartesian_prod(steps, steps)
-    anchors = torch.cat([torch.cat([center - s, center + s], 1) for s in (12.0, 20.0)])
-    true = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
-    spared = torch.tensor(ignore, dtype=torch.float32).reshape(-1, 4)
-    plain, matches = match_anchors(anchors, true), match_anchors(anchors, true, spared)
-    changed = matches != plain
-    assert (plain[changed] == -1).all()
-    assert (matches[changed] == -2).all()
-    near = (box_iou(anchors, spared) >= 0.4).any(dim=1)
-    assert not (near & (matches == -1)).any()
-    if len(true) and (box_iou(true, anchors).amax(dim=1) > 0).all():
-        quality = box_iou(true, anchors)
-        assert torch.equal(plain, Matcher(0.5, 0.4, allow_low_quality_matches=True)(quality))
-
-
-@pytest.mark.parametrize("box", [(10, 10, 10, 40), (500, 500, 550, 550)])
-def test_a_box_that_no_anchor_overlaps_matches_none(box: tuple[int, int, int, int]) -> None:
-    anchors = torch.tensor([[0.0, 0, 32, 32], [32, 32, 64, 64]])
-    assert match_anchors(anchors, torch.tensor([box], dtype=torch.float32)).tolist() == [-1, -1]
 
 
 def test_it_learns_from_random_weights() -> None:

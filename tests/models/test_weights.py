@@ -145,6 +145,26 @@ def test_coco_fills_backbone_and_pyramid_and_leaves_the_head(
     assert "fresh: head.classification_head.cls_logits, head.classification_head.conv" in caplog.text
 
 
+def test_coco_fills_the_backbone_where_pyramid_and_head_are_narrower(
+    coco_file: Path, checkpoints: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    checkpoints.mkdir(parents=True)
+    os.link(coco_file, checkpoints / COCO_NAME)
+    model = detector("resnet50", 2, channels=128, head_convs=2)
+    load_weights(model, "coco", "resnet50")
+    assert {name.split(".")[1] for name in loaded(model) if name.startswith("backbone")} == {"body"}
+    assert not any("body" in name for name in fresh(model))
+    assert "fresh: backbone.fpn.inner_blocks, backbone.fpn.layer_blocks, head." in caplog.text
+
+
+def test_a_files_pyramid_and_head_of_other_widths_are_left_fresh(tmp_path: Path) -> None:
+    save_file(filled(detector(levels=3)), tmp_path / "wide.safetensors")
+    model = detector(channels=64, head_convs=2)
+    load_weights(model, str(tmp_path / "wide.safetensors"), "resnet18")
+    assert not any("body" in name for name in fresh(model))
+
+
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet34"])
 def test_coco_is_there_for_resnet50_alone(backbone: str) -> None:
     with pytest.raises(WeightsError, match=r"coco.*resnet50 only.*model.weights=imagenet or .*model.weights=none"):

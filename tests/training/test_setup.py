@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from midog.config import load_config
-from midog.errors import DataError
+from midog.errors import DataError, DeviceError
 from midog.models import build_model
 from midog.training import setup
-
-
-def test_the_average_of_a_short_run_is_not_its_beginning():
-    net = nn.Linear(1, 1)
-    nn.init.constant_(net.weight, 100.0)
-    average = setup.make_average(net, 0.999)
-    nn.init.constant_(net.weight, 0.0)
-    for _ in range(30):
-        average.update_parameters(net)
-    assert average.module.weight.item() < 1e-3
-
-
-def test_the_average_tends_to_the_decay():
-    net = nn.Linear(1, 1)
-    average = setup.make_average(net, 0.5)
-    for value in (1.0, 2.0, 4.0):
-        nn.init.constant_(net.weight, value)
-        average.update_parameters(net)
-    # the first update copies; then shares of 1 - min(0.5, 2/11) and 1 - min(0.5, 3/12)
-    expected = 1 + (2 - 1) * (1 - 2 / 11)
-    expected += (4 - expected) * (1 - 3 / 12)
-    assert average.module.weight.item() == pytest.approx(expected)
-
-
-def test_batchnorm_statistics_are_averaged_too():
-    net = nn.BatchNorm1d(2)
-    average = setup.make_average(net, 0.9)
-    net.running_mean.fill_(3.0)
-    net.num_batches_tracked.fill_(7)
-    average.update_parameters(net)
-    assert average.module.running_mean.tolist() == [3, 3]
-    assert average.module.num_batches_tracked.item() == 7
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
@@ -54,6 +24,64 @@ def test_the_optimizer_moves_what_learns_and_decays_no_norm(name, kind):
     assert moved == {id(each) for each in net.parameters() if each.requires_grad}
     for group in optimizer.param_groups:
         assert all((each.ndim > 1) == (group["weight_decay"] > 0) for each in group["params"])
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_the_fused_optimizer_moves_the_weights_as_the_plain_one_and_the_same_each_time(name):
+    config = load_config(None, [f"train.optimizer={name}", "train.lr=0.01"])
+    moved = []
+    for fused in (True, True, False):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(70, 50), nn.Linear(50, 3))
+        optimizer = setup.make_optimizer(net, config)
+        assert all(group["fused"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            group["fused"] = fused
+        for _ in range(5):
+            optimizer.zero_grad(set_to_none=True)
+            net(torch.rand(4, 70)).square().sum().backward()
+            optimizer.step()
+        moved.append([each.detach().clone() for each in net.parameters()])
+    for one, again, plain in zip(*moved, strict=True):
+        assert torch.equal(one, again)
+        torch.testing.assert_close(one, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_begun_with_the_plain_optimizer_goes_on_with_it():
+    net, config = nn.Linear(7, 5), load_config(None, ["train.optimizer=adamw"])
+    plain = torch.optim.AdamW(net.parameters(), lr=1e-4)  # as runs had it before
+    net(torch.rand(2, 7)).sum().backward()
+    plain.step()
+    state = plain.state_dict()
+    state["param_groups"] = [{**state["param_groups"][0], "params": [each]} for each in (0, 1)]
+    optimizer = setup.make_optimizer(net, config)
+    optimizer.load_state_dict(state)
+    assert not any(group["fused"] for group in optimizer.param_groups)
+    optimizer.step()
+
+
+def test_a_compiled_model_keeps_the_names_of_its_weights_and_its_copies_are_plain():
+    net = build_model(load_config(None, ["model.backbone=resnet18", "model.weights=none"]))
+    names = list(net.state_dict())
+    net.compile_parts()
+    assert list(net.state_dict()) == names
+    assert net.backbone._compiled_call_impl is not None
+    copied = copy.deepcopy(net)
+    assert copied.backbone._compiled_call_impl is None
+    assert copied.head._compiled_call_impl is None
+
+
+def test_where_nothing_can_be_compiled_one_line_says_so_before_anything_starts(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("backend='inductor' raised:\nInvalidCxxCompiler: No working C++ compiler found\n\nSet X=1\n")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    config = load_config(None, ["train.compile=true", "train.device=cpu", "model.backbone=resnet18"])
+    config = config.model_copy(update={"model": config.model.model_copy(update={"weights": "none"})})
+    with pytest.raises(DeviceError, match=r"InvalidCxxCompiler: No working.*; install a C\+\+ compiler") as caught:
+        setup.make_learner(config, setup.make_fabric(setup.resolve(config)), None)
+    assert "\n" not in str(caught.value)
+    assert "train.compile=false" in str(caught.value)
 
 
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])

@@ -12,9 +12,11 @@ from torch import nn
 from midog.boxes import Boxes, squares_around
 from midog.config import load_config
 from midog.data.annotations import Roi
-from midog.data.loader import Pixels, validation_batches
+from midog.data.loader import Pixels, training_batches, validation_batches
 from midog.data.sampling import Field
+from midog.data.targets import Targets
 from midog.inference.detect import Detector
+from midog.models.candidates import Candidates
 from midog.training.tasks import detect_points, draw_pictures, is_better, prepare, score, validation_losses
 
 
@@ -27,7 +29,7 @@ class FindsDark(nn.Module):
 
     def forward(self, images, targets=None, *, floor=0.05):
         if targets is not None:
-            return {"classification": self.weight.sum() + sum(len(each["boxes"]) for each in targets)}
+            return {"classification": self.weight.sum() + (targets["labels"] > 0).sum()}
         results = []
         for image in images:
             ys, xs = torch.nonzero(image[0] < 0.5, as_tuple=True)
@@ -41,6 +43,10 @@ class FindsDark(nn.Module):
                 }
             )
         return results
+
+    def candidates(self, images, floor):
+        columns = zip(*(found.values() for found in self(images)), strict=True)
+        return Candidates(*(nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in columns))
 
 
 def world() -> Pixels:
@@ -89,12 +95,27 @@ def test_pictures_show_patches_with_figures():
     assert all(((picture == [0, 255, 0]).all(axis=-1)).any() for picture in pictures), "true boxes are drawn in green"
 
 
-def test_a_batch_is_prepared_the_same_twice():
+@pytest.mark.parametrize("where", ["cpu", "device"])
+def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where):
+    settings = load_config(None, [f"train.augment_on={where}", "train.workers=0", "sampling.patch_size=256"])
+
+    def prepared(epoch: int) -> tuple[torch.Tensor, Targets]:
+        return prepare(next(iter(training_batches(world(), settings, epoch))), torch.device("cpu"))
+
+    (images, targets), again = prepared(1), prepared(1)
+    assert images.dtype == torch.float32
+    assert images.shape == (16, 3, 256, 256)
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert targets["boxes"].shape == (16, 8, 4)
+    assert torch.equal(images, again[0])
+    assert torch.equal(targets["boxes"], again[1]["boxes"])
+    assert not torch.equal(images, prepared(2)[0])
+
+
+def test_validation_patches_are_as_they_are():
     batch = next(iter(validation_batches(world(), CONFIG)))
-    first, second = (prepare(batch, CONFIG, 1, torch.device("cpu")) for _ in range(2))
-    assert first[0].dtype == torch.float32
-    assert torch.equal(first[0], second[0])
-    assert not torch.equal(first[0], prepare(batch, CONFIG, 2, torch.device("cpu"))[0])
+    images, _ = prepare(batch, torch.device("cpu"))
+    assert torch.equal((images * 255).round().byte(), batch.images.permute(0, 3, 1, 2))
 
 
 def test_the_first_model_is_kept_and_only_better_ones_after_it():

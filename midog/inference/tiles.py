@@ -1,0 +1,123 @@
+"""An image under way: its grid of tiles, which threads read ahead, row by row, from the moment that it is opened."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from midog.data.mapped import AnyPixels
+from midog.data.slides import SlideImage, as_image, open_image
+from midog.errors import ImageError
+from midog.tiling import grid
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How an image is looked at.
+
+    scale: it is resampled by this factor. size: its (width, height) after that, px. tile, overlap: px of that frame.
+    batch_size: tiles at a time.
+    """
+
+    scale: float
+    size: tuple[int, int]
+    tile: int
+    overlap: int
+    batch_size: int
+
+    def origins(self) -> NDArray[np.int64]:
+        """Upper left corners (T, 2) x y of the tiles, px of the resampled image."""
+        return grid(*self.size, self.tile, self.overlap)
+
+
+class OpenTiles:
+    """An open image whose tiles are being read. Close it, or use it in `with`: that ends the threads.
+
+    mpp: um/px of the image. own: whether closing this closes the image. workers: threads that read; 0: none does, each
+    tile is read when its turn comes. pinned: batches lie where a GPU can fetch them.
+    """
+
+    def __init__(
+        self, image: SlideImage, mpp: float, plan: TilePlan, *, own: bool, workers: int, pinned: bool = False
+    ) -> None:
+        self.image, self.mpp, self.plan = image, mpp, plan
+        self.origins = plan.origins()
+        self._own, self._pinned, self._ahead = own, pinned, workers + plan.batch_size
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
+        self._waiting: deque[Future[Pixels]] = deque()
+        self._asked = 0
+        self._read_ahead()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads and let go of the image."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if self._own:
+            self.image.close()
+
+    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Once: corners (n, 2) and tiles (batch_size, tile, tile, 3) uint8, in order.
+
+        The last batch is filled with white tiles, so that all have one shape. Raises ImageError.
+        """
+        side, size = self.plan.tile, self.plan.batch_size
+        for begin in range(0, len(self.origins), size):
+            corners = self.origins[begin : begin + size]
+            batch = torch.empty((size, side, side, 3), dtype=torch.uint8, pin_memory=self._pinned)
+            for slot in range(len(corners)):
+                batch[slot] = torch.from_numpy(self._next(begin + slot))
+            batch[len(corners) :] = 255
+            yield corners, batch
+
+    def _next(self, number: int) -> Pixels:
+        if self._pool is None:
+            return self._read(number)
+        tile = self._waiting.popleft().result()
+        self._read_ahead()
+        return tile
+
+    def _read_ahead(self) -> None:
+        while self._pool is not None and self._asked < len(self.origins) and len(self._waiting) < self._ahead:
+            self._waiting.append(self._pool.submit(self._read, self._asked))
+            self._asked += 1
+
+    def _read(self, number: int) -> Pixels:
+        x, y = self.origins[number].tolist()
+        return self.image.read_scaled(x, y, self.plan.tile, self.plan.tile, self.plan.scale)
+
+
+def known_mpp(image: SlideImage, given: float | None) -> float:
+    """um/px of an image: what the user gave, else what the file says. Raises ImageError where there is neither."""
+    mpp = image.mpp if given is None else given
+    if mpp is None:
+        raise ImageError(f"{image.path}: no mpp (um/px) is known", "give --mpp, in Python mpp=, for example 0.25")
+    if not 0 < mpp < 100:
+        raise ImageError(f"{image.path}: mpp {mpp} cannot be", "give --mpp in um/px, for example 0.25")
+    return mpp
+
+
+def as_opened(image: Path | str | AnyPixels) -> SlideImage:
+    """An image over a file or pixels (H, W, 3) uint8 RGB, which are not copied. Raises ImageError."""
+    if isinstance(image, Path | str):
+        return open_image(image)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ImageError(f"an array {pixels.shape} {pixels.dtype} is no image", "give pixels (H, W, 3) uint8 RGB")
+    return as_image(pixels, None)

@@ -1,0 +1,67 @@
+"""Tiles of an open image: all of them, in order and in batches of one shape, read ahead but not far."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from midog.data.slides import SlideImage, as_image
+from midog.inference.tiles import OpenTiles, TilePlan
+
+
+def plan(batch_size: int = 3, size: tuple[int, int] = (500, 300)) -> TilePlan:
+    return TilePlan(scale=1.0, size=size, tile=128, overlap=32, batch_size=batch_size)
+
+
+@pytest.fixture
+def pixels() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 255, (300, 500, 3), dtype=np.uint8)
+
+
+def opened(image: SlideImage, workers: int = 2, batch_size: int = 3, own: bool = False) -> OpenTiles:
+    return OpenTiles(image, 0.25, plan(batch_size), own=own, workers=workers)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize("batch_size", [1, 4, 40])
+def test_each_tile_once_row_by_row_and_white_ones_behind(
+    workers: int, batch_size: int, pixels: NDArray[np.uint8]
+) -> None:
+    seen = []
+    with opened(as_image(pixels, 0.25), workers, batch_size) as tiles:
+        for corners, batch in tiles.batches():
+            assert batch.shape == (batch_size, 128, 128, 3)
+            assert len(corners) <= batch_size
+            for (x, y), tile in zip(corners.tolist(), batch.numpy(), strict=False):
+                assert np.array_equal(tile, pixels[y : y + 128, x : x + 128])
+                seen.append([x, y])
+            assert (batch[len(corners) :] == 255).all()
+    assert seen == plan().origins().tolist()
+
+
+def test_reading_begins_when_it_is_opened_and_stops_a_few_tiles_ahead(
+    pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, read = as_image(pixels, 0.25), []
+    monkeypatch.setattr(image, "read_scaled", lambda x, y, *_: read.append((x, y)) or pixels[:128, :128])
+    with opened(image, workers=2, batch_size=1) as tiles:
+        ahead = 2 + 1
+        deadline = time.monotonic() + 10
+        while len(read) < ahead and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert sorted(read) == sorted(map(tuple, tiles.origins[:ahead].tolist()))
+
+
+def test_closing_ends_the_threads_and_closes_only_its_own_image(pixels: NDArray[np.uint8]) -> None:
+    threads, closed = threading.active_count(), []
+    for own in (True, False):
+        image = as_image(pixels, 0.25)
+        image.close = lambda own=own: closed.append(own)  # type: ignore[method-assign,misc]
+        with opened(image, own=own) as tiles:
+            next(iter(tiles.batches()))
+        assert threading.active_count() == threads
+    assert closed == [True]

@@ -1,0 +1,223 @@
+"""Losses and gradients are torchvision's, both ways, in every corner; ignored boxes and padding teach nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
+from torchvision.models.detection._utils import BoxCoder, Matcher
+from torchvision.ops import box_iou, generalized_box_iou_loss
+
+from midog.models.heads import make_head
+from midog.models.losses import (
+    BACKGROUND,
+    NO_PART,
+    Targets,
+    batched_losses,
+    decode_boxes,
+    giou_loss,
+    match_anchors,
+    pad_targets,
+    per_image_losses,
+    scale_boxes,
+)
+from midog.models.retinanet import RetinaNet
+
+SIZES = ((24.0, 32.0), (48.0, 64.0))
+BOXES = ((5.0, 5, 40, 50), (20, 20, 44, 44), (70, 3, 95, 30))
+TIED = ((8.0, 8, 40, 40), (8.0, 8, 40, 40), (16, 0, 48, 32))
+
+
+def target(*boxes: tuple[float, ...], label: int = 1, **extra: Tensor) -> dict[str, Tensor]:
+    xyxy = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+    return {"boxes": xyxy, "labels": torch.full((len(boxes),), label), **extra}
+
+
+class _Named(torch.nn.Module):
+    """Our pyramid as torchvision's detector wants it: named maps and out_channels."""
+
+    def __init__(self, pyramid: torch.nn.Module, channels: int) -> None:
+        super().__init__()
+        self.pyramid, self.out_channels = pyramid, channels
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {str(i): each for i, each in enumerate(self.pyramid(images))}
+
+
+def gradients(model: torch.nn.Module, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    model.zero_grad()
+    sum(losses.values()).backward()
+    return {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
+
+
+CASES = {
+    "some": [target(*BOXES), target(), target(*BOXES[:1], label=2)],
+    "all empty": [target(), target()],
+    "tied": [target(*TIED), target(TIED[0])],
+    "best anchor only": [target((30, 30, 36, 37)), target((0, 0, 2, 2), (90, 90, 96, 96))],
+    "many": [target(*((x, 4.0 * x % 60, x + 30, 4.0 * x % 60 + 28) for x in range(0, 60, 5)))],
+}
+
+
+@pytest.mark.parametrize("way", ["batched", "per_image"])
+@pytest.mark.parametrize("case", CASES)
+def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, case: str) -> None:
+    torch.manual_seed(0)
+    ours = RetinaNet("resnet18", 2, anchor_sizes=SIZES, channels=64, head_convs=2)
+    theirs = TorchvisionRetinaNet(
+        _Named(ours.backbone, 64), 3, head=ours.head, anchor_generator=ours.anchor_generator, min_size=96
+    )
+    targets = CASES[case]
+    images = torch.rand(len(targets), 3, 96, 96)
+    expected = theirs(list(images), targets)
+    expected_gradients = gradients(ours, expected)
+    for given_targets in (targets, pad_targets(targets)):
+        ours.losses = way
+        found = ours(images, given_targets)
+        found_gradients = gradients(ours, found)
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
+        assert found_gradients.keys() == expected_gradients.keys() == {name for name, _ in ours.named_parameters()}
+        for name, value in expected_gradients.items():
+            torch.testing.assert_close(found_gradients[name], value, rtol=1e-5, atol=1e-5 * float(value.abs().max()))
+
+
+def outputs_for(anchors: Tensor, images: int, classes: int = 2) -> dict[str, Tensor]:
+    return {
+        "cls_logits": torch.randn(images, len(anchors), classes + 1).requires_grad_(),
+        "bbox_regression": torch.randn(images, len(anchors), 4).requires_grad_(),
+    }
+
+
+def grid() -> Tensor:
+    steps = torch.arange(4, 100, 8.0)
+    center = torch.cartesian_prod(steps, steps)
+    return torch.cat([torch.cat([center - s, center + s], 1) for s in (12.0, 20.0)])
+
+
+corners = st.tuples(st.integers(-40, 90), st.integers(-40, 90), st.integers(0, 60), st.integers(0, 60))
+box_lists = st.lists(corners.map(lambda c: (c[0], c[1], c[0] + c[2], c[1] + c[3])), max_size=4)
+batches = st.lists(st.tuples(box_lists, box_lists), min_size=1, max_size=3)
+
+
+def batch_of(cases: list[Any]) -> list[dict[str, Tensor]]:
+    return [target(*boxes, ignore=torch.tensor(ignore).float().reshape(-1, 4)) for boxes, ignore in cases]
+
+
+def plain_matches(anchors: Tensor, boxes: Tensor, ignore: Tensor) -> Tensor:
+    """torchvision's matcher for one image, of the boxes that some anchor overlaps; then what is ignored."""
+    quality = box_iou(boxes, anchors)
+    reached = quality.amax(dim=1) > 0 if len(boxes) else torch.zeros(0, dtype=torch.bool)
+    matches = torch.full((len(anchors),), BACKGROUND)
+    if reached.any():
+        found = Matcher(0.5, 0.4, allow_low_quality_matches=True)(quality[reached])
+        matches = torch.where(found >= 0, torch.where(reached)[0][found.clamp(min=0)], found)
+    for x1, y1, x2, y2 in ignore.tolist():
+        if x2 <= x1 or y2 <= y1:
+            continue
+        x, y = (anchors[:, 0] + anchors[:, 2]) / 2, (anchors[:, 1] + anchors[:, 3]) / 2
+        spared = (x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)
+        spared |= box_iou(torch.tensor([[x1, y1, x2, y2]]), anchors)[0] >= 0.4
+        matches[spared & (matches == BACKGROUND)] = NO_PART
+    return matches
+
+
+@settings(max_examples=80)
+@given(batches)
+def test_anchors_match_as_torchvisions_matcher_says_image_by_image(cases: list[Any]) -> None:
+    anchors, targets = grid(), batch_of(cases)
+    matches = match_anchors(anchors, pad_targets(targets))
+    for found, each in zip(matches, targets, strict=True):
+        assert torch.equal(found, plain_matches(anchors, each["boxes"], each["ignore"]))
+
+
+@settings(max_examples=30)
+@given(batches)
+def test_both_ways_give_the_same_losses_and_gradients(cases: list[Any]) -> None:
+    anchors, targets = grid(), pad_targets(batch_of(cases))
+    torch.manual_seed(0)
+    outputs, head = outputs_for(anchors, len(cases)), make_head(32, 2, 3, 1)
+    results = []
+    for losses in (batched_losses(outputs, anchors, targets), per_image_losses(head, outputs, anchors, targets)):
+        results.append((losses, torch.autograd.grad(sum(losses.values()), list(outputs.values()))))
+    (one, its_gradients), (other, others) = results
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-5, atol=1e-7)
+    for a, b in zip(its_gradients, others, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("box", [(10, 10, 10, 40), (500, 500, 550, 550)])
+def test_a_box_that_no_anchor_overlaps_changes_nothing(box: tuple[int, ...]) -> None:
+    anchors = torch.tensor([[0.0, 0, 32, 32], [30, 30, 62, 62], [60, 60, 92, 92]])
+    assert match_anchors(anchors, pad_targets([target(box)])).tolist() == [[BACKGROUND] * 3]
+    beside = target((0, 0, 31, 31), box)  # overlaps the second anchor a little
+    assert match_anchors(anchors, pad_targets([beside])).tolist() == [[0, BACKGROUND, BACKGROUND]]
+
+
+def test_padding_of_any_length_teaches_nothing_and_ignores_nothing() -> None:
+    anchors = torch.tensor([[-16.0, -16, 16, 16], [0, 0, 32, 32]])  # the first one's centre is where padding lies
+    plain = Targets(
+        boxes=torch.zeros(1, 0, 4), labels=torch.zeros(1, 0, dtype=torch.int64), ignore=torch.zeros(1, 0, 4)
+    )
+    for padded in (plain, pad_targets([target()])):
+        assert match_anchors(anchors, padded).tolist() == [[BACKGROUND, BACKGROUND]]
+
+
+@pytest.mark.parametrize(("rows", "length"), [(0, 8), (1, 8), (8, 8), (9, 16)])
+def test_rows_are_padded_to_few_lengths(rows: int, length: int) -> None:
+    padded = pad_targets([target(*[(1, 2, 3, 4)] * rows, label=2), target()])
+    assert {name: tuple(each.shape) for name, each in padded.items()} == {
+        "boxes": (2, length, 4),
+        "labels": (2, length),
+        "ignore": (2, 8, 4),
+    }
+    assert padded["labels"].dtype == torch.int64
+    assert padded["labels"].sum(dim=1).tolist() == [2 * rows, 0]
+
+
+def test_boxes_are_decoded_as_torchvision_decodes_them() -> None:
+    anchors, codes = grid(), 3 * torch.randn(2, len(grid()), 4)
+    codes[0, 0] = torch.tensor([0.1, -0.1, 9.0, 9.0])  # grows by more than is let
+    expected = torch.stack([BoxCoder((1.0, 1.0, 1.0, 1.0)).decode_single(each, anchors) for each in codes])
+    torch.testing.assert_close(decode_boxes(codes, anchors), expected, rtol=1e-6, atol=1e-4)
+
+
+def test_giou_and_its_gradient_are_torchvisions_also_where_boxes_touch_or_are_apart() -> None:
+    true = torch.tensor([[10.0, 10, 30, 40]]).repeat(6, 1)
+    boxes = torch.tensor(
+        [[12.0, 8, 33, 41], [10, 10, 30, 40], [30, 10, 50, 40], [60, 60, 80, 90], [15, 15, 15, 15], [30, 40, 50, 60]]
+    )
+    results = []
+    for loss in (giou_loss, generalized_box_iou_loss):
+        mine = boxes.clone().requires_grad_()
+        value = loss(mine, true)
+        results.append((value.detach(), torch.autograd.grad(value.sum(), mine)[0]))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_boxes_are_scaled_by_axis_and_left_alone_where_nothing_is_to_be_done() -> None:
+    boxes = torch.tensor([[[1.0, 2, 3, 4]]])
+    assert scale_boxes(boxes, 2, 0.5).tolist() == [[[2, 1, 6, 2]]]
+    assert scale_boxes(boxes, 1, 1) is boxes
+
+
+def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_any_batch() -> None:
+    counts = []
+    for images in (1, 5):
+        outputs, targets = outputs_for(grid(), images), pad_targets([target(*BOXES)] * images)
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            sum(batched_losses(outputs, grid(), targets).values()).backward()
+        names = Counter(event.name for event in profiled.events())
+        assert names["aten::log_sigmoid_forward"] == 1
+        assert not names.keys() & {f"aten::{sync}" for sync in ("item", "_local_scalar_dense", "nonzero", "index")}
+        counts.append(names)
+    assert counts[0] == counts[1]
