@@ -77,13 +77,13 @@ def runs(trained, result, light, tmp_path) -> Path:
 def detected(monkeypatch) -> list[str]:
     """Images that a model was shown."""
     seen: list[str] = []
-    original = Detector.__call__
+    original = Detector.detect
 
-    def call(self: Detector, image, **settings):
-        seen.append(image.path.name)
-        return original(self, image, **settings)
+    def detect(self: Detector, opened, progress=None):
+        seen.append(opened.image.path.name)
+        return original(self, opened, progress)
 
-    monkeypatch.setattr(Detector, "__call__", call)
+    monkeypatch.setattr(Detector, "detect", detect)
     return seen
 
 
