@@ -16,34 +16,8 @@ import statistics
 import sys
 import time
 
-import numpy as np
-
-from midog.metrics.scores import Counts, RoiPoints, Sweep, counts_at, sweep
-
-THRESHOLDS = 0.3 + np.arange(690) / 1000
-SIDE_MM = 1.4
-"""Side of an ROI of 2 mm2."""
-
-
-def made_up_rois(rois: int, detections: int, figures: int, seed: int) -> list[RoiPoints]:
-    """ROIs of 2 mm2 with the same numbers of points each: a third of them within some 4 um of a figure."""
-    random = np.random.default_rng(seed)
-    made = []
-    for _ in range(rois):
-        truth = random.uniform(0, SIDE_MM, (figures, 2))
-        found = random.uniform(0, SIDE_MM, (detections, 2))
-        if figures:
-            near = random.random(detections) < 1 / 3
-            found[near] = truth[random.integers(0, figures, near.sum())] + random.normal(0, 0.003, (near.sum(), 2))
-        made.append(RoiPoints(truth, found, random.random(detections)))
-    return made
-
-
-def counts_from(swept: Sweep) -> list[Counts]:
-    """The counts at each of the 690 thresholds, read off a sweep."""
-    steps = np.searchsorted(-swept.thresholds, -THRESHOLDS, side="right")
-    tp, fp = np.append(0, swept.tp)[steps].tolist(), np.append(0, swept.fp)[steps].tolist()
-    return [Counts(hits, false, swept.figures - hits) for hits, false in zip(tp, fp, strict=True)]
+from midog.bench.sweep import THRESHOLDS, counts_from, made_up_rois
+from midog.metrics.scores import counts_at, sweep
 
 
 def main() -> int:

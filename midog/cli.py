@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from midog import __version__
+from midog.cli_bench import bench
 from midog.cli_data import data_app, splits_app
 from midog.cli_scores import compare, evaluate, print_scores, tune
 from midog.cli_shared import (
@@ -41,7 +42,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(splits_app, name="splits")
 app.add_typer(shift_app, name="shift")
-for command in (evaluate, compare, tune):
+for command in (evaluate, compare, tune, bench):
     app.command()(command)
 
 
@@ -107,7 +108,7 @@ def demo(
 @app.command()
 def train(
     config: Annotated[
-        str | None, typer.Option("--config", help="YAML file, or a shipped one: default, reference, small.")
+        str | None, typer.Option("--config", help="YAML file, or a shipped one: default, fast, reference, small.")
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder. [default: data]")] = None,
     split: SplitOption = None,

@@ -33,7 +33,7 @@ shift_app = typer.Typer(
 @shift_app.command("train")
 def train(
     config: Annotated[
-        str | None, typer.Option("--config", help="YAML file, or a shipped one: default, reference, small.")
+        str | None, typer.Option("--config", help="YAML file, or a shipped one: default, fast, reference, small.")
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder. [default: data]")] = None,
     split: SplitOption = None,

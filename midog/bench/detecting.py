@@ -1,0 +1,49 @@
+"""A network that detects something without having learned: random weights, set so that a few places stand out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from midog.config import RunConfig
+from midog.data.augment import to_float
+from midog.models import build_model, num_classes
+
+_LOGITS_SD = 4.0
+"""Standard deviation that the logits are given: most scores are near 0, few lie where rounding decides, none is 1."""
+
+
+@torch.no_grad()
+def detecting_model(config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0) -> nn.Module:
+    """The config's network in eval mode with weights of `seed`, which finds figures in images like `pixels`.
+
+    pixels: (B, S, S, 3) uint8, of which it takes its BatchNorm statistics. share: of the anchors that score over 0.5.
+    """
+    torch.manual_seed(seed)
+    model: Any = build_model(config, pretrained=False)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the statistics of this one batch, not a tenth of them
+    images = to_float(torch.from_numpy(pixels))
+    model.train()(images)
+    last, classes = model.head.classification_head.cls_logits, num_classes(config) + 1
+    seen: list[Tensor] = []
+    hook = last.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    model.eval()(images)
+    hook.remove()
+    logits = torch.cat([_by_class(output, classes)[:, :, 1:].flatten() for output in seen])
+    gain = _LOGITS_SD / float(logits.std())
+    last.weight *= gain
+    bias = last.bias.view(-1, classes)
+    bias[:, 1:] = gain * (bias[:, 1:] - float(logits.quantile(1 - share)))
+    bias[:, 0] = -100.0  # it means nothing, but torchvision would report it as class 0
+    return model  # type: ignore[no-any-return]
+
+
+def _by_class(output: Tensor, classes: int) -> Tensor:
+    """(B, anchors of a place, classes, H, W) of a level's (B, anchors of a place * classes, H, W)."""
+    return torch.unflatten(output, 1, (-1, classes))
