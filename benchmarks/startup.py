@@ -63,7 +63,7 @@ def main() -> None:
                 if number:
                     taken[name].append(spent)
     torch, shown, weights, found = (statistics.median(each) for each in taken.values())
-    print("| date | machine | import torch, s | --help, s | share | torch and weights, s | infer 512x512, s | on top, s |")
+    print("| date | machine | import torch, s | --help, s | share | torch and weights, s | infer, s | on top, s |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     print(
         f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {torch:.2f} | {shown:.2f} | {shown / torch:.3f} "

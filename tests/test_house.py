@@ -19,7 +19,8 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes config progress devices tiling
 models: backbones anchors heads losses candidates folding retinanet weights __init__
-metrics: matching neighbours hits scores froc thresholds resampled bootstrap permutation agreement calibration mistakes shift
+metrics: matching neighbours hits scores froc thresholds resampled bootstrap
+metrics: permutation agreement calibration mistakes shift
 data: cache mapped segments sources slides tables annotations split_files splits folder check
 data: sampling targets augment augment_cpu ring resident loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download

@@ -44,8 +44,8 @@ Progress = Callable[[int, int], None]
 Found = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
 
 LARGEST_TILE = 1536
-"""Largest side of a tile, px as the network sees it, that `auto` takes. The head's group norms see a whole tile, so scores
-depend a little on its size: it is the same on every device whose memory bears it."""
+"""Largest side of a tile, px as the network sees it, that `auto` takes. The head's group norms see a whole tile, so
+scores depend a little on its size: it is the same on every device whose memory bears it."""
 
 
 class Detector:
