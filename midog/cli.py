@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ from midog.cli_shared import (
     fail,
     is_first,
     load_settings,
+    number_or_auto,
     say,
     stoppable,
 )
@@ -160,16 +161,20 @@ def infer(
         float | None, typer.Option("--threshold", min=0, max=1, help="[default: the model's own, chosen on val]")
     ] = None,
     tile: Annotated[
-        int | None, typer.Option("--tile", help="Side of a tile, px. [default: the model's, else by size and memory]")
+        str | None, typer.Option("--tile", help="Side of a tile, px, or auto. [default: the model's, auto]")
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option("--overlap", help="Figures up to this side lie whole in a tile, px. [default: 64]")
+        int | None,
+        typer.Option(
+            "--overlap", min=8, max=512, help="Figures up to this side are whole in a tile, px. [default: 64]"
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, help="Tiles per step. [default: the model's, else by memory]")
+        str | None, typer.Option("--batch-size", help="Tiles per step, or auto. [default: the model's, auto]")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option("--precision", help="auto, 32-true or bf16. [default: the model's, auto]")
+        Literal["auto", "32-true", "bf16"] | None,
+        typer.Option("--precision", help="bf16 is quicker where the device has it. [default: the model's, auto]"),
     ] = None,
     mpp: MppOption = None,
     formats: Annotated[
@@ -185,6 +190,7 @@ def infer(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do images again that are done.")] = False,
 ) -> None:
     """Detect mitotic figures in whole ROIs: one file per image; done images are skipped on a second run."""
+    side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
     from midog.inference.start import import_torchvision
 
     import_torchvision()
@@ -203,9 +209,9 @@ def infer(
         where,
         device=device,
         threshold=threshold,
-        tile=tile,
+        tile=side,
         overlap=overlap,
-        batch_size=batch_size,
+        batch_size=together,
         precision=precision,
         workers=workers,
     )

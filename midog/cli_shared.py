@@ -59,6 +59,15 @@ def number(value: float, sign: str = "") -> str:
     return "-" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
+def number_or_auto(text: str | None, option: str) -> int | Literal["auto"] | None:
+    """What an option says; a wrong command line where it is neither a number nor auto."""
+    if text is None or text.isdigit():
+        return None if text is None else int(text)
+    if text == "auto":
+        return "auto"
+    raise typer.BadParameter(f"{text!r} is neither a number nor auto", param_hint=option)
+
+
 @contextmanager
 def stoppable(hint: str) -> Iterator[None]:
     """On Ctrl-C (or a SIGTERM that a run noted) say how to go on, and exit as shells expect: 130 (143)."""

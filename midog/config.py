@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from midog.errors import ConfigError
 
+_EARLIER = {"train": {"augment_on": "device"}, "inference": {"precision": "32-true"}}
+"""What version 0.1 did before these were settings."""
+
 Imposters = Literal["ignore", "hard_negative", "second_class"]
 
 
@@ -127,7 +130,7 @@ class InferenceConfig(_Strict):
     tile: Annotated[Literal["auto"] | int, _auto_or_number(64, 8192, step=32)] = Field(
         "auto", description="side of a tile, px; auto: as wastes least on the image's size, up to what memory bears"
     )
-    overlap: int = Field(64, ge=8, description="figures up to this side are whole in some tile, px")
+    overlap: int = Field(64, ge=8, le=512, description="figures up to this side are whole in some tile, px")
     batch_size: Annotated[Literal["auto"] | int, _auto_or_number(1)] = Field(
         "auto", description="tiles per step; auto: as many as memory bears"
     )
@@ -179,6 +182,16 @@ def parse_config(tree: Mapping[str, Any], source: str = "settings") -> RunConfig
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{source}: " + "; ".join(_explain(each) for each in error.errors())) from None
+
+
+def parse_saved(tree: Any, source: str) -> RunConfig:
+    """`parse_config` of what an earlier version may have written: settings that it did not know are as it worked."""
+    if not isinstance(tree, Mapping):
+        return parse_config(tree, source)
+    earlier = {
+        name: {**values, **tree[name]} for name, values in _EARLIER.items() if isinstance(tree.get(name), Mapping)
+    }
+    return parse_config({**tree, **earlier}, source)
 
 
 def find_config(name: Path | str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from midog.cli_shared import is_first, load_settings, print_table, stoppable
+from midog.cli_shared import is_first, load_settings, number_or_auto, print_table, stoppable
 from midog.config import load_config
 from midog.training.interrupts import Interrupted
 
@@ -35,3 +35,14 @@ def test_options_overlay_set_which_overlays_the_config():
     settings = load_settings("demo", ["train.epochs=5", "train.seed=7"], {"train.epochs": 3, "data.dir": None})
     assert (settings.train.epochs, settings.train.seed) == (3, 7)
     assert settings.data.dir == load_config("demo").data.dir
+
+
+@pytest.mark.parametrize(("text", "value"), [(None, None), ("auto", "auto"), ("512", 512)])
+def test_a_number_or_auto(text, value):
+    assert number_or_auto(text, "--tile") == value
+
+
+@pytest.mark.parametrize("text", ["big", "-3", "1.5", ""])
+def test_what_is_neither_is_a_wrong_command_line(text):
+    with pytest.raises(typer.BadParameter, match="neither a number nor auto"):
+        number_or_auto(text, "--tile")

@@ -75,7 +75,7 @@ def test_overrides_reach_nested_keys_and_win():
         ("lr=3", "unknown key lr (did you mean train.lr?)"),
         ("train.epochs=-1", "train.epochs is -1: Input should be greater than or equal to 1"),
         ("train.lr=fast", "train.lr is 'fast'"),
-        ("inference={tile: 1024, overlap: 900}", "overlap 900 is over half of tile 1024"),
+        ("inference={tile: 512, overlap: 300}", "overlap 300 is over half of tile 512"),
         ("inference.tile=big", "inference.tile is 'big': write auto or a number from 64 to 8192, a multiple of 32"),
         ("inference.tile=100", "inference.tile is 100: write auto or a number from 64 to 8192, a multiple of 32"),
         ("inference.tile=true", "inference.tile is True: write auto or a number"),

@@ -22,7 +22,7 @@ models: backbones anchors heads losses candidates folding retinanet weights __in
 metrics: matching neighbours hits scores froc thresholds resampled bootstrap
 metrics: permutation agreement calibration mistakes shift
 data: cache mapped segments sources slides tables annotations split_files splits folder check
-data: sampling targets augment augment_cpu ring resident loader
+data: sampling targets augment augment_cpu ring residency resident loader
 data: phantom_paint phantom_scanners phantom_cells phantom_tissue phantom transfer download
 inference: start network tiles model_folder detect export outputs folder
 training: interrupts runs average checkpoint log tasks setup step trouble loop

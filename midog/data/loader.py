@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,14 +20,13 @@ from midog.data.annotations import Roi
 from midog.data.augment import Looks, draw_numbers, looks_of, turns_of
 from midog.data.augment_cpu import Workbench, augment_patch, look_by_look, opencv_on_one_thread
 from midog.data.mapped import AnyPixels, crop_into, warm
+from midog.data.residency import Residency, bytes_of, machine_memory, resolve_residency
 from midog.data.resident import Resident, to_resident
 from midog.data.ring import Ring, RingKind
 from midog.data.sampling import Field, Location, epoch_length, locations, roi_order, validation_locations
 from midog.data.slides import decode, open_image, scale_for
 from midog.data.targets import Targets, Taught, batch_targets, taught_by
 from midog.errors import DataError, ImageError
-
-Residency = Literal["device", "memory", "disk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +77,7 @@ def load_pixels(rois: Sequence[Roi], config: RunConfig, device: torch.device | N
     Raises ImageError for a file that cannot be read or has no mpp, DataError where its size is not the annotated one.
     """
     residency = resolve_residency(rois, config, device)
-    ahead = residency == "disk" and 2 * _bytes_of(rois) < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    ahead = residency == "disk" and 2 * bytes_of(rois, config) < machine_memory()
     with ThreadPoolExecutor(max(config.train.workers, 1)) as pool:
         loaded = list(pool.map(lambda roi: _load(roi, config, residency, ahead), rois))
     images: list[Any] = [image for image, _, _ in loaded]
@@ -89,23 +86,6 @@ def load_pixels(rois: Sequence[Roi], config: RunConfig, device: torch.device | N
         resident = to_resident(images, config.sampling.patch_size, device or torch.device("cpu"))
         images = resident.images()
     return Pixels(images, [field for _, field, _ in loaded], [mpp for _, _, mpp in loaded], list(rois), resident)
-
-
-def resolve_residency(rois: Sequence[Roi], config: RunConfig, device: torch.device | None) -> Residency:
-    """Where `residency: auto` puts these ROIs: on a CUDA device if they take less than half of what is free there (and
-    are to be augmented there), else in the cache folder (the system keeps what it has room for in memory), else,
-    without a cache, in memory."""
-    wanted = config.train.residency
-    if wanted != "auto":
-        return wanted
-    cuda = device is not None and device.type == "cuda" and config.train.augment_on != "cpu"
-    if cuda and 2 * _bytes_of(rois) < torch.cuda.mem_get_info(device)[0]:
-        return "device"
-    return "disk" if config.data.cache else "memory"
-
-
-def _bytes_of(rois: Sequence[Roi]) -> float:
-    return sum(3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois)
 
 
 def _load(roi: Roi, config: RunConfig, residency: Residency, ahead: bool) -> tuple[AnyPixels, Field, float]:

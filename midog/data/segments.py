@@ -14,7 +14,7 @@ import numpy as np
 from midog.data.cache import Pixels
 from midog.data.mapped import pieces
 
-_KEPT_BYTES = 256 * 2**20  # rows of inference tiles of 1024 px across 80,000 px; a larger image takes no more
+_KEPT_BYTES = 384 * 2**20  # a row of inference tiles of 1536 px across 85,000 px; a larger image takes no more
 
 
 class Segments:

@@ -52,8 +52,8 @@ class Detector:
     """Finds figures in images of any size, tile by tile.
 
     model: `candidates(images (B, 3, H, W) float32 in [0, 1], floor)` gives models.candidates.Candidates in px of the
-    images. It is moved to `device`, and copied for detection when the first image is opened: to detect with weights
-    that have changed since, make a new Detector.
+    images. It is moved to `device`, and copied for detection when the first image is looked at: to detect with
+    weights that have changed since, make a new Detector.
     config: of the model's run. class_names: of labels 1, 2, ….
     threshold: score in [0, 1] from which a detection counts; kept here for those who count, nothing is dropped by it.
     device: auto, cpu, cuda, cuda:1, mps. tile, overlap (px), batch_size, precision, floor: None takes config.inference.

@@ -61,12 +61,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     for path in found:
         spelt.setdefault(path.resolve(), path)
     found = list(spelt.values())  # each file once, however it was spelt
-    stems: dict[str, Path] = {}
-    for image in found:
-        if stems.setdefault(image.stem, image) != image:
-            raise ImageError(
-                f"{stems[image.stem]} and {image} would both be written as {image.stem}", "infer them into two folders"
-            )
+    _require_stems(found)
     return found
 
 
@@ -83,7 +78,9 @@ def find_jobs(
     if subset is not None:
         rois = [roi for path in paths for roi in select_rois(read_rois(path, split=split), subset)]
         require_images(rois)
-        return [Job(roi.path, roi.mpp if mpp is None else mpp, roi.boxes) for roi in rois if roi.path is not None]
+        jobs = [Job(roi.path, roi.mpp if mpp is None else mpp, roi.boxes) for roi in rois if roi.path is not None]
+        _require_stems([job.path for job in jobs])
+        return jobs
     images = find_images(paths)
     if mpp is not None:
         return [Job(image, mpp) for image in images]
@@ -225,6 +222,16 @@ def check_formats(formats: Sequence[str]) -> None:
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown or not formats:
         raise DetectionsError(f"unknown format {', '.join(unknown) or '(none)'}", f"choose from {', '.join(FORMATS)}")
+
+
+def _require_stems(images: Sequence[Path]) -> None:
+    """Raise ImageError for two images whose detections would be one file."""
+    stems: dict[str, Path] = {}
+    for image in images:
+        if stems.setdefault(image.stem, image) != image:
+            raise ImageError(
+                f"{stems[image.stem]} and {image} would both be written as {image.stem}", "infer them into two folders"
+            )
 
 
 def _stated_mpp(folder: Path, split: str | None) -> dict[Path, float]:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from midog import __version__
-from midog.config import RunConfig, parse_config
+from midog.config import RunConfig, parse_saved
 from midog.errors import ConfigError, WeightsError
 from midog.models import num_classes
 
@@ -114,7 +114,7 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise WeightsError(f"{path}: {wrong}", copy) from None
     try:
-        config = parse_config(card.config, source=f"config in {path}")
+        config = parse_saved(card.config, source=f"config in {path}")
     except ConfigError as error:
         raise WeightsError(f"{error} (written by {writer}, this is {__version__})", f"use {writer}") from None
     if len(card.class_names) != num_classes(config) or card.mpp != config.data.mpp:

@@ -54,7 +54,7 @@ class Network:
     def start(self, images: Tensor, floor: float) -> Callable[[], Candidates]:
         """Show it images (B, H, W, 3) uint8; what is returned, which any thread may call, waits for the result."""
         with torch.inference_mode():
-            shown = to_float(images.to(self.device, non_blocking=True))
+            shown = to_float(images.to(self.device, non_blocking=self.device.type == "cuda"))
             found: Candidates = self.model.candidates(shown, floor)
             if self.device.type != "cuda":
                 host = Candidates(*(column.cpu() for column in found))

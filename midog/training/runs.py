@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from midog.config import RunConfig, parse_config
-from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.config import RunConfig, parse_saved
+from midog.errors import CheckpointError, ConfigError, MidogError, WeightsError
 from midog.files import write_text
 
 logger = logging.getLogger(__name__)
@@ -61,9 +61,12 @@ def choose_run(
         return None
     if name is not None:
         return _named(runs / name, config, fingerprint) if (runs / name).exists() else None
-    for folder in list_runs(runs):
-        if _is_equal(folder, config, fingerprint) and not is_finished(folder) and not _is_locked(folder):
+    unfinished = [folder for folder in list_runs(runs) if not is_finished(folder) and not _is_locked(folder)]
+    for folder in unfinished:
+        if _is_equal(folder, config, fingerprint):
             return Run(folder, resumes=(folder / "last.ckpt").is_file())
+    if unfinished:
+        _tell_of(unfinished[0], config, fingerprint)
     return None
 
 
@@ -170,6 +173,21 @@ def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
     return Run(folder, resumes=(folder / "last.ckpt").is_file())
 
 
+def _tell_of(folder: Path, config: RunConfig, fingerprint: str) -> None:
+    """Say what keeps the newest unfinished run of these data from being gone on with."""
+    try:
+        changed = _differences(folder, config, fingerprint)
+    except MidogError:
+        return
+    if not any(each.startswith("data: ") for each in changed):
+        logger.info(
+            "run %s is unfinished, of other settings (%s); --name %s with those goes on with it",
+            folder.name,
+            ", ".join(changed),
+            folder.name,
+        )
+
+
 def _set_aside(folder: Path) -> None:
     number = 1
     while (aside := folder.with_name(f"{folder.name}~{number}")).exists():
@@ -188,7 +206,7 @@ def _is_equal(folder: Path, config: RunConfig, fingerprint: str) -> bool:
 def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]:
     """What differs between the run's settings and data and these, `key: its value, yours` each."""
     try:
-        old = parse_config(yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml"))
+        old = parse_saved(yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml"))
         data = json.loads((folder / "data.json").read_text())["fingerprint"]
     except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
         raise CheckpointError(f"{folder}: its config.yaml or data.json cannot be read ({error})") from None

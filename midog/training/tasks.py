@@ -51,18 +51,23 @@ class Validation:
 
 def prepare(batch: Batch, device: torch.device) -> tuple[Tensor, Targets]:
     """Bring a batch to the device, augmented there if it is to be: images (B, 3, S, S) float32 in [0, 1], targets."""
-    # elsewhere nobody waits for such a copy before the batch's memory is used again
-    images = batch.images.to(device, non_blocking=device.type == "cuda")
+    images = batch.images.to(device, non_blocking=_waited_for(device))
     return (to_float(images) if batch.looks is None else augment(images, batch.looks)), to_device(batch.targets, device)
 
 
 def to_device(targets: Targets, device: torch.device) -> Targets:
     """Targets with their tensors on the device."""
+    alone = _waited_for(device)
     return Targets(
-        boxes=targets["boxes"].to(device, non_blocking=True),
-        labels=targets["labels"].to(device, non_blocking=True),
-        ignore=targets["ignore"].to(device, non_blocking=True),
+        boxes=targets["boxes"].to(device, non_blocking=alone),
+        labels=targets["labels"].to(device, non_blocking=alone),
+        ignore=targets["ignore"].to(device, non_blocking=alone),
     )
+
+
+def _waited_for(device: torch.device) -> bool:
+    """Whether a copy to the device may go on by itself: only for CUDA is it waited for before memory is used again."""
+    return device.type == "cuda"
 
 
 @torch.no_grad()
@@ -126,7 +131,7 @@ def draw_pictures(
     model.eval()
     with_figure: list[tuple[Tensor, Tensor]] = []
     without: list[tuple[Tensor, Tensor]] = []
-    for batch in validation_batches(pixels, config):
+    for batch in validation_batches(pixels, config, device):
         images = batch.images.clone()  # a batch's own go with it
         for image, boxes, labels in zip(images, batch.targets["boxes"], batch.targets["labels"], strict=True):
             figures = boxes[labels == MITOTIC_FIGURE]

@@ -30,12 +30,21 @@ def look_at(
     fine = values.isfinite().all(dim=1)
     here = bool(fine.all() and torch.stack(norms).isfinite().all())
     if fabric.strategy.reduce_boolean_decision(not here, all=False):  # all ranks stop together
-        at = int(fine.int().argmin())  # the first batch, where it is the gradient that is not finite
+        if here:
+            raise TrainingError("the loss is not finite in another process", "see its line, and nonfinite.json")
+        at = _first_bad(fine, torch.stack(norms).isfinite(), config.train.accumulate)
         number, losses = recent[at]
         raise not_finite(number, dict(zip(losses, values[at].tolist(), strict=True)), learner, run, config, pixels)
     for (_, losses), row in zip(recent, values.tolist(), strict=True):
         for name, value in zip(losses, row, strict=True):
             sums[name] = sums.get(name, 0.0) + value
+
+
+def _first_bad(losses: Tensor, norms: Tensor, accumulate: int) -> int:
+    """The first batch whose loss, or whose update's gradient, is not finite: what comes after may be its doing."""
+    batches = [int(each) for each in (~losses).nonzero()[:1]]
+    updates = [int(each) * accumulate for each in (~norms).nonzero()[:1]]
+    return min(batches + updates)
 
 
 def not_finite(
@@ -48,7 +57,8 @@ def not_finite(
     spots = locations(pixels.fields, config.sampling, config.train.seed, epoch, indices)
     patches = [{"file_name": pixels.rois[spot.roi].file_name, "x": spot.x, "y": spot.y} for spot in spots]
     shown = {name: str(value) for name, value in losses.items()}
-    path = run.folder / "nonfinite.json"
+    rank = f"-rank{fabric.global_rank}" if fabric.world_size > 1 else ""
+    path = run.folder / f"nonfinite{rank}.json"
     record = {"epoch": epoch + 1, "batch": number + 1, "losses": shown, "patches": patches}
     write_text(path, json.dumps(record, indent=1) + "\n")
     return TrainingError(
@@ -67,7 +77,8 @@ def no_memory(learner: Learner | None, config: RunConfig, device: torch.device) 
         return DeviceError(f"one patch does not fit into the memory of {device}", "set a smaller sampling.patch_size")
     return DeviceError(
         f"train.batch_size {size} does not fit into the memory of {device}",
-        f"use --set train.batch_size={fits} --set train.accumulate={-(-size * accumulate // fits)}",
+        f"use --set train.batch_size={fits} --set train.accumulate={-(-size * accumulate // fits)}"
+        f"{', or train.residency=disk' if config.train.residency in ('auto', 'device') else ''}",
     )
 
 

@@ -21,7 +21,6 @@ from midog.data.loader import (
     cut,
     load_pixels,
     rank_indices,
-    resolve_residency,
     training_batches,
     validation_batches,
 )
@@ -138,13 +137,6 @@ def test_where_patches_are_augmented(wanted, device, cpu):
     assert augments_on_cpu(pixels_of((100, 100)), config(f"train.augment_on={wanted}"), device) == cpu
 
 
-def test_where_rois_live_on_the_device_patches_are_augmented_there(phantom):
-    settings = config("train.residency=device", "train.augment_on=cpu", "data.cache=false")
-    pixels = load_pixels(read_rois(phantom)[:1], settings, torch.device("cpu"))
-    assert not augments_on_cpu(pixels, settings, torch.device("cpu"))
-    assert next(iter(training_batches(pixels, settings, 0))).looks is not None
-
-
 def test_opencv_has_its_threads_back_after_an_epoch():
     before = cv2.getNumThreads()
     batches = training_batches(pixels_of((200, 150)), config(), 0)
@@ -221,23 +213,6 @@ def test_every_residency_gives_the_same_batches(phantom, tmp_path, monkeypatch, 
         assert np.array_equal(np.asarray(pixels.images[0]), image.read(0, 0, image.width, image.height))
     plain = load_pixels(rois, config("train.residency=memory", "data.cache=false"), torch.device("cpu"))
     assert everything(training_batches(pixels, settings, 0)) == everything(training_batches(plain, settings, 0))
-
-
-def test_auto_keeps_rois_on_disk_with_a_cache_and_in_memory_without(phantom):
-    rois = read_rois(phantom)
-    assert resolve_residency(rois, config(), torch.device("cpu")) == "disk"
-    assert resolve_residency(rois, config("data.cache=false"), None) == "memory"
-
-
-def test_auto_uses_a_device_with_twice_the_room_and_never_for_rois_of_unknown_size(phantom, monkeypatch):
-    rois = read_rois(phantom)
-    need, cuda = sum(3 * roi.width * roi.height for roi in rois), torch.device("cuda")
-    for free, where in ((2 * need + 1, "device"), (2 * need, "disk")):
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
-        assert resolve_residency(rois, config(), cuda) == where
-        assert resolve_residency(rois, config("train.augment_on=cpu"), cuda) == "disk"
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
-    assert resolve_residency([*rois, replace(rois[0], width=None)], config(), cuda) == "disk"
 
 
 def test_a_roi_of_another_mpp_is_resampled_and_its_boxes_with_it(phantom):

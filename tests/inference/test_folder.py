@@ -231,3 +231,9 @@ def test_detections_of_another_precision_are_not_mixed_in(images, detector, reti
     half = Detector(retinanet, CONFIG, device="cpu", threshold=0.4, precision="bf16")
     with pytest.raises(DetectionsError, match="another precision"):
         infer(find_jobs([images]), half, tmp_path / "out")
+
+
+def test_images_of_one_name_in_two_data_folders_are_an_error(phantom, tmp_path):
+    shutil.copytree(phantom, tmp_path / "other")
+    with pytest.raises(ImageError, match="would both be written as"):
+        find_jobs([phantom, tmp_path / "other"], subset="test")

@@ -19,6 +19,7 @@ from midog.models.heads import make_head
 from midog.models.losses import (
     BACKGROUND,
     NO_PART,
+    ROWS,
     Targets,
     batched_losses,
     decode_boxes,
@@ -221,3 +222,10 @@ def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_an
         assert not names.keys() & {f"aten::{sync}" for sync in ("item", "_local_scalar_dense", "nonzero", "index")}
         counts.append(names)
     assert counts[0] == counts[1]
+
+
+def test_the_loader_pads_as_the_losses_do():
+    from midog.data import targets
+
+    assert targets.WIDTH == ROWS
+    assert targets.Targets.__annotations__.keys() == Targets.__annotations__.keys()

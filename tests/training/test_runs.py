@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
 from midog.config import RunConfig, load_config
 from midog.errors import CheckpointError, ConfigError, WeightsError
@@ -192,3 +193,25 @@ def test_a_damaged_state_is_no_state(tmp_path):
     (tmp_path / "state.json").write_text("{")
     assert read_state(tmp_path) == {}
     assert not is_finished(tmp_path)
+
+
+def test_an_unfinished_run_of_other_settings_is_told_of_and_left_alone(tmp_path, caplog):
+    start(tmp_path, "train.lr=0.5", name="a")
+    start(tmp_path, name="b", data="d2")
+    with caplog.at_level("INFO"):
+        assert choose_run(tmp_path, CONFIG, "d1") is None
+        assert not caplog.records, "the newest one is of other data"
+        assert choose_run(tmp_path, load_config(None, ["train.epochs=3"]), "d2") is None
+    assert caplog.messages == [
+        "run b is unfinished, of other settings (train.epochs: 200, now 3); --name b with those goes on with it"
+    ]
+
+
+def test_a_run_that_an_earlier_version_began_has_the_settings_that_it_worked_by(tmp_path):
+    folder = start(tmp_path, name="old")
+    tree = yaml.safe_load((folder / "config.yaml").read_text())
+    del tree["train"]["augment_on"], tree["inference"]["precision"]
+    (folder / "config.yaml").write_text(yaml.safe_dump(tree))
+    assert choose_run(tmp_path, CONFIG, "d1") is None
+    as_then = load_config(None, ["train.augment_on=device", "inference.precision=32-true"])
+    assert choose_run(tmp_path, as_then, "d1") == Run(folder.resolve(), resumes=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from midog.config import load_config
-from midog.training.trouble import fitting_batch, no_memory
+from midog.training.trouble import _first_bad, fitting_batch, no_memory
 
 
 class Hungry(torch.nn.Module):
@@ -30,3 +30,17 @@ def test_the_batch_size_that_is_advised_was_tried(room, fits):
 
 def test_where_not_even_the_rois_fit_they_go_to_disk():
     assert "train.residency=disk" in str(no_memory(None, load_config(), torch.device("cpu")))
+
+
+@pytest.mark.parametrize(
+    ("losses", "norms", "accumulate", "first"),
+    [
+        ([1, 1, 0, 0], [1, 0, 0, 0], 1, 1),  # the gradient of batch 1 spoilt the weights: what follows is its doing
+        ([1, 0, 0, 0], [1, 0, 0, 0], 1, 1),
+        ([1, 1, 1, 1], [1, 1, 1, 0], 1, 3),
+        ([1, 1, 1, 0], [1, 0], 2, 2),
+        ([0, 1, 1, 1], [1, 1], 2, 0),
+    ],
+)
+def test_the_batch_that_is_named_is_the_first_whose_loss_or_gradient_is_not_finite(losses, norms, accumulate, first):
+    assert _first_bad(torch.tensor(losses).bool(), torch.tensor(norms).bool(), accumulate) == first
