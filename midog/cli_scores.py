@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from midog.cli_shared import (
     RunsOption,
     SplitOption,
     number,
+    print_result,
     print_table,
     say,
     stoppable,
@@ -116,10 +116,7 @@ def evaluate(
             write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
             say(f"the report is {report}")
     finally:
-        if as_json:
-            typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-        else:
-            print_scores(result)
+        print_result(result, as_json, print_scores)
 
 
 def compare(
@@ -156,10 +153,7 @@ def compare(
         resamples=resamples,
         seed=seed,
     )
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-    else:
-        print_comparison(result)
+    print_result(result, as_json, print_comparison)
 
 
 def tune(

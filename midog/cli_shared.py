@@ -7,10 +7,10 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 import typer
 
@@ -52,6 +52,24 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         typer.echo("  ".join(cells).rstrip())
+
+
+class Result(Protocol):
+    """What a command found."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+
+
+Found = TypeVar("Found", bound=Result)
+
+
+def print_result(result: Found, as_json: bool, print_as_table: Callable[[Found], None]) -> None:
+    """The result on stdout, as JSON or as a table."""
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+    else:
+        print_as_table(result)
 
 
 def number(value: float, sign: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,6 +15,7 @@ from midog.cli_shared import (
     is_first,
     load_settings,
     number,
+    print_result,
     print_table,
     say,
     stoppable,
@@ -109,10 +109,7 @@ def report(
         write_shift_page(out, result)
         say(f"the report is {out}")
     finally:
-        if as_json:
-            typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
-        else:
-            print_matrix(result)
+        print_result(result, as_json, print_matrix)
 
 
 def print_matrix(result: ShiftResult) -> None:

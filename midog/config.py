@@ -156,6 +156,11 @@ class RunConfig(_Strict):
     train: TrainConfig = TrainConfig()
     inference: InferenceConfig = InferenceConfig()
 
+    @property
+    def magnification(self) -> float:
+        """How many times as large as it is the network sees an image, whatever its size: tiles as patches."""
+        return self.model.resize / self.sampling.patch_size if self.model.resize else 1.0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON and YAML types, every key present."""
         return self.model_dump(mode="json")

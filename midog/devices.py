@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -36,3 +37,13 @@ def has_bf16(device: torch.device) -> bool:
     if device.type != "cpu" or not flags.is_file():
         return False
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.read_text().split())
+
+
+def machine_memory() -> int:
+    """Bytes of the machine's memory, free or not."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def copies_alone(device: torch.device) -> bool:
+    """Whether a copy to the device may go on by itself: only for CUDA is it waited for before memory is used again."""
+    return device.type == "cuda"

@@ -15,7 +15,6 @@ from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
 from midog.config import RunConfig
 from midog.data.augment import to_float
-from midog.devices import has_bf16
 from midog.inference.network import Network, pick_precision
 from midog.models import build_model, num_classes
 from midog.models.candidates import suppress
@@ -66,7 +65,7 @@ def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
 
 def best_precision(device: torch.device, asked: str) -> str:
     """What a config's precision comes to here, as machine.Machine names it; a GPU takes tf32 for float32."""
-    if asked.startswith("bf16") or (asked == "auto" and has_bf16(device)):
+    if pick_precision(asked, device).startswith("bf16"):
         return "bfloat16"
     return "tf32" if device.type == "cuda" else "float32"
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from midog.bench.timing import best_rate
-from midog.devices import has_bf16
+from midog.devices import has_bf16, machine_memory
 
 GIB = 2**30
 _COPY_BYTES = 256 * 2**20  # over any cache
@@ -69,7 +69,7 @@ def look_at_machine(device: torch.device, threads: int, *, batch: int = 1, secon
         cpu=_cpu_name(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=threads,
-        memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB,
+        memory_gib=machine_memory() / GIB,
         device=torch.cuda.get_device_name(device) if cuda else device.type,
         device_memory_gib=round(torch.cuda.get_device_properties(device).total_memory / GIB, 1) if cuda else None,
         bf16=bf16,

@@ -50,7 +50,7 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
     """torchvision's RetinaNet around the pyramid and head of ours: the same weights, its own way of everything else."""
     model: Any = network
     settings = config.model
-    shown = round(TILE_PX * (settings.resize or config.sampling.patch_size) / config.sampling.patch_size)
+    shown = round(TILE_PX * config.magnification)
     around: nn.Module = RetinaNet(
         _Pyramid(model.backbone),
         1,

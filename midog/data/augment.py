@@ -18,6 +18,7 @@ from torch import Tensor
 
 from midog.config import AugmentConfig
 from midog.data.sampling import randoms
+from midog.devices import copies_alone
 
 DRAWS = 9
 """Random numbers a patch uses: turn, 3 stain scales, 3 channel gains, blur or not, blur amount."""
@@ -91,7 +92,8 @@ def to_float(images: Tensor) -> Tensor:
 
 def augment(images: Tensor, looks: Looks) -> Tensor:
     """The patches (B, S, S, 3) uint8 as `looks` has them: (B, 3, S, S) float32 in [0, 1], channels-last."""
-    flips, mixing, gains, blurred, amounts = looks.moved(lambda each: each.to(images.device, non_blocking=True))
+    alone = copies_alone(images.device)
+    flips, mixing, gains, blurred, amounts = looks.moved(lambda each: each.to(images.device, non_blocking=alone))
     light = (images if flips is None else turn_images(images, flips)).to(torch.float32).div_(255.0)
     if mixing is not None and gains is not None:
         logs = light.clamp_(min=1 / 255).log_()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from midog.config import RunConfig
 from midog.data.annotations import Roi
 from midog.data.augment import Looks, draw_numbers, looks_of, turns_of
 from midog.data.augment_cpu import Workbench, augment_patch, look_by_look, opencv_on_one_thread
-from midog.data.mapped import AnyPixels, crop_into, warm
-from midog.data.residency import Residency, bytes_of, machine_memory, resolve_residency
+from midog.data.mapped import AnyPixels, crop_into, crop_on_white, warm
+from midog.data.residency import Residency, bytes_of, resolve_residency
 from midog.data.resident import Resident, to_resident
 from midog.data.ring import Ring, RingKind
 from midog.data.sampling import Field, Location, epoch_length, locations, roi_order, validation_locations
 from midog.data.slides import decode, open_image, scale_for
 from midog.data.targets import Targets, Taught, batch_targets, taught_by
+from midog.devices import machine_memory
 from midog.errors import DataError, ImageError
 
 
@@ -111,12 +113,7 @@ def _load(roi: Roi, config: RunConfig, residency: Residency, ahead: bool) -> tup
 
 def cut(image: AnyPixels, x: int, y: int, side: int, out: NDArray[np.uint8]) -> None:
     """Copy the patch at x, y into `out` (side, side, 3) uint8, white beyond the image's edge."""
-    height, width = image.shape[:2]
-    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
-    if (right - left, bottom - top) != (side, side):
-        out[:] = 255
-    if right > left and bottom > top:
-        crop_into(image, left, top, out[top - y : bottom - y, left - x : right - x])
+    crop_on_white((image.shape[1], image.shape[0]), partial(crop_into, image), x, y, out[:side, :side])
 
 
 def _seen(image: AnyPixels, x: int, y: int, spare: NDArray[np.uint8]) -> NDArray[np.uint8]:

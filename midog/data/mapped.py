@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,21 @@ def crop_into(pixels: AnyPixels, x: int, y: int, out: Pixels) -> None:
         pixels.read_into(x, y, out)
     else:
         out[:] = pixels[y : y + out.shape[0], x : x + out.shape[1]]
+
+
+def crop_on_white(
+    size: tuple[int, int], read_into: Callable[[int, int, Pixels], None], x: int, y: int, out: Pixels
+) -> None:
+    """Fill `out` (height, width, 3) with the region at any x, y of an image of that (width, height); white beyond it.
+
+    read_into: as `crop_into` with the image given.
+    """
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + out.shape[1], size[0]), min(y + out.shape[0], size[1])
+    if (bottom - top, right - left) != out.shape[:2]:
+        out[:] = 255
+    if left < right and top < bottom:
+        read_into(left, top, out[top - y : bottom - y, left - x : right - x])
 
 
 def warm(pixels: AnyPixels) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,8 +44,3 @@ def bytes_of(rois: Sequence[Roi], config: RunConfig) -> float:
     scales = [scale_for(roi.mpp, config.data.mpp) if roi.mpp else 1.0 for roi in rois]
     sizes = [3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois]
     return sum(size * scale**2 for size, scale in zip(sizes, scales, strict=True))
-
-
-def machine_memory() -> int:
-    """Bytes, free or not."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from midog.data.mapped import AnyPixels
 from midog.data.sampling import Location
+from midog.devices import copies_alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,9 @@ class Resident:
 
         inside: whether all of them lie in their ROI, so that nothing is beyond. No loop and no wait.
         """
-        start, x, y, width, height = places.to(self.bytes.device, non_blocking=True)[:, :, None].unbind(1)
-        along = torch.arange(self.side, device=self.bytes.device)
+        device = self.bytes.device
+        start, x, y, width, height = places.to(device, non_blocking=copies_alone(device))[:, :, None].unbind(1)
+        along = torch.arange(self.side, device=device)
         row = 3 * self.side
         # a view of each run of a patch row's length, so that one number picks a row of a patch
         runs = self.bytes.as_strided((len(self.bytes) - row + 1, row), (1, 1))

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from midog.data.cache import cached_array, default_cache_dir
-from midog.data.mapped import AnyPixels, crop_into
+from midog.data.mapped import AnyPixels, crop_into, crop_on_white
 from midog.data.sources import Pixels, Source, open_source, warn_once
 
 _SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
@@ -63,14 +63,8 @@ class SlideImage:
 
         Raises ImageError where the file's pixels cannot be decoded.
         """
-        x, y, width, height = int(x), int(y), int(width), int(height)
-        left, top = max(x, 0), max(y, 0)
-        right, bottom = min(x + width, self.width), min(y + height, self.height)
-        out = np.empty((height, width, 3), np.uint8)
-        if (right - left, bottom - top) != (width, height):
-            out[:] = 255
-        if left < right and top < bottom:
-            self._source.read_into(left, top, out[top - y : bottom - y, left - x : right - x])
+        out = np.empty((int(height), int(width), 3), np.uint8)
+        crop_on_white((self.width, self.height), self._source.read_into, int(x), int(y), out)
         return out
 
     def scaled_size(self, scale: float) -> tuple[int, int]:

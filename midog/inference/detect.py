@@ -206,15 +206,9 @@ class Detector:
         return Network(self.model, self.device, self.precision)
 
     @property
-    def _magnified(self) -> float:
-        """How many times as large as it is the network sees an image."""
-        resize = self.config.model.resize
-        return resize / self.config.sampling.patch_size if resize else 1.0
-
-    @property
     def _largest_tile(self) -> int:
         side = min(LARGEST_TILE, pixels_per_step(self.device) ** 0.5)
-        return int(side / self._magnified) // STEP * STEP
+        return int(side / self.config.magnification) // STEP * STEP
 
     def _plan(self, image: SlideImage, scale: float) -> TilePlan:
         """How to look at an image: a function of its size, and of the device's kind and whole memory."""
@@ -222,7 +216,7 @@ class Detector:
         tile = fit_tile(*size, self.overlap, self._largest_tile) if self.tile == "auto" else self.tile
         batch_size = self.batch_size
         if batch_size == "auto":  # a CPU is no quicker with more than one
-            together = int(pixels_per_step(self.device) / (tile * self._magnified) ** 2)
+            together = int(pixels_per_step(self.device) / (tile * self.config.magnification) ** 2)
             many = 1 if self.device.type == "cpu" else max(together, 1)
             batch_size = fit_batch(len(grid(*size, tile, self.overlap)), many)
         return TilePlan(scale, size, tile, self.overlap, batch_size)

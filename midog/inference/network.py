@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from midog.data.augment import to_float
-from midog.devices import has_bf16
+from midog.devices import copies_alone, has_bf16, machine_memory
 from midog.models.candidates import Candidates
 from midog.models.folding import for_detection
 
@@ -54,7 +53,7 @@ class Network:
     def start(self, images: Tensor, floor: float) -> Callable[[], Candidates]:
         """Show it images (B, H, W, 3) uint8; what is returned, which any thread may call, waits for the result."""
         with torch.inference_mode():
-            shown = to_float(images.to(self.device, non_blocking=self.device.type == "cuda"))
+            shown = to_float(images.to(self.device, non_blocking=copies_alone(self.device)))
             found: Candidates = self.model.candidates(shown, floor)
             if self.device.type != "cuda":
                 host = Candidates(*(column.cpu() for column in found))
@@ -78,4 +77,4 @@ def _total_memory(device: torch.device) -> int:
     """Bytes of the device's memory, free or not; MPS shares the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine_memory()

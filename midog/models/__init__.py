@@ -44,8 +44,7 @@ def _retinanet(config: RunConfig) -> nn.Module:
         unfrozen_layers=model.unfrozen_layers,
         channels=model.pyramid_channels,
         head_convs=model.head_convs,
-        # A factor, not a size: tiles of any size are shown as large as the training patches were.
-        scale=model.resize / config.sampling.patch_size if model.resize else 1.0,
+        scale=config.magnification,
         nms_iou=model.nms_iou,
         max_detections=model.max_detections,
     )

@@ -17,6 +17,7 @@ from midog.config import RunConfig
 from midog.data.augment import augment, to_float
 from midog.data.loader import Batch, Pixels, validation_batches
 from midog.data.targets import Targets
+from midog.devices import copies_alone
 from midog.inference.detect import Detector
 from midog.metrics.scores import Counts, RoiPoints, Sweep, average_precision, best_threshold, counts_at, sweep
 
@@ -51,23 +52,18 @@ class Validation:
 
 def prepare(batch: Batch, device: torch.device) -> tuple[Tensor, Targets]:
     """Bring a batch to the device, augmented there if it is to be: images (B, 3, S, S) float32 in [0, 1], targets."""
-    images = batch.images.to(device, non_blocking=_waited_for(device))
+    images = batch.images.to(device, non_blocking=copies_alone(device))
     return (to_float(images) if batch.looks is None else augment(images, batch.looks)), to_device(batch.targets, device)
 
 
 def to_device(targets: Targets, device: torch.device) -> Targets:
     """Targets with their tensors on the device."""
-    alone = _waited_for(device)
+    alone = copies_alone(device)
     return Targets(
         boxes=targets["boxes"].to(device, non_blocking=alone),
         labels=targets["labels"].to(device, non_blocking=alone),
         ignore=targets["ignore"].to(device, non_blocking=alone),
     )
-
-
-def _waited_for(device: torch.device) -> bool:
-    """Whether a copy to the device may go on by itself: only for CUDA is it waited for before memory is used again."""
-    return device.type == "cuda"
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 
 from midog.config import RunConfig, load_config
 from midog.data.folder import read_rois
-from midog.data.residency import bytes_of, machine_memory, resolve_residency
+from midog.data.residency import bytes_of, resolve_residency
 from midog.errors import ConfigError
 
 CUDA = torch.device("cuda")
@@ -57,7 +57,3 @@ def test_rois_on_a_gpu_cannot_be_augmented_by_the_cpu(phantom):
 @pytest.mark.parametrize("residency", ["device", "memory", "disk"])
 def test_what_is_asked_for_is_done(phantom, residency):
     assert resolve_residency(read_rois(phantom), config(f"train.residency={residency}"), CUDA) == residency
-
-
-def test_the_machine_has_memory():
-    assert machine_memory() > 2**28
