@@ -2,11 +2,12 @@
 
     python benchmarks/growth.py [--threads 2] [--largest 6] [NAME ...]
 
-Each size of each case runs in a process of its own, which says how much processor time the work took (of all threads,
-so that what else the machine does tells less) and the most memory that the process ever held, pages of mapped files
-included, which the system takes back when it needs them. Prints a table for each case (the names are those of CASES
-below); the exponent is the slope of log time against log work over the upper half of the sizes, where the fixed part
-weighs little: 1 is linear, less is better.
+Each size of each case runs in a process of its own, which says how much processor time the work
+took (of all threads, so that what else the machine does tells less) and the most memory that the
+process ever held, pages of mapped files included, which the system takes back when it needs them.
+Prints a table for each case (the names are those of CASES below); the exponent is the slope of log
+time against log work over the upper half of the sizes, where the fixed part weighs little: 1 is
+linear, less is better.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of work. sizes: of the work, in `unit`. prepare: gives the work of one size, from the folder's files."""
+    """One kind of work. sizes: of the work, in `unit`. prepare: gives the work of one size, from
+    the folder's files."""
 
     unit: str
     sizes: tuple[int, ...]
@@ -50,7 +52,7 @@ class Case:
 
 def infer_rois(count: int, folder: Path) -> Work:
     """`midog infer` of so many ROIs, all of them the same file under other names."""
-    from midog.inference.folder import find_jobs, infer
+    from midog.inference.batch import find_jobs, infer
 
     images = folder / f"rois-{count}"
     images.mkdir()
@@ -85,7 +87,7 @@ def evaluate_scanners(count: int, folder: Path) -> Work:
 def sweep_points(count: int, folder: Path) -> Work:
     """The counts at every threshold, of so many detections."""
     from midog.bench.sweep import made_up_rois
-    from midog.metrics.scores import sweep
+    from midog.metrics.counts import sweep
 
     points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: sweep(points)
@@ -94,7 +96,7 @@ def sweep_points(count: int, folder: Path) -> Work:
 def average_precision_of_points(count: int, folder: Path) -> Work:
     """Average precision of so many detections."""
     from midog.bench.sweep import made_up_rois
-    from midog.metrics.scores import average_precision
+    from midog.metrics.counts import average_precision
 
     points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: average_precision(points)
@@ -103,7 +105,7 @@ def average_precision_of_points(count: int, folder: Path) -> Work:
 def thresholds(count: int, folder: Path) -> Work:
     """The counts of 100,000 detections at so many thresholds."""
     from midog.bench.sweep import counts_from, made_up_rois
-    from midog.metrics.scores import sweep
+    from midog.metrics.counts import sweep
 
     points = made_up_rois(500, PER_ROI, 10, seed=0)
     return lambda: counts_from(sweep(points), np.linspace(0, 1, count))
@@ -126,9 +128,9 @@ CASES = {
 def _detector(folder: Path):  # type: ignore[no-untyped-def]  # its type would import torch
     import torch
 
-    from midog.config import load_config
-    from midog.inference.detect import Detector
-    from midog.models import build_model
+    from midog.config.load import load_config
+    from midog.inference.detector import Detector
+    from midog.models.registry import build_model
 
     torch.manual_seed(0)
     config = load_config(None, SETTINGS)
@@ -138,19 +140,23 @@ def _detector(folder: Path):  # type: ignore[no-untyped-def]  # its type would i
 def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
     from midog.bench.sweep import SIDE_MM, made_up_rois
     from midog.boxes import Boxes, Detections, squares_around
-    from midog.data.annotations import Roi
+    from midog.data.roi import Roi
     from midog.evaluation.scoring import evaluate
-    from midog.inference.export import write_challenge
+    from midog.formats.write import write_challenge
 
     folder.mkdir()
     listed, side, mpp = [], round(SIDE_MM * 1000 / 0.25), 0.25
     for number, points in enumerate(made_up_rois(rois, PER_ROI, 10, seed=0)):
-        boxes, found = (squares_around(each * 1000 / mpp) for each in (points.truth_mm, points.found_mm))
+        boxes, found = (
+            squares_around(each * 1000 / mpp) for each in (points.truth_mm, points.found_mm)
+        )
         detections = Detections(found, points.scores, np.ones(len(found)))
         write_challenge(folder / f"{number:03d}.json", detections, mpp=mpp, threshold=0.5)
         named = {"scanner": f"scanner {number % scanners}", "patient": f"patient {number // 2}"}
         figures = Boxes(boxes, np.ones(len(boxes)))
-        listed.append(Roi(f"{number:03d}.tiff", side, side, figures, mpp=mpp, split="test", **named))
+        listed.append(
+            Roi(f"{number:03d}.tiff", side, side, figures, mpp=mpp, split="test", **named)
+        )
     return lambda: evaluate(folder, listed)
 
 
@@ -158,8 +164,8 @@ def draw_slides(folder: Path, largest: int) -> None:
     """KIND-AREA.tiff of each kind and of 1, 4, 16 and 64 times 1024 x 1024 px, up to `largest`."""
     from midog.bench.scene import KINDS, lay_out, write_tiff
     from midog.data.folder import read_rois
-    from midog.data.phantom import draw_phantom
-    from midog.data.slides import open_image
+    from midog.data.phantom.draw import draw_phantom
+    from midog.images.image import open_image
 
     roi = read_rois(draw_phantom(folder / "drawn", rois_per_scanner=1, size=512))[0]
     with open_image(roi.path) as image:
@@ -187,7 +193,8 @@ def measure(name: str, size: int, folder: Path, threads: int) -> dict[str, float
 
 
 def peak_mib() -> float:
-    """The most memory that this process held; getrusage on Linux would count its parent's before it began."""
+    """The most memory that this process held; getrusage on Linux would count its parent's before it
+    began."""
     status = Path("/proc/self/status")
     if status.is_file():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -196,7 +203,8 @@ def peak_mib() -> float:
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
-    """Slope of log seconds against log size over the upper half of the sizes, three at least where there are."""
+    """Slope of log seconds against log size over the upper half of the sizes, three at least where
+    there are."""
     upper = slice(min(len(sizes) // 2, max(len(sizes) - 3, 0)), None)
     return float(np.polyfit(np.log(sizes[upper]), np.log(seconds[upper]), 1)[0])
 
@@ -204,23 +212,38 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 def report(name: str, sizes: list[int], found: list[dict[str, float]]) -> None:
     """A case's table in Markdown."""
     print(f"\n{name}, exponent {exponent(sizes, [each['seconds'] for each in found]):.2f}\n")
-    print(f"| {CASES[name].unit} | processor s | peak MiB | of it before the work |\n|---:|---:|---:|---:|")
+    print(
+        f"| {CASES[name].unit} | processor s | peak MiB | of it before the work"
+        " |\n|---:|---:|---:|---:|"
+    )
     for size, each in zip(sizes, found, strict=True):
-        print(f"| {size} | {each['seconds']:.4g} | {each['peak_mib']:.0f} | {each['before_mib']:.0f} |", flush=True)
+        print(
+            f"| {size} | {each['seconds']:.4g} | {each['peak_mib']:.0f} |"
+            f" {each['before_mib']:.0f} |",
+            flush=True,
+        )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="of the cases [default: all]")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the network")
-    parser.add_argument("--largest", type=int, default=6, help="how many sizes of each case, from the smallest")
+    parser.add_argument(
+        "--largest", type=int, default=6, help="how many sizes of each case, from the smallest"
+    )
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in CASES]:
         parser.error(f"unknown case {', '.join(unknown)}; choose from {', '.join(CASES)}")
     if arguments.folder is not None:
-        print(json.dumps(measure(arguments.names[0], arguments.size, arguments.folder, arguments.threads)))
+        print(
+            json.dumps(
+                measure(arguments.names[0], arguments.size, arguments.folder, arguments.threads)
+            )
+        )
         return 0
     for name in arguments.names or CASES:
         with tempfile.TemporaryDirectory(prefix="midog-growth-") as folder:
@@ -238,7 +261,11 @@ def run_case(name: str, folder: Path, threads: int, largest: int) -> None:
     for size in sizes:
         command = [sys.executable, __file__, name, "--size", str(size), "--folder", str(folder)]
         done = subprocess.run(
-            [*command, "--threads", str(threads)], check=True, stdout=subprocess.PIPE, text=True, env=environment
+            [*command, "--threads", str(threads)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
         found.append(json.loads(done.stdout))
     report(name, sizes, found)

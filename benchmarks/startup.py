@@ -1,10 +1,11 @@
-"""What starting costs: `midog --help` against importing torch, `midog infer` of a small ROI against torch and weights.
+"""What starting costs: `midog --help` against importing torch, `midog infer` of a small ROI against
+torch and weights.
 
     python benchmarks/startup.py [--config default] [--rounds 7]
 
-Each is a process of its own, started in turns; the file system's cache is warm after the first round, which is left
-out. Prints medians, the share of importing torch that the help takes, and the seconds that
-`midog infer` takes on top of importing torch and loading the same weights.
+Each is a process of its own, started in turns; the file system's cache is warm after the first
+round, which is left out. Prints medians, the share of importing torch that the help takes, and the
+seconds that `midog infer` takes on top of importing torch and loading the same weights.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from midog.config import load_config
-from midog.inference.detect import Detector
-from midog.models import build_model
+from midog.config.load import load_config
+from midog.inference.detector import Detector
+from midog.models.registry import build_model
 
 TORCH = "import torch"
 WEIGHTS = "import sys, torch; from safetensors.torch import load_file; load_file(sys.argv[1])"
@@ -38,7 +39,9 @@ def seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", default="default", help="whose network, with random weights")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
@@ -49,11 +52,23 @@ def main() -> None:
         pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "roi.png")
         midog = [sys.executable, "-m", "midog"]
-        infer = ["infer", str(folder / "roi.png"), "--model", str(folder / "model"), "--out", str(folder / "out")]
+        infer = [
+            "infer",
+            str(folder / "roi.png"),
+            "--model",
+            str(folder / "model"),
+            "--out",
+            str(folder / "out"),
+        ]
         commands = {
             "import torch": [sys.executable, "-c", TORCH],
             "midog --help": [*midog, "--help"],
-            "torch, weights": [sys.executable, "-c", WEIGHTS, str(folder / "model" / "model.safetensors")],
+            "torch, weights": [
+                sys.executable,
+                "-c",
+                WEIGHTS,
+                str(folder / "model" / "model.safetensors"),
+            ],
             "midog infer": [*midog, *infer, "--mpp", "0.25", "--device", "cpu", "--overwrite"],
         }
         taken: dict[str, list[float]] = {name: [] for name in commands}
@@ -63,11 +78,14 @@ def main() -> None:
                 if number:
                     taken[name].append(spent)
     torch, shown, weights, found = (statistics.median(each) for each in taken.values())
-    print("| date | machine | import torch, s | --help, s | share | torch and weights, s | infer, s | on top, s |")
+    print(
+        "| date | machine | import torch, s | --help, s | share | torch and weights, s | infer, s |"
+        " on top, s |"
+    )
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     print(
-        f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {torch:.2f} | {shown:.2f} | {shown / torch:.3f} "
-        f"| {weights:.2f} | {found:.2f} | {found - weights:.2f} |"
+        f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {torch:.2f} | {shown:.2f} |"
+        f" {shown / torch:.3f} | {weights:.2f} | {found:.2f} | {found - weights:.2f} |"
     )
 
 

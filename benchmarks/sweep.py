@@ -1,10 +1,12 @@
-"""What all thresholds cost at once: `sweep` against 690 calls of the plain rule, on the same made-up points.
+"""What all thresholds cost at once: `sweep` against 690 calls of the plain rule, on the same
+made-up points.
 
     python benchmarks/sweep.py [--rois 50] [--detections 100] [--figures 10] [--rounds 5] [--seed 0]
 
-690 is the number of thresholds from 0.3 up to 0.99 in steps of 0.001. Both run in turns in one process, and their
-processor time is taken, as other work on the machine would tell on the longer one's wall time. Prints both medians and
-their ratio as a row of the table in README.md. Ends with 1 where the counts differ at any threshold.
+690 is the number of thresholds from 0.3 up to 0.99 in steps of 0.001. Both run in turns in one
+process, and their processor time is taken, as other work on the machine would tell on the longer
+one's wall time. Prints both medians and their ratio as a row of the table in README.md. Ends with 1
+where the counts differ at any threshold.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import sys
 import time
 
 from midog.bench.sweep import THRESHOLDS, counts_from, made_up_rois
-from midog.metrics.scores import counts_at, sweep
+from midog.metrics.counts import counts_at, sweep
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rois", type=int, default=50)
     parser.add_argument("--detections", type=int, default=100, help="found points of each ROI")
     parser.add_argument("--figures", type=int, default=10, help="true figures of each ROI")
@@ -38,14 +42,18 @@ def main() -> int:
         swept_s.append(middle - began)
         plain_s.append(time.process_time() - middle)
         if swept != plain:
-            print(f"the counts differ at {sum(a != b for a, b in zip(swept, plain, strict=True))} thresholds")
+            print(
+                f"the counts differ at {sum(a != b for a, b in zip(swept, plain, strict=True))}"
+                " thresholds"
+            )
             return 1
     one, many = statistics.median(swept_s), statistics.median(plain_s)
     print("| date | machine | ROIs | detections | `sweep`, ms | 690 calls, ms | ratio |")
     print("|---|---|---:|---:|---:|---:|---:|")
     print(
-        f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {arguments.rois} "
-        f"| {arguments.rois * arguments.detections} | {one * 1000:.1f} | {many * 1000:.0f} | {many / one:.0f} |"
+        f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {arguments.rois} |"
+        f" {arguments.rois * arguments.detections} | {one * 1000:.1f} | {many * 1000:.0f} |"
+        f" {many / one:.0f} |"
     )
     print(f"equal counts at all {len(THRESHOLDS)} thresholds; medians of {arguments.rounds} rounds")
     return 0

@@ -1,4 +1,5 @@
-"""midog: train, run and honestly score detectors of mitotic figures. Names are resolved when first used."""
+"""midog: train, run and honestly score detectors of mitotic figures. Names are resolved when first
+used."""
 
 from __future__ import annotations
 
@@ -7,32 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from midog.boxes import Detections as Detections
-    from midog.config import RunConfig as RunConfig
-    from midog.config import load_config as load_config
-    from midog.data.annotations import Roi as Roi
+    from midog.config.load import load_config as load_config
+    from midog.config.schema import RunConfig as RunConfig
     from midog.data.folder import read_rois as read_rois
+    from midog.data.roi import Roi as Roi
     from midog.errors import MidogError as MidogError
     from midog.evaluation.scoring import evaluate as evaluate
-    from midog.inference.detect import Detector as Detector
+    from midog.inference.detector import Detector as Detector
+    from midog.metrics.counts import best_threshold as best_threshold
     from midog.metrics.matching import match_points as match_points
-    from midog.metrics.scores import best_threshold as best_threshold
-    from midog.models import build_model as build_model
-    from midog.shift.measure import domain_shift as domain_shift
+    from midog.models.registry import build_model as build_model
+    from midog.shift.domain_shift import domain_shift as domain_shift
     from midog.training.loop import train as train
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Detections": "midog.boxes",
-    "Detector": "midog.inference.detect",
+    "Detector": "midog.inference.detector",
     "MidogError": "midog.errors",
-    "Roi": "midog.data.annotations",
-    "RunConfig": "midog.config",
-    "best_threshold": "midog.metrics.scores",
-    "build_model": "midog.models",
-    "domain_shift": "midog.shift.measure",
+    "Roi": "midog.data.roi",
+    "RunConfig": "midog.config.schema",
+    "best_threshold": "midog.metrics.counts",
+    "build_model": "midog.models.registry",
+    "domain_shift": "midog.shift.domain_shift",
     "evaluate": "midog.evaluation.scoring",
-    "load_config": "midog.config",
+    "load_config": "midog.config.load",
     "match_points": "midog.metrics.matching",
     "read_rois": "midog.data.folder",
     "train": "midog.training.loop",

@@ -1,5 +1,5 @@
 """`python -m midog` is `midog`."""
 
-from midog.cli import main
+from midog.cli.main import main
 
 main()

@@ -1,4 +1,5 @@
-"""Boxes and Detections: frozen arrays in one frame (x1 y1 x2 y2, level-0 pixels), checked when they are made."""
+"""Boxes and Detections: frozen arrays in one frame (x1 y1 x2 y2, level-0 pixels), checked when they
+are made."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ IntArray = NDArray[np.int64]
 MITOTIC_FIGURE = 1
 IMPOSTER = 2
 FIGURE_SIDE_PX = 50.0
-"""Side of the square that MIDOG draws around a figure's centre, in level-0 px (12.5 um at 0.25 um/px)."""
+"""Side of the square that MIDOG draws around a figure's centre, in level-0 px (12.5 um at 0.25
+um/px)."""
 
 
 def _frozen(values: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -109,7 +111,8 @@ class Detections:
 
 
 def centers_of(boxes: FloatArray) -> NDArray[np.float64]:
-    """Centres (N, 2) float64 x y of boxes (N, 4) x1 y1 x2 y2: in float64, so that no half pixel is lost."""
+    """Centres (N, 2) float64 x y of boxes (N, 4) x1 y1 x2 y2: in float64, so that no half pixel is
+    lost."""
     wide = boxes.astype(np.float64)
     return np.asarray((wide[:, :2] + wide[:, 2:]) / 2)
 

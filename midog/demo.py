@@ -1,4 +1,5 @@
-"""The demo: draw the phantom, train on two of its scanners, infer, score, and say what to type next."""
+"""The demo: draw the phantom, train on two of its scanners, infer, score, and say what to type
+next."""
 
 from __future__ import annotations
 
@@ -8,17 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from midog.config import load_config
+from midog.config.load import load_config
 from midog.data.folder import read_rois, select_rois
-from midog.data.phantom import draw_phantom
-from midog.data.phantom_scanners import SCANNERS
+from midog.data.phantom.draw import draw_phantom
+from midog.data.phantom.scanners import SCANNERS
 from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
 from midog.files import write_text
-from midog.inference.detect import Detector
-from midog.inference.folder import find_jobs, infer
-from midog.metrics.scores import Counts
+from midog.inference.batch import find_jobs, infer
+from midog.inference.detector import Detector
+from midog.metrics.counts import Counts
 from midog.progress import bar
 from midog.report.evaluation_page import write_evaluation_page
 from midog.training.loop import train
@@ -30,7 +31,8 @@ _UNSEEN = SCANNERS[2].name
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """evaluation: of the test ROIs, by scanner. closing: lines that say what was made, where, and what to type next."""
+    """evaluation: of the test ROIs, by scanner. closing: lines that say what was made, where, and
+    what to type next."""
 
     evaluation: Evaluation
     closing: list[str]
@@ -49,14 +51,19 @@ def run_demo(
 ) -> DemoResult:
     """Make `out`/data, `out`/runs and `out`/detections; an interrupted demo goes on where it was.
 
-    say: told what is under way. rois_per_scanner, size (px): of the phantom. overrides: of configs/demo.yaml.
-    Raises DataError where `out` holds something else than a demo of this seed.
+    say: told what is under way. rois_per_scanner, size (px): of the phantom. overrides: of
+    configs/demo.yaml. Raises DataError where `out` holds something else than a demo of this seed.
     """
     began = time.monotonic()
     if overwrite:
         _remove(out)
     data = _draw(out, seed, rois_per_scanner, size, say)
-    own = [f"data.dir={str(data)!r}", f"train.device={device}", f"train.seed={seed}", "data.cache=false"]
+    own = [
+        f"data.dir={str(data)!r}",
+        f"train.device={device}",
+        f"train.seed={seed}",
+        "data.cache=false",
+    ]
     config = load_config("demo", [*own, *overrides])
     run = find_run(out / "runs", "demo")
     if run is None or not is_finished(run):
@@ -86,13 +93,17 @@ def _remove(out: Path) -> None:
         shutil.rmtree(out)
 
 
-def _draw(out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[[str], None]) -> Path:
+def _draw(
+    out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[[str], None]
+) -> Path:
     """The phantom of this seed, drawn unless it is there."""
     data, note = out / "data", out / _NOTE
     if note.is_file():
         drawn = note.read_text().strip()
         if drawn != str(seed):
-            raise DataError(f"{out}/ holds the demo of seed {drawn}", "use --overwrite or another --out")
+            raise DataError(
+                f"{out}/ holds the demo of seed {drawn}", "use --overwrite or another --out"
+            )
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is there and holds no demo", "choose another --out")
     if not data.exists():
@@ -107,12 +118,19 @@ def _draw(out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[
 def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
     groups = {name: group.counts for name, group in result.groups.items()}
     unseen = groups.get(_UNSEEN, Counts())
-    seen = sum((counts for name, counts in groups.items() if name not in ("all", _UNSEEN)), Counts())
+    seen = sum(
+        (counts for name, counts in groups.items() if name not in ("all", _UNSEEN)), Counts()
+    )
     return [
         "",
-        f"Test F1 {groups['all'].f1:.3f} in all: {seen.f1:.3f} on the scanners that training saw, "
-        f"{unseen.f1:.3f} on {_UNSEEN}, which it did not.",
-        f"Done in {seconds / 60:.1f} minutes. The phantom is drawn: its F1 says that the chain works, no more.",
+        (
+            f"Test F1 {groups['all'].f1:.3f} in all: {seen.f1:.3f} on the scanners that training"
+            f" saw, {unseen.f1:.3f} on {_UNSEEN}, which it did not."
+        ),
+        (
+            f"Done in {seconds / 60:.1f} minutes. The phantom is drawn: its F1 says that the chain"
+            " works, no more."
+        ),
         "",
         f"  {out}/data         the ROIs, annotations.json and split.csv, laid out as MIDOG 2021",
         f"  {out}/runs/demo    the run: config.yaml, metrics.csv, TensorBoard events, best/",
@@ -122,5 +140,8 @@ def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
         "Next:",
         f"  tensorboard --logdir {out}/runs",
         f"  midog infer IMAGE.tiff --model {out}/runs/demo",
-        "  midog data download midog21 data && midog train --data data    # real tissue; wants a GPU",
+        (
+            "  midog data download midog21 data && midog train --data data    # real tissue; wants"
+            " a GPU"
+        ),
     ]

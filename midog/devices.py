@@ -11,7 +11,8 @@ from midog.errors import DeviceError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """'auto' (CUDA, else Apple's MPS, else the CPU), 'cpu', 'cuda', 'cuda:1' or 'mps'; DeviceError where it is not."""
+    """'auto' (CUDA, else Apple's MPS, else the CPU), 'cpu', 'cuda', 'cuda:1' or 'mps'; DeviceError
+    where it is not."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
@@ -19,9 +20,14 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"unknown device {name!r}", "use auto, cpu, cuda, cuda:N or mps") from None
+        raise DeviceError(
+            f"unknown device {name!r}", "use auto, cpu, cuda, cuda:N or mps"
+        ) from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"device {name!r} is not there: {torch.cuda.device_count()} CUDA devices", "use --device cpu")
+        raise DeviceError(
+            f"device {name!r} is not there: {torch.cuda.device_count()} CUDA devices",
+            "use --device cpu",
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(f"device {name!r} is not there", "use --device cpu")
     if device.type not in ("cpu", "cuda", "mps"):
@@ -30,7 +36,8 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device computes bfloat16 in hardware: recent CUDA devices, x86 CPUs with avx512_bf16 or amx_bf16."""
+    """Whether the device computes bfloat16 in hardware: recent CUDA devices, x86 CPUs with
+    avx512_bf16 or amx_bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = Path("/proc/cpuinfo")
@@ -45,5 +52,6 @@ def machine_memory() -> int:
 
 
 def copies_alone(device: torch.device) -> bool:
-    """Whether a copy to the device may go on by itself: only for CUDA is it waited for before memory is used again."""
+    """Whether a copy to the device may go on by itself: only for CUDA is it waited for before
+    memory is used again."""
     return device.type == "cuda"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 class MidogError(Exception):
-    """Anything a user can mend. `str(error)` is one line; the command line prints it and exits with 1.
+    """Anything a user can mend. `str(error)` is one line; the command line prints it and exits with
+    1.
 
-    what: what is wrong and where, with the value ("data/split.csv line 7: split 'trian' is not one of …").
+    what: what is wrong and where, with the value ("data/split.csv line 7: split 'trian' is not one
+    of …").
     fix: what to do about it, an imperative ("write train, val, test or unlabelled"); may be empty.
     """
 

@@ -22,9 +22,15 @@ Move = Callable[[int, int], None]
 
 
 def make_progress(console: Console | None = None) -> Progress:
-    """The house's bar: what, how far, how long; gone when done, silent where stderr is no terminal."""
+    """The house's bar: what, how far, how long; gone when done, silent where stderr is no
+    terminal."""
     console = console or Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
@@ -42,7 +48,8 @@ def bar(title: str) -> Iterator[Move]:
 
 @contextmanager
 def infer_bars(images: int) -> Iterator[tuple[Callable[[str, int | None], None], Move]]:
-    """A bar of images and one of the tiles of the image under way; gives the functions that move them."""
+    """A bar of images and one of the tiles of the image under way; gives the functions that move
+    them."""
     with make_progress() as progress:
         whole = progress.add_task("images", total=images)
         part = progress.add_task("tiles", total=None)
@@ -59,10 +66,18 @@ def infer_bars(images: int) -> Iterator[tuple[Callable[[str, int | None], None],
 
 @contextmanager
 def transfer_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of bytes per file; gives the function (name, bytes here, bytes in all or 0) that moves it."""
+    """A bar of bytes per file; gives the function (name, bytes here, bytes in all or 0) that moves
+    it."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, transient=True
+    ) as progress:
         tasks: dict[str, TaskID] = {}
 
         def move(name: str, here: int, total: int) -> None:

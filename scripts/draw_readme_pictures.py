@@ -1,4 +1,5 @@
-"""Draw the README's pictures: python scripts/draw_readme_pictures.py DEMO_FOLDER (as `midog demo` leaves it)."""
+"""Draw the README's pictures: python scripts/draw_readme_pictures.py DEMO_FOLDER (as `midog demo`
+leaves it)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ def scanners(demo: Path) -> Image.Image:
     for number, name in enumerate(names):
         roi = next(roi for roi in rois if roi.scanner == name)
         with Image.open(demo / "data" / "images" / roi.file_name) as image:
-            picture.paste(image.convert("RGB").crop((300, 300, 300 + SIDE, 300 + SIDE)), (number * SIDE, 0))
+            picture.paste(
+                image.convert("RGB").crop((300, 300, 300 + SIDE, 300 + SIDE)), (number * SIDE, 0)
+            )
         draw = ImageDraw.Draw(picture)
         draw.rectangle((number * SIDE, SIDE - 32, number * SIDE + 130, SIDE), fill="white")
         draw.text((number * SIDE + 8, SIDE - 28), name, fill="black", font=font)

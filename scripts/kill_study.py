@@ -1,9 +1,11 @@
-"""Kill a training ten times with SIGKILL, at random and in mid-write of a checkpoint; compare its last weights.
+"""Kill a training ten times with SIGKILL, at random and in mid-write of a checkpoint; compare its
+last weights.
 
     python scripts/kill_study.py DATA [--kills 10] [--seed 0]
 
-Trains twice on the data folder: once unbroken, once killed and started again until it is done. Prints where each kill
-hit and whether weights, average, optimizer and metrics of the two runs are equal to the bit.
+Trains twice on the data folder: once unbroken, once killed and started again until it is done.
+Prints where each kill hit and whether weights, average, optimizer and metrics of the two runs are
+equal to the bit.
 """
 
 from __future__ import annotations
@@ -38,14 +40,27 @@ SETTINGS = {
 
 def start(data: Path, runs: Path) -> subprocess.Popen[bytes]:
     """`midog train` on the data; a second start goes on with the first one's run."""
-    words = [sys.executable, "-m", "midog", "-q", "train", "--data", str(data), "--runs", str(runs), "--name", "study"]
+    words = [
+        sys.executable,
+        "-m",
+        "midog",
+        "-q",
+        "train",
+        "--data",
+        str(data),
+        "--runs",
+        str(runs),
+        "--name",
+        "study",
+    ]
     for key, value in SETTINGS.items():
         words += ["--set", f"{key}={value}"]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_write: bool) -> str:
-    """Kill after so many seconds of training, or then in the next write of a checkpoint; says where it hit."""
+    """Kill after so many seconds of training, or then in the next write of a checkpoint; says where
+    it hit."""
     began = None
     while process.poll() is None:
         if began is None and (run / ".lock").exists() and _is_locked(run):
@@ -55,9 +70,17 @@ def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_writ
             part = (run / ".last.ckpt.part").exists()
             process.kill()
             process.wait()
-            left = (run / ".last.ckpt.part").stat().st_size if (run / ".last.ckpt.part").exists() else 0
+            left = (
+                (run / ".last.ckpt.part").stat().st_size
+                if (run / ".last.ckpt.part").exists()
+                else 0
+            )
             whole = (run / "last.ckpt").stat().st_size if (run / "last.ckpt").exists() else 0
-            state = json.loads((run / "state.json").read_text()) if (run / "state.json").exists() else {"epoch": 0}
+            state = (
+                json.loads((run / "state.json").read_text())
+                if (run / "state.json").exists()
+                else {"epoch": 0}
+            )
             where = f"in mid-write ({left} of {whole} bytes)" if part and left else "in mid-epoch"
             return f"{where}, after epoch {state['epoch']}"
         time.sleep(0.0005)
@@ -77,7 +100,13 @@ def _is_locked(run: Path) -> bool:
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
     """Leaves of a checkpoint by path."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else None
+    )
     if items is None:
         return {name: value}
     return {key: leaf for part, each in items for key, leaf in flat(each, f"{name}/{part}").items()}
@@ -94,11 +123,15 @@ def compare(one: Path, other: Path) -> tuple[int, list[str]]:
 def metrics(run: Path) -> list[dict[str, str]]:
     """Rows of metrics.csv but for the speed."""
     with (run / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if "per_second" not in k} for row in csv.DictReader(file)]
+        return [
+            {k: v for k, v in row.items() if "per_second" not in k} for row in csv.DictReader(file)
+        ]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
@@ -113,14 +146,19 @@ def main() -> int:
         print(f"unbroken run: {time.monotonic() - began:.0f} s")
         for number in range(arguments.kills):
             seconds = rng.uniform(0.2, 2.5)
-            hit = kill_at(start(arguments.data, broken), broken / "study", seconds, in_write=number % 2 == 1)
+            hit = kill_at(
+                start(arguments.data, broken), broken / "study", seconds, in_write=number % 2 == 1
+            )
             print(f"kill {number + 1:2d}: {hit}", flush=True)
         if start(arguments.data, broken).wait():
             print("the killed run failed")
             return 1
         count, differing = compare(whole / "study", broken / "study")
         same = metrics(whole / "study") == metrics(broken / "study")
-        print(f"{count} tensors (weights, average, optimizer), {len(differing)} differ; metrics.csv equal: {same}")
+        print(
+            f"{count} tensors (weights, average, optimizer), {len(differing)} differ; metrics.csv"
+            f" equal: {same}"
+        )
         return 0 if not differing and same else 1
 
 

@@ -1,4 +1,5 @@
-"""Make data_splits/*.csv from the published annotation files: python scripts/make_shipped_splits.py ANNOTATIONS."""
+"""Make data_splits/*.csv from the published annotation files: python scripts/make_shipped_splits.py
+ANNOTATIONS."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from midog.data.annotations import Roi, read_annotations
-from midog.data.splits import Split, SplitRow, cut_validation, leave_one_scanner_out, normalise_scanner, write_split
+from midog.data.annotations.read import read_annotations
+from midog.data.roi import Roi
+from midog.data.split_file import Split, SplitRow, normalise_scanner, write_split
+from midog.data.splits import cut_validation, leave_one_scanner_out
 
 VAL = 0.2
 """Share of the published train part, or of what is left for learning, that becomes val."""
@@ -20,8 +23,12 @@ SHORT = {"Hamamatsu XR": "xr", "Hamamatsu S360": "s360", "Aperio CS2": "cs2"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("annotations", type=Path, help="folder with MIDOG.json, MIDOGpp.json and the midogpp_*.csv")
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "data_splits")
+    parser.add_argument(
+        "annotations", type=Path, help="folder with MIDOG.json, MIDOGpp.json and the midogpp_*.csv"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).resolve().parents[1] / "data_splits"
+    )
     arguments = parser.parse_args()
     for path in make_all(arguments.annotations, arguments.out):
         print(path)
@@ -37,7 +44,9 @@ def make_all(annotations: Path, out: Path) -> list[Path]:
         "midogpp": published("midogpp", midogpp, slides, columns=True),
     }
     placed = {row.file_name: row for row in places["midog21"].rows}
-    located = [replace(roi, scanner=placed[roi.file_name].scanner, patient=stem(roi)) for roi in midog21]
+    located = [
+        replace(roi, scanner=placed[roi.file_name].scanner, patient=stem(roi)) for roi in midog21
+    ]
     for scanner, split in leave_one_scanner_out(located, val=VAL).items():
         places[f"midog21_without_{SHORT[scanner]}"] = split
     written = []
@@ -50,11 +59,16 @@ def make_all(annotations: Path, out: Path) -> list[Path]:
 def read_slides(path: Path) -> dict[str, dict[str, str]]:
     """Rows of the published table by file name: slide 1 is 001.tiff."""
     with path.open(encoding="utf-8", newline="") as lines:
-        return {f"{int(row['Slide']):03d}.tiff": row for row in csv.DictReader(lines, delimiter=";")}
+        return {
+            f"{int(row['Slide']):03d}.tiff": row for row in csv.DictReader(lines, delimiter=";")
+        }
 
 
-def published(name: str, rois: list[Roi], slides: dict[str, dict[str, str]], *, columns: bool) -> Split:
-    """The published train and test; val cut from train; what the table lacks is unlabelled. Patient = file."""
+def published(
+    name: str, rois: list[Roi], slides: dict[str, dict[str, str]], *, columns: bool
+) -> Split:
+    """The published train and test; val cut from train; what the table lacks is unlabelled. Patient
+    = file."""
     rows = []
     for roi in rois:
         slide = slides.get(roi.file_name)
@@ -76,7 +90,8 @@ def stem(roi: Roi) -> str:
 
 
 def copy_file_ids(source: Path, target: Path) -> Path:
-    """The archive's file ids of the images and the annotation file; not of the SlideRunner database."""
+    """The archive's file ids of the images and the annotation file; not of the SlideRunner
+    database."""
     lines = source.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("MIDOGpp.sqlite")]
     target.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")

@@ -1,6 +1,7 @@
 """The top of an HTML report as a picture for the README, taken in headless Chromium.
 
-python scripts/take_screenshot.py shift.html docs/shift.png [--width 1000] [--height 900] [--chromium PATH]
+python scripts/take_screenshot.py shift.html docs/shift.png [--width 1000] [--height 900]
+[--chromium PATH]
 """
 
 from __future__ import annotations
@@ -11,11 +12,18 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("page", type=Path)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--width", type=int, default=1000)

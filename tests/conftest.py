@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from midog import cli
+from midog.cli import main as cli
 from tests.spoiled import TINY, Ran
 
 # the same cases on every run: a test that fails now and then is no test
@@ -35,16 +35,19 @@ def composite(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn data folder: two labelled scanners in train, val and test, a third in test, one unlabelled."""
-    from midog.data.phantom import draw_phantom
+    """A small drawn data folder: two labelled scanners in train, val and test, a third in test, one
+    unlabelled."""
+    from midog.data.phantom.draw import draw_phantom
 
-    return draw_phantom(tmp_path_factory.mktemp("phantom") / "data", rois_per_scanner=3, size=256, seed=1)
+    return draw_phantom(
+        tmp_path_factory.mktemp("phantom") / "data", rois_per_scanner=3, size=256, seed=1
+    )
 
 
 @pytest.fixture(scope="session")
 def model(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch on `phantom`; copy it before you change it."""
-    from midog.config import load_config
+    from midog.config.load import load_config
     from midog.training import loop
 
     overrides = [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"]

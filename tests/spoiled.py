@@ -1,4 +1,5 @@
-"""What tests of the command line share: data folders spoiled in every way, and the one line that each must give."""
+"""What tests of the command line share: data folders spoiled in every way, and the one line that
+each must give."""
 
 from __future__ import annotations
 
@@ -134,7 +135,10 @@ def wrong_delimiter(data: Path) -> None:
 
 
 def boxes_elsewhere(data: Path) -> None:
-    annotations(data, lambda tree: [each.update(bbox=[9000, 9000, 9050, 9050]) for each in tree["annotations"]])
+    annotations(
+        data,
+        lambda tree: [each.update(bbox=[9000, 9000, 9050, 9050]) for each in tree["annotations"]],
+    )
 
 
 BAD_DATA = [

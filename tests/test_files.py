@@ -19,9 +19,12 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [(errno.ENOSPC, "the disk is full; make room"), (errno.EROFS, "choose another place")]
+    ("code", "says"),
+    [(errno.ENOSPC, "the disk is full; make room"), (errno.EROFS, "choose another place")],
 )
-def test_what_cannot_be_written_leaves_the_old_file_and_says_what_to_do(tmp_path, monkeypatch, code, says):
+def test_what_cannot_be_written_leaves_the_old_file_and_says_what_to_do(
+    tmp_path, monkeypatch, code, says
+):
     write_text(tmp_path / "a.txt", "old")
 
     def fail(self: Path, *_: object, **__: object) -> None:

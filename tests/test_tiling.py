@@ -1,4 +1,5 @@
-"""The grid covers, the edge rule loses nothing, the merge leaves one of each: many images, tiles and figures."""
+"""The grid covers, the edge rule loses nothing, the merge leaves one of each: many images, tiles
+and figures."""
 
 from __future__ import annotations
 
@@ -19,21 +20,26 @@ Array = NDArray[np.float64]
 
 
 def random_cases(count: int, seed: int) -> NDArray[np.int64]:
-    """Rows width, height, tile, overlap: all kinds of sizes, also far smaller than a tile, and any allowed overlap."""
+    """Rows width, height, tile, overlap: all kinds of sizes, also far smaller than a tile, and any
+    allowed overlap."""
     rng = np.random.default_rng(seed)
     tile = rng.integers(2, 1100, count)
     overlap = rng.integers(0, tile // 2 + 1)
-    width, height = (rng.integers(1, (tile * rng.uniform(0.2, 6, count)).astype(int) + 2) for _ in range(2))
+    width, height = (
+        rng.integers(1, (tile * rng.uniform(0.2, 6, count)).astype(int) + 2) for _ in range(2)
+    )
     return np.stack([width, height, tile, overlap], axis=1)
 
 
 def check_axis(starts: NDArray[np.int64], length: int, tile: int, overlap: int) -> None:
-    """One side of an image: covered, and the worst box of side `overlap` is whole in some tile wherever it begins."""
+    """One side of an image: covered, and the worst box of side `overlap` is whole in some tile
+    wherever it begins."""
     assert starts[0] == 0
     assert starts[-1] == max(length - tile, 0)
     steps = np.diff(starts)
     assert (steps > 0).all(), "no tile twice"
-    # A box that begins just before the next tile does ends `overlap` further: this tile must reach as far.
+    # A box that begins just before the next tile does ends `overlap` further: this tile must reach
+    # as far.
     assert (starts[1:] + overlap <= starts[:-1] + tile).all()
     assert np.ptp(steps) <= 1 if len(steps) else True, "spread evenly"
 
@@ -83,14 +89,20 @@ def test_an_image_smaller_than_a_tile_has_one_tile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "tile", "overlap"), [(0, 5, 64, 8), (5, 0, 64, 8), (5, 5, 0, 0), (5, 5, 64, 33), (5, 5, 64, -1)]
+    ("width", "height", "tile", "overlap"),
+    [(0, 5, 64, 8), (5, 0, 64, 8), (5, 5, 0, 0), (5, 5, 64, 33), (5, 5, 64, -1)],
 )
 def test_a_grid_that_cannot_be_is_refused(width: int, height: int, tile: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="must be"):
         grid(width, height, tile, overlap)
 
 
-@given(width=st.integers(1, 9000), height=st.integers(1, 9000), overlap=st.integers(0, 300), most=st.integers(64, 2500))
+@given(
+    width=st.integers(1, 9000),
+    height=st.integers(1, 9000),
+    overlap=st.integers(0, 300),
+    most=st.integers(64, 2500),
+)
 @settings(max_examples=300, deadline=None)
 def test_the_tile_that_is_chosen_makes_a_good_grid_and_wastes_least(
     width: int, height: int, overlap: int, most: int
@@ -134,7 +146,9 @@ def test_tiles_of_several_images_are_numbered_on() -> None:
 
 
 def box_at(center_x: float, center_y: float, side: float = 50) -> Array:
-    return np.array([[center_x - side / 2, center_y - side / 2, center_x + side / 2, center_y + side / 2]])
+    return np.array(
+        [[center_x - side / 2, center_y - side / 2, center_x + side / 2, center_y + side / 2]]
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,8 +157,14 @@ def box_at(center_x: float, center_y: float, side: float = 50) -> Array:
         (box_at(500, 500), True),
         (box_at(1023 - 14, 500, side=20), False),  # centre 15 px from the right edge
         (box_at(1024 - 17, 500, side=20), True),  # centre 17 px from it, and not cut
-        (np.array([[976, 475, 1024, 525.0]]), False),  # cut, 48 px of it left: the neighbour has it whole
-        (np.array([[970, 475, 1024, 525.0]]), True),  # cut, 54 px left: larger than what a neighbour surely has
+        (
+            np.array([[976, 475, 1024, 525.0]]),
+            False,
+        ),  # cut, 48 px of it left: the neighbour has it whole
+        (
+            np.array([[970, 475, 1024, 525.0]]),
+            True,
+        ),  # cut, 54 px left: larger than what a neighbour surely has
         (np.array([[990, 475, 1019, 525.0]]), True),  # ends 5 px before the edge: whole
     ],
 )
@@ -160,24 +180,34 @@ def test_the_edge_rule_at_a_tile_whose_right_edge_lies_inside(box: Array, stays:
 def test_the_edge_rule_spares_the_edges_of_the_image() -> None:
     boxes = np.vstack([box_at(x, y, side=30) for x in (3, 500, 1021) for y in (3, 500, 1021)])
     assert inside_tile(boxes, (0, 0), TILE, OVERLAP, TILE, TILE).all()
-    assert inside_tile(boxes, (0, 0), TILE, OVERLAP, 1022, 700).all(), "also where the tile hangs over"
-    assert inside_tile(boxes, (0, 0), TILE, OVERLAP, 1025, TILE).tolist() == [True] * 6 + [False] * 3
+    assert inside_tile(boxes, (0, 0), TILE, OVERLAP, 1022, 700).all(), (
+        "also where the tile hangs over"
+    )
+    assert (
+        inside_tile(boxes, (0, 0), TILE, OVERLAP, 1025, TILE).tolist() == [True] * 6 + [False] * 3
+    )
     assert inside_tile(np.zeros((0, 4)), (0, 0), TILE, OVERLAP, TILE, TILE).shape == (0,)
 
 
 def seen_by_tiles(
     figures: Array, size: tuple[int, int], jitter: Array, min_visible: float
 ) -> tuple[Array, NDArray[np.int64]]:
-    """What a model that sees one tile at a time reports of figures (F, 4): boxes in image px, and whose figure each is.
+    """What a model that sees one tile at a time reports of figures (F, 4): boxes in image px, and
+    whose figure each is.
 
-    It boxes each figure of which the tile shows at least `min_visible`, clips the box to the tile, and errs by
-    jitter (T, F, 2, 2), px: shift of the centre and change of the side, in x and y, drawn anew for each tile.
+    It boxes each figure of which the tile shows at least `min_visible`, clips the box to the tile,
+    and errs by jitter (T, F, 2, 2), px: shift of the centre and change of the side, in x and y,
+    drawn anew for each tile.
     """
     boxes, owners = [], []
-    for origin, (shift, change) in zip(grid(*size, TILE, OVERLAP), np.moveaxis(jitter, 2, 1), strict=True):
+    for origin, (shift, change) in zip(
+        grid(*size, TILE, OVERLAP), np.moveaxis(jitter, 2, 1), strict=True
+    ):
         low, high = origin, origin + TILE
         shown = np.clip(figures, np.tile(low, 2), np.tile(high, 2))
-        visible = (shown[:, 2:] - shown[:, :2]).prod(axis=1) / (figures[:, 2:] - figures[:, :2]).prod(axis=1)
+        visible = (shown[:, 2:] - shown[:, :2]).prod(axis=1) / (
+            figures[:, 2:] - figures[:, :2]
+        ).prod(axis=1)
         guess = figures + np.hstack([shift - change / 2, shift + change / 2])
         guess = np.clip(guess, np.tile(low, 2), np.tile(high, 2))
         reported = (visible >= min_visible) & (guess[:, 2:] > guess[:, :2]).all(axis=1)
@@ -188,30 +218,47 @@ def seen_by_tiles(
 
 
 def check_one_each(
-    figures: Array, size: tuple[int, int], jitter: Array, rng: np.random.Generator, min_visible: float = 0.5
+    figures: Array,
+    size: tuple[int, int],
+    jitter: Array,
+    rng: np.random.Generator,
+    min_visible: float = 0.5,
 ) -> None:
     """Exactly one merged detection per figure, near it, whichever view has the best score."""
     boxes, owners = seen_by_tiles(figures, size, jitter, min_visible)
-    apart = boxes + np.stack([owners * 10_000.0, np.zeros(len(owners))] * 2, axis=1)  # so that figures do not meet
+    apart = boxes + np.stack(
+        [owners * 10_000.0, np.zeros(len(owners))] * 2, axis=1
+    )  # so that figures do not meet
     kept = merge(apart, rng.uniform(0.05, 1, len(boxes)), np.ones(len(boxes), np.int64), 0.3)
     found = np.bincount(owners[kept], minlength=len(figures))
     assert found.min() == 1, f"lost: {figures[np.argmin(found)]}"
     assert found.max() == 1, f"twice: {figures[np.argmax(found)]}"
-    shift = (boxes[kept].reshape(-1, 2, 2).mean(axis=1) - figures[owners[kept]].reshape(-1, 2, 2).mean(axis=1)).ravel()
+    shift = (
+        boxes[kept].reshape(-1, 2, 2).mean(axis=1)
+        - figures[owners[kept]].reshape(-1, 2, 2).mean(axis=1)
+    ).ravel()
     assert np.abs(shift).max() <= 20, "7.5 um are 30 px"
 
 
 def figures_around(point: tuple[float, float], sides: Array, step: float, reach: float) -> Array:
     offsets = np.arange(-reach, reach + step, step)
-    return np.vstack([box_at(point[0] + x, point[1] + y, s) for x, y, s in itertools.product(offsets, offsets, sides)])
+    return np.vstack(
+        [
+            box_at(point[0] + x, point[1] + y, s)
+            for x, y, s in itertools.product(offsets, offsets, sides)
+        ]
+    )
 
 
-SEAM = 992.0  # middle of the 64 px that two tiles share in an image of 1984 px, the narrowest seam there is
+# middle of the 64 px that two tiles share in an image of 1984 px, the narrowest seam there is
+SEAM = 992.0
 
 
 @pytest.mark.parametrize("min_visible", [0.5, 0.1])
 @pytest.mark.parametrize("sides", [(50.0, 52.0), (60.0, 70.0)])
-def test_no_figure_is_lost_or_doubled_where_four_tiles_meet(sides: tuple[float, float], min_visible: float) -> None:
+def test_no_figure_is_lost_or_doubled_where_four_tiles_meet(
+    sides: tuple[float, float], min_visible: float
+) -> None:
     rng = np.random.default_rng(0)
     size = (1984, 1984)
     figures = figures_around((SEAM, SEAM), np.array(sides), step=2.5, reach=90)
@@ -241,16 +288,31 @@ def test_no_figure_is_lost_or_doubled_anywhere_in_images_of_any_size() -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_no_jitter_of_single_tiles_loses_or_doubles_a_figure(
-    offset: tuple[float, float], side: float, shift: list[float], change: list[float], size: tuple[int, int]
+    offset: tuple[float, float],
+    side: float,
+    shift: list[float],
+    change: list[float],
+    size: tuple[int, int],
 ) -> None:
     tiles = len(grid(*size, TILE, OVERLAP))
     jitter = np.stack([np.resize(shift, (tiles, 1, 2)), np.resize(change, (tiles, 1, 2))], axis=2)
-    check_one_each(box_at(SEAM + offset[0], SEAM + offset[1], side), size, jitter, np.random.default_rng(0), 0.2)
+    check_one_each(
+        box_at(SEAM + offset[0], SEAM + offset[1], side),
+        size,
+        jitter,
+        np.random.default_rng(0),
+        0.2,
+    )
 
 
-def random_boxes(count: int, seed: int, extent: float = 600) -> tuple[Array, Array, NDArray[np.int64]]:
+def random_boxes(
+    count: int, seed: int, extent: float = 600
+) -> tuple[Array, Array, NDArray[np.int64]]:
     rng = np.random.default_rng(seed)
-    corners, sides = rng.uniform(0, extent, (count, 2)), rng.choice([15, 50, 60, 200], (count, 1)) + rng.uniform(0, 9)
+    corners, sides = (
+        rng.uniform(0, extent, (count, 2)),
+        rng.choice([15, 50, 60, 200], (count, 1)) + rng.uniform(0, 9),
+    )
     boxes = np.hstack([corners, corners + sides * rng.uniform(0.7, 1.3, (count, 2))])
     return boxes, rng.permutation(count) / count, rng.integers(1, 3, count)
 
@@ -270,7 +332,10 @@ def test_merge_is_the_usual_suppression_within_each_class(iou: float) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(-50, 400), st.integers(-50, 400), st.integers(0, 300), st.integers(0, 300)), max_size=40
+        st.tuples(
+            st.integers(-50, 400), st.integers(-50, 400), st.integers(0, 300), st.integers(0, 300)
+        ),
+        max_size=40,
     )
 )
 @settings(max_examples=200, deadline=None)
@@ -280,8 +345,14 @@ def test_merge_finds_every_pair_whatever_the_sizes(rows: list[tuple[int, int, in
     for i, box in enumerate(boxes):  # greedily, by falling score
         area = (box[2:] - box[:2]).prod()
         others = boxes[kept]
-        shared = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(0).prod(axis=1)
-        if not (shared > 0.2 * ((others[:, 2:] - others[:, :2]).prod(axis=1) + area - shared)).any():
+        shared = (
+            (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]))
+            .clip(0)
+            .prod(axis=1)
+        )
+        if not (
+            shared > 0.2 * ((others[:, 2:] - others[:, :2]).prod(axis=1) + area - shared)
+        ).any():
             kept.append(i)
     scores = np.arange(len(boxes), 0, -1.0)
     assert merge(boxes, scores, np.ones(len(boxes), np.int64), 0.2).tolist() == kept
@@ -301,14 +372,19 @@ def test_merge_does_not_depend_on_the_order_of_its_input(seed: int) -> None:
     scores = np.round(scores, 1)  # many ties
     boxes[::7] = boxes[0]
     order = np.random.default_rng(seed).permutation(60)
-    one, other = merge(boxes, scores, labels, 0.3), order[merge(boxes[order], scores[order], labels[order], 0.3)]
+    one, other = (
+        merge(boxes, scores, labels, 0.3),
+        order[merge(boxes[order], scores[order], labels[order], 0.3)],
+    )
     for column in (boxes, scores, labels):
         assert np.array_equal(column[one], column[other])
 
 
 def test_merge_of_nothing_of_points_and_of_very_many() -> None:
     assert merge(np.zeros((0, 4)), np.zeros(0), np.zeros(0), 0.3).shape == (0,)
-    assert merge(np.array([[5, 5, 5, 5]] * 2), np.array([0.5, 0.5]), np.array([1, 1]), 0.3).tolist() == [0, 1]
+    assert merge(
+        np.array([[5, 5, 5, 5]] * 2), np.array([0.5, 0.5]), np.array([1, 1]), 0.3
+    ).tolist() == [0, 1]
     rng = np.random.default_rng(0)
     points = np.stack(np.meshgrid(np.arange(150) * 70, np.arange(150) * 70), axis=-1).reshape(-1, 2)
     doubled = np.repeat(points, 2, axis=0) + rng.uniform(-5, 5, (45_000, 2))

@@ -12,14 +12,15 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from midog.bench.timing import synchronize
-from midog.config import RunConfig
+from midog.config.schema import RunConfig
 
 _WAITS = ("cudaStreamSynchronize", "cudaEventSynchronize")
 _NO_KERNELS = ("Memcpy", "Memset")
 
 
 def gflop_of(network: nn.Module, side: int, *, backward: bool = False) -> float:
-    """1e9 float operations of one image of side x side px through `backbone` and `head`, a product and a sum as two.
+    """1e9 float operations of one image of side x side px through `backbone` and `head`, a product
+    and a sum as two.
 
     backward: with those of the gradients. Nothing is computed: shapes alone are followed.
     """
@@ -40,7 +41,8 @@ def shown_px(config: RunConfig) -> int:
 
 
 def kernels_and_waits(run: Callable[[], object], device: torch.device) -> dict[str, int]:
-    """What one call sets going on a GPU and how often it waits for it, by the profiler; nothing on other devices."""
+    """What one call sets going on a GPU and how often it waits for it, by the profiler; nothing on
+    other devices."""
     if device.type != "cuda":
         return {}
     run()
@@ -48,13 +50,15 @@ def kernels_and_waits(run: Callable[[], object], device: torch.device) -> dict[s
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         run()
     events = profiler.events() or ()
-    # what torch names on the GPU's own track (an optimizer's step, say) stands there beside its kernels
+    # what torch names on the GPU's own track (an optimizer's step, say) stands there beside its
+    # kernels
     named = (event for event in events if not getattr(event, "is_user_annotation", False))
     return tally((event.name, event.device_type.name == "CUDA") for event in named)
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:
-    """The most of a GPU's memory, in GiB, that was taken since this was last asked; nothing on other devices."""
+    """The most of a GPU's memory, in GiB, that was taken since this was last asked; nothing on
+    other devices."""
     if device.type != "cuda":
         return {}
     peak = torch.cuda.max_memory_allocated(device) / 2**30

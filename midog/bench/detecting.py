@@ -1,4 +1,5 @@
-"""A network that detects something without having learned: random weights, set so that a few places stand out."""
+"""A network that detects something without having learned: random weights, set so that a few places
+stand out."""
 
 from __future__ import annotations
 
@@ -9,19 +10,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from midog.config import RunConfig
-from midog.data.augment import to_float
-from midog.models import build_model, num_classes
+from midog.augment.on_device import to_float
+from midog.config.schema import RunConfig
+from midog.models.registry import build_model, num_classes
 
 _LOGITS_SD = 4.0
-"""Standard deviation that the logits are given: most scores are near 0, few lie where rounding decides, none is 1."""
+"""Standard deviation that the logits are given: most scores are near 0, few lie where rounding
+decides, none is 1."""
 
 
 @torch.no_grad()
-def detecting_model(config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0) -> nn.Module:
-    """The config's network in eval mode with weights of `seed`, which finds figures in images like `pixels`.
+def detecting_model(
+    config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0
+) -> nn.Module:
+    """The config's network in eval mode with weights of `seed`, which finds figures in images like
+    `pixels`.
 
-    pixels: (B, S, S, 3) uint8, of which it takes its BatchNorm statistics. share: of the anchors that score over 0.5.
+    pixels: (B, S, S, 3) uint8, of which it takes its BatchNorm statistics. share: of the anchors
+    that score over 0.5.
     """
     torch.manual_seed(seed)
     model: Any = build_model(config, pretrained=False)
@@ -45,5 +51,6 @@ def detecting_model(config: RunConfig, pixels: NDArray[np.uint8], *, share: floa
 
 
 def _by_class(output: Tensor, classes: int) -> Tensor:
-    """(B, anchors of a place, classes, H, W) of a level's (B, anchors of a place * classes, H, W)."""
+    """(B, anchors of a place, classes, H, W) of a level's (B, anchors of a place * classes, H,
+    W)."""
     return torch.unflatten(output, 1, (-1, classes))

@@ -1,4 +1,5 @@
-"""The network forward, detections included: ours against torchvision's RetinaNet as shipped, on the same patches."""
+"""The network forward, detections included: ours against torchvision's RetinaNet as shipped, on the
+same patches."""
 
 from __future__ import annotations
 
@@ -8,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from midog.augment.on_device import to_float
 from midog.bench.counting import gflop_of, kernels_and_waits, shown_px
 from midog.bench.plain_network import SHIPPED_PX, shipped
 from midog.bench.plan import Plan
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
-from midog.config import RunConfig
-from midog.data.augment import to_float
+from midog.config.schema import RunConfig
 from midog.inference.network import Network, pick_precision
-from midog.models import build_model, num_classes
-from midog.models.candidates import suppress
+from midog.models.postprocess import suppress
+from midog.models.registry import build_model, num_classes
 
 
 def forward_stage(plan: Plan) -> Compared:
@@ -33,7 +34,11 @@ def forward_stage(plan: Plan) -> Compared:
         things["plain"] = lambda: plain(listed)
         taken = take_turns(things, rounds=plan.rounds, device=device, warm_up=plan.rounds > 1)
         counts = {name: kernels_and_waits(run, device) for name, run in things.items()}
-    plain_cost = {"gflop": gflop_of(plain, SHIPPED_PX), **counts["plain"], "ms": _median_ms(taken["plain"])}
+    plain_cost = {
+        "gflop": gflop_of(plain, SHIPPED_PX),
+        **counts["plain"],
+        "ms": _median_ms(taken["plain"]),
+    }
     results = []
     for name, config in plan.configs.items():
         precision = best_precision(device, config.inference.precision)
@@ -46,25 +51,36 @@ def forward_stage(plan: Plan) -> Compared:
                 plan.batch / taken[name],
                 plan.batch / taken["plain"],
                 limit=plan.conv_limit(precision, gflop),
-                detail={"gflop": gflop, **counts[name], "ms": _median_ms(taken[name]), "plain": plain_cost},
+                detail={
+                    "gflop": gflop,
+                    **counts[name],
+                    "ms": _median_ms(taken[name]),
+                    "plain": plain_cost,
+                },
             )
         )
     return results[0].with_also(*results[1:])
 
 
 def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
-    """A function that detects in images (B, S, S, 3) uint8 as `midog infer` does, with random weights."""
+    """A function that detects in images (B, S, S, 3) uint8 as `midog infer` does, with random
+    weights."""
     model, settings = build_model(config, pretrained=False), config.inference
     network = Network(model, images.device, pick_precision(settings.precision, images.device))
 
     def run() -> object:
-        return suppress(network.start(images, settings.floor)(), config.model.nms_iou, config.model.max_detections)
+        return suppress(
+            network.start(images, settings.floor)(),
+            config.model.nms_iou,
+            config.model.max_detections,
+        )
 
     return run
 
 
 def best_precision(device: torch.device, asked: str) -> str:
-    """What a config's precision comes to here, as machine.Machine names it; a GPU takes tf32 for float32."""
+    """What a config's precision comes to here, as machine.Machine names it; a GPU takes tf32 for
+    float32."""
     if pick_precision(asked, device).startswith("bf16"):
         return "bfloat16"
     return "tf32" if device.type == "cuda" else "float32"

@@ -1,4 +1,5 @@
-"""A whole ROI from file to JSON: the Detector against tiles of 1024 px, one by one in float32, by torchvision."""
+"""A whole ROI from file to JSON: the Detector against tiles of 1024 px, one by one in float32, by
+torchvision."""
 
 from __future__ import annotations
 
@@ -18,21 +19,24 @@ from midog.bench.plan import Plan
 from midog.bench.result import Compared, compare
 from midog.bench.timing import take_turns
 from midog.boxes import Detections
-from midog.config import RunConfig
-from midog.data.slides import open_image
-from midog.inference.detect import Detector
-from midog.inference.export import write_challenge
+from midog.config.schema import RunConfig
+from midog.formats.write import write_challenge
+from midog.images.image import open_image
+from midog.inference.detector import Detector
 from midog.metrics.matching import match_points
 
 _THRESHOLD = 0.5
 
 
 class BothWays:
-    """One image, detected in either way; found: by "ours" and "plain". Both write `folder`/found.json."""
+    """One image, detected in either way; found: by "ours" and "plain". Both write
+    `folder`/found.json."""
 
     def __init__(self, path: Path, mpp: float, config: RunConfig, plan: Plan) -> None:
         model = detecting_model(config, _two_corners(path, config.sampling.patch_size))
-        self.detector = Detector(copy.deepcopy(model), config, threshold=_THRESHOLD, device=str(plan.device))
+        self.detector = Detector(
+            copy.deepcopy(model), config, threshold=_THRESHOLD, device=str(plan.device)
+        )
         self.network = in_torchvision(model, config).to(plan.device)
         self.path, self.mpp, self.config, self.plan = path, mpp, config, plan
         self.found: dict[str, Detections] = {}
@@ -78,11 +82,18 @@ def infer_stage(plan: Plan) -> Compared:
 
 
 def agreement(ours: Detections, plain: Detections, mpp: float) -> dict[str, float]:
-    """Figures of either way, and twice those that both found (within 7.5 um) as a share of them all."""
-    one, other = (each.figures().at_least(_THRESHOLD).centers * mpp / 1000 for each in (ours, plain))
+    """Figures of either way, and twice those that both found (within 7.5 um) as a share of them
+    all."""
+    one, other = (
+        each.figures().at_least(_THRESHOLD).centers * mpp / 1000 for each in (ours, plain)
+    )
     both = match_points(other, one).tp
     total = len(one) + len(other)
-    return {"figures": len(one), "figures_plain": len(other), "agreement": 2 * both / total if total else 1.0}
+    return {
+        "figures": len(one),
+        "figures_plain": len(other),
+        "agreement": 2 * both / total if total else 1.0,
+    }
 
 
 def _two_corners(path: Path, side: int) -> NDArray[np.uint8]:

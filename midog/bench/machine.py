@@ -1,4 +1,5 @@
-"""What this machine is, and the most that it does: bytes copied, and products of matrices and convolutions."""
+"""What this machine is, and the most that it does: bytes copied, and products of matrices and
+convolutions."""
 
 from __future__ import annotations
 
@@ -31,10 +32,13 @@ class Machine:
     """What was measured on, and its limits.
 
     cores: that this process may use. threads: that it was told to use. memory_gib: of the machine.
-    device: its name; device_memory_gib: None on a CPU. bf16: whether the device computes it in hardware.
-    copy_gb_s: 1e9 bytes copied a second, by "one thread", "all threads" and, on a GPU, "device" and "to device".
-    matrix_gflop_s, convolution_gflop_s: by precision, 1e9 float operations a second (a product and a sum are two), the
-    best over a few shapes. Keys: float32, bfloat16 where it is had, on CUDA also tf32.
+    device: its name; device_memory_gib: None on a CPU. bf16: whether the device computes it in
+    hardware.
+    copy_gb_s: 1e9 bytes copied a second, by "one thread", "all threads" and, on a GPU, "device" and
+    "to device".
+    matrix_gflop_s, convolution_gflop_s: by precision, 1e9 float operations a second (a product and
+    a sum are two), the best over a few shapes. Keys: float32, bfloat16 where it is had, on CUDA
+    also tf32.
     """
 
     cpu: str
@@ -52,7 +56,10 @@ class Machine:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        rounded = {name: {key: round(value, 2) for key, value in getattr(self, name).items()} for name in _RATES}
+        rounded = {
+            name: {key: round(value, 2) for key, value in getattr(self, name).items()}
+            for name in _RATES
+        }
         sizes = {"memory_gib": round(self.memory_gib, 1)}
         return asdict(self) | {"versions": dict(self.versions)} | rounded | sizes
 
@@ -60,41 +67,62 @@ class Machine:
 _RATES = ("copy_gb_s", "matrix_gflop_s", "convolution_gflop_s")
 
 
-def look_at_machine(device: torch.device, threads: int, *, batch: int = 1, seconds: float = 0.3) -> Machine:
-    """Measure this machine's limits, `seconds` for each. batch: patches that a convolution is given at a time."""
+def look_at_machine(
+    device: torch.device, threads: int, *, batch: int = 1, seconds: float = 0.3
+) -> Machine:
+    """Measure this machine's limits, `seconds` for each. batch: patches that a convolution is given
+    at a time."""
     cuda = device.type == "cuda"
     bf16 = has_bf16(device)
     precisions = ["float32", *(["tf32"] if cuda else []), *(["bfloat16"] if bf16 else [])]
     return Machine(
         cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
         threads=threads,
         memory_gib=machine_memory() / GIB,
         device=torch.cuda.get_device_name(device) if cuda else device.type,
-        device_memory_gib=round(torch.cuda.get_device_properties(device).total_memory / GIB, 1) if cuda else None,
+        device_memory_gib=round(torch.cuda.get_device_properties(device).total_memory / GIB, 1)
+        if cuda
+        else None,
         bf16=bf16,
         system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         versions={name: version(name) for name in ("torch", "torchvision", "numpy")},
         copy_gb_s=copy_rates(device, threads, seconds),
         matrix_gflop_s={name: _matrix_rate(device, name, seconds) for name in precisions},
-        convolution_gflop_s={name: _convolution_rate(device, name, batch, seconds) for name in precisions},
+        convolution_gflop_s={
+            name: _convolution_rate(device, name, batch, seconds) for name in precisions
+        },
     )
 
 
-def copy_rates(device: torch.device, threads: int, seconds: float, size: int = _COPY_BYTES) -> dict[str, float]:
-    """1e9 bytes a second that memory is copied with, each byte counted once though it is read and written."""
+def copy_rates(
+    device: torch.device, threads: int, seconds: float, size: int = _COPY_BYTES
+) -> dict[str, float]:
+    """1e9 bytes a second that memory is copied with, each byte counted once though it is read and
+    written."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
     target.fill(0)  # pages that were never written cost more the first time
     host = torch.device("cpu")
     rates = {"one thread": best_rate(lambda: np.copyto(target, source), size / 1e9, host, seconds)}
     with ThreadPoolExecutor(threads) as pool:
-        pieces = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
-        rates["all threads"] = best_rate(lambda: list(pool.map(_copy, pieces)), size / 1e9, host, seconds)
+        pieces = list(
+            zip(np.array_split(target, threads), np.array_split(source, threads), strict=True)
+        )
+        rates["all threads"] = best_rate(
+            lambda: list(pool.map(_copy, pieces)), size / 1e9, host, seconds
+        )
     if device.type == "cuda":
         there = torch.ones(size, dtype=torch.uint8, device=device)
-        also_there, pinned = torch.empty_like(there), torch.ones(size, dtype=torch.uint8).pin_memory()
+        also_there, pinned = (
+            torch.empty_like(there),
+            torch.ones(size, dtype=torch.uint8).pin_memory(),
+        )
         rates["device"] = best_rate(lambda: also_there.copy_(there), size / 1e9, device, seconds)
-        rates["to device"] = best_rate(lambda: there.copy_(pinned, non_blocking=True), size / 1e9, device, seconds)
+        rates["to device"] = best_rate(
+            lambda: there.copy_(pinned, non_blocking=True), size / 1e9, device, seconds
+        )
     return rates
 
 
@@ -134,12 +162,15 @@ def _call(layer: torch.nn.Module, maps: torch.Tensor) -> Callable[[], object]:
 
 @contextlib.contextmanager
 def _precision(name: str) -> Iterator[torch.dtype]:
-    """The dtype of a precision; in here CUDA computes float32 as such, or as tf32 where that is the name."""
+    """The dtype of a precision; in here CUDA computes float32 as such, or as tf32 where that is the
+    name."""
     tf32 = name == "tf32"
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = tf32
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=tf32):
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=True, deterministic=False, allow_tf32=tf32
+        ):
             yield torch.bfloat16 if name == "bfloat16" else torch.float32
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before

@@ -1,4 +1,5 @@
-"""The network the plain way: torchvision's RetinaNet as shipped, and tiles that are post-processed one by one."""
+"""The network the plain way: torchvision's RetinaNet as shipped, and tiles that are post-processed
+one by one."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from torchvision.ops import batched_nms
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from midog.boxes import Detections
-from midog.config import RunConfig
+from midog.config.schema import RunConfig
 
 SHIPPED_PX = 800
 """To which torchvision resizes the shorter side of every image, unless told not to."""
@@ -31,23 +32,30 @@ OVERLAP = 0.3
 
 
 def shipped(backbone: str, classes: int) -> nn.Module:
-    """torchvision's `retinanet_resnet50_fpn_v2` with random weights, every image resized to 800 px; other ResNets are
-    put together in the same way. classes: foreground ones."""
+    """torchvision's `retinanet_resnet50_fpn_v2` with random weights, every image resized to 800 px;
+    other ResNets are put together in the same way. classes: foreground ones."""
     if backbone == "resnet50":
-        network: nn.Module = retinanet_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=classes + 1)
+        network: nn.Module = retinanet_resnet50_fpn_v2(
+            weights=None, weights_backbone=None, num_classes=classes + 1
+        )
         return network
     body = {"resnet18": resnet18, "resnet34": resnet34}[backbone]()
     extra = LastLevelP6P7(body.fc.in_features, 256)
     pyramid = _resnet_fpn_extractor(body, 5, returned_layers=[2, 3, 4], extra_blocks=extra)
     anchors = _default_anchorgen()
-    head = RetinaNetHead(256, anchors.num_anchors_per_location()[0], classes + 1, norm_layer=_group_norm)
+    head = RetinaNetHead(
+        256, anchors.num_anchors_per_location()[0], classes + 1, norm_layer=_group_norm
+    )
     head.regression_head._loss_type = "giou"
-    assembled: nn.Module = RetinaNet(pyramid, classes + 1, min_size=SHIPPED_PX, anchor_generator=anchors, head=head)
+    assembled: nn.Module = RetinaNet(
+        pyramid, classes + 1, min_size=SHIPPED_PX, anchor_generator=anchors, head=head
+    )
     return assembled
 
 
 def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
-    """torchvision's RetinaNet around the pyramid and head of ours: the same weights, its own way of everything else."""
+    """torchvision's RetinaNet around the pyramid and head of ours: the same weights, its own way of
+    everything else."""
     model: Any = network
     settings = config.model
     shown = round(TILE_PX * config.magnification)
@@ -56,7 +64,9 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
         1,
         min_size=shown,
         max_size=shown,
-        anchor_generator=AnchorGenerator(settings.anchor_sizes, (settings.anchor_ratios,) * len(settings.anchor_sizes)),
+        anchor_generator=AnchorGenerator(
+            settings.anchor_sizes, (settings.anchor_ratios,) * len(settings.anchor_sizes)
+        ),
         head=model.head,
         score_thresh=config.inference.floor,
         nms_thresh=settings.nms_iou,
@@ -66,9 +76,16 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
 
 
 @torch.inference_mode()
-def detect_plainly(path: Path, network: nn.Module, config: RunConfig, device: torch.device, batch: int) -> Detections:
-    """All tiles of an image through torchvision's RetinaNet in float32, `batch` at a time, and one NMS at the end."""
-    boxes, scores, labels = [torch.zeros(0, 4)], [torch.zeros(0)], [torch.zeros(0, dtype=torch.int64)]
+def detect_plainly(
+    path: Path, network: nn.Module, config: RunConfig, device: torch.device, batch: int
+) -> Detections:
+    """All tiles of an image through torchvision's RetinaNet in float32, `batch` at a time, and one
+    NMS at the end."""
+    boxes, scores, labels = (
+        [torch.zeros(0, 4)],
+        [torch.zeros(0)],
+        [torch.zeros(0, dtype=torch.int64)],
+    )
     with openslide.open_slide(str(path)) as slide:
         corners = list(plain_grid(*slide.dimensions))
         for begin in range(0, len(corners), batch):
@@ -79,13 +96,18 @@ def detect_plainly(path: Path, network: nn.Module, config: RunConfig, device: to
                 scores.append(found["scores"].cpu())
                 labels.append(found["labels"].cpu())
         size = torch.tensor([*slide.dimensions] * 2)
-    every, sure, kinds = torch.cat(boxes).clamp(min=torch.zeros(4), max=size), torch.cat(scores), torch.cat(labels)
+    every, sure, kinds = (
+        torch.cat(boxes).clamp(min=torch.zeros(4), max=size),
+        torch.cat(scores),
+        torch.cat(labels),
+    )
     keep = batched_nms(every, sure, kinds, config.model.nms_iou)
     return Detections(every[keep].numpy(), sure[keep].numpy(), kinds[keep].numpy())
 
 
 def plain_grid(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Upper left corners of tiles that overlap by 30 %, row by row; the last ones hang over the image's edge."""
+    """Upper left corners of tiles that overlap by 30 %, row by row; the last ones hang over the
+    image's edge."""
     step = TILE_PX - round(TILE_PX * OVERLAP)
     for y in range(0, max(height - TILE_PX + step, 1), step):
         for x in range(0, max(width - TILE_PX + step, 1), step):

@@ -1,4 +1,5 @@
-"""Samples the plain way, as the field's notebooks make them: OpenSlide, pandas and albumentations for each patch."""
+"""Samples the plain way, as the field's notebooks make them: OpenSlide, pandas and albumentations
+for each patch."""
 
 from __future__ import annotations
 
@@ -16,26 +17,34 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from midog.boxes import MITOTIC_FIGURE
-from midog.data.annotations import Roi
-from midog.data.sampling import Location
+from midog.data.roi import Roi
 from midog.errors import ConfigError
+from midog.loading.locations import Location
 
 Colour = Literal["jitter", "stain"]
-"""albumentations' ColorJitter, or its HEStain, which moves the stains as ours does and costs more."""
+"""albumentations' ColorJitter, or its HEStain, which moves the stains as ours does and costs
+more."""
 Sample = tuple[Tensor, dict[str, Tensor]]
 
 
 class PlainPatches(Dataset[Sample]):
     """Patches of these locations: image (3, S, S) float32 in [0, 1], boxes (N, 4) px, labels (N,).
 
-    made, spent: patches that this process made so far, and the seconds that they took, by what was done.
+    made, spent: patches that this process made so far, and the seconds that they took, by what was
+    done.
     """
 
-    def __init__(self, rois: Sequence[Roi], spots: Sequence[Location], side: int, colour: Colour) -> None:
+    def __init__(
+        self, rois: Sequence[Roi], spots: Sequence[Location], side: int, colour: Colour
+    ) -> None:
         self.paths = [str(roi.path) for roi in rois]
         self.spots, self.side = list(spots), side
         self.slides: dict[int, Any] = {}  # opened by whoever reads first
-        rows = [(number, *box) for number, roi in enumerate(rois) for box in roi.boxes.of_class(MITOTIC_FIGURE)]
+        rows = [
+            (number, *box)
+            for number, roi in enumerate(rois)
+            for box in roi.boxes.of_class(MITOTIC_FIGURE)
+        ]
         self.table = pd.DataFrame(rows, columns=["roi", "x1", "y1", "x2", "y2"])
         self.augment = make_transform(colour)
         self.made, self.spent = 0, {"read": 0.0, "query": 0.0, "augment": 0.0}
@@ -51,12 +60,17 @@ class PlainPatches(Dataset[Sample]):
         image = np.array(region)[:, :, :3]
         marks.append(time.perf_counter())
         right, bottom = spot.x + self.side, spot.y + self.side
-        inside = f"roi == {spot.roi} and x2 > {spot.x} and x1 < {right} and y2 > {spot.y} and y1 < {bottom}"
+        inside = (
+            f"roi == {spot.roi} and x2 > {spot.x} and x1 < {right} and y2 > {spot.y} and y1 <"
+            f" {bottom}"
+        )
         found = self.table.query(inside)[["x1", "y1", "x2", "y2"]].to_numpy(np.float64)
         boxes = (found - [spot.x, spot.y, spot.x, spot.y]).clip(0, self.side)
         marks.append(time.perf_counter())
         moved = self.augment(image=image, bboxes=boxes, labels=[MITOTIC_FIGURE] * len(boxes))
-        tensor = torch.from_numpy(np.ascontiguousarray(moved["image"].transpose(2, 0, 1))).float() / 255
+        tensor = (
+            torch.from_numpy(np.ascontiguousarray(moved["image"].transpose(2, 0, 1))).float() / 255
+        )
         target = {
             "boxes": torch.as_tensor(np.array(moved["bboxes"]).reshape(-1, 4), dtype=torch.float32),
             "labels": torch.as_tensor(moved["labels"], dtype=torch.int64),
@@ -77,23 +91,35 @@ def as_lists(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor
 def plain_loader(patches: PlainPatches, batch_size: int, workers: int) -> DataLoader[Sample]:
     """Batches by worker processes, which stay from one pass to the next."""
     return DataLoader(
-        patches, batch_size, num_workers=workers, collate_fn=as_lists, persistent_workers=workers > 0, shuffle=False
+        patches,
+        batch_size,
+        num_workers=workers,
+        collate_fn=as_lists,
+        persistent_workers=workers > 0,
+        shuffle=False,
     )
 
 
 def make_transform(colour: Colour) -> Any:
-    """Flips, quarter turns, colour, and blur of a fifth of the patches. ConfigError without albumentations."""
+    """Flips, quarter turns, colour, and blur of a fifth of the patches. ConfigError without
+    albumentations."""
     A: Any = load_albumentations()
     blur = A.GaussianBlur(blur_limit=(3, 5), p=0.2)
     colours = {"jitter": A.ColorJitter, "stain": A.HEStain}
     steps = [A.HorizontalFlip(), A.VerticalFlip(), A.RandomRotate90(), colours[colour](p=1.0), blur]
-    return A.Compose(steps, bbox_params=A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=0.5))
+    return A.Compose(
+        steps,
+        bbox_params=A.BboxParams(format="pascal_voc", label_fields=["labels"], min_visibility=0.5),
+    )
 
 
 def load_albumentations() -> Any:
-    """The package, which no other part of midog needs; it does not look for a newer one on the network."""
+    """The package, which no other part of midog needs; it does not look for a newer one on the
+    network."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         return importlib.import_module("albumentations")
     except ImportError:
-        raise ConfigError("the plain way of samples needs albumentations", "pip install 'midog[bench]'") from None
+        raise ConfigError(
+            "the plain way of samples needs albumentations", "pip install 'midog[bench]'"
+        ) from None

@@ -9,17 +9,19 @@ from pathlib import Path
 import torch
 
 from midog.bench.machine import Machine
-from midog.config import RunConfig
-from midog.data.annotations import Roi
+from midog.config.schema import RunConfig
+from midog.data.roi import Roi
 
 
 @dataclass(frozen=True)
 class Plan:
     """What all stages share.
 
-    device: of the network. machine: its limits. configs: by name; the first is what a stage's own figures are of, the
-    others stand beside it. threads: of the CPU. rounds: at most, see `timing.take_turns`. batch: patches of a step.
-    detections: that are swept. rois: to cut patches from and detect in. folder: for what is written.
+    device: of the network. machine: its limits. configs: by name; the first is what a stage's own
+    figures are of, the others stand beside it. threads: of the CPU. rounds: at most, see
+    `timing.take_turns`. batch: patches of a step.
+    detections: that are swept. rois: to cut patches from and detect in. folder: for what is
+    written.
     say: takes a line of progress.
     """
 

@@ -17,7 +17,8 @@ class Compared:
     what, plainly: the two sides in words. unit: of both rates, say "patches/s".
     ours, plain: medians over the rounds. ratio: ours / plain, over 1 where ours is quicker.
     spread: lower and upper quartile of the ratio of each round. rounds: how many there were.
-    limit: what bounds the rate on this machine, in words. limit_share: ours as a share of it, None where unknown.
+    limit: what bounds the rate on this machine, in words. limit_share: ours as a share of it, None
+    where unknown.
     detail: further figures, plain JSON values. also: the same with something else changed.
     """
 
@@ -55,7 +56,8 @@ def compare(
     detail: Mapping[str, Any] | None = None,
     also: tuple[Compared, ...] = (),
 ) -> Compared:
-    """Of the rates of each round, (R,) work a second, and the limit (what it is, its rate in the same unit)."""
+    """Of the rates of each round, (R,) work a second, and the limit (what it is, its rate in the
+    same unit)."""
     assert ours.shape == plain.shape, (ours.shape, plain.shape)
     own, other = float(np.median(ours)), float(np.median(plain))
     low, high = np.quantile(ours / plain, [0.25, 0.75]).tolist()

@@ -18,10 +18,10 @@ from midog.bench.samples import samples_stage
 from midog.bench.scene import draw_rois, workshop
 from midog.bench.steps import step_stage
 from midog.bench.sweep import sweep_stage
-from midog.config import RunConfig
-from midog.data.annotations import Roi
+from midog.config.schema import RunConfig
+from midog.data.roi import Roi
 from midog.devices import pick_device
-from midog.training.setup import of_role, read_training_rois
+from midog.training.learner import of_role, read_training_rois
 
 STAGES: dict[str, Callable[[Plan], Compared]] = {
     "samples": samples_stage,
@@ -50,15 +50,20 @@ def run_bench(
     """{"machine": …, and of each stage what `Compared.to_dict` gives}.
 
     configs: by name, the one that counts first; their weights are random, whatever they name.
-    threads: of the CPU, None: as torch takes them. batch: patches of a step, None: 1 on a CPU, 16 on CUDA.
-    roi: width and height of the ROIs that are drawn; own_data: the training ROIs of the first config's data instead.
+    threads: of the CPU, None: as torch takes them. batch: patches of a step, None: 1 on a CPU, 16
+    on CUDA.
+    roi: width and height of the ROIs that are drawn; own_data: the training ROIs of the first
+    config's data instead.
     detections: that are swept.
-    Raises ConfigError where albumentations is needed and not there, DeviceError for a device that is not there.
+    Raises ConfigError where albumentations is needed and not there, DeviceError for a device that
+    is not there.
     """
     if "samples" in stages:
         load_albumentations()
     where = pick_device(device)
-    configs = {name: with_settings(config, model={"weights": "none"}) for name, config in configs.items()}
+    configs = {
+        name: with_settings(config, model={"weights": "none"}) for name, config in configs.items()
+    }
     with ExitStack() as stack:
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         if threads is not None:
@@ -72,5 +77,19 @@ def run_bench(
         elif set(stages) & set(_ON_ROIS):
             say(f"drawing ROIs of {roi[0]}x{roi[1]} px")
             rois = draw_rois(folder, *roi)
-        plan = Plan(where, machine, configs, torch.get_num_threads(), rounds, batch, detections, rois, folder, say)
-        return {"machine": machine.to_dict(), **{name: STAGES[name](plan).to_dict() for name in stages}}
+        plan = Plan(
+            where,
+            machine,
+            configs,
+            torch.get_num_threads(),
+            rounds,
+            batch,
+            detections,
+            rois,
+            folder,
+            say,
+        )
+        return {
+            "machine": machine.to_dict(),
+            **{name: STAGES[name](plan).to_dict() for name in stages},
+        }

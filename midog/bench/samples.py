@@ -1,4 +1,5 @@
-"""Training samples: patches with their boxes by the loader, against OpenSlide, pandas and albumentations for each."""
+"""Training samples: patches with their boxes by the loader, against OpenSlide, pandas and
+albumentations for each."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from midog.bench.plain_samples import Colour, PlainPatches, plain_loader
 from midog.bench.plan import Plan, with_settings
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
-from midog.config import RunConfig
-from midog.data.loader import Pixels, load_pixels, training_batches
-from midog.data.sampling import epoch_length, locations
+from midog.config.schema import RunConfig
+from midog.loading.batches import Pixels, load_pixels, training_batches
+from midog.loading.locations import epoch_length, locations
 
 _CPU = torch.device("cpu")
 _ONE = "OpenSlide, pandas and albumentations"
@@ -24,7 +25,8 @@ _OURS = "patches with boxes"
 
 
 def samples_stage(plan: Plan, *, ours: int = 1024, plain: int = 96) -> Compared:
-    """Patches a second on one core and on all; `ours` and `plain`: how many are cut in a round, about.
+    """Patches a second on one core and on all; `ours` and `plain`: how many are cut in a round,
+    about.
 
     Raises ConfigError without albumentations.
     """
@@ -51,7 +53,9 @@ def samples_stage(plan: Plan, *, ours: int = 1024, plain: int = 96) -> Compared:
     with _one_core():
         alone = take_turns({**both(0), **one_by_one}, rounds=plan.rounds, device=_CPU)
     together = {**both(plan.threads), "jitter": lambda: list(loader)}
-    return _result(plan, alone, take_turns(together, rounds=plan.rounds, device=_CPU), total, patches)
+    return _result(
+        plan, alone, take_turns(together, rounds=plan.rounds, device=_CPU), total, patches
+    )
 
 
 def _result(
@@ -61,23 +65,45 @@ def _result(
     total: int,
     patches: Mapping[Colour, PlainPatches],
 ) -> Compared:
-    """One core first; then with the colours moved by HEStain, and on all threads against as many worker processes."""
+    """One core first; then with the colours moved by HEStain, and on all threads against as many
+    worker processes."""
     plain, size = len(patches["jitter"]), 3 * plan.config.sampling.patch_size**2 / 1e9
-    limits = {name: (f"copying memory, {name}", rate / size) for name, rate in plan.machine.copy_gb_s.items()}
+    limits = {
+        name: (f"copying memory, {name}", rate / size)
+        for name, rate in plan.machine.copy_gb_s.items()
+    }
     on_cpu = f"{_OURS}, augmented on the CPU"
     workers = f"{_ONE} by {plan.threads} worker processes"
 
     def row(
-        what: str, plainly: str, times: dict[str, Seconds], names: tuple[str, str], limit: str = "one thread"
+        what: str,
+        plainly: str,
+        times: dict[str, Seconds],
+        names: tuple[str, str],
+        limit: str = "one thread",
     ) -> Compared:
-        own, other = (count / times[name] for count, name in zip((total, plain), names, strict=True))
+        own, other = (
+            count / times[name] for count, name in zip((total, plain), names, strict=True)
+        )
         return compare(what, plainly, "patches/s", own, other, limit=limits[limit])
 
     also = (
         row(f"{on_cpu}, one core", f"{_ONE} (ColorJitter)", alone, ("augmented", "jitter")),
         row(f"{on_cpu}, one core", f"{_ONE} (HEStain)", alone, ("augmented", "stain")),
-        row(f"{_OURS}, {plan.threads} threads", workers, together, ("crops", "jitter"), "all threads"),
-        row(f"{on_cpu}, {plan.threads} threads", workers, together, ("augmented", "jitter"), "all threads"),
+        row(
+            f"{_OURS}, {plan.threads} threads",
+            workers,
+            together,
+            ("crops", "jitter"),
+            "all threads",
+        ),
+        row(
+            f"{on_cpu}, {plan.threads} threads",
+            workers,
+            together,
+            ("augmented", "jitter"),
+            "all threads",
+        ),
     )
     return compare(
         f"{_OURS}, to be augmented on the device, one core",
@@ -97,11 +123,14 @@ def _parts(patches: PlainPatches) -> dict[str, float]:
 
 
 def _config(plan: Plan, place: str, patches: int) -> RunConfig:
-    """The plan's config with about so many patches an epoch, augmented in that place; ROIs stay where the CPU is."""
+    """The plan's config with about so many patches an epoch, augmented in that place; ROIs stay
+    where the CPU is."""
     per_roi = max(1, patches // len(plan.rois))
     residency = "disk" if plan.config.data.cache else "memory"
     return with_settings(
-        plan.config, train={"augment_on": place, "residency": residency}, sampling={"patches_per_roi": per_roi}
+        plan.config,
+        train={"augment_on": place, "residency": residency},
+        sampling={"patches_per_roi": per_roi},
     )
 
 

@@ -1,4 +1,5 @@
-"""ROIs to measure on, drawn as large as the field's: one small phantom side by side, in three kinds of TIFF."""
+"""ROIs to measure on, drawn as large as the field's: one small phantom side by side, in three kinds
+of TIFF."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from midog.boxes import Boxes
-from midog.data.annotations import Roi
 from midog.data.folder import read_rois
-from midog.data.phantom import MPP, draw_phantom
-from midog.data.slides import open_image
+from midog.data.phantom.draw import MPP, draw_phantom
+from midog.data.roi import Roi
+from midog.images.image import open_image
 
 _DRAWN_PX = 512
 KINDS: dict[str, dict[str, Any]] = {
@@ -44,7 +45,8 @@ def workshop() -> Iterator[Path]:
 
 
 def draw_rois(folder: Path, width: int, height: int) -> list[Roi]:
-    """One ROI of width x height px of each of KINDS, "jpeg.tiff" …, with some three figures per 512 x 512 px."""
+    """One ROI of width x height px of each of KINDS, "jpeg.tiff" …, with some three figures per 512
+    x 512 px."""
     drawn = draw_phantom(folder / "drawn", rois_per_scanner=1, size=_DRAWN_PX)
     roi = next(roi for roi in read_rois(drawn) if roi.split == "train")
     assert roi.path is not None
@@ -55,16 +57,31 @@ def draw_rois(folder: Path, width: int, height: int) -> list[Roi]:
         path = folder / f"{kind}.tiff"
         write_tiff(path, pixels, layout)
         rois.append(
-            Roi(path.name, width, height, boxes, path, mpp=MPP, scanner=roi.scanner, patient=kind, split="train")
+            Roi(
+                path.name,
+                width,
+                height,
+                boxes,
+                path,
+                mpp=MPP,
+                scanner=roi.scanner,
+                patient=kind,
+                split="train",
+            )
         )
     return rois
 
 
-def lay_out(pixels: NDArray[np.uint8], boxes: Boxes, width: int, height: int) -> tuple[NDArray[np.uint8], Boxes]:
-    """The image and its figures side by side up to width x height px; figures whose centre is outside are left out."""
+def lay_out(
+    pixels: NDArray[np.uint8], boxes: Boxes, width: int, height: int
+) -> tuple[NDArray[np.uint8], Boxes]:
+    """The image and its figures side by side up to width x height px; figures whose centre is
+    outside are left out."""
     down, across = -(-height // pixels.shape[0]), -(-width // pixels.shape[1])
     large = np.tile(pixels, (down, across, 1))[:height, :width]
-    shifts = [(x * pixels.shape[1], y * pixels.shape[0]) for y in range(down) for x in range(across)]
+    shifts = [
+        (x * pixels.shape[1], y * pixels.shape[0]) for y in range(down) for x in range(across)
+    ]
     every = np.concatenate([boxes.xyxy + np.array([x, y, x, y], np.float32) for x, y in shifts])
     inside = ((every[:, :2] + every[:, 2:]) / 2 < (width, height)).all(axis=1)
     return large, Boxes(every[inside], np.tile(boxes.labels, len(shifts))[inside])

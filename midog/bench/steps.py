@@ -1,4 +1,5 @@
-"""A training step, from a batch on its device to moved weights: ours against torchvision's RetinaNet as shipped."""
+"""A training step, from a batch on its device to moved weights: ours against torchvision's
+RetinaNet as shipped."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ from midog.bench.plain_network import SHIPPED_PX, shipped
 from midog.bench.plan import Plan, with_settings
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, synchronize, take_turns
-from midog.config import RunConfig
-from midog.data.loader import Batch, load_pixels, training_batches
-from midog.data.targets import WIDTH, Targets
-from midog.models import num_classes
-from midog.training.setup import make_fabric, make_learner, resolve
-from midog.training.step import Pace, fixed_shapes, step_weights
-from midog.training.tasks import prepare
+from midog.config.schema import RunConfig
+from midog.loading.batches import Batch, load_pixels, training_batches
+from midog.loading.box_targets import WIDTH, Targets
+from midog.models.registry import num_classes
+from midog.training.learner import make_fabric, make_learner, resolve
+from midog.training.optimise import Pace, fixed_shapes, step_weights
+from midog.training.tasks.detection import prepare
 
 _BOXES = ((100.0, 100.0, 150.0, 150.0), (300.0, 300.0, 350.0, 350.0))
 _STUDY_PATCHES = 2400 * 1500
@@ -59,7 +60,8 @@ class OurStep:
 
 
 class PlainStep:
-    """The same by a plain loop over torchvision's network: float32, AdamW as torch makes it, no average."""
+    """The same by a plain loop over torchvision's network: float32, AdamW as torch makes it, no
+    average."""
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
         self.network = shipped(config.model.backbone, num_classes(config)).train().to(images.device)
@@ -93,20 +95,30 @@ def step_stage(plan: Plan) -> Compared:
     for name, step in steps.items():  # in this order: an update takes the gradients before it
         things |= {f"{name} gradients": step.gradients, f"{name} update": step.update}
     taken = take_turns(things, rounds=plan.rounds, device=device, warm_up=plan.rounds > 1)
-    counts = {name: kernels_and_waits(functools.partial(_whole, step), device) for name, step in steps.items()}
+    counts = {
+        name: kernels_and_waits(functools.partial(_whole, step), device)
+        for name, step in steps.items()
+    }
     plain_gflop = gflop_of(other.network, SHIPPED_PX, backward=True)
     plain = {"gflop": plain_gflop, **counts["plain"], **_parts(taken, "plain")}
     rows: list[Compared] = []
     for name, each in ours.items():
-        detail = {**counts[name], **_parts(taken, name), "plain": plain, "with_loader": with_loader(each, plan)}
+        detail = {
+            **counts[name],
+            **_parts(taken, name),
+            "plain": plain,
+            "with_loader": with_loader(each, plan),
+        }
         rows += _rows(plan, name, each, taken, detail)
     return rows[0].with_also(*rows[1:])
 
 
 def with_loader(step: OurStep, plan: Plan) -> dict[str, float]:
-    """The same steps on patches that the loader brings: patches a second, and the share of the time waited for them.
+    """The same steps on patches that the loader brings: patches a second, and the share of the time
+    waited for them.
 
-    On a GPU with the most memory taken: the network's, its optimizer's, and that of the others in this stage.
+    On a GPU with the most memory taken: the network's, its optimizer's, and that of the others in
+    this stage.
     """
     count = max(3, 512 // plan.batch) if plan.device.type == "cuda" else 3
     settings = {"batch_size": plan.batch, "workers": plan.threads}
@@ -119,7 +131,10 @@ def with_loader(step: OurStep, plan: Plan) -> dict[str, float]:
         _train(step, batches, count)  # from here on, as much is under way as ever will be
         pace = _train(step, batches, count)
     values = pace.scalars()
-    found = {"patches_per_s": values["train/patches_per_second"], "data_wait": values["train/data_wait"]}
+    found = {
+        "patches_per_s": values["train/patches_per_second"],
+        "data_wait": values["train/data_wait"],
+    }
     return found | peak_memory(plan.device)
 
 
@@ -134,7 +149,9 @@ def _train(step: OurStep, batches: Iterator[Batch], count: int) -> Pace:
     return pace
 
 
-def _rows(plan: Plan, name: str, step: OurStep, taken: Mapping[str, Seconds], detail: dict[str, Any]) -> list[Compared]:
+def _rows(
+    plan: Plan, name: str, step: OurStep, taken: Mapping[str, Seconds], detail: dict[str, Any]
+) -> list[Compared]:
     """The whole step, and its gradients alone."""
     precision = best_precision(plan.device, step.config.train.precision)
     gflop = gflop_of(step.learner.net, shown_px(step.config), backward=True)
@@ -166,7 +183,10 @@ def _rows(plan: Plan, name: str, step: OurStep, taken: Mapping[str, Seconds], de
 
 def _parts(taken: Mapping[str, Seconds], name: str) -> dict[str, float]:
     """Milliseconds of a step's two parts."""
-    return {f"{part}_ms": 1000 * float(np.median(taken[f"{name} {part}"])) for part in ("gradients", "update")}
+    return {
+        f"{part}_ms": 1000 * float(np.median(taken[f"{name} {part}"]))
+        for part in ("gradients", "update")
+    }
 
 
 def _whole(step: OurStep | PlainStep) -> None:

@@ -12,7 +12,7 @@ from midog.bench.plan import Plan
 from midog.bench.result import Compared, compare
 from midog.bench.timing import take_turns
 from midog.errors import MidogError
-from midog.metrics.scores import Counts, RoiPoints, Sweep, counts_at, sweep
+from midog.metrics.counts import Counts, RoiPoints, Sweep, counts_at, sweep
 
 THRESHOLDS = 0.3 + np.arange(690) / 1000
 """From 0.3 to 0.989 in steps of 0.001."""
@@ -25,7 +25,8 @@ FIGURES = 10
 
 
 def sweep_stage(plan: Plan) -> Compared:
-    """Counts at all thresholds: detections swept a second. MidogError where they differ from the plain rule's."""
+    """Counts at all thresholds: detections swept a second. MidogError where they differ from the
+    plain rule's."""
     rois = max(1, plan.detections // PER_ROI)
     plan.say(f"sweep: {rois} ROIs of {PER_ROI} detections, {len(THRESHOLDS)} thresholds")
     points = made_up_rois(rois, PER_ROI, FIGURES, seed=0)
@@ -41,7 +42,9 @@ def sweep_stage(plan: Plan) -> Compared:
 
     ours()  # once before, uncounted; the plain way takes too long for that to matter
     things = {"ours": ours, "plain": plainly, "sorting": lambda: np.sort(scores)}
-    taken = take_turns(things, rounds=plan.rounds, device=torch.device("cpu"), warm_up=False, enough_s=30.0)
+    taken = take_turns(
+        things, rounds=plan.rounds, device=torch.device("cpu"), warm_up=False, enough_s=30.0
+    )
     check_equal(swept, plain)
     found = len(scores)
     return compare(
@@ -51,7 +54,10 @@ def sweep_stage(plan: Plan) -> Compared:
         found / taken["ours"],
         found / taken["plain"],
         limit=("sorting the scores alone", found / float(np.median(taken["sorting"]))),
-        detail={"detections": found, **{f"{name}_s": float(np.median(taken[name])) for name in ("ours", "plain")}},
+        detail={
+            "detections": found,
+            **{f"{name}_s": float(np.median(taken[name])) for name in ("ours", "plain")},
+        },
     )
 
 
@@ -59,11 +65,14 @@ def check_equal(swept: Sequence[Counts], plain: Sequence[Counts]) -> None:
     """MidogError that says at how many thresholds the counts differ, if they do."""
     differing = sum(a != b for a, b in zip(swept, plain, strict=True))
     if differing:
-        raise MidogError(f"the sweep's counts are not the plain rule's at {differing} of {len(plain)} thresholds")
+        raise MidogError(
+            f"the sweep's counts are not the plain rule's at {differing} of {len(plain)} thresholds"
+        )
 
 
 def made_up_rois(rois: int, detections: int, figures: int, seed: int) -> list[RoiPoints]:
-    """ROIs of 2 mm2 with the same numbers of points each: a third of them within some 4 um of a figure."""
+    """ROIs of 2 mm2 with the same numbers of points each: a third of them within some 4 um of a
+    figure."""
     random = np.random.default_rng(seed)
     made = []
     for _ in range(rois):
@@ -71,7 +80,9 @@ def made_up_rois(rois: int, detections: int, figures: int, seed: int) -> list[Ro
         found = random.uniform(0, SIDE_MM, (detections, 2))
         if figures:
             near = random.random(detections) < 1 / 3
-            found[near] = truth[random.integers(0, figures, near.sum())] + random.normal(0, 0.003, (near.sum(), 2))
+            found[near] = truth[random.integers(0, figures, near.sum())] + random.normal(
+                0, 0.003, (near.sum(), 2)
+            )
         made.append(RoiPoints(truth, found, random.random(detections)))
     return made
 

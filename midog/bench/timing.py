@@ -1,4 +1,5 @@
-"""Seconds of named things that run in turns, so that what else the machine does tells on all of them alike."""
+"""Seconds of named things that run in turns, so that what else the machine does tells on all of
+them alike."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def take_turns(
 ) -> dict[str, Seconds]:
     """Run all things in their order, `rounds` times over; the seconds that each took in each round.
 
-    device: what is under way on it is waited for before and after each thing. warm_up: a round before, not counted.
+    device: what is under way on it is waited for before and after each thing. warm_up: a round
+    before, not counted.
     enough_s: no further round begins when those so far took that long; there is always one.
     """
     assert rounds > 0, rounds
@@ -52,8 +54,11 @@ def seconds_of(
     return clock() - began
 
 
-def best_rate(run: Callable[[], object], work: float, device: torch.device, at_least_s: float) -> float:
-    """The most work a second of any call (or burst of short calls) in some `at_least_s` seconds: what can be reached.
+def best_rate(
+    run: Callable[[], object], work: float, device: torch.device, at_least_s: float
+) -> float:
+    """The most work a second of any call (or burst of short calls) in some `at_least_s` seconds:
+    what can be reached.
 
     A call that is over too soon to be timed well is repeated in a burst.
     """

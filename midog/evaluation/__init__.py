@@ -1,1 +1,2 @@
-"""Scores a folder of detections, ours or a stranger's, against the annotation, for all ROIs and by group."""
+"""Scores a folder of detections, ours or a stranger's, against the annotation, for all ROIs and by
+group."""

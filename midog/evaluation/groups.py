@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import DetectionsError
 
 ALL = "all"
@@ -16,7 +16,8 @@ SEPARATOR = " / "
 
 @dataclass(frozen=True)
 class Group:
-    """ROIs that are scored together. name: "all", or the values of the columns. members: their places in the list."""
+    """ROIs that are scored together. name: "all", or the values of the columns. members: their
+    places in the list."""
 
     name: str
     keys: Mapping[str, str]
@@ -24,10 +25,13 @@ class Group:
 
 
 def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:
-    """The columns of "tumour,scanner" or of a sequence of names. Raises DetectionsError for none or one twice."""
+    """The columns of "tumour,scanner" or of a sequence of names. Raises DetectionsError for none or
+    one twice."""
     names = tuple(part.strip() for part in (by.split(",") if isinstance(by, str) else by))
     if not all(names) or not names:
-        raise DetectionsError(f"by {by!r} names no column", "write for example scanner, or tumour,scanner")
+        raise DetectionsError(
+            f"by {by!r} names no column", "write for example scanner, or tumour,scanner"
+        )
     if len(set(names)) < len(names):
         raise DetectionsError(f"by {by!r} names a column twice", "name each once")
     return names
@@ -36,40 +40,55 @@ def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:
 def keys_of(rois: Sequence[Roi], by: Sequence[str]) -> list[dict[str, str]]:
     """The value of each column for each ROI, "unknown" where it has none.
 
-    by: columns of the split (scanner, patient, split, file_name, mpp, …) or fields of the annotation. mpp is the um/px
-    that either states, not what an image says of itself.
-    Raises DetectionsError for a column that no ROI has. A further column of the split that is empty for all of these
-    ROIs is such a one: reading a split keeps no empty cells of it.
+    by: columns of the split (scanner, patient, split, file_name, mpp, …) or fields of the
+    annotation. mpp is the um/px that either states, not what an image says of itself. Raises
+    DetectionsError for a column that no ROI has. A further column of the split that is empty for
+    all of these ROIs is such a one: reading a split keeps no empty cells of it.
     """
     columns = [_columns_of(roi) for roi in rois]
     known = dict.fromkeys(name for each in columns for name in each)
     for name in by:
         if rois and name not in known:
-            raise DetectionsError(f"the ROIs have no column {name!r}", f"group by one of {', '.join(known)}")
+            raise DetectionsError(
+                f"the ROIs have no column {name!r}", f"group by one of {', '.join(known)}"
+            )
     return [{name: each.get(name, "") or UNKNOWN for name in by} for each in columns]
 
 
 def make_groups(keys: Sequence[Mapping[str, str]], by: Sequence[str]) -> list[Group]:
-    """All ROIs, then the groups in the order of the ROIs; under each value of a column those of the next one.
+    """All ROIs, then the groups in the order of the ROIs; under each value of a column those of the
+    next one.
 
-    keys: of each ROI, as `keys_of` gives them. Raises DetectionsError where two groups would have one name.
+    keys: of each ROI, as `keys_of` gives them. Raises DetectionsError where two groups would have
+    one name.
     """
     groups = [Group(ALL, {}, tuple(range(len(keys)))), *_below({}, range(len(keys)), keys, by)]
     name, times = Counter(group.name for group in groups).most_common(1)[0]
     if times > 1:
-        raise DetectionsError(f"{times} groups would be named {name!r}", f"rename the value with {SEPARATOR!r} in it")
+        raise DetectionsError(
+            f"{times} groups would be named {name!r}", f"rename the value with {SEPARATOR!r} in it"
+        )
     return groups
 
 
 def _columns_of(roi: Roi) -> dict[str, str]:
-    """Every column of an ROI; where the annotation has a field of the same name, what the split says stands."""
-    own = {"scanner": roi.scanner, "patient": roi.patient, "split": roi.split, "file_name": roi.file_name}
+    """Every column of an ROI; where the annotation has a field of the same name, what the split
+    says stands."""
+    own = {
+        "scanner": roi.scanner,
+        "patient": roi.patient,
+        "split": roi.split,
+        "file_name": roi.file_name,
+    }
     own["mpp"] = "" if roi.mpp is None else f"{roi.mpp:g}"
     return {**own, **roi.columns, **{name: value for name, value in own.items() if value}}
 
 
 def _below(
-    above: Mapping[str, str], members: Sequence[int], keys: Sequence[Mapping[str, str]], by: Sequence[str]
+    above: Mapping[str, str],
+    members: Sequence[int],
+    keys: Sequence[Mapping[str, str]],
+    by: Sequence[str],
 ) -> list[Group]:
     if not by:
         return []
@@ -78,7 +97,9 @@ def _below(
         mine = {**above, by[0]: value}
         name = SEPARATOR.join(mine.values())
         if name == ALL:
-            raise DetectionsError(f"column {by[0]} has the value {ALL!r}, which stands for all ROIs here", "rename it")
+            raise DetectionsError(
+                f"column {by[0]} has the value {ALL!r}, which stands for all ROIs here", "rename it"
+            )
         inside = tuple(each for each in members if keys[each][by[0]] == value)
         groups += [Group(name, mine, inside), *_below(mine, inside, keys, by[1:])]
     return groups

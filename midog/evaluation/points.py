@@ -1,4 +1,5 @@
-"""Reads the detections of each ROI and counts them as the challenge does: points, matches, mistakes."""
+"""Reads the detections of each ROI and counts them as the challenge does: points, matches,
+mistakes."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, FloatArray, centers_of
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
-from midog.inference.export import FORMATS, FoundPoints, read_challenge
+from midog.formats.write import FORMATS, FoundPoints, read_challenge
+from midog.metrics.counts import Counts, RoiPoints
 from midog.metrics.matching import Matches, Points, match_points
-from midog.metrics.scores import Counts, RoiPoints
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ DEFAULT_PROBABILITY = 0.5
 class ScoredRoi:
     """One ROI, what was found in it, and how what counts was matched.
 
-    points: true figures and all found points with their scores. counted: (M,) bool, the found points that count.
+    points: true figures and all found points with their scores. counted: (M,) bool, the found
+    points that count.
     matches: of the figures with the counted points, in their order. imposters_mm: (K, 2).
     mpp: um/px, NaN where it is not known. area_mm2: of the whole image, NaN where it is not known.
     """
@@ -78,7 +80,8 @@ def score_rois(
     if missing and not allow_missing:
         raise DetectionsError(
             f"{detections} has no detections for {_some(missing)}",
-            "write a file for each ROI, with an empty list `points` where nothing was found, or use --allow-missing",
+            "write a file for each ROI, with an empty list `points` where nothing was found, or use"
+            " --allow-missing",
         )
     found = [_read(files.get(_stem(roi))) for roi in rois]
     _warn_of_no_probability(found)
@@ -88,12 +91,18 @@ def score_rois(
 
 
 def _read(file: Path | None) -> FoundPoints:
-    return read_challenge(file) if file else FoundPoints(np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    return (
+        read_challenge(file)
+        if file
+        else FoundPoints(np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    )
 
 
 def _score(roi: Roi, found: FoundPoints, threshold: float | None, mpp: float | None) -> ScoredRoi:
     value, area = _size_of(roi, mpp)
-    figures, imposters = (_centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER))
+    figures, imposters = (
+        _centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
+    )
     scores = np.where(np.isnan(found.scores), DEFAULT_PROBABILITY, found.scores)
     points = RoiPoints(figures, found.points_mm, scores)
     counted = found.is_figure if threshold is None else scores >= threshold
@@ -114,7 +123,7 @@ def _size_of(roi: Roi, mpp: float | None) -> tuple[float, float]:
     needed = bool((roi.boxes.labels == MITOTIC_FIGURE).any())
     value, width, height = mpp if mpp is not None else roi.mpp, roi.width, roi.height
     if roi.path is not None and (value is None or width is None or height is None):
-        from midog.data.slides import open_image  # the only need for pixels here
+        from midog.images.image import open_image  # the only need for pixels here
 
         try:
             with open_image(roi.path) as image:
@@ -125,10 +134,13 @@ def _size_of(roi: Roi, mpp: float | None) -> tuple[float, float]:
                 raise
     if value is None and needed:
         raise DetectionsError(
-            f"the um/px of {roi.file_name} is not known", "give it with --mpp or in a column `mpp` of the split"
+            f"the um/px of {roi.file_name} is not known",
+            "give it with --mpp or in a column `mpp` of the split",
         )
     if value is not None and not 0 < value < math.inf:
-        raise DetectionsError(f"mpp {value} of {roi.file_name} is no size of a pixel", "give um/px, such as 0.25")
+        raise DetectionsError(
+            f"mpp {value} of {roi.file_name} is no size of a pixel", "give um/px, such as 0.25"
+        )
     value = math.nan if value is None else value
     return value, width * height * (value / 1000) ** 2 if width and height else math.nan
 
@@ -145,13 +157,17 @@ def _outside(each: ScoredRoi) -> int:
 def _warn_of_places(scored: Sequence[ScoredRoi]) -> None:
     outside, total = sum(map(_outside, scored)), sum(len(each.points.found_mm) for each in scored)
     if outside > total / 10:
-        logger.warning("%d of %d points lie outside their image: are they mm, of this mpp?", outside, total)
+        logger.warning(
+            "%d of %d points lie outside their image: are they mm, of this mpp?", outside, total
+        )
 
 
 def _warn_of_no_probability(found: Iterable[FoundPoints]) -> None:
     number = sum(int(np.isnan(each.scores).sum()) for each in found)
     if number:
-        logger.warning("%d points have no probability and are taken to have %g", number, DEFAULT_PROBABILITY)
+        logger.warning(
+            "%d points have no probability and are taken to have %g", number, DEFAULT_PROBABILITY
+        )
 
 
 def _check_rois(rois: Sequence[Roi]) -> None:
@@ -160,18 +176,24 @@ def _check_rois(rois: Sequence[Roi]) -> None:
     unlabelled = [roi.file_name for roi in rois if roi.split == "unlabelled"]
     if unlabelled:
         raise DetectionsError(
-            f"{_some(unlabelled)} have the role unlabelled: what is in them is not known", "score labelled ROIs only"
+            f"{_some(unlabelled)} have the role unlabelled: what is in them is not known",
+            "score labelled ROIs only",
         )
 
 
 def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, Path]:
     """The one file of each ROI that has one, by the ROI's stem."""
     if not folder.is_dir():
-        raise DetectionsError(f"{folder} is not a folder", "give the folder that holds one JSON file per ROI")
+        raise DetectionsError(
+            f"{folder} is not a folder", "give the folder that holds one JSON file per ROI"
+        )
     names: dict[str, str] = {}
     for roi in rois:
         if names.setdefault(_stem(roi), roi.file_name) != roi.file_name:
-            raise DetectionsError(f"{names[_stem(roi)]} and {roi.file_name} would share one file", "rename one of them")
+            raise DetectionsError(
+                f"{names[_stem(roi)]} and {roi.file_name} would share one file",
+                "rename one of them",
+            )
     candidates = [(path.stem, path) for path in sorted(folder.glob("[!.]*.json"))]
     candidates += [(path.parent.name, path) for path in sorted(folder.glob(f"*/{STRANGERS_NAME}"))]
     files: dict[str, Path] = {}
@@ -180,7 +202,9 @@ def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, Path]:
         if stem not in names:
             strange.append(path)
         elif files.setdefault(stem, path) != path:
-            raise DetectionsError(f"{files[stem]} and {path} are both for {names[stem]}", "keep one of them")
+            raise DetectionsError(
+                f"{files[stem]} and {path} are both for {names[stem]}", "keep one of them"
+            )
     strange = [path for path in strange if not path.name.endswith(FORMATS["coco"])]
     if strange:
         logger.warning(

@@ -1,4 +1,5 @@
-"""What an evaluation says, of each ROI and each group; all of it as plain JSON types and as a table of ROIs."""
+"""What an evaluation says, of each ROI and each group; all of it as plain JSON types and as a table
+of ROIs."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from midog import __version__
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
 from midog.metrics.calibration import Reliability
+from midog.metrics.counts import Counts, Sweep
 from midog.metrics.froc import FrocCurve
 from midog.metrics.mistakes import FALSE_ALARMS, MISSES
-from midog.metrics.scores import Counts, Sweep
 
 SCHEMA_VERSION = 1
 """Raised when a key of the JSON changes its meaning or goes; new keys alone do not raise it."""
@@ -28,7 +29,14 @@ MISTAKES = (*FALSE_ALARMS, *MISSES)
 MEASURES = ("precision", "recall", "f1", "ap50", "froc_auc")
 """The scores, by which models are compared; each has an interval."""
 
-RATES = ("fp_per_roi", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "figures_per_2mm2", "found_per_2mm2")
+RATES = (
+    "fp_per_roi",
+    "fp_per_mm2",
+    "figures_per_mm2",
+    "found_per_mm2",
+    "figures_per_2mm2",
+    "found_per_2mm2",
+)
 AGREEMENT = {"spearman": "spearman", "bias": "bias", "limit_low": "low", "limit_high": "high"}
 """Names of intervals, and those of the fields of `Agreement` that they are of."""
 FURTHER = (*RATES, *AGREEMENT, "ece")
@@ -39,11 +47,13 @@ FURTHER = (*RATES, *AGREEMENT, "ece")
 class Mistake:
     """A false alarm or a miss.
 
-    kind: one of MISTAKES. x_px, y_px: level-0 px, NaN where the um/px is not known. keys: of its ROI.
-    score: of a false alarm, its own; of a miss, that of its best point (`kinds_of_misses`), NaN where there is none.
-    to_threshold: score less the threshold, below 0 where a figure was found below the threshold; where the points'
-    names were counted, the threshold is taken to be the lowest score that counted anywhere (a point of another name may
-    lie over it). NaN if not known.
+    kind: one of MISTAKES. x_px, y_px: level-0 px, NaN where the um/px is not known. keys: of its
+    ROI.
+    score: of a false alarm, its own; of a miss, that of its best point (`kinds_of_misses`), NaN
+    where there is none.
+    to_threshold: score less the threshold, below 0 where a figure was found below the threshold;
+    where the points' names were counted, the threshold is taken to be the lowest score that counted
+    anywhere (a point of another name may lie over it). NaN if not known.
     """
 
     file_name: str
@@ -57,7 +67,8 @@ class Mistake:
 
 @dataclass(frozen=True)
 class RoiScores:
-    """Scores of one ROI. keys: its values of the columns. mpp (um/px), area_mm2 of the image: NaN where not known."""
+    """Scores of one ROI. keys: its values of the columns. mpp (um/px), area_mm2 of the image: NaN
+    where not known."""
 
     file_name: str
     patient: str
@@ -87,12 +98,15 @@ class RoiScores:
 class GroupScores:
     """Scores of some ROIs together.
 
-    keys: values of the columns, none for "all". rois, patients, figures: their numbers. area_mm2: NaN where an ROI's
-    is not known. counts: pooled; ratios are NaN where the denominator is zero. ap50: average precision over all points
-    whatever their name, NaN without figures. froc_auc: as the 2025 challenge has it, 0 to 8, NaN without figures.
-    intervals: of MEASURES and FURTHER; empty where none were asked for. curve, froc: at every threshold. calibration:
-    of the scores of all points. agreement: of found with true figures per mm2, over ROIs. mistakes: number of each of
-    MISTAKES. misses_by_distance: number of misses at each of MISS_DISTANCES from the threshold.
+    keys: values of the columns, none for "all". rois, patients, figures: their numbers. area_mm2:
+    NaN where an ROI's is not known. counts: pooled; ratios are NaN where the denominator is zero.
+    ap50: average precision over all points whatever their name, NaN without figures. froc_auc: as
+    the 2025 challenge has it, 0 to 8, NaN without figures.
+    intervals: of MEASURES and FURTHER; empty where none were asked for. curve, froc: at every
+    threshold. calibration:
+    of the scores of all points. agreement: of found with true figures per mm2, over ROIs. mistakes:
+    number of each of MISTAKES. misses_by_distance: number of misses at each of MISS_DISTANCES from
+    the threshold.
     """
 
     keys: Mapping[str, str]
@@ -118,7 +132,8 @@ class GroupScores:
 
     @property
     def rates(self) -> dict[str, float]:
-        """RATES: false alarms per ROI; false alarms, true figures and points that count per mm2 or per 2 mm2."""
+        """RATES: false alarms per ROI; false alarms, true figures and points that count per mm2 or
+        per 2 mm2."""
         return {
             "fp_per_roi": self.counts.fp / self.rois,
             "fp_per_mm2": self.counts.fp / self.area_mm2,
@@ -150,7 +165,9 @@ class GroupScores:
             "fp": self.counts.fp,
             "fn": self.counts.fn,
             **{measure: plain(self.value(measure)) for measure in MEASURES},
-            "intervals": {name: [plain(each.low), plain(each.high)] for name, each in self.intervals.items()},
+            "intervals": {
+                name: [plain(each.low), plain(each.high)] for name, each in self.intervals.items()
+            },
             **{name: plain(value) for name, value in self.rates.items()},
             "agreement": {name: plain(value) for name, value in vars(self.agreement).items()},
             "calibration": {name: plain(value) for name, value in vars(self.calibration).items()},
@@ -190,11 +207,19 @@ class Evaluation:
             "midog": __version__,
             "threshold": self.threshold,
             "by": list(self.by),
-            "bootstrap": {"unit": "patient", "level": self.level, "resamples": self.resamples, "seed": self.seed},
+            "bootstrap": {
+                "unit": "patient",
+                "level": self.level,
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
             "groups": {name: group.to_dict() for name, group in self.groups.items()},
             "rois": [roi_row(roi) for roi in self.rois],
             "mistakes": [
-                {name: dict(value) if name == "keys" else plain(value) for name, value in vars(mistake).items()}
+                {
+                    name: dict(value) if name == "keys" else plain(value)
+                    for name, value in vars(mistake).items()
+                }
                 for mistake in self.mistakes
             ],
         }
@@ -202,7 +227,8 @@ class Evaluation:
     def to_csv(self) -> str:
         """A line per ROI, with a header; an empty cell where a value is undefined.
 
-        A column of `by` that is named as a score, or as another of the ROI's own, is written as by_NAME.
+        A column of `by` that is named as a score, or as another of the ROI's own, is written as
+        by_NAME.
         """
         text = io.StringIO()
         rows = [_flat(roi_row(roi)) for roi in self.rois]

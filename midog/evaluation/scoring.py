@@ -1,4 +1,5 @@
-"""The evaluation of a folder of detections: every score of all ROIs and of each group, with intervals."""
+"""The evaluation of a folder of detections: every score of all ROIs and of each group, with
+intervals."""
 
 from __future__ import annotations
 
@@ -10,18 +11,32 @@ from pathlib import Path
 
 import numpy as np
 
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
 from midog.evaluation.points import ScoredRoi, score_rois
-from midog.evaluation.result import FURTHER, MEASURES, MISTAKES, Evaluation, GroupScores, Mistake, RoiScores
+from midog.evaluation.result import (
+    FURTHER,
+    MEASURES,
+    MISTAKES,
+    Evaluation,
+    GroupScores,
+    Mistake,
+    RoiScores,
+)
 from midog.metrics.agreement import agreement, resample_agreement
 from midog.metrics.bootstrap import Interval, draw_weights, interval, resample_hits, resample_rates
 from midog.metrics.calibration import reliability, resample_ece
+from midog.metrics.counts import Counts, Values, precision_of_hits, sweep_hits
 from midog.metrics.froc import sweep_auc, sweep_curve
-from midog.metrics.hits import Hits
-from midog.metrics.mistakes import MISS_DISTANCES, MISSES, false_alarm_kinds, kinds_of_misses, miss_distance
-from midog.metrics.scores import Counts, Values, precision_of_hits, sweep_hits
+from midog.metrics.mistakes import (
+    MISS_DISTANCES,
+    MISSES,
+    false_alarm_kinds,
+    kinds_of_misses,
+    miss_distance,
+)
+from midog.metrics.pooled_matches import Hits
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -40,16 +55,16 @@ def evaluate(
 ) -> Evaluation:
     """Score a folder of 'Multiple points' JSON as the MIDOG challenge does, in all and by group.
 
-    detections: folder with STEM.json or STEM/mitotic-figures.json for the ROI whose file name has that stem. Files of
-        no ROI in `rois` are left out, with a warning.
+    detections: folder with STEM.json or STEM/mitotic-figures.json for the ROI whose file name has
+    that stem. Files of no ROI in `rois` are left out, with a warning.
     by: scanner, patient, file_name or a column of the ROIs; "tumour,scanner" nests.
-    threshold: None counts the points named 'mitotic figure'; else all points of probability >= it count, whatever
-        their name. In [0, 1].
+    threshold: None counts the points named 'mitotic figure'; else all points of probability >= it
+    count, whatever their name. In [0, 1].
     mpp: um/px for all ROIs; None takes each ROI's own, or that of its image.
     allow_missing: an ROI without a file counts as one without detections; else it is an error.
-    resamples, seed: of the 95 % bootstrap intervals, drawn over patients; 0 resamples: no intervals.
-    Raises DetectionsError for what cannot be scored: missing or doubled or bad files, unlabelled ROIs, no mpp, an
-    unknown column.
+    resamples, seed: of the 95 % bootstrap intervals, drawn over patients; 0 resamples: no
+    intervals. Raises DetectionsError for what cannot be scored: missing or doubled or bad files,
+    unlabelled ROIs, no mpp, an unknown column.
     """
     if resamples < 0:
         raise DetectionsError(f"{resamples} resamples", "give 0 (no intervals) or more")
@@ -68,7 +83,8 @@ def summarise(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
-    """The evaluation of ROIs that are read and matched. keys: values of the columns `by`, for each ROI."""
+    """The evaluation of ROIs that are read and matched. keys: values of the columns `by`, for each
+    ROI."""
     lowest = threshold if threshold is not None else _lowest_counted(scored)
     mistakes = [_mistakes(each, mine, lowest) for each, mine in zip(scored, keys, strict=True)]
     hits = Hits.of([each.points for each in scored])
@@ -119,7 +135,9 @@ def _pool(
     area = math.fsum(each.area_mm2 for each in scored)
     together = [mistake for theirs in mistakes for mistake in theirs]
     kinds = Counter(mistake.kind for mistake in together)
-    distances = Counter(miss_distance(each.kind, each.to_threshold) for each in together if each.kind in MISSES)
+    distances = Counter(
+        miss_distance(each.kind, each.to_threshold) for each in together if each.kind in MISSES
+    )
     pooled = GroupScores(
         keys=group.keys,
         rois=len(scored),
@@ -133,12 +151,17 @@ def _pool(
         curve=curve,
         froc=sweep_curve(curve, len(scored), area),
         agreement=agreement(*_densities(scored)),
-        # a stranger's probabilities may leave [0, 1] no more than ours: read_challenge holds them to it
+        # a stranger's probabilities may leave [0, 1] no more than ours: read_challenge holds them
+        # to it
         calibration=reliability(hits.scores, hits.in_radius),
         mistakes={kind: kinds[kind] for kind in MISTAKES},
         misses_by_distance={distance: distances[distance] for distance in MISS_DISTANCES},
     )
-    return replace(pooled, intervals=_intervals(pooled, scored, hits, resamples, seed)) if resamples else pooled
+    return (
+        replace(pooled, intervals=_intervals(pooled, scored, hits, resamples, seed))
+        if resamples
+        else pooled
+    )
 
 
 def _densities(scored: Sequence[ScoredRoi]) -> tuple[Values, Values]:
@@ -160,13 +183,16 @@ def _intervals(
         **vars(resample_agreement(*_densities(scored), weights)),
         "ece": resample_ece(hits.scores, hits.in_radius, hits.owner, weights),
     }
-    return {name: interval(pooled.value(name), samples[name], LEVEL) for name in (*MEASURES, *FURTHER)}
+    return {
+        name: interval(pooled.value(name), samples[name], LEVEL) for name in (*MEASURES, *FURTHER)
+    }
 
 
 def _lowest_counted(scored: Sequence[ScoredRoi]) -> float:
     """Of the scores of all points that count; NaN where none does."""
     return min(
-        (float(each.points.scores[each.counted].min()) for each in scored if each.counted.any()), default=math.nan
+        (float(each.points.scores[each.counted].min()) for each in scored if each.counted.any()),
+        default=math.nan,
     )
 
 
@@ -180,6 +206,9 @@ def _mistakes(each: ScoredRoi, keys: Mapping[str, str], threshold: float) -> lis
     return [
         Mistake(each.roi.file_name, kind, x, y, score, score - threshold, keys)
         for (x, y), kind, score in zip(
-            places.tolist(), [*kinds, *kinds_of_missed], [*scores[alarms].tolist(), *best.tolist()], strict=True
+            places.tolist(),
+            [*kinds, *kinds_of_missed],
+            [*scores[alarms].tolist(), *best.tolist()],
+            strict=True,
         )
     ]

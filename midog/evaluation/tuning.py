@@ -1,4 +1,5 @@
-"""The threshold of a model, chosen on val for the use that is made of it, and stored with the model."""
+"""The threshold of a model, chosen on val for the use that is made of it, and stored with the
+model."""
 
 from __future__ import annotations
 
@@ -13,27 +14,34 @@ from pathlib import Path
 from typing import Any
 
 from midog.boxes import MITOTIC_FIGURE
-from midog.data.annotations import Roi
 from midog.data.folder import data_fingerprint, require_images, select_rois
-from midog.data.splits import compact_names
+from midog.data.roi import Roi
+from midog.data.split_file import compact_names
 from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.points import score_rois
 from midog.files import write_text
-from midog.inference.detect import Detector
-from midog.inference.folder import Job, infer
+from midog.inference.batch import Job, infer
+from midog.inference.detector import Detector
 from midog.inference.model_folder import CARD, find_folder
-from midog.inference.outputs import RECORD_NAME
-from midog.metrics.scores import Counts, RoiPoints, Sweep, best_threshold, counts_at, sweep
-from midog.metrics.thresholds import highest_precision, lowest_fp_rate, threshold_at_fp_rate, threshold_at_precision
+from midog.inference.output_folder import RECORD_NAME
+from midog.metrics.counts import Counts, RoiPoints, Sweep, best_threshold, counts_at, sweep
+from midog.metrics.thresholds import (
+    highest_precision,
+    lowest_fp_rate,
+    threshold_at_fp_rate,
+    threshold_at_precision,
+)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold is chosen for: the best F1, or the highest recall within one of the two limits.
+    """What a threshold is chosen for: the best F1, or the highest recall within one of the two
+    limits.
 
-    precision: lowest precision, in (0, 1]. fp_per_mm2: most false positives per mm2. Raises ConfigError for both.
+    precision: lowest precision, in (0, 1]. fp_per_mm2: most false positives per mm2. Raises
+    ConfigError for both.
     """
 
     precision: float | None = None
@@ -41,11 +49,17 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.precision is not None and self.fp_per_mm2 is not None:
-            raise ConfigError("precision and false positives per mm2 are two goals", "choose one of them")
+            raise ConfigError(
+                "precision and false positives per mm2 are two goals", "choose one of them"
+            )
         if self.precision is not None and not 0 < self.precision <= 1:
-            raise ConfigError(f"a precision of {self.precision:g} cannot be", "give a number over 0, at most 1")
+            raise ConfigError(
+                f"a precision of {self.precision:g} cannot be", "give a number over 0, at most 1"
+            )
         if self.fp_per_mm2 is not None and not 0 <= self.fp_per_mm2 < math.inf:
-            raise ConfigError(f"{self.fp_per_mm2:g} false positives per mm2 cannot be", "give 0 or more")
+            raise ConfigError(
+                f"{self.fp_per_mm2:g} false positives per mm2 cannot be", "give 0 or more"
+            )
 
     def __str__(self) -> str:
         if self.precision is not None:
@@ -57,7 +71,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Tuned:
-    """threshold, before: now and until now. counts: on val, at the new one. area_mm2: of val, NaN where not known."""
+    """threshold, before: now and until now. counts: on val, at the new one. area_mm2: of val, NaN
+    where not known."""
 
     threshold: float
     before: float
@@ -67,8 +82,8 @@ class Tuned:
 
 
 def choose_threshold(points: Sequence[RoiPoints], area_mm2: float, goal: Goal) -> float:
-    """The threshold for that goal. Raises DetectionsError where no figure, no hit or no area is there to choose by, or
-    where no threshold that finds a figure reaches the goal."""
+    """The threshold for that goal. Raises DetectionsError where no figure, no hit or no area is
+    there to choose by, or where no threshold that finds a figure reaches the goal."""
     swept = sweep(points)
     _require_figures(swept.figures)
     if not swept.tp[swept.thresholds > 0].any():
@@ -94,12 +109,14 @@ def tune(
 ) -> Tuned:
     """Choose the threshold on the val ROIs among `rois` and write it into the model's model.json.
 
-    model: a model's or a run's folder. rois: all that `read_rois` gave, as `data_fingerprint` is of them all.
-    other_data: the val ROIs are known to be none that the model learned from, though it was trained from other data or
-    by another split. detections: what this model found in the val ROIs; None: it detects now.
-    Raises WeightsError for a model that cannot be read, DataError where no ROI is in val, DetectionsError where the
-    model was trained from other ROIs or by another split than these, the detections are of another model, or no
-    threshold reaches the goal; the model then stays as it was.
+    model: a model's or a run's folder. rois: all that `read_rois` gave, as `data_fingerprint` is of
+    them all.
+    other_data: the val ROIs are known to be none that the model learned from, though it was trained
+    from other data or by another split. detections: what this model found in the val ROIs; None: it
+    detects now. Raises WeightsError for a model that cannot be read, DataError where no ROI is in
+    val, DetectionsError where the model was trained from other ROIs or by another split than these,
+    the detections are of another model, or no threshold reaches the goal; the model then stays as
+    it was.
     """
     val = select_rois(rois, "val")
     # before detection takes its time
@@ -132,11 +149,16 @@ def _at_precision(swept: Sweep, precision: float) -> float:
 
 def _at_fp_rate(swept: Sweep, area_mm2: float, fp_per_mm2: float) -> float:
     if math.isnan(area_mm2):
-        raise DetectionsError("the mm2 of an ROI of val are not known", "give its um/px with --mpp or in the split")
+        raise DetectionsError(
+            "the mm2 of an ROI of val are not known", "give its um/px with --mpp or in the split"
+        )
     found = threshold_at_fp_rate(swept, area_mm2, fp_per_mm2)
     if found is None:
         fewest = _thousandths(lowest_fp_rate(swept, area_mm2), ROUND_CEILING)
-        what = f"no threshold that finds a figure of val has at most {fp_per_mm2:g} false positives per mm2"
+        what = (
+            f"no threshold that finds a figure of val has at most {fp_per_mm2:g} false positives"
+            " per mm2"
+        )
         raise DetectionsError(f"{what}: the fewest are {fewest}", "allow more")
     return found
 
@@ -147,10 +169,13 @@ def _thousandths(value: float, rounding: str) -> str:
 
 
 def _check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
-    """The ROIs must be those that the model was trained from, by the same split, so that it never learned from val."""
+    """The ROIs must be those that the model was trained from, by the same split, so that it never
+    learned from val."""
     learned_from = detector.info.get("data")
     if not isinstance(learned_from, str):
-        logger.warning("%s does not say what data the model was trained from: val must be none of them", card)
+        logger.warning(
+            "%s does not say what data the model was trained from: val must be none of them", card
+        )
     elif learned_from != data_fingerprint(rois):
         what = "these data or this split are not those that the model was trained from"
         fix = "give those, or --other-data if you know that it never did"
@@ -172,7 +197,8 @@ def _detect(
 
 
 def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> None:
-    """The detections must be this model's, as their threshold would mean nothing to another, and of all the ROIs."""
+    """The detections must be this model's, as their threshold would mean nothing to another, and of
+    all the ROIs."""
     record = detections / RECORD_NAME
     try:
         weights = json.loads(record.read_text(encoding="utf-8"))["settings"]["weights"]
@@ -180,8 +206,14 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
         fix = "give a folder that `midog infer` wrote with this model, or leave --detections out"
         raise DetectionsError(f"{detections}/ does not say which model made it", fix) from None
     if weights != detector.settings()["weights"]:
-        raise DetectionsError(f"{detections}/ holds detections of another model", "leave --detections out")
-    missing = [roi.file_name for roi in rois if not (detections / f"{Path(roi.file_name).stem}.json").is_file()]
+        raise DetectionsError(
+            f"{detections}/ holds detections of another model", "leave --detections out"
+        )
+    missing = [
+        roi.file_name
+        for roi in rois
+        if not (detections / f"{Path(roi.file_name).stem}.json").is_file()
+    ]
     if missing:
         fix = "run `midog infer` on val with that --out, or leave --detections out"
         raise DetectionsError(f"{detections}/ has no detections for {compact_names(missing)}", fix)
@@ -189,7 +221,9 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
 
 def _require_figures(number: int) -> None:
     if number == 0:
-        raise DetectionsError("no ROI of val has a mitotic figure", "a threshold needs some: use a larger val part")
+        raise DetectionsError(
+            "no ROI of val has a mitotic figure", "a threshold needs some: use a larger val part"
+        )
 
 
 def _store(card: Path, threshold: float, goal: Goal, rois: int) -> None:

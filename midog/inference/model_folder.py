@@ -1,4 +1,5 @@
-"""The folder that a model lives in: model.safetensors and model.json, written whole, read without trust."""
+"""The folder that a model lives in: model.safetensors and model.json, written whole, read without
+trust."""
 
 from __future__ import annotations
 
@@ -17,13 +18,17 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from midog import __version__
-from midog.config import RunConfig, parse_saved
+from midog.config.load import parse_saved
+from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
-from midog.models import num_classes
+from midog.models.registry import num_classes
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 _PICKLES = {".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin"}
-_SAFE_ONLY = "weights are loaded from safetensors alone, as a pickle can run code; give a folder that midog wrote"
+_SAFE_ONLY = (
+    "weights are loaded from safetensors alone, as a pickle can run code; give a folder that midog"
+    " wrote"
+)
 
 
 class Card(BaseModel):
@@ -50,8 +55,12 @@ def versions() -> dict[str, str]:
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Files into a folder beside its place, flushed to the disk, then renamed into it."""
-    if folder.exists() and not (folder.is_dir() and {each.name for each in folder.iterdir()} <= files.keys()):
-        raise WeightsError(f"{folder} is there and holds other things than a model", "give another folder")
+    if folder.exists() and not (
+        folder.is_dir() and {each.name for each in folder.iterdir()} <= files.keys()
+    ):
+        raise WeightsError(
+            f"{folder} is there and holds other things than a model", "give another folder"
+        )
     part, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
     try:
         for left in (part, old):  # by a process that was killed
@@ -70,7 +79,9 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             old.rename(folder)
         shutil.rmtree(part, ignore_errors=True)
         why = error.strerror or error
-        raise WeightsError(f"{folder} cannot be written: {why}", "make room or give another folder") from None
+        raise WeightsError(
+            f"{folder} cannot be written: {why}", "make room or give another folder"
+        ) from None
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -81,11 +92,16 @@ def find_folder(path: Path) -> Path:
             raise WeightsError(f"{path} is a pickle", _SAFE_ONLY)
         raise WeightsError(f"{path} is a file", f"give the model's folder, {path.parent}")
     if not path.is_dir():
-        raise WeightsError(f"no model folder {path}", "train one by `midog train`, or give runs/NAME or runs/NAME/best")
+        raise WeightsError(
+            f"no model folder {path}",
+            "train one by `midog train`, or give runs/NAME or runs/NAME/best",
+        )
     for folder in (path, path / "best"):
         if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
             return folder
-    pickles = sorted(each.name for each in path.iterdir() if each.suffix in _PICKLES and each.name != "last.ckpt")
+    pickles = sorted(
+        each.name for each in path.iterdir() if each.suffix in _PICKLES and each.name != "last.ckpt"
+    )
     if pickles:
         raise WeightsError(f"{path} holds no {CARD} but {pickles[0]}, a pickle", _SAFE_ONLY)
     raise WeightsError(
@@ -107,20 +123,26 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
     wrote = tree.get("versions")
     writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
     if tree["format"] != 1:
-        raise WeightsError(f"{path} has format {tree['format']}, known is 1", f"use {writer}, which wrote it")
+        raise WeightsError(
+            f"{path} has format {tree['format']}, known is 1", f"use {writer}, which wrote it"
+        )
     try:
         card = Card.model_validate(tree)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+        )
         raise WeightsError(f"{path}: {wrong}", copy) from None
     try:
         config = parse_saved(card.config, source=f"config in {path}")
     except ConfigError as error:
-        raise WeightsError(f"{error} (written by {writer}, this is {__version__})", f"use {writer}") from None
+        raise WeightsError(
+            f"{error} (written by {writer}, this is {__version__})", f"use {writer}"
+        ) from None
     if len(card.class_names) != num_classes(config) or card.mpp != config.data.mpp:
         raise WeightsError(
-            f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp}, but its config has "
-            f"{num_classes(config)} class(es) and mpp {config.data.mpp}",
+            f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp},"
+            f" but its config has {num_classes(config)} class(es) and mpp {config.data.mpp}",
             copy,
         )
     return card, config
@@ -132,7 +154,8 @@ def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> No
     classes = described.get("class_names", "\n".join(class_names)).split("\n")
     if classes != list(class_names):
         raise WeightsError(
-            f"{path} has the classes {', '.join(classes)}, {CARD} beside it has {', '.join(class_names)}",
+            f"{path} has the classes {', '.join(classes)}, {CARD} beside it has"
+            f" {', '.join(class_names)}",
             "keep the two files of one model together",
         )
     own = model.state_dict()
@@ -145,9 +168,14 @@ def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> No
     ]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise WeightsError(f"{path} does not fit the model in {CARD}: {wrong[0]}{more}", "keep the two files together")
+        raise WeightsError(
+            f"{path} does not fit the model in {CARD}: {wrong[0]}{more}",
+            "keep the two files together",
+        )
     if broken := [name for name, value in state.items() if not torch.isfinite(value).all()]:
-        raise WeightsError(f"{path} holds values that are not finite, in {broken[0]}", "train the model again")
+        raise WeightsError(
+            f"{path} holds values that are not finite, in {broken[0]}", "train the model again"
+        )
     model.load_state_dict(state)
 
 
@@ -156,13 +184,20 @@ def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         pickles = sorted(each.name for each in path.parent.iterdir() if each.suffix in _PICKLES)
         found = f", only {pickles[0]}, a pickle" if pickles else ""
-        raise WeightsError(f"{path} is not there{found}", _SAFE_ONLY if pickles else "copy the model's folder again")
+        raise WeightsError(
+            f"{path} is not there{found}",
+            _SAFE_ONLY if pickles else "copy the model's folder again",
+        )
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata() or {}
+            return {
+                name: file.get_tensor(name) for name in list(file.keys())
+            }, file.metadata() or {}
     except Exception as error:  # damaged files raise whatever the damage leads to
         with path.open("rb") as raw:
             head = raw.read(4)
         if head == b"PK\x03\x04" or head[:1] == b"\x80":
             raise WeightsError(f"{path} is a pickle, not safetensors", _SAFE_ONLY) from None
-        raise WeightsError(f"{path} is damaged or cut short ({error})", "copy the model's folder again") from None
+        raise WeightsError(
+            f"{path} is damaged or cut short ({error})", "copy the model's folder again"
+        ) from None

@@ -1,4 +1,5 @@
-"""What makes a short command start quickly: torchvision without a compiler, networks without first weights."""
+"""What makes a short command start quickly: torchvision without a compiler, networks without first
+weights."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from typing import Any
 def import_torchvision() -> None:
     """Import torchvision in a tenth of the time; to be called before anything else does.
 
-    Its roi_align, which no network here has, asks torch's compiler whether it supports a device, and importing that
-    takes as long as torch itself. Here an empty module answers "no" while torchvision is imported; it is taken away
-    afterwards, so that whoever compiles gets the real one. A torchvision that asks more than that is left to be
-    imported in its own way.
+    Its roi_align, which no network here has, asks torch's compiler whether it supports a device,
+    and importing that takes as long as torch itself. Here an empty module answers "no" while
+    torchvision is imported; it is taken away afterwards, so that whoever compiles gets the real
+    one. A torchvision that asks more than that is left to be imported in its own way.
     """
     if "torchvision" in sys.modules or "torch._dynamo" in sys.modules:
         return
@@ -34,13 +35,17 @@ def import_torchvision() -> None:
 
 
 def no_first_weights() -> Any:
-    """Within this context a network is built without drawing its weights, which are about to be loaded, all of them."""
+    """Within this context a network is built without drawing its weights, which are about to be
+    loaded, all of them."""
     from torch.overrides import TorchFunctionMode
 
     class NoFirstWeights(TorchFunctionMode):
-        """Takes the calls of what draws, in torch.nn.init or of a tensor, and gives the tensor as it is."""
+        """Takes the calls of what draws, in torch.nn.init or of a tensor, and gives the tensor as
+        it is."""
 
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             kwargs = kwargs or {}
             if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
                 return kwargs["tensor"] if "tensor" in kwargs else args[0]

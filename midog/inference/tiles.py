@@ -1,4 +1,5 @@
-"""An image under way: its grid of tiles, which threads read ahead, row by row, from the moment that it is opened."""
+"""An image under way: its grid of tiles, which threads read ahead, row by row, from the moment that
+it is opened."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from midog.data.mapped import AnyPixels
-from midog.data.slides import SlideImage, as_image, open_image
 from midog.errors import ImageError
+from midog.images.image import SlideImage, as_image, open_image
+from midog.images.tiff_mapped import AnyPixels
 from midog.tiling import grid
 
 Pixels = NDArray[np.uint8]
@@ -26,7 +27,8 @@ Pixels = NDArray[np.uint8]
 class TilePlan:
     """How an image is looked at.
 
-    scale: it is resampled by this factor. size: its (width, height) after that, px. tile, overlap: px of that frame.
+    scale: it is resampled by this factor. size: its (width, height) after that, px. tile, overlap:
+    px of that frame.
     batch_size: tiles at a time.
     """
 
@@ -42,19 +44,30 @@ class TilePlan:
 
 
 class OpenTiles:
-    """An open image whose tiles are being read. Close it, or use it in `with`: that ends the threads.
+    """An open image whose tiles are being read. Close it, or use it in `with`: that ends the
+    threads.
 
-    mpp: um/px of the image. own: whether closing this closes the image. workers: threads that read; 0: none does, each
-    tile is read when its turn comes. pinned: batches lie where a GPU can fetch them.
+    mpp: um/px of the image. own: whether closing this closes the image. workers: threads that read;
+    0: none does, each tile is read when its turn comes. pinned: batches lie where a GPU can fetch
+    them.
     """
 
     def __init__(
-        self, image: SlideImage, mpp: float, plan: TilePlan, *, own: bool, workers: int, pinned: bool = False
+        self,
+        image: SlideImage,
+        mpp: float,
+        plan: TilePlan,
+        *,
+        own: bool,
+        workers: int,
+        pinned: bool = False,
     ) -> None:
         self.image, self.mpp, self.plan = image, mpp, plan
         self.origins = plan.origins()
         self._own, self._pinned, self._ahead = own, pinned, workers + plan.batch_size
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
+        self._pool = (
+            ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
+        )
         self._waiting: deque[Future[Pixels]] = deque()
         self._asked = 0
         self._read_ahead()
@@ -94,7 +107,11 @@ class OpenTiles:
         return tile
 
     def _read_ahead(self) -> None:
-        while self._pool is not None and self._asked < len(self.origins) and len(self._waiting) < self._ahead:
+        while (
+            self._pool is not None
+            and self._asked < len(self.origins)
+            and len(self._waiting) < self._ahead
+        ):
             self._waiting.append(self._pool.submit(self._read, self._asked))
             self._asked += 1
 
@@ -104,20 +121,28 @@ class OpenTiles:
 
 
 def known_mpp(image: SlideImage, given: float | None) -> float:
-    """um/px of an image: what the user gave, else what the file says. Raises ImageError where there is neither."""
+    """um/px of an image: what the user gave, else what the file says. Raises ImageError where there
+    is neither."""
     mpp = image.mpp if given is None else given
     if mpp is None:
-        raise ImageError(f"{image.path}: no mpp (um/px) is known", "give --mpp, in Python mpp=, for example 0.25")
+        raise ImageError(
+            f"{image.path}: no mpp (um/px) is known", "give --mpp, in Python mpp=, for example 0.25"
+        )
     if not 0 < mpp < 100:
-        raise ImageError(f"{image.path}: mpp {mpp} cannot be", "give --mpp in um/px, for example 0.25")
+        raise ImageError(
+            f"{image.path}: mpp {mpp} cannot be", "give --mpp in um/px, for example 0.25"
+        )
     return mpp
 
 
 def as_opened(image: Path | str | AnyPixels) -> SlideImage:
-    """An image over a file or pixels (H, W, 3) uint8 RGB, which are not copied. Raises ImageError."""
+    """An image over a file or pixels (H, W, 3) uint8 RGB, which are not copied. Raises
+    ImageError."""
     if isinstance(image, Path | str):
         return open_image(image)
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise ImageError(f"an array {pixels.shape} {pixels.dtype} is no image", "give pixels (H, W, 3) uint8 RGB")
+        raise ImageError(
+            f"an array {pixels.shape} {pixels.dtype} is no image", "give pixels (H, W, 3) uint8 RGB"
+        )
     return as_image(pixels, None)

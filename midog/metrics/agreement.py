@@ -1,4 +1,5 @@
-"""How well found densities agree with the true ones, ROI by ROI: rank correlation, bias and limits of agreement."""
+"""How well found densities agree with the true ones, ROI by ROI: rank correlation, bias and limits
+of agreement."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from midog.boxes import IntArray
-from midog.metrics.scores import Values, ratios
+from midog.metrics.counts import Values, ratios
 
 LIMITS_SD = 1.96
-"""Standard deviations from the bias to a limit of agreement: 95 % of differences that are normally distributed."""
+"""Standard deviations from the bias to a limit of agreement: 95 % of differences that are normally
+distributed."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,11 @@ class Agreement:
     """Truth against prediction over ROIs, in figures per mm2.
 
     rois: number of ROIs with both densities known.
-    spearman: rank correlation in [-1, 1]; NaN with fewer than two ROIs or where either density is the same in all.
+    spearman: rank correlation in [-1, 1]; NaN with fewer than two ROIs or where either density is
+    the same in all.
     bias: mean of found - truth, so that > 0 is too many; NaN without ROIs.
-    sd: standard deviation of found - truth (n - 1 in the denominator); NaN with fewer than two ROIs.
+    sd: standard deviation of found - truth (n - 1 in the denominator); NaN with fewer than two
+    ROIs.
     low, high: limits of agreement, bias -/+ 1.96 sd.
     """
 
@@ -37,7 +41,8 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class AgreementSamples:
-    """The agreement in each resample, (B,) float64; NaN where it is undefined there. limit_*: limits of agreement."""
+    """The agreement in each resample, (B,) float64; NaN where it is undefined there. limit_*:
+    limits of agreement."""
 
     spearman: Values
     bias: Values
@@ -48,9 +53,9 @@ class AgreementSamples:
 def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
     """The agreement of two densities of the same ROIs, (R,) and (R,) float64, figures per mm2.
 
-    An ROI of which either is NaN (an unknown area) is left out. Bland and Altman, Lancet 1986, 327:307-310: the limits
-    are those of single ROIs, without an interval of their own.
-    Raises ValueError where shapes disagree or a density is infinite.
+    An ROI of which either is NaN (an unknown area) is left out. Bland and Altman, Lancet 1986,
+    327:307-310: the limits are those of single ROIs, without an interval of their own. Raises
+    ValueError where shapes disagree or a density is infinite.
     """
     truth, found, known = _checked(truth_per_mm2, found_per_mm2)
     truth, found = truth[known], found[known]
@@ -67,17 +72,20 @@ def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
     )
 
 
-def resample_agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike, weights: IntArray) -> AgreementSamples:
+def resample_agreement(
+    truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike, weights: IntArray
+) -> AgreementSamples:
     """`agreement` in every resample, as if each ROI stood `weights` times in the list of ROIs.
 
-    truth_per_mm2, found_per_mm2: (R,), as of `agreement`, and so are the errors. weights: (B, R) int64, how often each
-    ROI counts in each resample.
+    truth_per_mm2, found_per_mm2: (R,), as of `agreement`, and so are the errors. weights: (B, R)
+    int64, how often each ROI counts in each resample.
     """
     truth, found, known = _checked(truth_per_mm2, found_per_mm2)
     truth, found, weights = truth[known], found[known], weights[:, known]
     difference, rois = found - truth, weights.sum(axis=1)
     bias = ratios(weights @ difference, rois)
-    # From the bias of each resample, not from sums of squares: equal differences must give 0, not their rounding.
+    # From the bias of each resample, not from sums of squares: equal differences must give 0, not
+    # their rounding.
     squares = (weights * (difference - bias[:, None]) ** 2).sum(axis=1)
     sd = np.sqrt(ratios(squares, np.maximum(rois - 1, 0)))
     return AgreementSamples(
@@ -88,7 +96,9 @@ def resample_agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike, weigh
     )
 
 
-def _checked(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> tuple[Values, Values, NDArray[np.bool_]]:
+def _checked(
+    truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike
+) -> tuple[Values, Values, NDArray[np.bool_]]:
     """Both densities, and at which ROIs they are known, (R,) each."""
     truth, found = np.asarray(truth_per_mm2, np.float64), np.asarray(found_per_mm2, np.float64)
     if truth.ndim != 1 or truth.shape != found.shape:
@@ -106,17 +116,23 @@ def _weighted_spearman(first: Values, second: Values, weights: IntArray) -> Valu
 
 
 def _weighted_ranks(values: Values, weights: IntArray) -> Values:
-    """Rank (B, R) of each of `values` (R,) among all of its resample, less the mean rank; ties have their mean rank."""
+    """Rank (B, R) of each of `values` (R,) among all of its resample, less the mean rank; ties have
+    their mean rank."""
     order = np.argsort(values)
     _, starts = np.unique(values[order], return_index=True)
     at = np.unique(values, return_inverse=True)[1]
-    there = np.add.reduceat(weights[:, order], starts, axis=1)  # (B, U), how often each distinct value is there
-    ranks = np.cumsum(there, axis=1) - (there - 1) / 2 - (weights.sum(axis=1, keepdims=True) + 1) / 2
+    there = np.add.reduceat(
+        weights[:, order], starts, axis=1
+    )  # (B, U), how often each distinct value is there
+    ranks = (
+        np.cumsum(there, axis=1) - (there - 1) / 2 - (weights.sum(axis=1, keepdims=True) + 1) / 2
+    )
     return np.asarray(ranks[:, at])
 
 
 def _spearman(first: Values, second: Values) -> float:
-    """Pearson's correlation of the ranks, ties with their mean rank; NaN where a rank does not vary."""
+    """Pearson's correlation of the ranks, ties with their mean rank; NaN where a rank does not
+    vary."""
     # The mean of the ranks is (n + 1) / 2 exactly, so that equal orders give 1 to the last bit.
     from_mean = [rankdata(values) - (len(values) + 1) / 2 for values in (first, second)]
     spread = math.sqrt(float(from_mean[0] @ from_mean[0]) * float(from_mean[1] @ from_mean[1]))

@@ -1,4 +1,5 @@
-"""One-to-one matching of found points to true figures within a radius, as the MIDOG challenge matches them."""
+"""One-to-one matching of found points to true figures within a radius, as the MIDOG challenge
+matches them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ RADIUS_MM = 0.0075
 class Matches:
     """Which found point each true figure took.
 
-    truth_to_found: (N,) int64, index of the found point, -1 for a missed figure. No found point stands twice.
+    truth_to_found: (N,) int64, index of the found point, -1 for a missed figure. No found point
+    stands twice.
     n_found: number of found points, matched or not.
     """
 
@@ -47,7 +49,8 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Every (figure, found point) within the radius, sorted by figure, then distance, then found point.
+    """Every (figure, found point) within the radius, sorted by figure, then distance, then found
+    point.
 
     truth, found: (P,) int64 indices. distance: (P,) float64, mm.
     """
@@ -58,16 +61,19 @@ class Pairs:
 
 
 def match_points(truth: Points, found: Points, *, radius_mm: float = RADIUS_MM) -> Matches:
-    """The challenge's greedy rule: each figure, in the order given, takes the nearest found point not yet taken.
+    """The challenge's greedy rule: each figure, in the order given, takes the nearest found point
+    not yet taken.
 
     truth (N, 2), found (M, 2): x y in float64 mm (px * mpp / 1000); either may be empty.
-    A distance of up to `radius_mm` matches; of equally near points the one with the lower index is taken. The result
-    depends on the order of `truth`: it is no optimal assignment, because the challenge's is none.
+    A distance of up to `radius_mm` matches; of equally near points the one with the lower index is
+    taken. The result depends on the order of `truth`: it is no optimal assignment, because the
+    challenge's is none.
 
-    It gives the counts of `score_detection` (evalutils 0.4.2, now in grand-challenge-metrics), with the same
-    arithmetic: squared distance <= radius * radius, nearest by the root of it. Only where a distance is the radius to
-    within its rounding can the two differ, since the ball tree there may decide by the bounds of its balls.
-    Raises ValueError where an array is not (·, 2) or not finite.
+    It gives the counts of `score_detection` (evalutils 0.4.2, now in grand-challenge-metrics), with
+    the same arithmetic: squared distance <= radius * radius, nearest by the root of it. Only where
+    a distance is the radius to within its rounding can the two differ, since the ball tree there
+    may decide by the bounds of its balls. Raises ValueError where an array is not (·, 2) or not
+    finite.
     """
     truth, found = as_points(truth), as_points(found)
     pairs = pairs_within(truth, found, radius_mm)
@@ -82,7 +88,8 @@ def match_points(truth: Points, found: Points, *, radius_mm: float = RADIUS_MM) 
 
 def pairs_within(truth: Points, found: Points, radius_mm: float) -> Pairs:
     """All pairs of (N, 2) and (M, 2) points at a distance of up to `radius_mm`."""
-    # The tree rounds in its own way at the rim, so it proposes a little more and the exact test decides.
+    # The tree rounds in its own way at the rim, so it proposes a little more and the exact test
+    # decides.
     at_truth, at_found = near_pairs(truth, found, radius_mm * (1 + 1e-9))
     difference = truth[at_truth] - found[at_found]
     squared = difference[:, 0] * difference[:, 0] + difference[:, 1] * difference[:, 1]
@@ -92,10 +99,14 @@ def pairs_within(truth: Points, found: Points, radius_mm: float) -> Pairs:
     return Pairs(at_truth[order], at_found[order], distance[order])
 
 
-def near_pairs(first: Points, second: Points, reach: float, norm: float = 2.0) -> tuple[IntArray, IntArray]:
-    """Indices (P,), (P,) of the pairs of (N, 2) and (M, 2) points that a k-d tree finds within `reach`.
+def near_pairs(
+    first: Points, second: Points, reach: float, norm: float = 2.0
+) -> tuple[IntArray, IntArray]:
+    """Indices (P,), (P,) of the pairs of (N, 2) and (M, 2) points that a k-d tree finds within
+    `reach`.
 
-    norm: 2 for the distance, np.inf for the larger of |dx| and |dy|. Sorted by the first index, then the second.
+    norm: 2 for the distance, np.inf for the larger of |dx| and |dy|. Sorted by the first index,
+    then the second.
     """
     if len(first) == 0 or len(second) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -106,7 +117,8 @@ def near_pairs(first: Points, second: Points, reach: float, norm: float = 2.0) -
 
 
 def as_points(values: Any) -> Points:
-    """Points (N, 2) float64; an empty list is (0, 2). Raises ValueError for another shape or a value not finite."""
+    """Points (N, 2) float64; an empty list is (0, 2). Raises ValueError for another shape or a
+    value not finite."""
     points = np.asarray(values, dtype=np.float64)
     if points.size == 0:
         return points.reshape(0, 2)

@@ -1,4 +1,5 @@
-"""The paired permutation test over patients: would models that are as good as each other differ as much as these?"""
+"""The paired permutation test over patients: would models that are as good as each other differ as
+much as these?"""
 
 from __future__ import annotations
 
@@ -8,22 +9,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from midog.boxes import IntArray
-from midog.metrics.scores import Values
+from midog.metrics.counts import Values
 
 _ROUNDING = 1e-12
 """Differences that are equal but for rounding count as equal; the scores are at most 8."""
 
 
 def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray:
-    """Which of A's and B's ROIs stand on the first side, A and B being swapped for some patients: (S, 2 R) int64.
+    """Which of A's and B's ROIs stand on the first side, A and B being swapped for some patients:
+    (S, 2 R) int64.
 
-    patients: of the R ROIs. Weights are 0 or 1; 1 - weights is the other side. Columns are A's ROI 1, B's ROI 1, A's
-    ROI 2, …, so that either side has its ROIs in their order. Row 0 swaps nobody. If A and B are equally good, it is
-    chance which of the two results of a patient is A's, so that every row is as likely as row 0 (Ernst, Statistical
-    Science 2004, 'Permutation methods: a basis for exact inference').
-    The rows are all 2^P swaps of P patients where that is at most `resamples`; else so many random ones follow row 0.
-    They depend on the names, `resamples` and `seed` alone, not on the order of the ROIs. No row for fewer than two
-    patients, as one says nothing about others.
+    patients: of the R ROIs. Weights are 0 or 1; 1 - weights is the other side. Columns are A's ROI
+    1, B's ROI 1, A's ROI 2, …, so that either side has its ROIs in their order. Row 0 swaps nobody.
+    If A and B are equally good, it is chance which of the two results of a patient is A's, so that
+    every row is as likely as row 0 (Ernst, Statistical Science 2004, 'Permutation methods: a basis
+    for exact inference'). The rows are all 2^P swaps of P patients where that is at most
+    `resamples`; else so many random ones follow row 0. They depend on the names, `resamples` and
+    `seed` alone, not on the order of the ROIs. No row for fewer than two patients, as one says
+    nothing about others.
     """
     names, patient_of_roi = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     count = len(names)
@@ -39,11 +42,13 @@ def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
 
 
 def p_value(samples_a: Values, samples_b: Values) -> float:
-    """Share of swaps in which the sides differ at least as much as A and B do: the two-sided p, in (0, 1].
+    """Share of swaps in which the sides differ at least as much as A and B do: the two-sided p, in
+    (0, 1].
 
-    samples_a, samples_b: (S,) a figure of each side from `swap_weights`, row 0 that of A and B themselves, which counts
-    as one of the swaps, so that p is never 0. Swaps in which a side's figure is undefined (NaN) are left out; where
-    they are more than half, or row 0 is one of them, or there is no swap, p is NaN.
+    samples_a, samples_b: (S,) a figure of each side from `swap_weights`, row 0 that of A and B
+    themselves, which counts as one of the swaps, so that p is never 0. Swaps in which a side's
+    figure is undefined (NaN) are left out; where they are more than half, or row 0 is one of them,
+    or there is no swap, p is NaN.
     """
     gains = np.abs(samples_a - samples_b)
     known = gains[~np.isnan(gains)]

@@ -15,10 +15,13 @@ GROUPS = 32
 TORCHVISION_CONVS = 4
 
 
-def make_head(channels: int, anchors: int, outputs: int, convs: int = TORCHVISION_CONVS) -> RetinaNetHead:
+def make_head(
+    channels: int, anchors: int, outputs: int, convs: int = TORCHVISION_CONVS
+) -> RetinaNetHead:
     """Head of `retinanet_resnet50_fpn_v2`, with its names, first weights and GIoU loss.
 
-    channels: of the pyramid and of each convolution. anchors: per place. outputs: logits per anchor (K + 1).
+    channels: of the pyramid and of each convolution. anchors: per place. outputs: logits per anchor
+    (K + 1).
     convs: convolutions in each of the two branches; 4 is torchvision's.
     """
     norm = partial(nn.GroupNorm, GROUPS)
@@ -31,7 +34,9 @@ def make_head(channels: int, anchors: int, outputs: int, convs: int = TORCHVISIO
 
 
 def _convolutions(channels: int, count: int, norm: Callable[[int], nn.Module]) -> nn.Sequential:
-    stack = nn.Sequential(*(Conv2dNormActivation(channels, channels, norm_layer=norm) for _ in range(count)))
+    stack = nn.Sequential(
+        *(Conv2dNormActivation(channels, channels, norm_layer=norm) for _ in range(count))
+    )
     for layer in stack.modules():
         if isinstance(layer, nn.Conv2d):  # without a bias: a norm follows
             nn.init.normal_(layer.weight, std=0.01)

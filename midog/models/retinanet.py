@@ -1,4 +1,5 @@
-"""RetinaNet as torchvision's v2 builds it, without its hidden resize and with boxes that the loss ignores."""
+"""RetinaNet as torchvision's v2 builds it, without its hidden resize and with boxes that the loss
+ignores."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from torchvision.ops import clip_boxes_to_image
 
 from midog.models.anchors import Anchors
 from midog.models.backbones import TORCHVISION_CHANNELS, ResNetPyramid
-from midog.models.candidates import Candidates, find_candidates, suppress
 from midog.models.heads import TORCHVISION_CONVS, make_head
 from midog.models.losses import Targets, batched_losses, pad_targets, per_image_losses, scale_boxes
+from midog.models.postprocess import Candidates, find_candidates, suppress
 
 _SIZE_DIVISOR = 32
 
@@ -23,27 +24,34 @@ LossWay = Literal["batched", "per_image"]
 
 
 def quicker_losses(device: torch.device) -> LossWay:
-    """A GPU is quick with the whole batch and waits at every question; a CPU skips what does not matter."""
+    """A GPU is quick with the whole batch and waits at every question; a CPU skips what does not
+    matter."""
     return "per_image" if device.type == "cpu" else "batched"
 
 
 class RetinaNet(nn.Module):
-    """One-stage detector (Lin et al. 2017, arXiv:1708.02002) with the head, losses and names of torchvision's v2.
+    """One-stage detector (Lin et al. 2017, arXiv:1708.02002) with the head, losses and names of
+    torchvision's v2.
 
-    With ResNet-50, five levels and torchvision's anchors, its state dict, losses and detections are those of
-    `retinanet_resnet50_fpn_v2(num_classes=num_classes + 1)`; there, too, class 0 has an output that nothing teaches.
+    With ResNet-50, five levels and torchvision's anchors, its state dict, losses and detections are
+    those of `retinanet_resnet50_fpn_v2(num_classes=num_classes + 1)`; there, too, class 0 has an
+    output that nothing teaches.
 
     backbone: "resnet18", "resnet34" or "resnet50", with random weights.
     num_classes: foreground classes K; labels are 1 to K.
-    anchor_sizes: anchor sides in px as the network sees them, a tuple per level from P3 (stride 8) up, 1 to 5 levels.
+    anchor_sizes: anchor sides in px as the network sees them, a tuple per level from P3 (stride 8)
+    up, 1 to 5 levels.
     anchor_ratios: height / width of the anchors.
     unfrozen_layers: 0 to 5 backbone stages that learn, see backbones.ResNetBody.
-    channels, head_convs: of the pyramid and the head, see heads.make_head; torchvision's are 256 and 4.
-    scale: factor by which every image is shown larger, whatever its size; boxes go in and out in input px.
+    channels, head_convs: of the pyramid and the head, see heads.make_head; torchvision's are 256
+    and 4.
+    scale: factor by which every image is shown larger, whatever its size; boxes go in and out in
+    input px.
     nms_iou: boxes of a class that overlap more than this are one.
     max_detections: most detections per image.
 
-    `losses` says how they are computed, the same numbers either way; None: as suits the device best.
+    `losses` says how they are computed, the same numbers either way; None: as suits the device
+    best.
     """
 
     mean: Tensor
@@ -74,8 +82,12 @@ class RetinaNet(nn.Module):
         self.max_detections = max_detections
         self.losses: LossWay | None = None
         self._batched_losses = batched_losses
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False
+        )
 
     def forward(
         self,
@@ -84,16 +96,19 @@ class RetinaNet(nn.Module):
         *,
         floor: float = 0.05,
     ) -> dict[str, Tensor] | list[dict[str, Tensor]]:
-        """Losses where there are targets, detections where there are none, in train and eval mode alike.
+        """Losses where there are targets, detections where there are none, in train and eval mode
+        alike.
 
         images: (B, 3, H, W) float32 in [0, 1], RGB, any H and W.
-        targets: per image "boxes" (N, 4) float32 px, "labels" (N,) int64 in 1 to K and, if there are any, "ignore"
-        (M, 4) float32 px: boxes that may reach over the image's edge and whose anchors are not taught as background;
-        or one dict of the same for all images, padded, see losses.Targets.
+        targets: per image "boxes" (N, 4) float32 px, "labels" (N,) int64 in 1 to K and, if there
+        are any, "ignore" (M, 4) float32 px: boxes that may reach over the image's edge and whose
+        anchors are not taught as background; or one dict of the same for all images, padded, see
+        losses.Targets.
         floor: detections need a score over this.
 
-        Returns the scalars {"classification", "bbox_regression"}, means over the images; or per image {"boxes" (N, 4)
-        float32 px within the image, "scores" (N,) float32 in [0, 1], "labels" (N,) int64}, best first.
+        Returns the scalars {"classification", "bbox_regression"}, means over the images; or per
+        image {"boxes" (N, 4) float32 px within the image, "scores" (N,) float32 in [0, 1], "labels"
+        (N,) int64}, best first.
         """
         if targets is None:
             return suppress(self.candidates(images, floor), self.nms_iou, self.max_detections)
@@ -101,29 +116,38 @@ class RetinaNet(nn.Module):
         return self._losses(outputs, every, targets, across, down)
 
     def candidates(self, images: Tensor, floor: float = 0.05) -> Candidates:
-        """What may be there, before suppression, of images as `forward` takes them; a GPU is not waited for."""
+        """What may be there, before suppression, of images as `forward` takes them; a GPU is not
+        waited for."""
         outputs, _, anchors, (across, down) = self._look(images)
         found = find_candidates(outputs, anchors, floor)
-        boxes = clip_boxes_to_image(scale_boxes(found.boxes, 1 / across, 1 / down), images.shape[-2:])
+        boxes = clip_boxes_to_image(
+            scale_boxes(found.boxes, 1 / across, 1 / down), images.shape[-2:]
+        )
         return found._replace(boxes=boxes)
 
     def shown(self, images: Tensor) -> Tensor:
-        """Images as the backbone sees them: normalised, at its magnification, padded to multiples of 32 px."""
+        """Images as the backbone sees them: normalised, at its magnification, padded to multiples
+        of 32 px."""
         return _pad(self._show(images))
 
-    def _look(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor, list[Tensor], tuple[float, float]]:
-        """The head's outputs, anchors of all levels and by level, and how many times as wide and high it was shown."""
+    def _look(
+        self, images: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor, list[Tensor], tuple[float, float]]:
+        """The head's outputs, anchors of all levels and by level, and how many times as wide and
+        high it was shown."""
         shown = self._show(images)
         padded = _pad(shown)
         features = self.backbone(padded.to(self.backbone.body.conv1.weight.dtype))
-        # In float32 from here: half precision is too coarse for box coordinates and for sums over all anchors.
+        # In float32 from here: half precision is too coarse for box coordinates and for sums over
+        # all anchors.
         outputs = {name: output.float() for name, output in self.head(features).items()}
         every, anchors = self.anchor_generator.of(features, padded.shape[-2:])
         magnified = shown.shape[-1] / images.shape[-1], shown.shape[-2] / images.shape[-2]
         return outputs, every, anchors, magnified
 
     def compile_parts(self) -> None:
-        """Have network and batched losses compiled at their next use, once for each shape; weights keep their names.
+        """Have network and batched losses compiled at their next use, once for each shape; weights
+        keep their names.
 
         A copy of the model is not compiled.
         """
@@ -136,7 +160,9 @@ class RetinaNet(nn.Module):
         normalised = (images - self.mean) / self.std
         if self.scale == 1:
             return normalised
-        return F.interpolate(normalised, scale_factor=self.scale, mode="bilinear", recompute_scale_factor=True)
+        return F.interpolate(
+            normalised, scale_factor=self.scale, mode="bilinear", recompute_scale_factor=True
+        )
 
     def _losses(
         self,

@@ -1,4 +1,5 @@
-"""How charts look, and how they get into a page: matplotlib figures without pyplot, as SVG that says what it shows."""
+"""How charts look, and how they get into a page: matplotlib figures without pyplot, as SVG that
+says what it shows."""
 
 from __future__ import annotations
 
@@ -19,8 +20,16 @@ from matplotlib.style import context
 INK, MUTED, FAINT = "#1b1b1b", "#5c6166", "#d9dcdf"
 """Of what matters, of what explains it, and of rules behind it."""
 
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
-"""Told apart by every kind of colour vision (Okabe & Ito 2008); their yellow is too pale for lines on white."""
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)
+"""Told apart by every kind of colour vision (Okabe & Ito 2008); their yellow is too pale for lines
+on white."""
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*")
@@ -56,7 +65,8 @@ _STYLE = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one name is drawn in all charts of a page: told apart by marker and dashes too, for print without colour."""
+    """How one name is drawn in all charts of a page: told apart by marker and dashes too, for print
+    without colour."""
 
     colour: str
     marker: str
@@ -68,7 +78,9 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     known = {}
     for at, name in enumerate(names):
         if at < MOST_LOOKS:
-            known[name] = Look(_COLOURS[at % len(_COLOURS)], _MARKERS[at], "-" if at < len(_COLOURS) else "--")
+            known[name] = Look(
+                _COLOURS[at % len(_COLOURS)], _MARKERS[at], "-" if at < len(_COLOURS) else "--"
+            )
         else:
             known[name] = Look(MUTED, ".", ":")
     return known
@@ -76,7 +88,8 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The house style, whatever the user's matplotlibrc says; for `with`, or over a function that draws."""
+    """The house style, whatever the user's matplotlibrc says; for `with`, or over a function that
+    draws."""
     with context(_STYLE, after_reset=True):
         yield
 
@@ -85,21 +98,31 @@ def drawing() -> Iterator[None]:
 def to_svg(figure: Figure, *, name: str, label: str) -> Markup:
     """The figure as an <svg> to stand in a page: equal figures of one matplotlib give equal bytes.
 
-    name: starts every id in it, so that the charts of a page do not meet; a word, used once in the page.
+    name: starts every id in it, so that the charts of a page do not meet; a word, used once in the
+    page.
     label: what it shows, for those who do not see it.
     """
     assert re.fullmatch(r"[a-z][a-z0-9-]*", name), name
     text = io.StringIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a name in a script that the font lacks: a box
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing"
+        )  # of a name in a script that the font lacks: a box
+        figure.savefig(
+            text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        )
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].rstrip()
     svg = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style.*?</style>\s*", "", svg, flags=re.DOTALL)  # it would hold in all of the page
+    svg = re.sub(
+        r"<style.*?</style>\s*", "", svg, flags=re.DOTALL
+    )  # it would hold in all of the page
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
-    head = f'<svg class="chart" role="img" aria-label="{escape(label)}" stroke-linejoin="round" stroke-linecap="butt"'
+    head = (
+        f'<svg class="chart" role="img" aria-label="{escape(label)}" stroke-linejoin="round"'
+        ' stroke-linecap="butt"'
+    )
     return Markup(svg.replace("<svg", head, 1))
 
 
@@ -120,7 +143,8 @@ def legend_below(figure: Figure, entries: Sequence[tuple[str, Line2D]], columns:
 
 
 def short(name: str, most: int = 26) -> str:
-    """A name as charts have room for it; without the leading _ by which matplotlib would hide it."""
+    """A name as charts have room for it; without the leading _ by which matplotlib would hide
+    it."""
     name = name if len(name) <= most else f"{name[: most - 1]}…"
     return f" {name}" if name.startswith("_") else name
 

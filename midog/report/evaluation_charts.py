@@ -1,4 +1,5 @@
-"""The charts of an evaluation: precision-recall, FROC, F1 by group, counts against truth, calibration."""
+"""The charts of an evaluation: precision-recall, FROC, F1 by group, counts against truth,
+calibration."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from matplotlib.lines import Line2D
 from midog.evaluation.groups import ALL
 from midog.evaluation.result import Evaluation, GroupScores, RoiScores
 from midog.metrics.bootstrap import Interval
-from midog.metrics.scores import Values
+from midog.metrics.counts import Values
 from midog.report.charts import (
     FAINT,
     INK,
@@ -45,7 +46,8 @@ def first_level(result: Evaluation) -> dict[str, GroupScores]:
 
 
 def looks_of(result: Evaluation) -> dict[str, Look]:
-    """Of "all" and of each group by the first column; where there are too many, the ones with most figures differ."""
+    """Of "all" and of each group by the first column; where there are too many, the ones with most
+    figures differ."""
     groups = first_level(result)
     most = sorted(groups, key=lambda name: -groups[name].figures)
     chosen = set(most[:MOST_LOOKS])
@@ -54,7 +56,8 @@ def looks_of(result: Evaluation) -> dict[str, Look]:
 
 @drawing()
 def precision_recall(result: Evaluation) -> Figure:
-    """Precision against recall at every threshold, over lines of equal F1; a ring where it is counted."""
+    """Precision against recall at every threshold, over lines of equal F1; a ring where it is
+    counted."""
     figure, axes = new_chart()
     axes.set(xlabel="recall", ylabel="precision")
     unit_axis(axes, "x")
@@ -73,7 +76,8 @@ def precision_recall(result: Evaluation) -> Figure:
 
 @drawing()
 def froc(result: Evaluation, per: Literal["mm2", "ROI"]) -> Figure:
-    """Recall against false positives per mm2 or per ROI at every threshold; a ring where it is counted."""
+    """Recall against false positives per mm2 or per ROI at every threshold; a ring where it is
+    counted."""
     figure, axes = new_chart()
     axes.set(xlabel="false positives per " + ("mm²" if per == "mm2" else "ROI"), ylabel="recall")
     unit_axis(axes, "y")
@@ -112,8 +116,17 @@ def forest(result: Evaluation) -> Figure:
         interval = group.intervals.get("f1")
         if interval is not None:  # of unknown ends nothing is drawn
             axes.plot([interval.low, interval.high], [row, row], color=look.colour, linewidth=1.6)
-        axes.plot([f1], [row], look.marker, color=look.colour, markersize=6 if len(group.keys) < 2 else 4)
-        axes.text(1.04, row, _f1_words(f1, interval), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
+        axes.plot(
+            [f1], [row], look.marker, color=look.colour, markersize=6 if len(group.keys) < 2 else 4
+        )
+        axes.text(
+            1.04,
+            row,
+            _f1_words(f1, interval),
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=8.5,
+        )
     f1 = result.groups[ALL].counts.f1
     if not math.isnan(f1):
         axes.axvline(f1, color=MUTED, linewidth=0.8, dashes=(3, 3), zorder=0)
@@ -141,7 +154,8 @@ def counts_against_truth(result: Evaluation) -> Figure:
 
 @drawing()
 def bland_altman(result: Evaluation) -> Figure:
-    """Found less true figures per mm2 against their mean, a mark for each ROI, with bias and limits of agreement."""
+    """Found less true figures per mm2 against their mean, a mark for each ROI, with bias and limits
+    of agreement."""
     figure, axes = new_chart()
     axes.set(xlabel="mean of true and found, per mm²", ylabel="found − true, per mm²")
     drawn = []
@@ -157,7 +171,15 @@ def bland_altman(result: Evaluation) -> Figure:
         if not math.isnan(value):
             axes.axhline(value, color=MUTED, linewidth=0.9, dashes=dashes, zorder=0)
             words = f"{what}\n{number(value, 1, sign=True)}"
-            axes.text(1.01, value, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED)
+            axes.text(
+                1.01,
+                value,
+                words,
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                fontsize=8,
+                color=MUTED,
+            )
     _finish(figure, axes, drawn, "marks")
     return figure
 
@@ -181,7 +203,15 @@ def calibration(result: Evaluation) -> Figure:
     whole = result.groups[ALL].calibration
     lower.bar(whole.edges[:-1], whole.count, np.diff(whole.edges) * 0.92, align="edge", color=MUTED)
     for left, right, amount in zip(whole.edges[:-1], whole.edges[1:], whole.count, strict=True):
-        lower.text((left + right) / 2, amount, f"{amount}\n", ha="center", va="center", fontsize=7.5, color=MUTED)
+        lower.text(
+            (left + right) / 2,
+            amount,
+            f"{amount}\n",
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color=MUTED,
+        )
     lower.set(xlabel="score", ylabel="points", yticks=[], ylim=(0, 1.3 * max(whole.count.max(), 1)))
     lower.spines["left"].set_visible(False)
     _finish(figure, upper, drawn, "line")
@@ -189,7 +219,8 @@ def calibration(result: Evaluation) -> Figure:
 
 
 def _curves(result: Evaluation) -> Iterator[tuple[str, GroupScores, Look]]:
-    """The groups that have points, "all" last, on top; of many groups those that can be told apart."""
+    """The groups that have points, "all" last, on top; of many groups those that can be told
+    apart."""
     known = looks_of(result)
     for name, look in [*list(known.items())[1 : MOST_LOOKS + 1], (ALL, _ALL)]:
         if len(result.groups[name].curve.thresholds):
@@ -197,7 +228,8 @@ def _curves(result: Evaluation) -> Iterator[tuple[str, GroupScores, Look]]:
 
 
 def _known_rois(result: Evaluation) -> Iterator[tuple[str, Sequence[RoiScores], Look]]:
-    """ROIs of known area, by the value of the first column; those of groups that share a look together."""
+    """ROIs of known area, by the value of the first column; those of groups that share a look
+    together."""
     known, names_of = looks_of(result), dict[Look, list[str]]()
     for name in list(known)[1:]:
         names_of.setdefault(known[name], []).append(name)
@@ -213,12 +245,18 @@ def _first_of(name: str, group: GroupScores) -> str:
 
 
 def _indented(name: str, group: GroupScores) -> str:
-    return "    " * max(0, len(group.keys) - 1) + short(list(group.keys.values())[-1] if group.keys else name)
+    return "    " * max(0, len(group.keys) - 1) + short(
+        list(group.keys.values())[-1] if group.keys else name
+    )
 
 
 def _f1_words(f1: float, interval: Interval | None) -> str:
     known = interval is not None and not math.isnan(interval.low)
-    return f"{number(f1)}  ({between(interval.low, interval.high)})" if interval and known else number(f1)
+    return (
+        f"{number(f1)}  ({between(interval.low, interval.high)})"
+        if interval and known
+        else number(f1)
+    )
 
 
 def _line(axes: Axes, x: Values, y: Values, look: Look, marks: bool = False) -> None:
@@ -230,22 +268,43 @@ def _line(axes: Axes, x: Values, y: Values, look: Look, marks: bool = False) -> 
 def _operating_point(axes: Axes, x: float, y: float, look: Look) -> None:
     if not (math.isnan(x) or math.isnan(y)):
         size = 8 if look is _ALL else 6.5
-        axes.plot([x], [y], look.marker, markersize=size, color="white", markeredgecolor=look.colour, zorder=5)
+        axes.plot(
+            [x],
+            [y],
+            look.marker,
+            markersize=size,
+            color="white",
+            markeredgecolor=look.colour,
+            zorder=5,
+        )
 
 
 def _marks(axes: Axes, x: Values, y: Values, look: Look) -> None:
-    axes.plot(x, y, look.marker, color=look.colour, markersize=6, alpha=0.8, markeredgecolor="white", clip_on=False)
+    axes.plot(
+        x,
+        y,
+        look.marker,
+        color=look.colour,
+        markersize=6,
+        alpha=0.8,
+        markeredgecolor="white",
+        clip_on=False,
+    )
 
 
 def _equal_f1(axes: Axes) -> None:
     for f1 in (0.2, 0.4, 0.6, 0.8):
         recall = np.linspace(f1 / 2, 1, 200)[1:]
         precision = f1 * recall / (2 * recall - f1)
-        axes.plot(recall[precision <= 1], precision[precision <= 1], color=FAINT, linewidth=0.8, zorder=0)
+        axes.plot(
+            recall[precision <= 1], precision[precision <= 1], color=FAINT, linewidth=0.8, zorder=0
+        )
         axes.text(1.03, f1 / (2 - f1), f"F1 {f1}", fontsize=7.5, color=MUTED, va="center")
 
 
-def _finish(figure: Figure, axes: Axes, drawn: Sequence[tuple[str, Look]], kind: _Kind = "curve") -> None:
+def _finish(
+    figure: Figure, axes: Axes, drawn: Sequence[tuple[str, Look]], kind: _Kind = "curve"
+) -> None:
     """The legend in the order of the tables, or words where there is nothing to show."""
     if not drawn:
         say(axes, "nothing to show")

@@ -1,4 +1,5 @@
-"""The page of an evaluation: scores by group, curves, counts, calibration, and the worst mistakes as pictures."""
+"""The page of an evaluation: scores by group, curves, counts, calibration, and the worst mistakes
+as pictures."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from midog.data.annotations import Roi
-from midog.data.slides import SlideImage, open_image
+from midog.data.roi import Roi
 from midog.errors import ImageError
 from midog.evaluation.groups import ALL
 from midog.evaluation.result import MISTAKES, Evaluation, Mistake
+from midog.images.image import SlideImage, open_image
 from midog.metrics.mistakes import (
     FALSE_ALARMS,
     MISS_DISTANCES,
@@ -38,7 +39,8 @@ WORST = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """A mistake in a gallery. source: data URI, None where there is no image. scanner: "" where it is not known."""
+    """A mistake in a gallery. source: data URI, None where there is no image. scanner: "" where it
+    is not known."""
 
     mistake: Mistake
     scanner: str
@@ -58,7 +60,13 @@ class Gallery:
     @property
     def order(self) -> str:
         """Which score is the worst; "" where none is."""
-        return "highest" if self.kind in FALSE_ALARMS else "lowest" if self.kind == MISSED_BELOW else ""
+        return (
+            "highest"
+            if self.kind in FALSE_ALARMS
+            else "lowest"
+            if self.kind == MISSED_BELOW
+            else ""
+        )
 
     @property
     def shown(self) -> list[Picture]:
@@ -72,10 +80,19 @@ class Gallery:
 
 
 _KINDS = {
-    "imposter": ("False alarms on a look-alike", "An annotated look-alike (imposter) lies within 7.5 µm."),
-    "near imposter": ("False alarms near a look-alike", f"A look-alike lies within {NEAR_UM:g} µm."),
+    "imposter": (
+        "False alarms on a look-alike",
+        "An annotated look-alike (imposter) lies within 7.5 µm.",
+    ),
+    "near imposter": (
+        "False alarms near a look-alike",
+        f"A look-alike lies within {NEAR_UM:g} µm.",
+    ),
     "double": ("Figures marked twice", "The figure here was matched to another point."),
-    "nothing": ("False alarms on nothing annotated", f"No figure within 7.5 µm, no look-alike within {NEAR_UM:g} µm."),
+    "nothing": (
+        "False alarms on nothing annotated",
+        f"No figure within 7.5 µm, no look-alike within {NEAR_UM:g} µm.",
+    ),
     MISSED_WHOLLY: ("Missed: not found at all", "No point of any score lies within 7.5 µm."),
     MISSED_TAKEN: (
         "Missed: its point went to another figure",
@@ -89,11 +106,14 @@ _KINDS = {
 assert set(_KINDS) == set(MISTAKES), "each kind of mistake needs its words"
 
 
-def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *, title: str) -> None:
-    """Write all of an evaluation as one HTML file that needs nothing beside it; the same input gives the same bytes.
+def write_evaluation_page(
+    path: Path, result: Evaluation, rois: Sequence[Roi], *, title: str
+) -> None:
+    """Write all of an evaluation as one HTML file that needs nothing beside it; the same input
+    gives the same bytes.
 
-    rois: those that were scored; where their images are on this machine, the worst mistakes of each kind are shown.
-    Raises MidogError where `path` cannot be written.
+    rois: those that were scored; where their images are on this machine, the worst mistakes of each
+    kind are shown. Raises MidogError where `path` cannot be written.
     """
     values = {
         "title": title,
@@ -101,7 +121,9 @@ def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *
         "whole": result.groups[ALL],
         "kinds": MISTAKES,
         # without names there is no point of another one
-        "distances": [each for each in MISS_DISTANCES if each != OTHER_NAME or result.threshold is None],
+        "distances": [
+            each for each in MISS_DISTANCES if each != OTHER_NAME or result.threshold is None
+        ],
         "charts": _charts(result),
         "most_curves": MOST_LOOKS,
         "most_rows": charts.MOST_ROWS,
@@ -112,12 +134,17 @@ def write_evaluation_page(path: Path, result: Evaluation, rois: Sequence[Roi], *
 
 
 def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
-    """The worst mistakes of each kind: false alarms by falling score; misses never found, then those
-    whose point went to another figure, then the others by rising score."""
+    """The worst mistakes of each kind: false alarms by falling score; misses never found, then
+    those whose point went to another figure, then the others by rising score."""
     worst = {kind: _worst(result.mistakes, kind) for kind in _KINDS}
     pictures = _pictures([each for theirs in worst.values() for each in theirs], result, rois)
     return [
-        Gallery(kind, *_KINDS[kind], result.groups[ALL].mistakes[kind], tuple(pictures[id(each)] for each in theirs))
+        Gallery(
+            kind,
+            *_KINDS[kind],
+            result.groups[ALL].mistakes[kind],
+            tuple(pictures[id(each)] for each in theirs),
+        )
         for kind, theirs in worst.items()
     ]
 
@@ -131,20 +158,30 @@ def _worst(mistakes: Sequence[Mistake], kind: str) -> list[Mistake]:
     return mine[:WORST]
 
 
-def _pictures(mistakes: Sequence[Mistake], result: Evaluation, rois: Sequence[Roi]) -> dict[int, Picture]:
-    """The picture of each mistake, by its id(); an image is opened once, whatever the number of its mistakes."""
+def _pictures(
+    mistakes: Sequence[Mistake], result: Evaluation, rois: Sequence[Roi]
+) -> dict[int, Picture]:
+    """The picture of each mistake, by its id(); an image is opened once, whatever the number of its
+    mistakes."""
     known = {roi.file_name: roi for roi in rois}
     mpps = {roi.file_name: roi.mpp for roi in result.rois}
     done: dict[int, Picture] = {}
     for file_name in dict.fromkeys(mistake.file_name for mistake in mistakes):
-        roi, theirs = known[file_name], [mistake for mistake in mistakes if mistake.file_name == file_name]
+        roi, theirs = (
+            known[file_name],
+            [mistake for mistake in mistakes if mistake.file_name == file_name],
+        )
         sources = _crops(roi, theirs, mpps[file_name])
-        done |= {id(m): Picture(m, roi.scanner, source) for m, source in zip(theirs, sources, strict=True)}
+        done |= {
+            id(m): Picture(m, roi.scanner, source)
+            for m, source in zip(theirs, sources, strict=True)
+        }
     return done
 
 
 def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: float) -> list[str | None]:
-    """A data URI for each mistake of one ROI; None for all where its image is not there or cannot be read."""
+    """A data URI for each mistake of one ROI; None for all where its image is not there or cannot
+    be read."""
     if roi.path is None or math.isnan(mpp):
         return [None] * len(mistakes)
     try:
@@ -164,15 +201,33 @@ def _crop(image: SlideImage, mistake: Mistake, mpp: float) -> str | None:
 
 def _charts(result: Evaluation) -> Mapping[str, Markup]:
     drawn: dict[str, tuple[Any, str]] = {
-        "precision-recall": (charts.precision_recall(result), "Precision against recall at every threshold, by group"),
-        "froc-mm2": (charts.froc(result, "mm2"), "Recall against false positives per square millimetre, by group"),
-        "froc-roi": (charts.froc(result, "ROI"), "Recall against false positives per ROI, by group"),
+        "precision-recall": (
+            charts.precision_recall(result),
+            "Precision against recall at every threshold, by group",
+        ),
+        "froc-mm2": (
+            charts.froc(result, "mm2"),
+            "Recall against false positives per square millimetre, by group",
+        ),
+        "froc-roi": (
+            charts.froc(result, "ROI"),
+            "Recall against false positives per ROI, by group",
+        ),
         "forest": (charts.forest(result), "F1 with its interval, by group"),
-        "counts": (charts.counts_against_truth(result), "Found against true figures per square millimetre, by ROI"),
+        "counts": (
+            charts.counts_against_truth(result),
+            "Found against true figures per square millimetre, by ROI",
+        ),
         "bland-altman": (
             charts.bland_altman(result),
             "Difference of found and true figures against their mean, by ROI",
         ),
-        "calibration": (charts.calibration(result), "Share of figures among points against their score, in ten bins"),
+        "calibration": (
+            charts.calibration(result),
+            "Share of figures among points against their score, in ten bins",
+        ),
     }
-    return {name: to_svg(figure, name=f"chart-{name}", label=label) for name, (figure, label) in drawn.items()}
+    return {
+        name: to_svg(figure, name=f"chart-{name}", label=label)
+        for name, (figure, label) in drawn.items()
+    }

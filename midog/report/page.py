@@ -20,8 +20,8 @@ UNDEFINED = "–"
 def render(template: str, values: Mapping[str, Any]) -> str:
     """A template of midog/report/templates with `values` by name, as text.
 
-    Every page knows `version`, the version of midog. What is no Markup is escaped; a name that is neither given nor
-    known is an error (jinja2.UndefinedError).
+    Every page knows `version`, the version of midog. What is no Markup is escaped; a name that is
+    neither given nor known is an error (jinja2.UndefinedError).
     """
     return _environment().get_template(template).render({"version": __version__, **values})
 
@@ -32,7 +32,8 @@ def write_page(path: Path, template: str, values: Mapping[str, Any]) -> None:
 
 
 def number(value: float, places: int = 3, sign: bool = False) -> str:
-    """A number for people: that many decimals, a true minus, and a dash for NaN. sign: shows that of any number."""
+    """A number for people: that many decimals, a true minus, and a dash for NaN. sign: shows that
+    of any number."""
     if math.isnan(value):
         return UNDEFINED
     text = f"{value:{'+' if sign else ''}.{places}f}"
@@ -40,7 +41,8 @@ def number(value: float, places: int = 3, sign: bool = False) -> str:
 
 
 def between(low: float, high: float, places: int = 3) -> str:
-    """An interval, 0.810–0.890; with "to" where a minus would meet the dash; a dash alone where it is not known."""
+    """An interval, 0.810–0.890; with "to" where a minus would meet the dash; a dash alone where it
+    is not known."""
     if math.isnan(low) or math.isnan(high):
         return UNDEFINED
     return f"{number(low, places)}{' to ' if low < 0 or high < 0 else '–'}{number(high, places)}"

@@ -10,14 +10,15 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from midog.data.slides import SlideImage
-from midog.data.sources import Pixels
-from midog.inference.export import COLOURS
+from midog.formats.write import COLOURS
+from midog.images.image import SlideImage
+from midog.images.open_file import Pixels
 
 CROP_UM = 64.0
 """Side of a crop: a figure with enough around it to judge it by."""
 CROP_PX = 256
-"""Side that a crop is resampled to: one to one at 0.25 um/px, and sharp where it is shown at half of that."""
+"""Side that a crop is resampled to: one to one at 0.25 um/px, and sharp where it is shown at half
+of that."""
 
 RING_UM = 12.0
 """Radius of a ring: outside of a figure, and of the 7.5 um within which points are matched."""
@@ -40,7 +41,9 @@ FALSE_ALARM = Ring(COLOURS["false alarm"], "double")
 MISSED = Ring(COLOURS["missed"], "broken")
 
 
-def crop_around(image: SlideImage, x_px: float, y_px: float, *, mpp: float, ring: Ring | None = None) -> Pixels:
+def crop_around(
+    image: SlideImage, x_px: float, y_px: float, *, mpp: float, ring: Ring | None = None
+) -> Pixels:
     """CROP_UM around a spot, (CROP_PX, CROP_PX, 3) uint8 RGB; white beyond the edges of the image.
 
     x_px, y_px: level-0 px; the spot lies in the middle, to a pixel. mpp: um/px at level 0.
@@ -61,7 +64,9 @@ def data_uri(pixels: Pixels, kind: Literal["jpeg", "png"] = "jpeg") -> str:
     assert pixels.dtype == np.uint8, pixels.dtype
     data = io.BytesIO()
     if kind == "jpeg":
-        Image.fromarray(pixels).save(data, "JPEG", quality=88, subsampling=0)  # whole colour: thin rings stay crisp
+        Image.fromarray(pixels).save(
+            data, "JPEG", quality=88, subsampling=0
+        )  # whole colour: thin rings stay crisp
     else:
         Image.fromarray(pixels).save(data, "PNG", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
@@ -81,8 +86,11 @@ def _ringed(picture: Image.Image, x: float, y: float, ring: Ring) -> Pixels:
     return np.asarray(picture)
 
 
-def _circle(layer: Image.Image, x: float, y: float, radius: float, width: int, fill: int, kind: str) -> None:
-    """Draw on a layer of _FINER times the size; `radius` and `width` in px of the picture, the line centred on it."""
+def _circle(
+    layer: Image.Image, x: float, y: float, radius: float, width: int, fill: int, kind: str
+) -> None:
+    """Draw on a layer of _FINER times the size; `radius` and `width` in px of the picture, the line
+    centred on it."""
     draw = ImageDraw.Draw(layer)
     outer = radius + width / 2
     box = [(at + sign * outer) * _FINER for sign in (-1, 1) for at in (x, y)]

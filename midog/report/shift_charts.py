@@ -1,4 +1,5 @@
-"""The charts of a domain-shift report: a heat map of F1, drops, features in two dimensions, loss by distance."""
+"""The charts of a domain-shift report: a heat map of F1, drops, features in two dimensions, loss by
+distance."""
 
 from __future__ import annotations
 
@@ -15,26 +16,44 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from midog.metrics.bootstrap import Interval
-from midog.report.charts import BLUE, FAINT, INK, MUTED, VERMILLION, drawing, legend_below, looks, new_chart, say
+from midog.report.charts import (
+    BLUE,
+    FAINT,
+    INK,
+    MUTED,
+    VERMILLION,
+    drawing,
+    legend_below,
+    looks,
+    new_chart,
+    say,
+)
 from midog.report.page import UNDEFINED, between, number
 
 Values = NDArray[np.float64]
 
-_F1_COLOURS = LinearSegmentedColormap.from_list("f1", ["#ffffff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"])
+_F1_COLOURS = LinearSegmentedColormap.from_list(
+    "f1", ["#ffffff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"]
+)
 _DARK = 0.68  # F1 from which a cell's number is white
 _MOST_POINTS = 250  # of a scanner in the projection: more would hide each other
 _OPEN: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.3}
 
 
 @drawing()
-def heat_map(f1: Values, seen: NDArray[np.bool_], models: Sequence[str], scanners: Sequence[str]) -> Figure:
-    """F1 (R, C) of each model on each scanner, darker is better; framed where `seen` (R, C); hatched where NaN."""
+def heat_map(
+    f1: Values, seen: NDArray[np.bool_], models: Sequence[str], scanners: Sequence[str]
+) -> Figure:
+    """F1 (R, C) of each model on each scanner, darker is better; framed where `seen` (R, C);
+    hatched where NaN."""
     rows, columns = f1.shape
     names = [_lines(name) for name in models]
     left = 0.075 * max((len(line) for name in names for line in name.split("\n")), default=0)
     figure = Figure((0.5 + left + 0.95 * columns, 0.9 + 0.52 * rows), layout="constrained")
     axes = figure.add_subplot()
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="tested on", ylabel="trained on")
+    axes.set(
+        xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="tested on", ylabel="trained on"
+    )
     axes.xaxis.set_label_position("top")
     axes.xaxis.labelpad = axes.yaxis.labelpad = 8
     axes.set_xticks(range(columns), [_lines(name, 10) for name in scanners])
@@ -45,24 +64,37 @@ def heat_map(f1: Values, seen: NDArray[np.bool_], models: Sequence[str], scanner
     for row, column in np.ndindex(f1.shape):
         _heat_cell(axes, row, column, float(f1[row, column]))
     for row, column in np.argwhere(seen):
-        frame = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=VERMILLION, linewidth=2.2)
+        frame = Rectangle(
+            (column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=VERMILLION, linewidth=2.2
+        )
         axes.add_patch(frame)
     return figure
 
 
 def _heat_cell(axes: Axes, row: int, column: int, value: float) -> None:
     known = not math.isnan(value)
-    fill: dict[str, Any] = {"facecolor": _F1_COLOURS(value)} if known else {"facecolor": "none", "hatch": "////"}
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, edgecolor="white" if known else FAINT, **fill))
+    fill: dict[str, Any] = (
+        {"facecolor": _F1_COLOURS(value)} if known else {"facecolor": "none", "hatch": "////"}
+    )
+    axes.add_patch(
+        Rectangle((column - 0.5, row - 0.5), 1, 1, edgecolor="white" if known else FAINT, **fill)
+    )
     colour = "white" if known and value > _DARK else INK
     axes.text(
-        column, row, number(value, 2) if known else UNDEFINED, ha="center", va="center", color=colour, fontsize=10
+        column,
+        row,
+        number(value, 2) if known else UNDEFINED,
+        ha="center",
+        va="center",
+        color=colour,
+        fontsize=10,
     )
 
 
 @drawing()
 def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure:
-    """The drop of each model with its interval, beside a line where nothing is lost; below, the mean gap as a diamond.
+    """The drop of each model with its interval, beside a line where nothing is lost; below, the
+    mean gap as a diamond.
 
     rows: what each model was trained on, and its drop. mean: None leaves it out.
     """
@@ -70,7 +102,10 @@ def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure
     if mean is not None:
         shown.append(("mean gap", mean, "D", INK))
     figure, axes = new_chart(5.6, 0.9 + 0.42 * len(shown))
-    axes.set(xlabel="F1 lost on unseen scanners (to the right: more is lost)", ylim=(len(shown) - 0.4, -0.6))
+    axes.set(
+        xlabel="F1 lost on unseen scanners (to the right: more is lost)",
+        ylim=(len(shown) - 0.4, -0.6),
+    )
     axes.set_yticks(range(len(shown)), [name for name, *_ in shown])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines["left"].set_visible(False)
@@ -91,7 +126,8 @@ def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure
 
 @drawing()
 def projection(points: Mapping[str, Values], unlabelled: Sequence[str]) -> Figure:
-    """Patches as points (P, 2) by scanner, open where nobody labelled the scanner; a large marker at each mean."""
+    """Patches as points (P, 2) by scanner, open where nobody labelled the scanner; a large marker
+    at each mean."""
     figure, axes = new_chart(5.4, 4.4)
     axes.set(xlabel="first principal component", ylabel="second principal component")
     axes.grid(color=FAINT, linewidth=0.6)
@@ -104,8 +140,18 @@ def projection(points: Mapping[str, Values], unlabelled: Sequence[str]) -> Figur
         face = _OPEN if bare else {"markeredgewidth": 0}
         axes.plot(*some.T, markersize=4.5, alpha=0.55, **face, **style)
         if len(every):
-            edge: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 1.2, "markersize": 11, "zorder": 3}
-            axes.plot(*every.mean(axis=0), markerfacecolor="white" if bare else look.colour, **edge, **style)
+            edge: dict[str, Any] = {
+                "markeredgecolor": INK,
+                "markeredgewidth": 1.2,
+                "markersize": 11,
+                "zorder": 3,
+            }
+            axes.plot(
+                *every.mean(axis=0),
+                markerfacecolor="white" if bare else look.colour,
+                **edge,
+                **style,
+            )
         name = f"{scanner} (no labels)" if bare else scanner
         entries.append((name, Line2D([], [], markersize=7, **face, **style)))
     if not entries:
@@ -116,7 +162,8 @@ def projection(points: Mapping[str, Values], unlabelled: Sequence[str]) -> Figur
 
 @drawing()
 def loss_by_distance(distance: Values, from_own: Values, from_native: Values, label: str) -> Figure:
-    """Both losses against one distance, (N,) each: a point is a model on a scanner that it has not seen."""
+    """Both losses against one distance, (N,) each: a point is a model on a scanner that it has not
+    seen."""
     figure, axes = new_chart(2.9, 2.5)
     axes.set(xlabel=label, ylabel="F1 lost")
     axes.grid(color=FAINT, linewidth=0.6)

@@ -1,4 +1,5 @@
-"""The page of a domain-shift report: what a change of scanner costs, and how far apart the scanners are."""
+"""The page of a domain-shift report: what a change of scanner costs, and how far apart the scanners
+are."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss
+from midog.metrics.scanner_matrix import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss
 from midog.report import shift_charts as charts
 from midog.report import shift_words as words
 from midog.report.charts import to_svg
@@ -36,7 +37,8 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Head:
-    """How a distance is called and written. places: decimals. source, link: of its formula. words: what it is."""
+    """How a distance is called and written. places: decimals. source, link: of its formula. words:
+    what it is."""
 
     name: str
     unit: str
@@ -48,7 +50,8 @@ class Head:
 
 @dataclass(frozen=True)
 class Amount:
-    """A number in a table with a bar behind it. per_cent: length of the bar, of the largest in its column."""
+    """A number in a table with a bar behind it. per_cent: length of the bar, of the largest in its
+    column."""
 
     text: str
     per_cent: float
@@ -62,24 +65,36 @@ class Swatch:
     colour: str | None
 
 
-_BEN_DAVID = "https://proceedings.neurips.cc/paper/2006/hash/b1b0432ceafb0ce714426e9114852ac7-Abstract.html"
+_BEN_DAVID = (
+    "https://proceedings.neurips.cc/paper/2006/hash/b1b0432ceafb0ce714426e9114852ac7-Abstract.html"
+)
 _NAMES = {
     "stain_angle_deg": ("Stain vectors", "°", 1, "", ""),
     "od_wasserstein": ("Optical density", "OD", 3, "", ""),
     "colour_delta_e": ("Mean colour", "ΔE", 1, "", ""),
     "sharpness_difference": ("Sharpness", "slope", 2, "", ""),
     "pad": ("Proxy A-distance", "0 to 2", 2, "Ben-David et al. 2007", _BEN_DAVID),
-    "frechet": ("Fréchet distance", "", 1, "Heusel et al. 2017", "https://arxiv.org/abs/1706.08500"),
+    "frechet": (
+        "Fréchet distance",
+        "",
+        1,
+        "Heusel et al. 2017",
+        "https://arxiv.org/abs/1706.08500",
+    ),
     "mmd": ("MMD²", "", 3, "Gretton et al. 2012", "https://jmlr.org/papers/v13/gretton12a.html"),
 }
 _SAYS_ITS_NAME = {"pad": "proxy A-distance: ", "frechet": "Frechet distance: "}
 _ABOUT = IMAGE_DISTANCES | FEATURE_DISTANCES
-HEADS = {name: Head(*named, _ABOUT[name].removeprefix(_SAYS_ITS_NAME.get(name, ""))) for name, named in _NAMES.items()}
+HEADS = {
+    name: Head(*named, _ABOUT[name].removeprefix(_SAYS_ITS_NAME.get(name, "")))
+    for name, named in _NAMES.items()
+}
 """Of each distance, in the order in which they are shown."""
 
 
 def write_shift_page(path: Path, result: ShiftResult) -> None:
-    """Write a domain-shift report as one HTML file that needs nothing beside it; the same input gives the same bytes.
+    """Write a domain-shift report as one HTML file that needs nothing beside it; the same input
+    gives the same bytes.
 
     Raises MidogError where `path` cannot be written.
     """
@@ -93,7 +108,9 @@ def write_shift_page(path: Path, result: ShiftResult) -> None:
         "rows": words.ordered_rows(matrix),
         "names": words.model_names(matrix),
         "scanners": words.ordered_scanners(matrix),
-        "basis": {name: words.basis(cells) for name, cells in words.cells_by_scanner(matrix).items()},
+        "basis": {
+            name: words.basis(cells) for name, cells in words.cells_by_scanner(matrix).items()
+        },
         "level": words.per_cent(result.level),
         "unlabelled": words.listed(result.unlabelled),
         "confounding": words.confounding(result) if result.confounders else "",
@@ -102,14 +119,19 @@ def write_shift_page(path: Path, result: ShiftResult) -> None:
         "published_means": published_means(),
         "confounders": [(each, *confounder_table(each)) for each in result.confounders],
         "swatches": {scanner: swatches(each) for scanner, each in result.images.items()},
-        "samples": {scanner: [data_uri(patch) for patch in patches] for scanner, patches in result.samples.items()},
+        "samples": {
+            scanner: [data_uri(patch) for patch in patches]
+            for scanner, patches in result.samples.items()
+        },
         "statistics": statistics(result.images),
         "heads": HEADS,
         "image_heads": {name: HEADS[name] for name in IMAGE_DISTANCES},
         "feature_heads": {name: HEADS[name] for name in FEATURE_DISTANCES},
         "amounts": amounts(result),
         "images_apart": words.apart(result, {name: HEADS[name].name for name in IMAGE_DISTANCES}),
-        "features_apart": words.apart(result, {name: HEADS[name].name for name in FEATURE_DISTANCES}),
+        "features_apart": words.apart(
+            result, {name: HEADS[name].name for name in FEATURE_DISTANCES}
+        ),
         "pairs_saturated": words.saturated([pair.distances["pad"] for pair in result.pairs]),
         "losses_saturated": words.saturated([each["pad"] for each in result.loss_distances]),
         "lost": ordered_losses(result),
@@ -140,15 +162,21 @@ def confounder_table(confounder: Confounder) -> tuple[list[str], dict[str, list[
     rows = {}
     for scanner, mix in confounder.table.items():
         whole = sum(mix.values())
-        rows[scanner] = [Amount(f"{mix.get(value, 0):,}", 100 * mix.get(value, 0) / whole) for value in values]
+        rows[scanner] = [
+            Amount(f"{mix.get(value, 0):,}", 100 * mix.get(value, 0) / whole) for value in values
+        ]
     return values, rows
 
 
 def swatches(stats: ImageStats) -> list[Swatch]:
-    """The mean colour, and what each stain alone looks like where there is much of it (its 99th percentile)."""
+    """The mean colour, and what each stain alone looks like where there is much of it (its 99th
+    percentile)."""
     through = 256 * 10 ** -(stats.stains * stats.concentrations[:, None]) - 1
     colours = (stats.rgb_mean, *through)
-    return [Swatch(name, _hex(colour)) for name, colour in zip(("mean", "haematoxylin", "eosin"), colours, strict=True)]
+    return [
+        Swatch(name, _hex(colour))
+        for name, colour in zip(("mean", "haematoxylin", "eosin"), colours, strict=True)
+    ]
 
 
 def _hex(rgb: Values) -> str | None:
@@ -173,7 +201,12 @@ def statistics(images: Mapping[str, ImageStats]) -> list[tuple[str, str, list[st
     add("Haematoxylin vector", "OD in R G B, length 1", [each.stains[0] for each in every], 2)
     add("Eosin vector", "OD in R G B, length 1", [each.stains[1] for each in every], 2)
     add("Angle between the stains", "degrees", [stain_angle(each) for each in every], 1)
-    add("Amount of haematoxylin, eosin", "OD, 99th percentile", [each.concentrations for each in every], 2)
+    add(
+        "Amount of haematoxylin, eosin",
+        "OD, 99th percentile",
+        [each.concentrations for each in every],
+        2,
+    )
     add("Optical density, mean", "R G B", [each.od_mean for each in every], 2)
     add("Optical density, sd", "R G B", [each.od_sd for each in every], 2)
     add("Sharpness", "spectral slope; steeper is blurrier", [each.sharpness for each in every], 2)
@@ -195,15 +228,21 @@ def _triple(value: Any, places: int) -> str:
 
 
 def amounts(result: ShiftResult) -> dict[tuple[str, ...], dict[str, Amount]]:
-    """The distances of each pair (a, b), then those of the halves of each scanner (a,), by name, as text with bars.
+    """The distances of each pair (a, b), then those of the halves of each scanner (a,), by name, as
+    text with bars.
 
     The bars of both are of one scale, so that a pair can be held against the halves.
     """
-    rows: dict[tuple[str, ...], Mapping[str, float]] = {(pair.a, pair.b): pair.distances for pair in result.pairs}
+    rows: dict[tuple[str, ...], Mapping[str, float]] = {
+        (pair.a, pair.b): pair.distances for pair in result.pairs
+    }
     rows |= {(scanner,): distances for scanner, distances in result.within.items()}
     columns = {name: [distances[name] for distances in rows.values()] for name in HEADS}
     return {
-        row: {name: _amount(distances[name], columns[name], head.places) for name, head in HEADS.items()}
+        row: {
+            name: _amount(distances[name], columns[name], head.places)
+            for name, head in HEADS.items()
+        }
         for row, distances in rows.items()
     }
 
@@ -213,7 +252,9 @@ def ordered_losses(result: ShiftResult) -> list[tuple[Loss, Mapping[str, float]]
     models = [row.name for row in words.ordered_rows(result.matrix)]
     scanners = words.ordered_scanners(result.matrix)
     both = zip(result.losses, result.loss_distances, strict=True)
-    return sorted(both, key=lambda each: (models.index(each[0].model), scanners.index(each[0].scanner)))
+    return sorted(
+        both, key=lambda each: (models.index(each[0].model), scanners.index(each[0].scanner))
+    )
 
 
 def _amount(value: float, column: Sequence[float], places: int) -> Amount:
@@ -236,7 +277,9 @@ def _charts(result: ShiftResult) -> dict[str, Drawn]:
             "Heat map of F1: models in rows, tested scanners in columns",
         ),
         "published": (
-            charts.heat_map(theirs, np.eye(len(theirs), dtype=bool), PUBLISHED_SCANNERS, PUBLISHED_SCANNERS),
+            charts.heat_map(
+                theirs, np.eye(len(theirs), dtype=bool), PUBLISHED_SCANNERS, PUBLISHED_SCANNERS
+            ),
             "Heat map of the published F1 of MIDOG 2021",
         ),
         "drops": (
@@ -248,12 +291,21 @@ def _charts(result: ShiftResult) -> dict[str, Drawn]:
             "Features of patches in two dimensions, by scanner",
         ),
     }
-    own, native = (np.array([getattr(loss, drop) for loss in result.losses]) for drop in ("from_own", "from_native"))
+    own, native = (
+        np.array([getattr(loss, drop) for loss in result.losses])
+        for drop in ("from_own", "from_native")
+    )
     for name, head in HEADS.items() if result.losses else ():
         apart = np.array([each[name] for each in result.loss_distances])
         label = f"{head.name} ({head.unit})" if head.unit else head.name
-        drawn[name] = charts.loss_by_distance(apart, own, native, label), f"F1 lost against {head.name}"
+        drawn[name] = (
+            charts.loss_by_distance(apart, own, native, label),
+            f"F1 lost against {head.name}",
+        )
     return {
-        name: Drawn(to_svg(figure, name=f"chart-{name.replace('_', '-')}", label=label), 6.6 * figure.get_figwidth())
+        name: Drawn(
+            to_svg(figure, name=f"chart-{name.replace('_', '-')}", label=label),
+            6.6 * figure.get_figwidth(),
+        )
         for name, (figure, label) in drawn.items()
     }

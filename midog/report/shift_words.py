@@ -1,4 +1,5 @@
-"""What a domain-shift report says in sentences: the cost, how sure it is, the hardest scanner, what else differs."""
+"""What a domain-shift report says in sentences: the cost, how sure it is, the hardest scanner, what
+else differs."""
 
 from __future__ import annotations
 
@@ -8,14 +9,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from midog.metrics.bootstrap import Interval
-from midog.metrics.shift import Cell, Matrix, ModelRow
+from midog.metrics.scanner_matrix import Cell, Matrix, ModelRow
 from midog.report.page import between, count, number
 from midog.shift.result import ShiftResult
 
 SATURATED = 1.95
 """From here on a proxy A-distance, which is 2 at most, cannot tell pairs apart."""
 FEW_ROIS, FEW_FIGURES = 10, 50
-"""Below one of these the F1 on a scanner moves much by chance: of 50 figures, each is worth about 0.02."""
+"""Below one of these the F1 on a scanner moves much by chance: of 50 figures, each is worth about
+0.02."""
 
 
 def ordered_scanners(matrix: Matrix) -> list[str]:
@@ -26,7 +28,8 @@ def ordered_scanners(matrix: Matrix) -> list[str]:
 def ordered_rows(matrix: Matrix) -> list[ModelRow]:
     """Models of one scanner, then those of all but one, then the rest.
 
-    The first by their scanner and the second by the one left out, both in the order of `ordered_scanners`.
+    The first by their scanner and the second by the one left out, both in the order of
+    `ordered_scanners`.
     """
     columns = ordered_scanners(matrix)
 
@@ -48,7 +51,8 @@ def _left_out(matrix: Matrix, row: ModelRow) -> list[str]:
 
 
 def model_names(matrix: Matrix) -> dict[str, str]:
-    """What each run was trained on, in words, by its name; the name too where two were trained on the same."""
+    """What each run was trained on, in words, by its name; the name too where two were trained on
+    the same."""
     said = {}
     for row in matrix.rows:
         left_out = _left_out(matrix, row)
@@ -77,7 +81,8 @@ def with_interval(each: Interval, level: float) -> str:
 
 
 def summary(result: ShiftResult) -> list[str]:
-    """The report in a few sentences, the cost of a change of scanner first; what does not apply is left out."""
+    """The report in a few sentences, the cost of a change of scanner first; what does not apply is
+    left out."""
     sentences = [
         _cost(result),
         _hardest(result.matrix),
@@ -98,21 +103,32 @@ def _cost(result: ShiftResult) -> str:
     matrix, level = result.matrix, result.level
     gap = matrix.gap
     if not math.isnan(gap.value):
-        start = f"A model keeps F1 {number(matrix.on_diagonal.value)} on the scanner that it was trained on"
+        start = (
+            f"A model keeps F1 {number(matrix.on_diagonal.value)} on the scanner that it was"
+            " trained on"
+        )
         start += f" and has {number(matrix.off_diagonal.value)} on others: "
         if gap.value > 0:
             return (
-                f"{start}the change of scanner costs {with_interval(gap, level)}. {_certainty(gap, result.resamples)}"
+                f"{start}the change of scanner costs {with_interval(gap, level)}."
+                f" {_certainty(gap, result.resamples)}"
             )
         higher = with_interval(Interval(-gap.value, -gap.high, -gap.low), level)
-        return f"{start}no cost is seen, F1 is higher on others by {higher}. {_certainty(gap, result.resamples)}"
+        return (
+            f"{start}no cost is seen, F1 is higher on others by {higher}."
+            f" {_certainty(gap, result.resamples)}"
+        )
     dropped = [row for row in ordered_rows(matrix) if not math.isnan(row.drop.value)]
     if len(dropped) == 1:
         row = dropped[0]
         who = (
-            f"The model trained on {model_names(matrix)[row.name]} has F1 {number(row.seen.value)} on what it has seen"
+            f"The model trained on {model_names(matrix)[row.name]} has F1 {number(row.seen.value)}"
+            " on what it has seen"
         )
-        what = f"{number(row.unseen.value)} on what it has not: a drop of {with_interval(row.drop, level)}."
+        what = (
+            f"{number(row.unseen.value)} on what it has not: a drop of"
+            f" {with_interval(row.drop, level)}."
+        )
         return f"{who} and {what} {_certainty(row.drop, result.resamples)}"
     if dropped:
         return _drops(dropped)
@@ -124,11 +140,14 @@ def _drops(rows: Sequence[ModelRow]) -> str:
     low, high = (number(pick(row.drop.value for row in rows)) for pick in (min, max))
     unsure = sum(not (row.drop.low > 0 or row.drop.high < 0) for row in rows)
     sure = (
-        f"for {unsure} of {len(rows)} the interval includes 0 or is not known" if unsure else "no interval includes 0"
+        f"for {unsure} of {len(rows)} the interval includes 0 or is not known"
+        if unsure
+        else "no interval includes 0"
     )
     return (
-        f"The models lose between {low} and {high} of F1 on scanners that they have not seen; {sure}. "
-        "No model of one scanner was tested on its own scanner and on another, so there is no mean gap."
+        f"The models lose between {low} and {high} of F1 on scanners that they have not seen;"
+        f" {sure}. No model of one scanner was tested on its own scanner and on another, so there"
+        " is no mean gap."
     )
 
 
@@ -136,9 +155,14 @@ def _certainty(cost: Interval, resamples: int) -> str:
     if not resamples:
         return "No interval was asked for, so how sure that is, is not known."
     if math.isnan(cost.low):
-        return "How sure that is, is not known: it takes two patients of each scanner, with figures."
+        return (
+            "How sure that is, is not known: it takes two patients of each scanner, with figures."
+        )
     if cost.low <= 0 <= cost.high:
-        return "The interval includes 0: from these patients a cost is not shown, nor that there is none."
+        return (
+            "The interval includes 0: from these patients a cost is not shown, nor that there is"
+            " none."
+        )
     side = "above" if cost.low > 0 else "below"
     return (
         f"The interval lies {side} 0, so the choice of patients alone does not explain it; "
@@ -147,7 +171,8 @@ def _certainty(cost: Interval, resamples: int) -> str:
 
 
 def unseen_means(matrix: Matrix) -> dict[str, tuple[float, int]]:
-    """By scanner the mean F1 of the models that have not seen it, and how many; models of one scanner where there are.
+    """By scanner the mean F1 of the models that have not seen it, and how many; models of one
+    scanner where there are.
 
     Scanners for which there is none are left out.
     """
@@ -155,7 +180,9 @@ def unseen_means(matrix: Matrix) -> dict[str, tuple[float, int]]:
     found = {}
     for scanner in ordered_scanners(matrix):
         cells = [row.cells[scanner] for row in single or matrix.rows if scanner in row.cells]
-        values = [cell.f1.value for cell in cells if not cell.seen and not math.isnan(cell.f1.value)]
+        values = [
+            cell.f1.value for cell in cells if not cell.seen and not math.isnan(cell.f1.value)
+        ]
         if values:
             found[scanner] = float(np.mean(values)), len(values)
     return found
@@ -172,10 +199,17 @@ def _hardest(matrix: Matrix) -> str:
     said = f"Hardest is {worst}: models that have not seen it have F1 {number(low)} there"
     said += f" (mean of {models}), " if models > 1 else ", "
     said += f"against {number(high)} on {best}, the easiest."
-    own = [row.cells[worst].f1.value for row in matrix.rows if row.train_on == (worst,) and worst in row.cells]
+    own = [
+        row.cells[worst].f1.value
+        for row in matrix.rows
+        if row.train_on == (worst,) and worst in row.cells
+    ]
     mean = float(np.mean(own)) if own else math.nan  # as in the losses
     if math.isnan(mean):
-        return f"{said} No model of {worst} alone tells how much of that is the scanner and how much its tissue."
+        return (
+            f"{said} No model of {worst} alone tells how much of that is the scanner and how much"
+            " its tissue."
+        )
     if len(own) == 1:
         return f"{said} The model trained on {worst} has {number(mean)} there."
     return f"{said} The models trained on {worst} have {number(mean)} there, mean of {len(own)}."
@@ -188,7 +222,8 @@ def _confounded(result: ShiftResult) -> str:
 
 
 def confounding(result: ShiftResult) -> str:
-    """What differs between the scanners, without a full stop; result.confounders must not be empty."""
+    """What differs between the scanners, without a full stop; result.confounders must not be
+    empty."""
     columns = [each.column for each in result.confounders]
     verb = "differs" if len(columns) == 1 else "differ"
     return f"{listed(columns)} {verb} between the scanners more than chance explains"
@@ -208,13 +243,20 @@ def _few(matrix: Matrix) -> str:
 def cells_by_scanner(matrix: Matrix) -> dict[str, list[Cell]]:
     """The cells of each column, in the order of `ordered_scanners`."""
     rows = ordered_rows(matrix)
-    return {name: [row.cells[name] for row in rows if name in row.cells] for name in ordered_scanners(matrix)}
+    return {
+        name: [row.cells[name] for row in rows if name in row.cells]
+        for name in ordered_scanners(matrix)
+    }
 
 
 def basis(cells: Sequence[Cell]) -> str:
-    """What F1 on a scanner rests on: 12 ROIs, 240 figures; from-to where the models' tests differ."""
+    """What F1 on a scanner rests on: 12 ROIs, 240 figures; from-to where the models' tests
+    differ."""
     parts = []
-    for amounts, noun in (([cell.rois for cell in cells], "ROI"), ([_figures(cell) for cell in cells], "figure")):
+    for amounts, noun in (
+        ([cell.rois for cell in cells], "ROI"),
+        ([_figures(cell) for cell in cells], "figure"),
+    ):
         low, high = min(amounts), max(amounts)
         parts.append(count(high, noun) if low == high else f"{low:,}–{count(high, noun)}")
     return ", ".join(parts)
@@ -225,7 +267,8 @@ def _figures(cell: Cell) -> int:
 
 
 def strongest(result: ShiftResult, heads: Mapping[str, str]) -> str:
-    """Which distance goes most closely with a loss, in a sentence that says how little that may mean."""
+    """Which distance goes most closely with a loss, in a sentence that says how little that may
+    mean."""
     known = [
         (abs(each.rho), name, drop, each)
         for name, theirs in result.correlations.items()
@@ -239,24 +282,33 @@ def strongest(result: ShiftResult, heads: Mapping[str, str]) -> str:
     values = [("ρ", number(each.rho, 2, sign=True)), ("n", f"{each.n}"), ("p", number(each.p))]
     numbers = ", ".join(f"{symbol}\u00a0=\u00a0{value}" for symbol, value in values)
     said = f"Strongest here: {heads[name]} with the {loss}, {numbers}."
-    return f"{said} It is the best of {len(known)} that were tried, and one of so many looks good by chance."
+    return (
+        f"{said} It is the best of {len(known)} that were tried, and one of so many looks good by"
+        " chance."
+    )
 
 
 def beyond_halves(result: ShiftResult, name: str) -> tuple[int, int]:
-    """How many pairs are farther apart, by a distance, than the halves of each of their scanners; of how many known.
+    """How many pairs are farther apart, by a distance, than the halves of each of their scanners;
+    of how many known.
 
     A pair is known where its distance and both baselines are.
     """
     known = []
     for pair in result.pairs:
-        apart, *halves = pair.distances[name], result.within[pair.a][name], result.within[pair.b][name]
+        apart, *halves = (
+            pair.distances[name],
+            result.within[pair.a][name],
+            result.within[pair.b][name],
+        )
         if not math.isnan(apart + sum(halves)):
             known.append(apart > max(halves))
     return sum(known), len(known)
 
 
 def apart(result: ShiftResult, heads: Mapping[str, str]) -> str:
-    """For each distance, how many pairs exceed the larger baseline of their scanners. heads: names to say, by name."""
+    """For each distance, how many pairs exceed the larger baseline of their scanners. heads: names
+    to say, by name."""
     if not result.pairs:
         return ""
     said = []
@@ -269,7 +321,12 @@ def apart(result: ShiftResult, heads: Mapping[str, str]) -> str:
 
 
 def saturated(values: Sequence[float]) -> str:
-    """Where most proxy A-distances are as good as 2, how many of how many, else ""; NaN are left out."""
+    """Where most proxy A-distances are as good as 2, how many of how many, else ""; NaN are left
+    out."""
     known = [each for each in values if not math.isnan(each)]
     full = sum(each >= SATURATED for each in known)
-    return f"{SATURATED} or more in {full} of {count(len(known), 'pair')}" if 2 * full > len(known) else ""
+    return (
+        f"{SATURATED} or more in {full} of {count(len(known), 'pair')}"
+        if 2 * full > len(known)
+        else ""
+    )

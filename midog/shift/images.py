@@ -1,4 +1,5 @@
-"""What a scanner's patches look like (stains, optical density, colour, sharpness), and how far two scanners differ."""
+"""What a scanner's patches look like (stains, optical density, colour, sharpness), and how far two
+scanners differ."""
 
 from __future__ import annotations
 
@@ -16,18 +17,28 @@ Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
 
 IMAGE_DISTANCES: dict[str, str] = {
-    "stain_angle_deg": "mean angle between the haematoxylin vectors and between the eosin vectors, in degrees",
-    "od_wasserstein": "how far optical densities must move to turn one scanner's pixels into the other's",
-    "colour_delta_e": "difference of the mean colours as the eye sees it (CIE76; about 2 is just visible)",
-    "sharpness_difference": "difference of the spectral slopes: fine detail that one scanner keeps and the other loses",
+    "stain_angle_deg": (
+        "mean angle between the haematoxylin vectors and between the eosin vectors, in degrees"
+    ),
+    "od_wasserstein": (
+        "how far optical densities must move to turn one scanner's pixels into the other's"
+    ),
+    "colour_delta_e": (
+        "difference of the mean colours as the eye sees it (CIE76; about 2 is just visible)"
+    ),
+    "sharpness_difference": (
+        "difference of the spectral slopes: fine detail that one scanner keeps and the other loses"
+    ),
 }
 """Names of `image_distances`, each with a line of explanation."""
 
 TISSUE_OD = 0.15
-"""A pixel is tissue where its optical density, mean over red, green and blue, is above this (Macenko's beta)."""
+"""A pixel is tissue where its optical density, mean over red, green and blue, is above this
+(Macenko's beta)."""
 
 SHARPNESS_BAND = (1 / 32, 1 / 3)
-"""Frequencies in cycles per px over which sharpness is measured; at 0.25 um/px, detail of 8 um down to 0.75 um."""
+"""Frequencies in cycles per px over which sharpness is measured; at 0.25 um/px, detail of 8 um down
+to 0.75 um."""
 
 _OD_OF_LEVEL: Values = np.log10(256 / np.arange(1, 257))  # optical density of 0 to 255: 2.4 to 0
 _ALPHA = 1.0  # per cent of pixels beyond each of Macenko's extreme angles
@@ -39,7 +50,9 @@ _SPECTRUM_BINS = 12
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 # sRGB to XYZ under D65 (IEC 61966-2-1), divided by the white point so that white is (1, 1, 1)
-_XYZ: Values = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_XYZ: Values = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
 _XYZ_OF_WHITE: Values = _XYZ / _XYZ.sum(axis=1, keepdims=True)
 
 
@@ -48,12 +61,17 @@ class ImageStats:
     """What the patches of one scanner look like; NaN where they do not tell.
 
     patches: how many. tissue: share of their pixels that is tissue.
-    stains: (2, 3) haematoxylin and eosin, optical density in red, green and blue, length 1; NaN without enough tissue.
-    concentrations: (2,) 99th percentile over tissue of how much of each stain there is (optical density).
-    od_mean, od_sd: (3,) optical density of red, green and blue, over all pixels, as are the next four.
+    stains: (2, 3) haematoxylin and eosin, optical density in red, green and blue, length 1; NaN
+    without enough tissue.
+    concentrations: (2,) 99th percentile over tissue of how much of each stain there is (optical
+    density).
+    od_mean, od_sd: (3,) optical density of red, green and blue, over all pixels, as are the next
+    four.
     rgb_mean, rgb_sd: (3,) 0 to 255. lab_mean, lab_sd: (3,) CIELAB, D65.
-    sharpness: slope of log power over log frequency, see `sharpness`; about -2 to -3.5, steeper = blurrier.
-    histogram: (3, 256) int64, pixels of each level of red, green and blue (of a fixed choice of pixels if many).
+    sharpness: slope of log power over log frequency, see `sharpness`; about -2 to -3.5, steeper =
+    blurrier.
+    histogram: (3, 256) int64, pixels of each level of red, green and blue (of a fixed choice of
+    pixels if many).
     """
 
     patches: int
@@ -75,7 +93,8 @@ class ImageStats:
 
 
 def image_stats(images: Pixels) -> ImageStats:
-    """Statistics of one scanner's patches (P, S, S, 3) uint8 RGB, P at least 1; the same at every call."""
+    """Statistics of one scanner's patches (P, S, S, 3) uint8 RGB, P at least 1; the same at every
+    call."""
     assert images.dtype == np.uint8, images.dtype
     assert images.ndim == 4, images.shape
     assert images.size, images.shape
@@ -83,7 +102,9 @@ def image_stats(images: Pixels) -> ImageStats:
     colours = lab(pixels)
     stains, concentrations = macenko(pixels)
     levels = np.arange(256.0)
-    histogram = np.stack([np.bincount(pixels[:, channel], minlength=256) for channel in range(3)]).astype(np.int64)
+    histogram = np.stack(
+        [np.bincount(pixels[:, channel], minlength=256) for channel in range(3)]
+    ).astype(np.int64)
     od_mean, od_sd = _mean_and_sd(histogram, _OD_OF_LEVEL)
     rgb_mean, rgb_sd = _mean_and_sd(histogram, levels)
     return ImageStats(
@@ -103,11 +124,15 @@ def image_stats(images: Pixels) -> ImageStats:
 
 
 def image_distances(a: ImageStats, b: ImageStats) -> dict[str, float]:
-    """How far apart two scanners are, by each name of IMAGE_DISTANCES: 0 or more, the same both ways, NaN if not known.
+    """How far apart two scanners are, by each name of IMAGE_DISTANCES: 0 or more, the same both
+    ways, NaN if not known.
 
-    'od_wasserstein' is the 1-D Wasserstein distance of the pixels' optical densities, mean over red, green and blue.
+    'od_wasserstein' is the 1-D Wasserstein distance of the pixels' optical densities, mean over
+    red, green and blue.
     """
-    chords = np.linalg.norm(a.stains - b.stains, axis=1)  # of unit vectors; exact at 0, where an arc cosine is not
+    chords = np.linalg.norm(
+        a.stains - b.stains, axis=1
+    )  # of unit vectors; exact at 0, where an arc cosine is not
     angles = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1)))
     moves = [
         stats.wasserstein_distance(_OD_OF_LEVEL, _OD_OF_LEVEL, *weights)
@@ -132,12 +157,14 @@ def tissue_share(pixels: Pixels) -> float:
 
 
 def macenko(pixels: Pixels) -> tuple[Values, Values]:
-    """Stain vectors (2, 3), haematoxylin then eosin, each of length 1, and their concentrations (2,).
+    """Stain vectors (2, 3), haematoxylin then eosin, each of length 1, and their concentrations
+    (2,).
 
-    Macenko et al., 'A method for normalizing histology slides for quantitative analysis', ISBI 2009: the optical
-    densities of tissue span a plane; the stains are its extreme directions, taken at the 1st and 99th percentile of
-    the angle. A density counts as a whole by its mean over the channels, as eosin alone hardly absorbs red. The
-    stain that absorbs more red is haematoxylin. Concentrations are 99th percentiles of the least-squares solution.
+    Macenko et al., 'A method for normalizing histology slides for quantitative analysis', ISBI
+    2009: the optical densities of tissue span a plane; the stains are its extreme directions, taken
+    at the 1st and 99th percentile of the angle. A density counts as a whole by its mean over the
+    channels, as eosin alone hardly absorbs red. The stain that absorbs more red is haematoxylin.
+    Concentrations are 99th percentiles of the least-squares solution.
     pixels: (N, 3) uint8 RGB. NaN where under 500 are tissue, or where they have one colour only.
     """
     density = optical_density(pixels)
@@ -159,11 +186,13 @@ def macenko(pixels: Pixels) -> tuple[Values, Values]:
 
 
 def sharpness(images: Pixels) -> float:
-    """Slope of log power over log frequency in SHARPNESS_BAND, median over patches (P, S, S, 3) uint8.
+    """Slope of log power over log frequency in SHARPNESS_BAND, median over patches (P, S, S, 3)
+    uint8.
 
-    The power spectrum of the luma under a Hann window, averaged over all directions. Of natural images it falls about
-    as f^-2 (Field, 'Relations between the statistics of natural images …', J Opt Soc Am A 1987); blur makes it
-    steeper, noise and sharpening flatter. Patches of one level are left out; NaN where none is left, or under 32 px.
+    The power spectrum of the luma under a Hann window, averaged over all directions. Of natural
+    images it falls about as f^-2 (Field, 'Relations between the statistics of natural images …', J
+    Opt Soc Am A 1987); blur makes it steeper, noise and sharpening flatter. Patches of one level
+    are left out; NaN where none is left, or under 32 px.
     """
     side = images.shape[1]
     if side < 1 / SHARPNESS_BAND[0]:
@@ -187,23 +216,28 @@ def lab(pixels: Pixels) -> Values:
 
 
 def _rings(side: int) -> tuple[NDArray[np.int64], Values]:
-    """Ring of each value of a half spectrum (side, side // 2 + 1), 0 or bins + 1 outside the band, and frequencies.
+    """Ring of each value of a half spectrum (side, side // 2 + 1), 0 or bins + 1 outside the band,
+    and frequencies.
 
-    Rings are equally wide in log frequency, so that the many fast waves do not outweigh the few slow ones.
+    Rings are equally wide in log frequency, so that the many fast waves do not outweigh the few
+    slow ones.
     """
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     edges = np.geomspace(*SHARPNESS_BAND, _SPECTRUM_BINS + 1)
     return np.digitize(frequency, edges * (1 - 1e-9)).astype(np.int64), frequency
 
 
-def _slope(patch: Pixels, window: NDArray[np.float32], rings: NDArray[np.int64], frequency: Values) -> float:
+def _slope(
+    patch: Pixels, window: NDArray[np.float32], rings: NDArray[np.int64], frequency: Values
+) -> float:
     luma = patch.astype(np.float32) @ _LUMA
     if luma.min() == luma.max():
         return math.nan
     power = np.abs(fft.rfft2((luma - luma.mean()) * window)) ** 2
     size = _SPECTRUM_BINS + 2
     count, total, place = (
-        np.bincount(rings.ravel(), weights, size)[1:-1] for weights in (None, power.ravel(), frequency.ravel())
+        np.bincount(rings.ravel(), weights, size)[1:-1]
+        for weights in (None, power.ravel(), frequency.ravel())
     )
     if not total[count > 0].all():
         return math.nan
@@ -212,8 +246,8 @@ def _slope(patch: Pixels, window: NDArray[np.float32], rings: NDArray[np.int64],
 
 
 def _some_pixels(images: Pixels) -> Pixels:
-    """All pixels (N, 3), or a fixed random choice where there are very many (a regular one would beat with JPEG's
-    blocks)."""
+    """All pixels (N, 3), or a fixed random choice where there are very many (a regular one would
+    beat with JPEG's blocks)."""
     pixels = images.reshape(-1, 3)
     if len(pixels) <= _MAX_PIXELS:
         return pixels

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from midog import __version__
 from midog.evaluation.result import plain
 from midog.metrics.bootstrap import Interval
-from midog.metrics.shift import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss, Matrix, ModelRow, RankCorrelation
+from midog.metrics.scanner_matrix import (
+    PUBLISHED_F1,
+    PUBLISHED_SCANNERS,
+    Loss,
+    Matrix,
+    ModelRow,
+    RankCorrelation,
+)
 from midog.shift.images import ImageStats
 
 SCHEMA_VERSION = 1
@@ -29,7 +36,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Confounder:
-    """A column whose values are not the same mix for all scanners. table: ROIs by scanner and value."""
+    """A column whose values are not the same mix for all scanners. table: ROIs by scanner and
+    value."""
 
     column: str
     table: Mapping[str, Mapping[str, int]]
@@ -40,14 +48,16 @@ class ShiftResult:
     """How far apart scanners are, and what that costs.
 
     matrix: every model on every scanner. same_test: all models were tested on the same ROIs.
-    losses: models on scanners that they have not seen; loss_distances: for each, the distances from the scanners that
-    it trained on (mean over them) in images and in its own features. correlations: by distance, of that distance with
-    `from_own` and with `from_native` over the losses.
-    images: statistics by scanner, the unlabelled ones too. pairs: all pairs of scanners; feature_model: the run whose
-    features `pairs`, `within` and `projection` are of. within: by scanner the baseline of each distance, that between
-    halves of its own patients (mean over draws), NaN where they are too few. projection: by scanner (P, 2), a point
-    for each patch.
-    samples: by scanner some of the patches, (K, S, S, 3) uint8. unlabelled: scanners that nobody labelled.
+    losses: models on scanners that they have not seen; loss_distances: for each, the distances from
+    the scanners that it trained on (mean over them) in images and in its own features.
+    correlations: by distance, of that distance with `from_own` and with `from_native` over the
+    losses.
+    images: statistics by scanner, the unlabelled ones too. pairs: all pairs of scanners;
+    feature_model: the run whose features `pairs`, `within` and `projection` are of. within: by
+    scanner the baseline of each distance, that between halves of its own patients (mean over
+    draws), NaN where they are too few. projection: by scanner (P, 2), a point for each patch.
+    samples: by scanner some of the patches, (K, S, S, 3) uint8. unlabelled: scanners that nobody
+    labelled.
     confounders: columns that go together with the scanner. patches: how they were cut, in words.
     """
 
@@ -70,17 +80,26 @@ class ShiftResult:
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, NaN as None; intervals are `{"value": …, "low": …, "high": …}`. Pictures are left out."""
+        """Plain JSON types, NaN as None; intervals are `{"value": …, "low": …, "high": …}`.
+        Pictures are left out."""
         tree = {
             "schema_version": SCHEMA_VERSION,
             "midog": __version__,
-            "bootstrap": {"unit": "patient", "level": self.level, "resamples": self.resamples, "seed": self.seed},
+            "bootstrap": {
+                "unit": "patient",
+                "level": self.level,
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
             "models": [_row(row) for row in self.matrix.rows],
             "same_test": self.same_test,
             "on_diagonal": _interval(self.matrix.on_diagonal),
             "off_diagonal": _interval(self.matrix.off_diagonal),
             "gap": _interval(self.matrix.gap),
-            "published": {"scanners": list(PUBLISHED_SCANNERS), "f1": [list(row) for row in PUBLISHED_F1]},
+            "published": {
+                "scanners": list(PUBLISHED_SCANNERS),
+                "f1": [list(row) for row in PUBLISHED_F1],
+            },
             "losses": [
                 {**asdict(loss), "distances": dict(distances)}
                 for loss, distances in zip(self.losses, self.loss_distances, strict=True)

@@ -1,4 +1,5 @@
-"""last.ckpt: everything a run needs to go on, to the bit, written so that a kill at any moment leaves a whole one."""
+"""last.ckpt: everything a run needs to go on, to the bit, written so that a kill at any moment
+leaves a whole one."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from midog.errors import CheckpointError
-from midog.inference.detect import Detector
-from midog.training.average import Average
+from midog.inference.detector import Detector
+from midog.training.ema import Average
 from midog.training.runs import point_link
 
 FORMAT = 1
@@ -23,11 +24,14 @@ FORMAT = 1
 
 @dataclass
 class Progress:
-    """How far a run is. Random numbers need no place here: they are functions of (seed, epoch, index).
+    """How far a run is. Random numbers need no place here: they are functions of (seed, epoch,
+    index).
 
-    epoch, batch: next thing to train (batch counts in its epoch; the epoch's number of batches: only its end is due).
+    epoch, batch: next thing to train (batch counts in its epoch; the epoch's number of batches:
+    only its end is due).
     step: updates of the weights so far. losses: sums by part over the epoch's batches so far.
-    best_f1, best_epoch: of the validations so far, NaN and -1 without one. stale: validations since then.
+    best_f1, best_epoch: of the validations so far, NaN and -1 without one. stale: validations since
+    then.
     finished: all epochs done, or stopped early.
     """
 
@@ -44,7 +48,8 @@ class Progress:
 def save_checkpoint(
     path: Path, progress: Progress, model: nn.Module, optimizer: Optimizer, ema: Average | None
 ) -> None:
-    """Write beside `path`, flush to the disk, rename. Raises CheckpointError on a full disk; the old file stays."""
+    """Write beside `path`, flush to the disk, rename. Raises CheckpointError on a full disk; the
+    old file stays."""
     state = {
         "format": FORMAT,
         "threads": torch.get_num_threads(),
@@ -53,7 +58,9 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         "ema": None if ema is None else ema.state_dict(),
     }
-    part = path.with_name(f".{path.name}.part")  # one name: what a killed process leaves is overwritten
+    part = path.with_name(
+        f".{path.name}.part"
+    )  # one name: what a killed process leaves is overwritten
     try:
         with part.open("wb") as file:
             torch.save(state, file)
@@ -62,22 +69,31 @@ def save_checkpoint(
         part.replace(path)
     except (OSError, RuntimeError) as error:
         # torch's writer does not say why it could not write
-        full = getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < 1 << 20
+        full = (
+            getattr(error, "errno", None) == errno.ENOSPC
+            or shutil.disk_usage(path.parent).free < 1 << 20
+        )
         part.unlink(missing_ok=True)
         why = "the disk is full" if full else str(error)
         raise CheckpointError(
-            f"{path} cannot be written: {why}", "make room and start again: it goes on from the last whole checkpoint"
+            f"{path} cannot be written: {why}",
+            "make room and start again: it goes on from the last whole checkpoint",
         ) from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state that `save_checkpoint` wrote; tensors and plain values only. Raises CheckpointError."""
+    """The state that `save_checkpoint` wrote; tensors and plain values only. Raises
+    CheckpointError."""
     remedy = "start anew with --fresh"
     try:
         with path.open("rb") as file:
             head = file.read(4)
         if head != b"PK\x03\x04":  # as torch.save begins
-            kind = "is a pickle of another kind and not trusted" if head[:1] == b"\x80" else "is damaged"
+            kind = (
+                "is a pickle of another kind and not trusted"
+                if head[:1] == b"\x80"
+                else "is damaged"
+            )
             raise CheckpointError(f"{path} {kind}", remedy)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -85,15 +101,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except CheckpointError:
         raise
     except Exception as error:  # torch.load raises whatever the bytes lead it to
-        kind = "holds code (a pickle of objects) and is not trusted" if "weights_only" in str(error) else "is damaged"
+        kind = (
+            "holds code (a pickle of objects) and is not trusted"
+            if "weights_only" in str(error)
+            else "is damaged"
+        )
         raise CheckpointError(f"{path} {kind}", remedy) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of this version (format {FORMAT})", remedy)
     return state
 
 
-def restore(state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer, ema: Average | None) -> Progress:
-    """Load the state into model, optimizer and average; returns the progress. Raises CheckpointError if it misfits."""
+def restore(
+    state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer, ema: Average | None
+) -> Progress:
+    """Load the state into model, optimizer and average; returns the progress. Raises
+    CheckpointError if it misfits."""
     try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -102,22 +125,29 @@ def restore(state: dict[str, Any], path: Path, model: nn.Module, optimizer: Opti
         return _progress(state["progress"])
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} does not fit this model: {reason}", "start anew with --fresh") from None
+        raise CheckpointError(
+            f"{path} does not fit this model: {reason}", "start anew with --fresh"
+        ) from None
 
 
 def _progress(values: dict[str, Any]) -> Progress:
-    """The progress of a checkpoint. Raises ValueError where a value is missing or of another kind."""
+    """The progress of a checkpoint. Raises ValueError where a value is missing or of another
+    kind."""
     fresh = asdict(Progress())
     for name, kind in ((name, type(value)) for name, value in fresh.items()):
         if type(values[name]) is not kind:
             raise ValueError(f"its {name} is {values[name]!r}")
-    if min(values["epoch"], values["batch"], values["step"]) < 0 or values["best_epoch"] > values["epoch"]:
+    if (
+        min(values["epoch"], values["batch"], values["step"]) < 0
+        or values["best_epoch"] > values["epoch"]
+    ):
         raise ValueError(f"its progress is {values}")
     return Progress(**{name: values[name] for name in fresh})
 
 
 def save_best(detector: Detector, folder: Path, epoch: int) -> Path:
-    """Write the detector into a folder of its own, swap the link `best` onto it, drop those it pointed to before."""
+    """Write the detector into a folder of its own, swap the link `best` onto it, drop those it
+    pointed to before."""
     target, number = folder / f"best-{epoch:04d}", 1
     while target.exists():  # of this epoch, trained again after a break
         target, number = folder / f"best-{epoch:04d}-{number}", number + 1

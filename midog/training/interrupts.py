@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM during a training: noted, acted on where nothing is lost; a second one acts at once."""
+"""Ctrl-C and SIGTERM during a training: noted, acted on where nothing is lost; a second one acts at
+once."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Context in which the first SIGINT or SIGTERM is only noted, and the second acts as it would outside."""
+    """Context in which the first SIGINT or SIGTERM is only noted, and the second acts as it would
+    outside."""
 
     def __init__(self) -> None:
         self.signum: int | None = None
@@ -35,20 +37,27 @@ class Interrupts:
             raise Interrupted(self.signum)
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():  # only there may Python set handlers
+        if (
+            threading.current_thread() is threading.main_thread()
+        ):  # only there may Python set handlers
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._before[signum] = signal.signal(signum, self._note)
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._restore()
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
         self._restore()
-        os.write(2, b"stopping as soon as nothing is lost; once more stops at once\n")  # safe in a handler
+        os.write(
+            2, b"stopping as soon as nothing is lost; once more stops at once\n"
+        )  # safe in a handler
 
     def _restore(self) -> None:
         for signum, handler in self._before.items():

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from midog.files import write_text
-from midog.metrics.scores import Sweep
+from midog.metrics.counts import Sweep
 from midog.progress import make_progress
 
 PR_POINTS = 127
@@ -23,9 +23,12 @@ PR_POINTS = 127
 
 
 class RunLog:
-    """Open while a run trains. `step` is the number of updates: events beyond the one it starts at are dropped."""
+    """Open while a run trains. `step` is the number of updates: events beyond the one it starts at
+    are dropped."""
 
-    def __init__(self, folder: Path, *, epochs: int, epoch: int, step: int, console: Console | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, epochs: int, epoch: int, step: int, console: Console | None = None
+    ) -> None:
         self.folder = folder
         self.epochs = epochs
         self.console = console or Console(stderr=True)
@@ -59,7 +62,15 @@ class RunLog:
         precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
         recall = np.divide(tp, tp + fn, out=np.zeros(len(tp)), where=tp + fn > 0)
         self.writer.add_pr_curve_raw(
-            "val/pr_curve", tp, fp, np.zeros_like(tp), fn, precision, recall, step, num_thresholds=PR_POINTS
+            "val/pr_curve",
+            tp,
+            fp,
+            np.zeros_like(tp),
+            fn,
+            precision,
+            recall,
+            step,
+            num_thresholds=PR_POINTS,
         )
 
     def pictures(self, images: Sequence[NDArray[np.uint8]], step: int) -> None:
@@ -89,7 +100,8 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def _add_row(path: Path, row: Mapping[str, Any]) -> None:
-    """The file with one row more, written anew: a kill leaves the old one whole, and late columns get their place."""
+    """The file with one row more, written anew: a kill leaves the old one whole, and late columns
+    get their place."""
     _write_rows(path, [*read_metrics(path), {key: _format(value) for key, value in row.items()}])
 
 
@@ -109,7 +121,8 @@ def _format(value: Any) -> str:
 
 
 def _drop_rows(path: Path, epoch: int) -> None:
-    """Forget rows of epochs (numbered from 1) after the first `epoch`: they are trained again after a break."""
+    """Forget rows of epochs (numbered from 1) after the first `epoch`: they are trained again after
+    a break."""
     rows = read_metrics(path)
     kept = [row for row in rows if int(row["epoch"]) <= epoch]
     if len(kept) < len(rows):

@@ -1,4 +1,5 @@
-"""The recipe, top to bottom: open the run, build, resume; then per epoch train, validate, keep the best, save."""
+"""The recipe, top to bottom: open the run, build, resume; then per epoch train, validate, keep the
+best, save."""
 
 from __future__ import annotations
 
@@ -12,18 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from midog.config import RunConfig
-from midog.data.annotations import Roi
+from midog.config.schema import RunConfig
 from midog.data.folder import data_fingerprint
-from midog.data.loader import Batch, Pixels, batches_per_epoch, load_pixels, training_batches
+from midog.data.roi import Roi
 from midog.errors import DeviceError
-from midog.inference.detect import Detector
-from midog.metrics.scores import RoiPoints
+from midog.inference.detector import Detector
+from midog.loading.batches import Batch, Pixels, batches_per_epoch, load_pixels, training_batches
+from midog.metrics.counts import RoiPoints
 from midog.training.checkpoint import Progress, save_best, save_checkpoint
+from midog.training.failures import look_at, no_memory
 from midog.training.interrupts import Interrupted, Interrupts
-from midog.training.log import RunLog
-from midog.training.runs import Run, choose_run, locked, make_run, write_state
-from midog.training.setup import (
+from midog.training.learner import (
     Learner,
     class_names,
     git_revision,
@@ -34,8 +34,10 @@ from midog.training.setup import (
     read_training_rois,
     resolve,
 )
-from midog.training.step import Pace, fixed_shapes, step_weights
-from midog.training.tasks import (
+from midog.training.log import RunLog
+from midog.training.optimise import Pace, fixed_shapes, step_weights
+from midog.training.runs import Run, choose_run, locked, make_run, write_state
+from midog.training.tasks.detection import (
     Validation,
     detect_points,
     draw_pictures,
@@ -44,7 +46,6 @@ from midog.training.tasks import (
     score,
     validation_losses,
 )
-from midog.training.trouble import look_at, no_memory
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +64,10 @@ def train(
     """Train a detector; returns the run's folder, in which `best` is the model for `Detector.load`.
 
     rois: what to learn from, with a `split` each; none: what `config.data` names.
-    Goes on with the newest unfinished run of equal settings and data (see `choose_run` for name and fresh).
-    Raises DataError, ImageError, WeightsError, CheckpointError, DeviceError, TrainingError (each one line), and
-    Interrupted (a KeyboardInterrupt) after Ctrl-C or SIGTERM, when everything is saved.
+    Goes on with the newest unfinished run of equal settings and data (see `choose_run` for name and
+    fresh). Raises DataError, ImageError, WeightsError, CheckpointError, DeviceError, TrainingError
+    (each one line), and Interrupted (a KeyboardInterrupt) after Ctrl-C or SIGTERM, when everything
+    is saved.
     """
     rois = read_training_rois(config) if rois is None else list(rois)
     roles = {role: of_role(rois, role) for role in ("train", "val")}
@@ -78,15 +80,24 @@ def train(
     learner, full = None, False
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
-        stack.callback(torch.set_num_threads, torch.get_num_threads())  # a run gone on with sets its own
+        stack.callback(
+            torch.set_num_threads, torch.get_num_threads()
+        )  # a run gone on with sets its own
         if old is not None and fabric.is_global_zero:
             stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
         try:
-            pixels = {role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()}
+            pixels = {
+                role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()
+            }
             interrupts.check()
-            learner = make_learner(config, fabric, old.checkpoint if old is not None and old.resumes else None)
-            # only now, when nothing of the data or the weights can be wrong any more, is there a new folder
-            run = old or on_first(fabric, lambda: make_run(root, config, fingerprint, name=name, stack=stack))
+            learner = make_learner(
+                config, fabric, old.checkpoint if old is not None and old.resumes else None
+            )
+            # only now, when nothing of the data or the weights can be wrong any more, is there a
+            # new folder
+            run = old or on_first(
+                fabric, lambda: make_run(root, config, fingerprint, name=name, stack=stack)
+            )
             if fabric.is_global_zero:
                 logger.info("%s", _opening(run, learner.progress, config))
             fit(learner, run, config, pixels, fingerprint, interrupts)
@@ -105,7 +116,8 @@ def fit(
     fingerprint: str,
     interrupts: Interrupts,
 ) -> None:
-    """Train from where `learner.progress` is to the last epoch, or until early stopping or an interrupt."""
+    """Train from where `learner.progress` is to the last epoch, or until early stopping or an
+    interrupt."""
     progress, settings = learner.progress, config.train
     if progress.finished:  # and stopped before it could say so
         return save(learner, run)
@@ -122,7 +134,9 @@ def fit(
             if log is not None:
                 report(log, learner, config, pixels, validation, pace)
             progress.epoch, progress.batch, progress.losses = progress.epoch + 1, 0, {}
-            progress.finished = progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
+            progress.finished = (
+                progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
+            )
             save(learner, run)
     except Interrupted:
         save(learner, run)
@@ -133,7 +147,9 @@ def fit(
 
 
 @fixed_shapes()
-def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> Pace:
+def train_epoch(
+    learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts
+) -> Pace:
     """Train the rest of the epoch under way. Raises TrainingError on a non-finite loss."""
     fabric, progress, world = learner.fabric, learner.progress, learner.fabric.world_size
     total, group = batches_per_epoch(pixels, config, world), config.train.accumulate
@@ -157,10 +173,14 @@ def train_epoch(learner: Learner, run: Run, config: RunConfig, pixels: Pixels, i
         pace.patches += len(batch) * world
         if not update:
             continue
-        norms.append(step_weights(learner, config, updates=-(-total // group) * config.train.epochs))
+        norms.append(
+            step_weights(learner, config, updates=-(-total // group) * config.train.epochs)
+        )
         look = len(recent) >= LOOK_EVERY * group or number + 1 == total
         # ranks ask each other only when all of them look: to ask makes a GPU wait
-        stop = (look or world == 1) and fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False)
+        stop = (look or world == 1) and fabric.strategy.reduce_boolean_decision(
+            interrupts.wanted, all=False
+        )
         if stop or look:
             look_at(recent, norms, learner, run, config, pixels)
             recent, norms = [], []
@@ -184,10 +204,15 @@ def is_due(epoch: int, config: RunConfig) -> bool:
     return (epoch + 1) % config.train.validate_every == 0 or epoch + 1 >= config.train.epochs
 
 
-def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: Interrupts) -> Validation:
-    """Loss on the fixed patches, detections over whole ROIs (shared out over the ranks), scores at every threshold."""
+def validate(
+    learner: Learner, config: RunConfig, pixels: Pixels, interrupts: Interrupts
+) -> Validation:
+    """Loss on the fixed patches, detections over whole ROIs (shared out over the ranks), scores at
+    every threshold."""
     fabric, model, world = learner.fabric, learner.judged, learner.fabric.world_size
-    for buffer in model.buffers() if world > 1 else ():  # each rank has BatchNorm statistics of its own
+    for buffer in (
+        model.buffers() if world > 1 else ()
+    ):  # each rank has BatchNorm statistics of its own
         torch.distributed.broadcast(buffer, src=0)
     detector = Detector(model, config, device=str(fabric.device), workers=config.train.workers)
     mine = range(fabric.global_rank, len(pixels.images), world)
@@ -195,9 +220,12 @@ def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: In
     plain = torch.compiler.set_stance("force_eager") if config.train.compile else nullcontext()
     with plain, fabric.autocast():
         losses = validation_losses(model, pixels, config, fabric.device)
-    # at the precision at which `midog infer` detects: the threshold that is chosen here is used there
+    # at the precision at which `midog infer` detects: the threshold that is chosen here is used
+    # there
     try:
-        points = detect_points(detector, pixels, mine, interrupts.check if world == 1 else lambda: None)
+        points = detect_points(
+            detector, pixels, mine, interrupts.check if world == 1 else lambda: None
+        )
     except DeviceError as error:
         fix = error.fix.replace("--batch-size ", "--set inference.batch_size=")
         raise DeviceError(error.what, fix.replace("--tile ", "--set inference.tile=")) from None
@@ -210,7 +238,9 @@ def validate(learner: Learner, config: RunConfig, pixels: Pixels, interrupts: In
     return score(points, pixels, losses)
 
 
-def keep_best(learner: Learner, run: Run, config: RunConfig, validation: Validation, fingerprint: str) -> None:
+def keep_best(
+    learner: Learner, run: Run, config: RunConfig, validation: Validation, fingerprint: str
+) -> None:
     """Make the judged weights the run's `best` where their F1 is the best so far."""
     progress = learner.progress
     if not is_better(validation.f1, progress.best_f1):
@@ -219,8 +249,16 @@ def keep_best(learner: Learner, run: Run, config: RunConfig, validation: Validat
     progress.stale, progress.best_epoch = 0, progress.epoch
     progress.best_f1 = 0.0 if math.isnan(validation.f1) else validation.f1
     if learner.fabric.is_global_zero:
-        val = {name: None if math.isnan(value) else value for name, value in validation.scalars().items()}
-        info: dict[str, Any] = {"epoch": progress.epoch + 1, "data": fingerprint, "git": git_revision(), "val": val}
+        val = {
+            name: None if math.isnan(value) else value
+            for name, value in validation.scalars().items()
+        }
+        info: dict[str, Any] = {
+            "epoch": progress.epoch + 1,
+            "data": fingerprint,
+            "git": git_revision(),
+            "val": val,
+        }
         detector = Detector(
             learner.judged,
             config,
@@ -251,7 +289,9 @@ def report(
         scalars |= validation.scalars()
         log.curve(validation.sweep, progress.step)
         if config.train.pictures:
-            drawn = draw_pictures(learner.judged, pixels["val"], config, learner.fabric.device, validation.threshold)
+            drawn = draw_pictures(
+                learner.judged, pixels["val"], config, learner.fabric.device, validation.threshold
+            )
             log.pictures(drawn, progress.step)
         message = _line(progress, config, scalars)
     log.scalars(scalars, progress.step)

@@ -1,4 +1,5 @@
-"""The folder of a run: which one a training goes on with, its lock, its state, and where the newest model is."""
+"""The folder of a run: which one a training goes on with, its lock, its state, and where the newest
+model is."""
 
 from __future__ import annotations
 
@@ -15,13 +16,15 @@ from typing import Any
 
 import yaml
 
-from midog.config import RunConfig, parse_saved
+from midog.config.load import parse_saved
+from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, MidogError, WeightsError
 from midog.files import write_text
 
 logger = logging.getLogger(__name__)
 
-# Settings that change where or how fast a run is computed, not what it learns: a run goes on under other ones.
+# Settings that change where or how fast a run is computed, not what it learns: a run goes on under
+# other ones.
 _FREE = {
     "data": {"dir", "annotations", "split", "bbox", "cache"},
     "train": {"device", "workers", "residency", "pictures"},
@@ -50,18 +53,23 @@ class Run:
 def choose_run(
     runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None, fresh: bool = False
 ) -> Run | None:
-    """The run to go on with: the one of that name, or the newest unfinished one of equal config and data.
+    """The run to go on with: the one of that name, or the newest unfinished one of equal config and
+    data.
 
     None where a new one is to be made, as always with `fresh`. Touches nothing.
     Raises CheckpointError where the named run has another config or other data, or is finished.
     """
     if name is not None and (not name or "/" in name or name.startswith(".") or name == "latest"):
-        raise ConfigError(f"run name {name!r} cannot be a folder's name", "use letters, digits, - and _")
+        raise ConfigError(
+            f"run name {name!r} cannot be a folder's name", "use letters, digits, - and _"
+        )
     if fresh:
         return None
     if name is not None:
         return _named(runs / name, config, fingerprint) if (runs / name).exists() else None
-    unfinished = [folder for folder in list_runs(runs) if not is_finished(folder) and not _is_locked(folder)]
+    unfinished = [
+        folder for folder in list_runs(runs) if not is_finished(folder) and not _is_locked(folder)
+    ]
     for folder in unfinished:
         if _is_equal(folder, config, fingerprint):
             return Run(folder, resumes=(folder / "last.ckpt").is_file())
@@ -70,10 +78,14 @@ def choose_run(
     return None
 
 
-def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | None, stack: ExitStack) -> Run:
-    """A new run of that name (None: date and time), locked until `stack` closes; runs/latest points to it.
+def make_run(
+    runs: Path, config: RunConfig, fingerprint: str, *, name: str | None, stack: ExitStack
+) -> Run:
+    """A new run of that name (None: date and time), locked until `stack` closes; runs/latest points
+    to it.
 
-    A run of that name that is there is set aside. Raises CheckpointError where another process trains it.
+    A run of that name that is there is set aside. Raises CheckpointError where another process
+    trains it.
     """
     runs.mkdir(parents=True, exist_ok=True)
     if name is not None and (runs / name).exists():
@@ -95,9 +107,14 @@ def make_run(runs: Path, config: RunConfig, fingerprint: str, *, name: str | Non
 
 
 def list_runs(runs: Path) -> list[Path]:
-    """Folders of runs, newest first; links such as runs/latest are resolved and not listed twice."""
+    """Folders of runs, newest first; links such as runs/latest are resolved and not listed
+    twice."""
     found = {path.parent.resolve() for path in runs.glob("*/config.yaml")}
-    return sorted(found, key=lambda folder: ((folder / "config.yaml").stat().st_mtime_ns, folder.name), reverse=True)
+    return sorted(
+        found,
+        key=lambda folder: ((folder / "config.yaml").stat().st_mtime_ns, folder.name),
+        reverse=True,
+    )
 
 
 def newest_model(runs: Path) -> Path:
@@ -105,7 +122,9 @@ def newest_model(runs: Path) -> Path:
     for folder in list_runs(runs):
         if (folder / "best" / "model.json").is_file():
             return (folder / "best").resolve()
-    raise WeightsError(f"no trained model below {runs}/", "train one with `midog train`, or give --model PATH")
+    raise WeightsError(
+        f"no trained model below {runs}/", "train one with `midog train`, or give --model PATH"
+    )
 
 
 def find_run(runs: Path, name: str) -> Path | None:
@@ -115,10 +134,13 @@ def find_run(runs: Path, name: str) -> Path | None:
 
 
 def require_equal(folder: Path, config: RunConfig, fingerprint: str, fix: str) -> None:
-    """Raise CheckpointError, with that remedy, where a run learns with other settings or from other data."""
+    """Raise CheckpointError, with that remedy, where a run learns with other settings or from other
+    data."""
     changed = _differences(folder, config, fingerprint)
     if changed:
-        raise CheckpointError(f"run {folder.name} was started with other settings: {'; '.join(changed)}", fix)
+        raise CheckpointError(
+            f"run {folder.name} was started with other settings: {'; '.join(changed)}", fix
+        )
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -131,7 +153,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """state.json: what lists of runs need to know without opening the checkpoint (epoch, finished, best F1)."""
+    """state.json: what lists of runs need to know without opening the checkpoint (epoch, finished,
+    best F1)."""
     write_text(folder / "state.json", json.dumps(state, indent=1) + "\n")
 
 
@@ -150,7 +173,8 @@ def point_link(link: Path, target: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
-    """Hold the run (or what else `file_name` in `folder` stands for) for this process, however it ends.
+    """Hold the run (or what else `file_name` in `folder` stands for) for this process, however it
+    ends.
 
     Raises CheckpointError where another process holds it.
     """
@@ -166,10 +190,19 @@ def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
 
 def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
     if not (folder / "config.yaml").is_file():
-        raise CheckpointError(f"{folder} is there and is no run (no config.yaml)", "choose another --name")
-    require_equal(folder, config, fingerprint, "choose another --name, the same settings, or --fresh to set it aside")
+        raise CheckpointError(
+            f"{folder} is there and is no run (no config.yaml)", "choose another --name"
+        )
+    require_equal(
+        folder,
+        config,
+        fingerprint,
+        "choose another --name, the same settings, or --fresh to set it aside",
+    )
     if is_finished(folder):
-        raise CheckpointError(f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside")
+        raise CheckpointError(
+            f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside"
+        )
     return Run(folder, resumes=(folder / "last.ckpt").is_file())
 
 
@@ -206,10 +239,14 @@ def _is_equal(folder: Path, config: RunConfig, fingerprint: str) -> bool:
 def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]:
     """What differs between the run's settings and data and these, `key: its value, yours` each."""
     try:
-        old = parse_saved(yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml"))
+        old = parse_saved(
+            yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml")
+        )
         data = json.loads((folder / "data.json").read_text())["fingerprint"]
     except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{folder}: its config.yaml or data.json cannot be read ({error})") from None
+        raise CheckpointError(
+            f"{folder}: its config.yaml or data.json cannot be read ({error})"
+        ) from None
     theirs, ours = old.to_dict(), config.to_dict()
     if config.train.precision == "auto":  # then it is the run that settled it
         ours["train"]["precision"] = theirs["train"]["precision"]

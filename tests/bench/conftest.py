@@ -9,8 +9,8 @@ import torch
 
 from midog.bench.plan import Plan
 from midog.bench.scene import draw_rois
-from midog.config import load_config
-from midog.data.annotations import Roi
+from midog.config.load import load_config
+from midog.data.roi import Roi
 from tests.bench.small import MACHINE, SMALL, make_haste
 
 

@@ -1,4 +1,5 @@
-"""What tests of the benchmarks share: a network so small that a stage takes a second, and a machine."""
+"""What tests of the benchmarks share: a network so small that a stage takes a second, and a
+machine."""
 
 from __future__ import annotations
 
@@ -38,5 +39,7 @@ MACHINE = Machine(
 
 def make_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the machine but quickly, and show patches to the plain network at 128 px."""
-    monkeypatch.setattr("midog.bench.run.look_at_machine", functools.partial(look_at_machine, seconds=0.005))
+    monkeypatch.setattr(
+        "midog.bench.run.look_at_machine", functools.partial(look_at_machine, seconds=0.005)
+    )
     monkeypatch.setattr("midog.bench.plain_network.SHIPPED_PX", 128)

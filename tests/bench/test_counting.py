@@ -7,8 +7,8 @@ import torch
 
 from midog.bench.counting import gflop_of, kernels_and_waits, peak_memory, shown_px, tally
 from midog.bench.plain_network import SHIPPED_PX, shipped
-from midog.config import load_config
-from midog.models import build_model
+from midog.config.load import load_config
+from midog.models.registry import build_model
 
 CPU = torch.device("cpu")
 
@@ -16,7 +16,9 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(("name", "gflop"), [("default", 104), ("reference", 260), ("fast", 43)])
 def test_the_networks_cost_what_was_counted_for_them(name, gflop):
     config = load_config(name, ["model.weights=none"])
-    assert round(gflop_of(build_model(config, pretrained=False), shown_px(config)), -1) == round(gflop, -1)
+    assert round(gflop_of(build_model(config, pretrained=False), shown_px(config)), -1) == round(
+        gflop, -1
+    )
 
 
 def test_torchvision_as_shipped_costs_255_gflop_and_gradients_twice_as_much_again():

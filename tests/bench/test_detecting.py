@@ -6,28 +6,36 @@ import numpy as np
 import pytest
 import torch
 
+from midog.augment.on_device import to_float
 from midog.bench.detecting import detecting_model
-from midog.config import load_config
-from midog.data.augment import to_float
-from midog.data.slides import open_image
+from midog.config.load import load_config
+from midog.images.image import open_image
 from tests.bench.small import SMALL
 
 
 @pytest.mark.parametrize("imposters", ["hard_negative", "second_class"])
 def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
-    config = load_config(None, [*SMALL, f"sampling.imposters={imposters}", "model.max_detections=10000"])
+    config = load_config(
+        None, [*SMALL, f"sampling.imposters={imposters}", "model.max_detections=10000"]
+    )
     with open_image(drawn[1].path) as image:
         pixels = np.stack([image.read(0, 0, 256, 256), image.read(300, 200, 256, 256)])
     model = detecting_model(config, pixels, share=0.01)
     assert not model.training
     seen = []
-    model.head.classification_head.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    model.head.classification_head.register_forward_hook(
+        lambda module, inputs, output: seen.append(output)
+    )
     with torch.inference_mode():
         model(to_float(torch.from_numpy(pixels)))
-    logits = seen[0][..., 1:] if isinstance(seen[0], torch.Tensor) else torch.cat(seen[0], 1)[..., 1:]
+    logits = (
+        seen[0][..., 1:] if isinstance(seen[0], torch.Tensor) else torch.cat(seen[0], 1)[..., 1:]
+    )
     assert float((logits > 0).float().mean()) == pytest.approx(0.01, abs=0.002)
     again = detecting_model(config, pixels, share=0.01).state_dict()
-    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items()), "a seed decides"
+    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items()), (
+        "a seed decides"
+    )
 
 
 def test_statistics_are_those_of_the_images(drawn):
@@ -37,4 +45,6 @@ def test_statistics_are_those_of_the_images(drawn):
     shown = (to_float(torch.from_numpy(pixels)) - model.mean) / model.std
     with torch.inference_mode():
         seen = model.backbone.body.conv1(shown)
-    torch.testing.assert_close(model.backbone.body.bn1.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        model.backbone.body.bn1.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4
+    )

@@ -1,4 +1,5 @@
-"""The plain way to detect is a whole and right one: it finds what the Detector finds in the same tiles."""
+"""The plain way to detect is a whole and right one: it finds what the Detector finds in the same
+tiles."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from scipy.spatial.distance import cdist
 from midog.bench.detecting import detecting_model
 from midog.bench.plain_network import TILE_PX, detect_plainly, in_torchvision, plain_grid, shipped
 from midog.bench.scene import draw_rois
-from midog.config import load_config
-from midog.data.slides import open_image
-from midog.inference.detect import Detector
+from midog.config.load import load_config
+from midog.images.image import open_image
+from midog.inference.detector import Detector
 from tests.bench.small import SMALL
 
 CPU = torch.device("cpu")
@@ -55,7 +56,9 @@ def test_both_ways_find_the_same_in_one_tile(tmp_path, resize):
     assert len(plain) > 5
     assert len(ours) == len(plain)
     apart = cdist(ours.boxes, plain.boxes, "chebyshev")
-    assert sorted(apart.argmin(axis=1)) == list(range(len(plain))), "each is the nearest one of another"
+    assert sorted(apart.argmin(axis=1)) == list(range(len(plain))), (
+        "each is the nearest one of another"
+    )
     assert apart.min(axis=1).max() < 0.05
     np.testing.assert_allclose(ours.scores, plain.scores[apart.argmin(axis=1)], atol=1e-3)
     assert (plain.labels == 1).all()

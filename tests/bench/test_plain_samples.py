@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from midog.bench.plain_samples import PlainPatches, load_albumentations, plain_loader
-from midog.data.sampling import Location
-from midog.data.slides import open_image
 from midog.errors import ConfigError
+from midog.images.image import open_image
+from midog.loading.locations import Location
 
 pytest.importorskip("albumentations")
 SIDE = 128
@@ -30,7 +30,9 @@ def test_a_patch_is_the_image_there_with_its_boxes(drawn, spots, monkeypatch):
     image, target = patches[0]
     with open_image(drawn[1].path) as whole:
         expected = whole.read(spots[0].x, spots[0].y, SIDE, SIDE)
-    assert (image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy().tolist() == expected.tolist()
+    assert (image.permute(1, 2, 0) * 255).round().to(
+        torch.uint8
+    ).numpy().tolist() == expected.tolist()
     assert [30, 30, 80, 80] in target["boxes"].round().int().tolist()
     assert patches.made == 1
     assert all(seconds > 0 for seconds in patches.spent.values())

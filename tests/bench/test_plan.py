@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from midog.bench.plan import with_settings
-from midog.config import RunConfig
+from midog.config.schema import RunConfig
 
 
 def test_the_first_config_is_the_one_that_counts(plan):

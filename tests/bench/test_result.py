@@ -36,7 +36,11 @@ def test_equal_rates_have_a_ratio_of_one(rates):
     assert found.spread == (1.0, 1.0)
 
 
-@given(st.integers(1, 9).flatmap(lambda n: st.tuples(*[st.lists(st.floats(0.01, 1e6), min_size=n, max_size=n)] * 2)))
+@given(
+    st.integers(1, 9).flatmap(
+        lambda n: st.tuples(*[st.lists(st.floats(0.01, 1e6), min_size=n, max_size=n)] * 2)
+    )
+)
 def test_swapping_the_sides_turns_the_ratio_round(sides):
     assert pair(*sides).ratio == pytest.approx(1 / pair(*sides[::-1]).ratio)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from midog.bench.run import STAGES, run_bench
-from midog.config import load_config
+from midog.config.load import load_config
 from midog.errors import ConfigError, DeviceError
 from tests.bench.small import SMALL
 

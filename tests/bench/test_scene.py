@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from midog.bench.scene import KINDS, lay_out, workshop
 from midog.boxes import Boxes
-from midog.data.cache import default_cache_dir
-from midog.data.slides import open_image
+from midog.images.cache import default_cache_dir
+from midog.images.image import open_image
 
 
 def test_each_kind_of_file_is_the_same_image(drawn):
@@ -39,9 +39,15 @@ def test_laying_out_repeats_image_and_figures(width, height):
     boxes = Boxes([[2, 3, 4, 5]], [1])
     large, every = lay_out(pixels, boxes, width, height)
     assert large.shape == (height, width, 3)
-    assert all((large[y, x] == pixels[y % 10, x % 8]).all() for y in (0, height - 1) for x in (0, width - 1))
+    assert all(
+        (large[y, x] == pixels[y % 10, x % 8]).all()
+        for y in (0, height - 1)
+        for x in (0, width - 1)
+    )
     expected = {(x, y) for x in range(3, width, 8) for y in range(4, height, 10)}
-    assert {tuple(center) for center in ((every.xyxy[:, :2] + every.xyxy[:, 2:]) / 2).tolist()} == expected
+    assert {
+        tuple(center) for center in ((every.xyxy[:, :2] + every.xyxy[:, 2:]) / 2).tolist()
+    } == expected
 
 
 @pytest.mark.parametrize("before", [None, "/somewhere"])

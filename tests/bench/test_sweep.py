@@ -9,7 +9,7 @@ import pytest
 
 from midog.bench import sweep as bench
 from midog.errors import MidogError
-from midog.metrics.scores import Counts, counts_at, sweep
+from midog.metrics.counts import Counts, counts_at, sweep
 
 
 def test_the_sweep_is_set_against_690_calls(plan):
@@ -32,7 +32,9 @@ def test_counts_that_differ_are_an_error(plan, monkeypatch):
 def test_counts_are_read_off_a_sweep_at_any_threshold():
     points = bench.made_up_rois(3, 40, 5, seed=1)
     thresholds = np.array([0.0, 0.1, 0.5, 1.0, *points[0].scores[:3]])
-    assert bench.counts_from(sweep(points), thresholds) == [counts_at(points, each) for each in thresholds]
+    assert bench.counts_from(sweep(points), thresholds) == [
+        counts_at(points, each) for each in thresholds
+    ]
 
 
 def test_made_up_rois_hold_what_was_asked_for_and_repeat():

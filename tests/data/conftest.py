@@ -19,8 +19,10 @@ class Answer:
     """How one request is answered.
 
     status: in place of 200 or 206, with an empty body unless `body` is given.
-    body: in place of the file's bytes. cut: bytes sent before the connection is closed, of those announced.
-    reset: close it as a crash does (TCP reset). ranges: whether a Range header is honoured. headers: further headers.
+    body: in place of the file's bytes. cut: bytes sent before the connection is closed, of those
+    announced.
+    reset: close it as a crash does (TCP reset). ranges: whether a Range header is honoured.
+    headers: further headers.
     """
 
     status: int | None = None
@@ -94,9 +96,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, body, answer)
 
-    def _send(self, status: int, body: bytes, answer: Answer, headers: Mapping[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, answer: Answer, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {}), **answer.headers}.items():
+        for name, value in {
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+            **answer.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[: answer.cut])

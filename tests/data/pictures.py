@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from midog.data.sources import Pixels
+from midog.images.open_file import Pixels
 
 TILE = (64, 64)
 

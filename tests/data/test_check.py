@@ -16,20 +16,33 @@ SIDE = 300
 
 def draw(path: Path, side: int = SIDE, mpp: float | None = 0.25) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
-    tag: dict[str, Any] = {} if mpp is None else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    tag: dict[str, Any] = (
+        {}
+        if mpp is None
+        else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    )
     tifffile.imwrite(path, pixels, photometric="rgb", tile=(64, 64), compression="deflate", **tag)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Three ROIs of scanner A, in train, val and test, with a figure and an imposter each, and two unlabelled of B."""
+    """Three ROIs of scanner A, in train, val and test, with a figure and an imposter each, and two
+    unlabelled of B."""
     (tmp_path / "images").mkdir()
     names = [f"{number:03d}.tiff" for number in range(1, 6)]
     tree = {
-        "images": [{"id": n, "file_name": name, "width": SIDE, "height": SIDE} for n, name in enumerate(names, 1)],
+        "images": [
+            {"id": n, "file_name": name, "width": SIDE, "height": SIDE}
+            for n, name in enumerate(names, 1)
+        ],
         "categories": [{"id": 1, "name": "mitotic figure"}, {"id": 2, "name": "imposter"}],
         "annotations": [
-            {"id": 10 * n + c, "image_id": n, "category_id": c, "bbox": [200, 60 * c, 250, 60 * c + 50]}
+            {
+                "id": 10 * n + c,
+                "image_id": n,
+                "category_id": c,
+                "bbox": [200, 60 * c, 250, 60 * c + 50],
+            }
             for n in (1, 2, 3)
             for c in (1, 2)
         ],
@@ -37,7 +50,9 @@ def data(tmp_path: Path) -> Path:
     (tmp_path / "MIDOG.json").write_text(json.dumps(tree))
     places = ("A,p1,train", "A,p2,val", "A,p3,test", "B,p4,unlabelled", "B,p5,unlabelled")
     lines = [f"{name},{place}" for name, place in zip(names, places, strict=True)]
-    (tmp_path / "split.csv").write_text("\n".join(["file_name,scanner,patient,split", *lines]) + "\n")
+    (tmp_path / "split.csv").write_text(
+        "\n".join(["file_name,scanner,patient,split", *lines]) + "\n"
+    )
     for name in names:
         draw(tmp_path / "images" / name)
     return tmp_path
@@ -126,10 +141,14 @@ def test_mpp_that_is_missing_or_differs(data: Path) -> None:
     draw(data / "images" / "002.tiff", mpp=0.5)
     lines = (data / "split.csv").read_text().splitlines()
     cells = ["mpp", "", "0.25", "0.27", "0.25", "0.25"]
-    (data / "split.csv").write_text("".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True)))
+    (data / "split.csv").write_text(
+        "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True))
+    )
     report = check_folder(data)
     assert len(report.problems) == 1
-    assert report.problems[0].startswith("the um per pixel of 1 images are not known: 001.tiff; add a column `mpp`")
+    assert report.problems[0].startswith(
+        "the um per pixel of 1 images are not known: 001.tiff; add a column `mpp`"
+    )
     assert len(report.warnings) == 1
     assert "1 images are over 10 %" in report.warnings[0]
     assert report.warnings[0].endswith("(0.5 and 0.25 in the first): 002.tiff")
@@ -163,7 +182,9 @@ def test_two_rois_of_one_image(data: Path) -> None:
     assert report.warnings[0].startswith("there is no split.csv")
 
 
-def test_a_folder_or_split_that_cannot_be_read_is_a_problem_and_no_exception(data: Path, tmp_path: Path) -> None:
+def test_a_folder_or_split_that_cannot_be_read_is_a_problem_and_no_exception(
+    data: Path, tmp_path: Path
+) -> None:
     report = check_folder(tmp_path / "no")
     assert (report.source, report.groups, len(report.problems)) == ("", (), 1)
     assert report.lines() == []
@@ -174,23 +195,35 @@ def test_a_folder_or_split_that_cannot_be_read_is_a_problem_and_no_exception(dat
 
 
 def test_annotations_alone_can_be_checked(shared: Path) -> None:
-    report = check_folder(shared / "data" / "annotations" / "MIDOG.json", split="midog21", images=False)
+    report = check_folder(
+        shared / "data" / "annotations" / "MIDOG.json", split="midog21", images=False
+    )
     assert (report.problems, report.warnings) == ((), ())
     assert report.lines()[-1][:5] == ["all", "-", "200", "1721", "2714"]
-    report = check_folder(shared / "data" / "annotations" / "MIDOGpp.json", split="midogpp", images=False)
+    report = check_folder(
+        shared / "data" / "annotations" / "MIDOGpp.json", split="midogpp", images=False
+    )
     assert report.problems == ()
-    assert [line.split(":")[0] for line in report.warnings] == ["2 boxes have their centre outside the image"]
+    assert [line.split(":")[0] for line in report.warnings] == [
+        "2 boxes have their centre outside the image"
+    ]
 
 
 def test_points_of_a_csv_are_held_against_the_image_itself(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     draw(tmp_path / "images" / "001.tiff", side=100)
-    (tmp_path / "points.csv").write_text("file_name,x,y\n001.tiff,50,50\n001.tiff,500,50\n001.tiff,-50,50\n")
+    (tmp_path / "points.csv").write_text(
+        "file_name,x,y\n001.tiff,50,50\n001.tiff,500,50\n001.tiff,-50,50\n"
+    )
     report = check_folder(tmp_path)
-    assert any("2 boxes have their centre outside the image: 001.tiff" in each for each in report.problems)
+    assert any(
+        "2 boxes have their centre outside the image: 001.tiff" in each for each in report.problems
+    )
 
 
 def test_a_split_that_training_cannot_use_is_warned_of(data: Path) -> None:
     text = (data / "split.csv").read_text()
     (data / "split.csv").write_text(text.replace(",val", ",test"))
-    assert any("no ROI in val: `midog train` needs both" in each for each in check_folder(data).warnings)
+    assert any(
+        "no ROI in val: `midog train` needs both" in each for each in check_folder(data).warnings
+    )

@@ -10,9 +10,9 @@ import pytest
 
 from midog import read_rois as exported
 from midog.boxes import Boxes
-from midog.data.annotations import Roi
 from midog.data.folder import data_fingerprint, make_splits, read_rois, require_images, select_rois
-from midog.data.splits import read_split
+from midog.data.roi import Roi
+from midog.data.split_file import read_split
 from midog.errors import ConfigError, DataError
 
 HEADER = "file_name,scanner,patient,split"
@@ -20,12 +20,16 @@ HEADER = "file_name,scanner,patient,split"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """001 and 002 of scanner A (train, test), 003 and 004 of B, unlabelled; images of all but 002 (not real ones)."""
+    """001 and 002 of scanner A (train, test), 003 and 004 of B, unlabelled; images of all but 002
+    (not real ones)."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     names = [f"{number:03d}.tiff" for number in (1, 2, 3, 4)]
     tree = {
-        "images": [{"id": n, "file_name": name, "width": 900, "height": 900} for n, name in enumerate(names, 1)],
+        "images": [
+            {"id": n, "file_name": name, "width": 900, "height": 900}
+            for n, name in enumerate(names, 1)
+        ],
         "categories": [{"id": 1, "name": "mitotic figure"}, {"id": 2, "name": "imposter"}],
         "annotations": [
             {"id": 1, "image_id": 1, "category_id": 1, "bbox": [500, 400, 550, 450]},
@@ -34,7 +38,11 @@ def data(tmp_path: Path) -> Path:
     }
     (folder / "MIDOG.json").write_text(json.dumps(tree))
     write_split(
-        folder, "001.tiff,A,p1,train", "002.tiff,A,p2,test", "003.tiff,B,p3,unlabelled", "004.tiff,B,p4,unlabelled"
+        folder,
+        "001.tiff,A,p1,train",
+        "002.tiff,A,p2,test",
+        "003.tiff,B,p3,unlabelled",
+        "004.tiff,B,p4,unlabelled",
     )
     for name in ("001.tiff", "003.tiff", "004.tiff"):
         (folder / "images" / name).touch()
@@ -65,7 +73,12 @@ def test_a_folder_is_joined(data: Path, caplog: pytest.LogCaptureFixture) -> Non
 def test_the_composite_set_is_read(composite: Path) -> None:
     rois = read_rois(composite)
     assert len(rois) == 61
-    assert sorted({roi.scanner for roi in rois}) == ["Aperio CS2", "Aperio XT", "Hamamatsu S360", "Hamamatsu XR"]
+    assert sorted({roi.scanner for roi in rois}) == [
+        "Aperio CS2",
+        "Aperio XT",
+        "Hamamatsu S360",
+        "Hamamatsu XR",
+    ]
     assert len(select_rois(rois, "train")) == 30
     assert len(select_rois(rois, "all")) == 57
     require_images(rois)
@@ -85,7 +98,11 @@ def test_images_may_lie_in_the_folder_itself_and_names_may_have_folders(data: Pa
     text = (data / "MIDOG.json").read_text().replace('"003.tiff"', '"scans/b/003.tiff"')
     (data / "MIDOG.json").write_text(text)
     roi = read_rois(data)[2]
-    assert (roi.file_name, roi.path, roi.split) == ("scans/b/003.tiff", data / "images" / "003.tiff", "unlabelled")
+    assert (roi.file_name, roi.path, roi.split) == (
+        "scans/b/003.tiff",
+        data / "images" / "003.tiff",
+        "unlabelled",
+    )
 
 
 def test_another_split_may_be_named(data: Path) -> None:
@@ -94,7 +111,9 @@ def test_another_split_may_be_named(data: Path) -> None:
     assert [(roi.file_name, roi.split, roi.mpp) for roi in rois] == [("001.tiff", "val", 0.25)]
 
 
-def test_rois_outside_the_split_are_left_out_with_a_warning(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rois_outside_the_split_are_left_out_with_a_warning(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_split(data, "001.tiff,A,p1,train")
     assert len(read_rois(data)) == 1
     assert "3 ROIs are not in" in caplog.text
@@ -103,13 +122,19 @@ def test_rois_outside_the_split_are_left_out_with_a_warning(data: Path, caplog: 
 
 def test_unlabelled_rois_that_only_the_split_knows_are_added(data: Path) -> None:
     write_split(data, "001.tiff,A,p1,train", "x.tiff,C,p9,unlabelled")
-    assert [(roi.file_name, roi.split) for roi in read_rois(data)] == [("001.tiff", "train"), ("x.tiff", "unlabelled")]
+    assert [(roi.file_name, roi.split) for roi in read_rois(data)] == [
+        ("001.tiff", "train"),
+        ("x.tiff", "unlabelled"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["001.tiff,A,p1,train", "007.tiff,A,p7,train"], r"ROIs that the annotation file does not have: 007.tiff"),
+        (
+            ["001.tiff,A,p1,train", "007.tiff,A,p7,train"],
+            r"ROIs that the annotation file does not have: 007.tiff",
+        ),
         (
             ["001.tiff,A,p1,train", "003.tiff,B,p3,train", "004.tiff,B,p4,train"],
             r"puts 2 ROIs that nobody labelled into train: 003.tiff, 004.tiff",
@@ -138,16 +163,21 @@ def test_of_several_annotation_files_one_must_be_named(data: Path) -> None:
     (data / "points.csv").write_text("file_name,x,y\n001.tiff,3,4\n")
     (data / "slides.csv").write_text("file_name,scanner\n001.tiff,A\n")
     with pytest.raises(
-        DataError, match=r"has 2 annotation files: MIDOG.json, points.csv; say which with --annotations"
+        DataError,
+        match=r"has 2 annotation files: MIDOG.json, points.csv; say which with --annotations",
     ):
         read_rois(data)
     write_split(data, "001.tiff,A,p1,train")
-    assert read_rois(data, annotations=data / "points.csv")[0].boxes.xyxy.tolist() == [[-22, -21, 28, 29]]
+    assert read_rois(data, annotations=data / "points.csv")[0].boxes.xyxy.tolist() == [
+        [-22, -21, 28, 29]
+    ]
     with pytest.raises(DataError, match=r"there is no annotation file .*no.csv"):
         read_rois(data, annotations=data / "no.csv")
 
 
-def test_missing_images_are_an_error_only_where_they_are_needed(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_images_are_an_error_only_where_they_are_needed(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (data / "images" / "003.tiff").unlink()
     rois = read_rois(data)
     with pytest.raises(DataError, match=r"1 of 4 images are missing: 002.tiff"):
@@ -162,7 +192,9 @@ def test_rois_of_one_part(data: Path) -> None:
     assert [roi.file_name for roi in select_rois(rois, "all")] == ["001.tiff", "002.tiff"]
     with pytest.raises(DataError, match=r"no ROI is in val, only in test, train, unlabelled"):
         select_rois(rois, "val")
-    with pytest.raises(DataError, match=r"'tset' is no part of a split; write train, val, test, unlabelled or all"):
+    with pytest.raises(
+        DataError, match=r"'tset' is no part of a split; write train, val, test, unlabelled or all"
+    ):
         select_rois(rois, "tset")
 
 
@@ -182,14 +214,18 @@ def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> No
         replace(rois[0], file_name="005.tiff"),
         replace(rois[0], mpp=0.5),
     ]
-    prints = {data_fingerprint([each, *rois[1:]]) for each in changed} | {known, data_fingerprint(rois[1:])}
+    prints = {data_fingerprint([each, *rois[1:]]) for each in changed} | {
+        known,
+        data_fingerprint(rois[1:]),
+    }
     assert len(prints) == len(changed) + 2
     assert data_fingerprint([]) == data_fingerprint([])
 
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Path:
-    """30 ROIs of two scanners with 0 to 9 figures, given as points, and 5 of a third that only its table knows."""
+    """30 ROIs of two scanners with 0 to 9 figures, given as points, and 5 of a third that only its
+    table knows."""
     folder = tmp_path / "cohort"
     folder.mkdir()
     points = [f"{n:02d}.png,{100 + 60 * k},50" for n in range(30) for k in range(n % 10)]
@@ -202,11 +238,17 @@ def cohort(tmp_path: Path) -> Path:
 
 def test_a_split_is_made_for_a_folder(cohort: Path, tmp_path: Path) -> None:
     out = tmp_path / "split.csv"
-    assert make_splits(cohort, out, scanners=cohort / "scanners.csv", val=0.2, test=0.2, seed=1) == [out]
+    assert make_splits(
+        cohort, out, scanners=cohort / "scanners.csv", val=0.2, test=0.2, seed=1
+    ) == [out]
     rows = read_split(out).rows
-    assert {row.file_name: row.scanner for row in rows} == {f"{n:02d}.png": "AB"[n % 2] for n in range(30)}
+    assert {row.file_name: row.scanner for row in rows} == {
+        f"{n:02d}.png": "AB"[n % 2] for n in range(30)
+    }
     assert {row.patient for row in rows} == {f"p{n}" for n in range(15)}
-    with pytest.raises(DataError, match=r"split.csv is there already; choose another --out, or --overwrite it"):
+    with pytest.raises(
+        DataError, match=r"split.csv is there already; choose another --out, or --overwrite it"
+    ):
         make_splits(cohort, out, scanners=cohort / "scanners.csv")
     make_splits(cohort, out, scanners=cohort / "scanners.csv", overwrite=True)
 
@@ -222,7 +264,9 @@ def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Pat
     one = make_splits(cohort, tmp_path / "one.csv", leave_out="B 1")
     assert one[0].read_bytes() == each[1].read_bytes()
     assert {row.scanner for row in read_split(one[0]).rows if row.split == "test"} == {"B 1"}
-    with pytest.raises(DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"):
+    with pytest.raises(
+        DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"
+    ):
         make_splits(cohort, tmp_path / "c.csv", leave_out="C")
     with pytest.raises(ConfigError, match="--folds and --leave-out"):
         make_splits(cohort, tmp_path, folds=3, leave_out="B 1")
@@ -230,7 +274,10 @@ def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Pat
 
 def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("name,device\n")
-    with pytest.raises(DataError, match=r"bad.csv has no columns file_name and scanner; its columns are name, device"):
+    with pytest.raises(
+        DataError,
+        match=r"bad.csv has no columns file_name and scanner; its columns are name, device",
+    ):
         make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "bad.csv")
 
 

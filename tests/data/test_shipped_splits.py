@@ -1,4 +1,5 @@
-"""data_splits/*.csv against the published annotation files from which scripts/make_shipped_splits.py makes them."""
+"""data_splits/*.csv against the published annotation files from which
+scripts/make_shipped_splits.py makes them."""
 
 from __future__ import annotations
 
@@ -9,17 +10,21 @@ from types import ModuleType
 
 import pytest
 
-from midog.data.annotations import read_annotations
+from midog.data.annotations.read import read_annotations
 from midog.data.folder import read_rois
-from midog.data.splits import read_split
+from midog.data.split_file import read_split
 
 ROOT = Path(__file__).resolve().parents[2]
-SPLITS = sorted(path.stem for path in (ROOT / "data_splits").glob("*.csv") if not path.stem.endswith("_files"))
+SPLITS = sorted(
+    path.stem for path in (ROOT / "data_splits").glob("*.csv") if not path.stem.endswith("_files")
+)
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_shipped_splits", ROOT / "scripts" / "make_shipped_splits.py")
+    spec = importlib.util.spec_from_file_location(
+        "make_shipped_splits", ROOT / "scripts" / "make_shipped_splits.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,7 +32,9 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_script_makes_the_shipped_files_to_the_byte(script: ModuleType, shared: Path, tmp_path: Path) -> None:
+def test_the_script_makes_the_shipped_files_to_the_byte(
+    script: ModuleType, shared: Path, tmp_path: Path
+) -> None:
     made = script.make_all(shared / "data" / "annotations", tmp_path)
     shipped = sorted((ROOT / "data_splits").glob("*.csv"))
     assert sorted(path.name for path in made) == [path.name for path in shipped]
@@ -65,12 +72,19 @@ def test_every_scanner_is_in_train_val_and_test() -> None:
 def test_the_published_test_part_is_kept(script: ModuleType, shared: Path) -> None:
     slides = script.read_slides(shared / "data" / "annotations" / "midogpp_slides.csv")
     published = {name for name, slide in slides.items() if slide["Dataset"] == "test"}
-    for name, known in (("midogpp", published), ("midog21", {each for each in published if int(each[:3]) <= 150})):
+    for name, known in (
+        ("midogpp", published),
+        ("midog21", {each for each in published if int(each[:3]) <= 150}),
+    ):
         assert {row.file_name for row in read_split(name).rows if row.split == "test"} == known
 
 
 def test_a_scanner_left_out_is_all_test() -> None:
-    for name, scanner in (("xr", "Hamamatsu XR"), ("s360", "Hamamatsu S360"), ("cs2", "Aperio CS2")):
+    for name, scanner in (
+        ("xr", "Hamamatsu XR"),
+        ("s360", "Hamamatsu S360"),
+        ("cs2", "Aperio CS2"),
+    ):
         rows = read_split(f"midog21_without_{name}").rows
         assert {row.scanner for row in rows if row.split == "test"} == {scanner}
         assert scanner not in {row.scanner for row in rows if row.split != "test"}

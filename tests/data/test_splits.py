@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midog.boxes import Boxes
-from midog.data.annotations import Roi, read_annotations
+from midog.data.annotations.read import read_annotations
+from midog.data.roi import Roi
+from midog.data.split_file import Split, SplitRow, read_split
 from midog.data.splits import (
-    Split,
-    SplitRow,
     attach_split,
     check_split,
     cut_validation,
@@ -22,7 +22,6 @@ from midog.data.splits import (
     k_fold,
     leave_one_scanner_out,
     make_split,
-    read_split,
 )
 from midog.errors import ConfigError, DataError
 
@@ -33,12 +32,24 @@ def boxes(figures: int, imposters: int = 0) -> Boxes:
     return Boxes(np.stack([corner, corner, corner + 50, corner + 50], axis=1), labels)
 
 
-def roi(number: int, scanner: str = "A", figures: int = 1, imposters: int = 1, patient: str = "") -> Roi:
-    return Roi(f"{number:03d}.tiff", 4000, 4000, boxes(figures, imposters), scanner=scanner, patient=patient)
+def roi(
+    number: int, scanner: str = "A", figures: int = 1, imposters: int = 1, patient: str = ""
+) -> Roi:
+    return Roi(
+        f"{number:03d}.tiff",
+        4000,
+        4000,
+        boxes(figures, imposters),
+        scanner=scanner,
+        patient=patient,
+    )
 
 
 def rows_of(rois: Sequence[Roi], role: str) -> Split:
-    rows = (SplitRow(each.file_name, each.scanner, each.patient or each.file_name, role) for each in rois)
+    rows = (
+        SplitRow(each.file_name, each.scanner, each.patient or each.file_name, role)
+        for each in rois
+    )
     return Split("split.csv", tuple(rows))
 
 
@@ -48,13 +59,22 @@ def roles(split: Split) -> dict[str, str]:
 
 @st.composite
 def cohorts(draw: st.DrawFn) -> list[Roi]:
-    """24 to 36 patients of three scanners with one to three ROIs each; some were scanned on a fourth as well."""
+    """24 to 36 patients of three scanners with one to three ROIs each; some were scanned on a
+    fourth as well."""
     rois: list[Roi] = []
     for patient in range(draw(st.integers(24, 36))):
         for number in range(draw(st.integers(1, 3))):
             crossed = number > 0 and patient % 4 == 0 and draw(st.booleans())
             figures, imposters = draw(st.integers(0, 30)), draw(st.integers(1, 5))
-            rois.append(roi(len(rois), "D" if crossed else "ABC"[patient % 3], figures, imposters, f"p{patient}"))
+            rois.append(
+                roi(
+                    len(rois),
+                    "D" if crossed else "ABC"[patient % 3],
+                    figures,
+                    imposters,
+                    f"p{patient}",
+                )
+            )
     return rois
 
 
@@ -73,7 +93,9 @@ def test_no_patient_is_cut_and_each_roi_has_one_role(rois: list[Roi], seed: int)
 
 @settings(deadline=None, max_examples=40)
 @given(cohorts(), st.integers(0, 5), st.randoms())
-def test_the_same_seed_gives_the_same_split_whatever_the_order(rois: list[Roi], seed: int, random: object) -> None:
+def test_the_same_seed_gives_the_same_split_whatever_the_order(
+    rois: list[Roi], seed: int, random: object
+) -> None:
     shuffled = list(rois)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert roles(make_split(rois, seed=seed)) == roles(make_split(shuffled, seed=seed))
@@ -111,7 +133,9 @@ def test_a_scanner_left_out_is_all_test_and_its_patients_teach_nothing(rois: lis
 @pytest.mark.parametrize("seed", range(5))
 def test_parts_are_even_in_scanner_and_in_figures(seed: int) -> None:
     counts = np.random.default_rng(1).permutation(200)
-    rois = [roi(number, "AB"[number % 2], figures=int(count)) for number, count in enumerate(counts)]
+    rois = [
+        roi(number, "AB"[number % 2], figures=int(count)) for number, count in enumerate(counts)
+    ]
     split = make_split(rois, val=0.15, test=0.2, seed=seed)
     for scanner in "AB":
         dealt = Counter(row.split for row in split.rows if row.scanner == scanner)
@@ -120,7 +144,9 @@ def test_parts_are_even_in_scanner_and_in_figures(seed: int) -> None:
     figures = {each.file_name: len(each.boxes.of_class(1)) for each in rois}
     for role in ("train", "val", "test"):
         mean = np.mean([figures[name] for name, place in roles(split).items() if place == role])
-        assert abs(mean - 99.5) < 4  # 57.7 is their spread: 30 drawn without regard to it miss by 10
+        assert (
+            abs(mean - 99.5) < 4
+        )  # 57.7 is their spread: 30 drawn without regard to it miss by 10
 
 
 def test_unlabelled_rois_stay_unlabelled() -> None:
@@ -141,7 +167,9 @@ def test_an_unlabelled_roi_of_a_test_patient_is_left_out() -> None:
 
 def test_scanners_and_patients_may_be_named_otherwise() -> None:
     rois = [replace(roi(number, ""), columns={"case": f"c{number // 2}"}) for number in range(24)]
-    scanners = {each.file_name: ("hamammatsu xr", "B")[number // 12] for number, each in enumerate(rois)}
+    scanners = {
+        each.file_name: ("hamammatsu xr", "B")[number // 12] for number, each in enumerate(rois)
+    }
     split = make_split(rois, scanners=scanners, patients="case")
     assert {row.scanner for row in split.rows} == {"Hamamatsu XR", "B"}
     assert {row.patient for row in split.rows} == {f"c{number}" for number in range(12)}
@@ -151,7 +179,9 @@ def test_scanners_and_patients_may_be_named_otherwise() -> None:
 
 def test_impossible_shares() -> None:
     rois = [roi(number) for number in range(3)]
-    with pytest.raises(ConfigError, match=r"train -0.1, val 0.6, test 0.5: nothing is left for train"):
+    with pytest.raises(
+        ConfigError, match=r"train -0.1, val 0.6, test 0.5: nothing is left for train"
+    ):
         make_split(rois, val=0.6, test=0.5)
     with pytest.raises(DataError, match=r"3 patients are too few: none is left for val"):
         make_split(rois, val=0.01, test=0.34)
@@ -166,24 +196,35 @@ def test_impossible_shares() -> None:
 def test_val_is_cut_from_train_alone() -> None:
     rois = [roi(number, figures=number) for number in range(40)]
     before = Split(
-        "s", tuple(replace(row, split="test") if n < 10 else row for n, row in enumerate(rows_of(rois, "train").rows))
+        "s",
+        tuple(
+            replace(row, split="test") if n < 10 else row
+            for n, row in enumerate(rows_of(rois, "train").rows)
+        ),
     )
     after = cut_validation(before, rois, val=0.2)
     assert Counter(roles(after).values()) == {"test": 10, "train": 24, "val": 6}
-    assert all(roles(after)[name] == "test" for name, role in roles(before).items() if role == "test")
+    assert all(
+        roles(after)[name] == "test" for name, role in roles(before).items() if role == "test"
+    )
 
 
 @pytest.mark.parametrize("file", ["MIDOG.json", "MIDOGpp.json"])
 @pytest.mark.parametrize("scanner", ["Leica GT450", "Hamamatsu XR"])
-def test_midogs_unlabelled_rois_in_train_are_an_error_under_any_scanner(shared: Path, file: str, scanner: str) -> None:
+def test_midogs_unlabelled_rois_in_train_are_an_error_under_any_scanner(
+    shared: Path, file: str, scanner: str
+) -> None:
     rois = read_annotations(shared / "data" / "annotations" / file).rois
     split = read_split("midog21" if file == "MIDOG.json" else "midogpp")
     assert check_split(split, rois) == []
-    taught = (replace(row, split="train", scanner=scanner) if row.split == "unlabelled" else row for row in split.rows)
+    taught = (
+        replace(row, split="train", scanner=scanner) if row.split == "unlabelled" else row
+        for row in split.rows
+    )
     assert check_split(Split("mine.csv", tuple(taught)), rois) == [
-        "mine.csv puts 50 ROIs that nobody labelled into train: 151.tiff to 200.tiff; "
-        "give them the split 'unlabelled', as they would teach or score background; where somebody did label them, "
-        "say so in a column `labelled` = yes"
+        "mine.csv puts 50 ROIs that nobody labelled into train: 151.tiff to 200.tiff; give them the"
+        " split 'unlabelled', as they would teach or score background; where somebody did label"
+        " them, say so in a column `labelled` = yes"
     ]
 
 
@@ -194,7 +235,9 @@ def test_one_of_midogs_unlabelled_rois_is_enough(shared: Path) -> None:
 
 
 def test_the_composite_set_has_one_unlabelled_scanner(composite: Path) -> None:
-    rois = attach_split(read_annotations(composite / "annotations.json").rois, read_split(composite / "split.csv"))
+    rois = attach_split(
+        read_annotations(composite / "annotations.json").rois, read_split(composite / "split.csv")
+    )
     assert find_unlabelled(rois) == {"076.tiff", "077.tiff", "078.tiff", "079.tiff"}
     assert find_unlabelled(rois) == {each.file_name for each in rois if each.split == "unlabelled"}
 
@@ -219,14 +262,19 @@ def test_files_without_any_box_prove_nothing() -> None:
 
 
 def test_a_column_labelled_overrules() -> None:
-    quiet = [replace(roi(number, "B", figures=0, imposters=0), columns={"labelled": "yes"}) for number in (2, 3)]
+    quiet = [
+        replace(roi(number, "B", figures=0, imposters=0), columns={"labelled": "yes"})
+        for number in (2, 3)
+    ]
     assert find_unlabelled([roi(1), *quiet]) == set()
 
 
 def test_rois_without_annotation_are_named_unless_unlabelled() -> None:
     rois = [roi(1)]
     rows = [SplitRow(f"{number:03d}.tiff", "A", str(number), "val") for number in (1, 2, 3, 4)]
-    lines = check_split(Split("mine.csv", (*rows, SplitRow("9.tiff", "B", "9", "unlabelled"))), rois)
+    lines = check_split(
+        Split("mine.csv", (*rows, SplitRow("9.tiff", "B", "9", "unlabelled"))), rois
+    )
     assert lines == [
         "mine.csv lists ROIs that the annotation file does not have: 002.tiff to 004.tiff; "
         "take them out of the split, or give them the split 'unlabelled'"
@@ -245,7 +293,9 @@ def test_all_problems_are_told_at_once() -> None:
 def test_rois_take_what_their_rows_say() -> None:
     rois = [replace(roi(1), columns={"tumour": "a", "grade": "2"}, mpp=0.5), roi(2)]
     row = SplitRow("images/001.tiff", "X", "p", "train", 0.25, {"tumour": "b"})
-    first, second, third = attach_split(rois, Split("s", (row, SplitRow("9.tiff", "Y", "q", "unlabelled"))))
+    first, second, third = attach_split(
+        rois, Split("s", (row, SplitRow("9.tiff", "Y", "q", "unlabelled")))
+    )
     assert (first.scanner, first.patient, first.split, first.mpp) == ("X", "p", "train", 0.25)
     assert first.columns == {"tumour": "b", "grade": "2"}
     assert second.split == ""
@@ -259,6 +309,9 @@ def test_bare_names_do_not_match_where_two_folders_have_them() -> None:
 
 def test_an_roi_listed_with_and_without_its_folder_is_an_error() -> None:
     rois = [Roi("001.tiff", boxes=Boxes([[0, 0, 50, 50]], [1]))]
-    rows = (SplitRow("001.tiff", "A", "p1", "train"), SplitRow("images/001.tiff", "A", "p1", "test"))
+    rows = (
+        SplitRow("001.tiff", "A", "p1", "train"),
+        SplitRow("images/001.tiff", "A", "p1", "test"),
+    )
     problems = check_split(Split("mine.csv", rows), rois)
     assert any("lists ROIs twice, with and without a folder: 001.tiff" in each for each in problems)

@@ -1,4 +1,5 @@
-"""Evaluations with a gap: nothing found, no figures, one patient, an unknown area, …, and a plain one to compare."""
+"""Evaluations with a gap: nothing found, no figures, one patient, an unknown area, …, and a plain
+one to compare."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
 from tests.evaluation.cases import NO, YES, roi, write
@@ -24,7 +25,13 @@ def sized(file_name: str, figures=(), imposters=(), scanner: str = "A", **more) 
 def plain(folder: Path) -> Case:
     """Three patients, two scanners, every kind of mistake; 20 resamples."""
     rois = [
-        sized("1.png", [*FIGURES, (700, 700)], [(500, 500), (800, 200)], patient="x", columns={"tumour": "lung"}),
+        sized(
+            "1.png",
+            [*FIGURES, (700, 700)],
+            [(500, 500), (800, 200)],
+            patient="x",
+            columns={"tumour": "lung"},
+        ),
         sized("2.png", [(400, 400)], [], "B", patient="y", columns={"tumour": "skin"}),
         sized("3.png", [*FIGURES, (120, 100)], [], "B", patient="z", columns={"tumour": "lung"}),
     ]

@@ -1,4 +1,5 @@
-"""Model against model: no difference with itself, a clear one found, and one too small for intervals of their own."""
+"""Model against model: no difference with itself, a clear one found, and one too small for
+intervals of their own."""
 
 from __future__ import annotations
 
@@ -11,20 +12,23 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.comparison import COMPARISON_SCHEMA_VERSION, Comparison, compare
 from midog.evaluation.result import MEASURES
 from midog.evaluation.scoring import evaluate
-from midog.metrics.scores import Counts
+from midog.metrics.counts import Counts
 from tests.evaluation.cases import ROIS, YES, roi, write, write_found
 
-SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "comparison.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs" / "comparison.schema.json").read_text()
+)
 FIGURES = [(100 + 200 * number, 100) for number in range(8)]
 
 
 def models(folder: Path, found_a: list[int], found_b: list[int]) -> tuple[Path, Path, list[Roi]]:
-    """ROIs of 8 figures, each of a patient, of two scanners in turn; how many of them A and B find in each."""
+    """ROIs of 8 figures, each of a patient, of two scanners in turn; how many of them A and B find
+    in each."""
     rois = [
         roi(f"{number}.tiff", FIGURES, scanner=("XR", "CS2")[number % 2], patient=f"p{number}")
         for number in range(len(found_a))
@@ -46,7 +50,8 @@ def test_a_model_is_no_better_than_itself(tmp_path: Path) -> None:
 
 
 def test_a_clearly_better_model(tmp_path: Path) -> None:
-    """It is better for every patient, and so in every draw of them: either p is the least that it can be."""
+    """It is better for every patient, and so in every draw of them: either p is the least that it
+    can be."""
     a, b, rois = models(tmp_path, [8, 7, 8, 6, 8, 8, 7, 8], [4, 3, 2, 4, 3, 4, 1, 4])
     all_rois = compare(a, b, rois, resamples=256).differences["all"]
     assert all_rois["recall"].value == pytest.approx(60 / 64 - 25 / 64)
@@ -59,7 +64,8 @@ def test_a_clearly_better_model(tmp_path: Path) -> None:
 
 
 def test_p_by_hand_with_three_patients(tmp_path: Path) -> None:
-    """Of 8 figures each A finds 3, 2 and -1 more: of the swaps +-3 +-2 +-1 four are at least 4 from 0."""
+    """Of 8 figures each A finds 3, 2 and -1 more: of the swaps +-3 +-2 +-1 four are at least 4 from
+    0."""
     a, b, rois = models(tmp_path, [8, 4, 2], [5, 2, 3])
     result = compare(a, b, rois, resamples=50).differences
     assert result["all"]["recall"].p == 4 / 8
@@ -80,24 +86,36 @@ def test_with_many_patients_random_swaps_are_tried(tmp_path: Path) -> None:
 
 
 def test_what_makes_a_patient_hard_for_both_cancels_out(tmp_path: Path) -> None:
-    """Patients from 1 to 8 of 8 figures, and B finds one less in each: their own intervals overlap widely."""
+    """Patients from 1 to 8 of 8 figures, and B finds one less in each: their own intervals overlap
+    widely."""
     found = [8, 1, 6, 3, 7, 2, 5, 4, 8, 1, 7, 2]
     a, b, rois = models(tmp_path, found, [count - 1 for count in found])
     difference = compare(a, b, rois, resamples=300).differences["all"]["recall"]
-    own_a, own_b = (evaluate(each, rois, resamples=300).groups["all"].intervals["recall"] for each in (a, b))
+    own_a, own_b = (
+        evaluate(each, rois, resamples=300).groups["all"].intervals["recall"] for each in (a, b)
+    )
     assert own_b.high > own_a.low
-    assert (difference.low, difference.high) == pytest.approx((1 / 8, 1 / 8)), "one of eight, in any patients"
+    assert (difference.low, difference.high) == pytest.approx((1 / 8, 1 / 8)), (
+        "one of eight, in any patients"
+    )
     assert difference.p == 1 / 301
     assert difference.p_bootstrap == 2 / 301
 
 
 def test_b_against_a_is_the_same_turned_round(tmp_path: Path) -> None:
     a, b, rois = models(tmp_path, [8, 3, 5, 1, 6, 4], [6, 4, 5, 2, 3, 4])
-    one, other = compare(a, b, rois, resamples=60, seed=2), compare(b, a, rois, resamples=60, seed=2)
+    one, other = (
+        compare(a, b, rois, resamples=60, seed=2),
+        compare(b, a, rois, resamples=60, seed=2),
+    )
     for name, theirs in one.differences.items():
         for measure, each in theirs.items():
             turned = other.differences[name][measure]
-            assert (turned.value, turned.p, turned.p_bootstrap) == (-each.value, each.p, each.p_bootstrap)
+            assert (turned.value, turned.p, turned.p_bootstrap) == (
+                -each.value,
+                each.p,
+                each.p_bootstrap,
+            )
             assert (turned.low, turned.high) == pytest.approx((-each.high, -each.low), abs=1e-12)
 
 
@@ -105,10 +123,14 @@ def test_scores_are_those_of_each_evaluation_by_itself(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_found(tmp_path / name)
     write(tmp_path / "b" / "003.json", (50, 50, 0.8, YES))
-    result = compare(tmp_path / "a", tmp_path / "b", ROIS, by="tumour,scanner", threshold=0.5, resamples=5)
+    result = compare(
+        tmp_path / "a", tmp_path / "b", ROIS, by="tumour,scanner", threshold=0.5, resamples=5
+    )
     for folder, groups in (("a", result.a), ("b", result.b)):
         alone = evaluate(tmp_path / folder, ROIS, by="tumour,scanner", threshold=0.5, resamples=0)
-        assert {name: group.to_dict() for name, group in groups.items()} == alone.to_dict()["groups"]
+        assert {name: group.to_dict() for name, group in groups.items()} == alone.to_dict()[
+            "groups"
+        ]
     assert list(result.differences) == list(result.a) == list(result.b)
     assert (result.a["all"].counts, result.b["all"].counts) == (Counts(2, 1, 1), Counts(3, 1, 0))
     assert result.differences["all"]["recall"].value == pytest.approx(-1 / 3)
@@ -116,15 +138,26 @@ def test_scores_are_those_of_each_evaluation_by_itself(tmp_path: Path) -> None:
 
 def test_differences_are_the_seeds(tmp_path: Path) -> None:
     a, b, rois = models(tmp_path, [8, 3, 5, 1, 6, 4], [6, 4, 5, 2, 3, 4])
-    one, again, other = (compare(a, b, rois, resamples=60, seed=seed).differences for seed in (1, 1, 2))
+    one, again, other = (
+        compare(a, b, rois, resamples=60, seed=seed).differences for seed in (1, 1, 2)
+    )
     assert one == again
     assert one != other
 
 
 def test_json_is_plain_with_null_for_what_is_not_known(tmp_path: Path) -> None:
     a, b, rois = models(tmp_path, [8, 3, 5], [6, 3, 5])  # one patient alone with CS2
-    tree = json.loads(json.dumps(compare(a, b, rois, resamples=20, seed=4).to_dict(), allow_nan=False))
-    assert list(tree) == ["schema_version", "midog", "bootstrap", "permutation", "patients", "groups"]
+    tree = json.loads(
+        json.dumps(compare(a, b, rois, resamples=20, seed=4).to_dict(), allow_nan=False)
+    )
+    assert list(tree) == [
+        "schema_version",
+        "midog",
+        "bootstrap",
+        "permutation",
+        "patients",
+        "groups",
+    ]
     assert tree["schema_version"] == COMPARISON_SCHEMA_VERSION
     assert tree["patients"] == {"all": 3, "XR": 2, "CS2": 1}
     assert tree["permutation"] == {"unit": "patient", "most_swaps": 20, "seed": 4}
@@ -151,7 +184,8 @@ def no_figures(folder: Path) -> Comparison:
 
 
 def described(value: Any, schema: dict[str, Any], path: str = "") -> None:
-    """Every key of the value is a property with a description, or one of a map whose values the schema describes."""
+    """Every key of the value is a property with a description, or one of a map whose values the
+    schema describes."""
     if "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
     for name, inner in value.items() if isinstance(value, dict) else ():
@@ -165,7 +199,10 @@ def described(value: Any, schema: dict[str, Any], path: str = "") -> None:
 def test_json_keeps_to_its_schema_which_describes_every_key(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     a, b, rois = models(tmp_path / "some", [8, 3, 5], [6, 3, 5])
-    for result in (compare(a, b, rois, by="scanner,patient", resamples=20), no_figures(tmp_path / "none")):
+    for result in (
+        compare(a, b, rois, by="scanner,patient", resamples=20),
+        no_figures(tmp_path / "none"),
+    ):
         tree = json.loads(json.dumps(result.to_dict(), allow_nan=False))
         Draft202012Validator(SCHEMA).validate(tree)
         described(tree, SCHEMA)

@@ -1,4 +1,5 @@
-"""Groups: which columns there are, how they nest, what they are called, and that no ROI is lost or doubled."""
+"""Groups: which columns there are, how they nest, what they are called, and that no ROI is lost or
+doubled."""
 
 from __future__ import annotations
 
@@ -40,14 +41,20 @@ def test_no_column_is_an_error(by) -> None:
         parse_by(by)
 
 
-@pytest.mark.parametrize("by", ["scanner,scanner", "tumour, scanner ,tumour", ["scanner", "scanner"]])
+@pytest.mark.parametrize(
+    "by", ["scanner,scanner", "tumour, scanner ,tumour", ["scanner", "scanner"]]
+)
 def test_a_column_named_twice_is_an_error(by) -> None:
     with pytest.raises(DetectionsError, match="names a column twice"):
         parse_by(by)
 
 
 def test_values_of_any_column_with_empty_and_missing_ones_as_unknown() -> None:
-    assert keys_of(ROIS, ["tumour"]) == [{"tumour": "lung"}, {"tumour": "unknown"}, {"tumour": "skin"}]
+    assert keys_of(ROIS, ["tumour"]) == [
+        {"tumour": "lung"},
+        {"tumour": "unknown"},
+        {"tumour": "skin"},
+    ]
     assert keys_of([*ROIS, roi("004.tiff")], ["tumour"])[-1] == {"tumour": "unknown"}
     assert keys_of(ROIS, ["patient", "scanner"])[2] == {"patient": "p1", "scanner": "Aperio CS2"}
     assert keys_of(ROIS, ["file_name"])[0] == {"file_name": "001.tiff"}
@@ -59,20 +66,31 @@ def test_the_role_in_the_split_is_a_column_too() -> None:
 
 def test_what_the_split_says_stands_before_a_field_of_that_name_in_the_annotation() -> None:
     raw = {"scanner": "NanoZoomer XR"}
-    assert keys_of([roi("1.tiff", scanner="Hamamatsu XR", columns=raw)], ["scanner"]) == [{"scanner": "Hamamatsu XR"}]
-    assert keys_of([roi("1.tiff", scanner="", columns=raw)], ["scanner"]) == [{"scanner": "NanoZoomer XR"}]
+    assert keys_of([roi("1.tiff", scanner="Hamamatsu XR", columns=raw)], ["scanner"]) == [
+        {"scanner": "Hamamatsu XR"}
+    ]
+    assert keys_of([roi("1.tiff", scanner="", columns=raw)], ["scanner"]) == [
+        {"scanner": "NanoZoomer XR"}
+    ]
 
 
 def test_an_unknown_column_is_an_error_that_lists_those_there_are() -> None:
     with pytest.raises(DetectionsError) as error:
         keys_of(ROIS, ["scanner", "stain"])
-    assert str(error.value) == (
-        "the ROIs have no column 'stain'; group by one of scanner, patient, split, file_name, mpp, tumour"
+    assert (
+        str(error.value)
+        == "the ROIs have no column 'stain'; group by one of scanner, patient, split, file_name,"
+        " mpp, tumour"
     )
 
 
 def test_the_um_per_px_of_an_roi_is_a_column_too() -> None:
-    rois = [roi("1.tiff", mpp=0.25), roi("2.tiff", mpp=0.2273), roi("3.tiff", mpp=None), roi("4.tiff", mpp=1.0)]
+    rois = [
+        roi("1.tiff", mpp=0.25),
+        roi("2.tiff", mpp=0.2273),
+        roi("3.tiff", mpp=None),
+        roi("4.tiff", mpp=1.0),
+    ]
     assert [each["mpp"] for each in keys_of(rois, ["mpp"])] == ["0.25", "0.2273", "unknown", "1"]
 
 
@@ -126,7 +144,10 @@ def test_no_rois_are_a_group_of_none() -> None:
 
 
 @given(
-    st.lists(st.fixed_dictionaries({name: st.sampled_from("xyz") for name in ("a", "b", "c")}), max_size=12),
+    st.lists(
+        st.fixed_dictionaries({name: st.sampled_from("xyz") for name in ("a", "b", "c")}),
+        max_size=12,
+    ),
     st.permutations(["a", "b", "c"]),
 )
 def test_at_each_depth_every_roi_is_in_one_group_that_has_its_values(keys, by) -> None:
@@ -135,7 +156,13 @@ def test_at_each_depth_every_roi_is_in_one_group_that_has_its_values(keys, by) -
     assert len(set(names)) == len(names)
     for depth in range(len(by) + 1):
         level = [group for group in groups if len(group.keys) == depth]
-        assert Counter(each for group in level for each in group.members) == Counter(range(len(keys)))
+        assert Counter(each for group in level for each in group.members) == Counter(
+            range(len(keys))
+        )
         for group in level:
             assert tuple(group.keys) == tuple(by[:depth])
-            assert all(keys[each][name] == value for each in group.members for name, value in group.keys.items())
+            assert all(
+                keys[each][name] == value
+                for each in group.members
+                for name, value in group.keys.items()
+            )

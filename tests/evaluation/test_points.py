@@ -1,4 +1,5 @@
-"""Points of each ROI: which file is whose, where they lie, which of them count, and what they are matched with."""
+"""Points of each ROI: which file is whose, where they lie, which of them count, and what they are
+matched with."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ from PIL import Image
 from midog.boxes import Detections, squares_around
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.points import score_rois
-from midog.inference.export import FORMATS, write_challenge, write_coco
-from midog.metrics.scores import Counts, counts_at
+from midog.formats.write import FORMATS, write_challenge, write_coco
+from midog.metrics.counts import Counts, counts_at
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
-# --- what counts ------------------------------------------------------------------------------------------------------
+# --- what counts
 
 
 def test_points_named_mitotic_figure_count(folder: Path) -> None:
@@ -44,7 +45,8 @@ def test_all_points_are_kept_whether_they_count_or_not(folder: Path) -> None:
 
 
 def test_false_alarms_and_misses_are_told_by_their_place_among_all_points(tmp_path: Path) -> None:
-    """The points that count are not the first ones, so a place among them is another place among all."""
+    """The points that count are not the first ones, so a place among them is another place among
+    all."""
     write(
         tmp_path / "001.json",
         (700, 700, 0.2, NO),
@@ -74,13 +76,17 @@ def test_threshold_out_of_range(folder: Path, threshold) -> None:
         score_rois(folder, ROIS, threshold=threshold)
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files
 
 
 def test_our_own_files_score_as_the_detections_do(tmp_path: Path) -> None:
-    detections = Detections(squares_around([(104, 98), (300, 300), (600, 600)]), [0.9, 0.4, 0.7], [1, 1, 1])
+    detections = Detections(
+        squares_around([(104, 98), (300, 300), (600, 600)]), [0.9, 0.4, 0.7], [1, 1, 1]
+    )
     write_challenge(tmp_path / "001.json", detections, mpp=0.25, threshold=0.5)
-    write_coco(tmp_path / f"001{FORMATS['coco']}", detections, file_name="001.tiff", width=700, height=700)
+    write_coco(
+        tmp_path / f"001{FORMATS['coco']}", detections, file_name="001.tiff", width=700, height=700
+    )
     by_name, by_score = (score_rois(tmp_path, ROIS[:1], threshold=t)[0] for t in (None, 0.5))
     assert by_name.counts == by_score.counts == Counts(1, 1, 1)
     assert by_name.counted.tolist() == by_score.counted.tolist()
@@ -89,7 +95,13 @@ def test_our_own_files_score_as_the_detections_do(tmp_path: Path) -> None:
 
 def test_our_coco_files_beside_are_no_strangers(tmp_path: Path, caplog) -> None:
     write(tmp_path / "001.json")
-    write_coco(tmp_path / f"001{FORMATS['coco']}", Detections(), file_name="001.tiff", width=700, height=700)
+    write_coco(
+        tmp_path / f"001{FORMATS['coco']}",
+        Detections(),
+        file_name="001.tiff",
+        width=700,
+        height=700,
+    )
     with caplog.at_level(logging.WARNING):
         score_rois(tmp_path, ROIS[:1])
     assert caplog.text == ""
@@ -145,7 +157,9 @@ def test_hidden_files_are_none(folder: Path, caplog) -> None:
 
 def test_two_files_for_one_roi_are_an_error(folder: Path) -> None:
     write(folder / "001" / "mitotic-figures.json")
-    with pytest.raises(DetectionsError, match=r"001\.json and .*mitotic-figures\.json are both for 001\.tiff"):
+    with pytest.raises(
+        DetectionsError, match=r"001\.json and .*mitotic-figures\.json are both for 001\.tiff"
+    ):
         score_rois(folder, ROIS)
 
 
@@ -155,7 +169,9 @@ def test_two_rois_for_one_file_are_an_error(folder: Path) -> None:
 
 
 def test_a_bad_file_is_named(folder: Path) -> None:
-    (folder / "002.json").write_text('{"type": "Multiple points", "points": [{"name": "mitotic figure"}]}')
+    (folder / "002.json").write_text(
+        '{"type": "Multiple points", "points": [{"name": "mitotic figure"}]}'
+    )
     with pytest.raises(DetectionsError, match=r"002\.json point 1"):
         score_rois(folder, ROIS)
 
@@ -167,7 +183,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_unlabelled_rois_cannot_be_scored(folder: Path) -> None:
     unlabelled = [roi(f"{number}.tiff", split="unlabelled") for number in range(151, 201)]
-    with pytest.raises(DetectionsError, match=r"151\.tiff, .* \(50 in all\) have the role unlabelled"):
+    with pytest.raises(
+        DetectionsError, match=r"151\.tiff, .* \(50 in all\) have the role unlabelled"
+    ):
         score_rois(folder, [*ROIS, *unlabelled])
 
 
@@ -176,7 +194,7 @@ def test_no_rois_are_an_error(folder: Path) -> None:
         score_rois(folder, [])
 
 
-# --- um/px and mm2 ----------------------------------------------------------------------------------------------------
+# --- um/px and mm2
 
 
 def test_mpp_given_overrules_the_rois_own(tmp_path: Path) -> None:
@@ -215,15 +233,22 @@ def test_an_image_that_cannot_be_opened_is_an_error_only_where_it_is_needed(tmp_
 
 def test_area_is_that_of_the_whole_image_at_its_um_per_px(folder: Path) -> None:
     sized = [roi("001.tiff", width=4000, height=2000), roi("002.tiff", width=100, height=None)]
-    assert [each.area_mm2 for each in score_rois(folder, sized)] == pytest.approx([0.5, math.nan], nan_ok=True)
+    assert [each.area_mm2 for each in score_rois(folder, sized)] == pytest.approx(
+        [0.5, math.nan], nan_ok=True
+    )
     assert score_rois(folder, sized[:1], mpp=0.5)[0].area_mm2 == pytest.approx(2)
 
 
-def test_without_um_per_px_an_roi_without_figures_has_no_area_and_false_alarms(folder: Path) -> None:
+def test_without_um_per_px_an_roi_without_figures_has_no_area_and_false_alarms(
+    folder: Path,
+) -> None:
     one = score_rois(folder, [roi("002.tiff", [], [(10, 10)], mpp=None, width=100, height=100)])[0]
     assert math.isnan(one.mpp)
     assert math.isnan(one.area_mm2)
-    assert one.imposters_mm.shape == (0, 2), "they are somewhere, but not where points in mm could be held to them"
+    assert one.imposters_mm.shape == (
+        0,
+        2,
+    ), "they are somewhere, but not where points in mm could be held to them"
     assert one.counts == Counts(0, 1, 0)
 
 

@@ -19,7 +19,9 @@ from midog.metrics.mistakes import FALSE_ALARMS, MISS_DISTANCES
 from tests.evaluation.cases import YES, roi, write
 from tests.evaluation.edges import EDGES
 
-SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "evaluation.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs" / "evaluation.schema.json").read_text()
+)
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,9 @@ def properties(schema: dict[str, Any], path: str = "") -> dict[str, dict[str, An
 def paths(value: Any, path: str = "") -> set[str]:
     """Every path in a JSON value, as `properties` writes it, with names and `*` for each step."""
     found = {path}
-    for name, inner in value.items() if isinstance(value, dict) else [("*", each) for each in value or []]:
+    for name, inner in (
+        value.items() if isinstance(value, dict) else [("*", each) for each in value or []]
+    ):
         for step in {name, "*"}:
             found |= paths(inner if isinstance(inner, dict | list) else None, f"{path}/{step}")
     return found
@@ -52,7 +56,11 @@ def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> list[str]
     """Keys of a JSON value that the schema has no word about."""
     schema = resolved(schema)
     if isinstance(value, list):
-        return [each for inner in value for each in undescribed(inner, schema.get("items") or {}, f"{path}/*")]
+        return [
+            each
+            for inner in value
+            for each in undescribed(inner, schema.get("items") or {}, f"{path}/*")
+        ]
     if not isinstance(value, dict):
         return []
     found = []
@@ -87,7 +95,9 @@ def test_json_keeps_to_the_schema(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["plain", "nothing_at_all"])
 def test_every_property_of_the_schema_is_there(name: str, tmp_path: Path) -> None:
     result, _ = EDGES[name](tmp_path)
-    asked = {path for path in properties(SCHEMA) if result.mistakes or not path.startswith("/mistakes/*")}
+    asked = {
+        path for path in properties(SCHEMA) if result.mistakes or not path.startswith("/mistakes/*")
+    }
     assert asked <= paths(result.to_dict())
 
 
@@ -118,7 +128,11 @@ def test_json_says_what_the_result_says(tmp_path: Path) -> None:
     assert document["bootstrap"] == {"unit": "patient", "level": 0.95, "resamples": 20, "seed": 0}
     for name, group in result.groups.items():
         ours = document["groups"][name]
-        assert (ours["tp"], ours["fp"], ours["fn"]) == (group.counts.tp, group.counts.fp, group.counts.fn)
+        assert (ours["tp"], ours["fp"], ours["fn"]) == (
+            group.counts.tp,
+            group.counts.fp,
+            group.counts.fn,
+        )
         elsewhere = {
             **{name: ours["agreement"][name] for name in ("spearman", "bias")},
             **{f"limit_{end}": ours["agreement"][end] for end in ("low", "high")},
@@ -131,7 +145,11 @@ def test_json_says_what_the_result_says(tmp_path: Path) -> None:
             assert ours["intervals"][measure] == [plain(interval.low), plain(interval.high)]
         assert list(ours["misses_by_distance"]) == list(MISS_DISTANCES)
         assert sum(ours["misses_by_distance"].values()) == group.counts.fn
-        assert ours["figures_per_2mm2"] == 2 * ours["figures_per_mm2"] == 2 * group.figures / group.area_mm2
+        assert (
+            ours["figures_per_2mm2"]
+            == 2 * ours["figures_per_mm2"]
+            == 2 * group.figures / group.area_mm2
+        )
         assert sum(ours["mistakes"][kind] for kind in FALSE_ALARMS) == group.counts.fp
         assert sum(ours["mistakes"].values()) == group.counts.fp + group.counts.fn
         assert len({len(column) for column in ours["curve"].values()}) == 1
@@ -147,9 +165,18 @@ def test_the_plain_case_has_every_kind_of_mistake(tmp_path: Path) -> None:
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     nothing = EDGES["nothing_at_all"](tmp_path)[0].to_dict()["groups"]["all"]
     assert [nothing[measure] for measure in MEASURES] == [None] * 5
-    zero = ("fp_per_roi", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "figures_per_2mm2", "found_per_2mm2")
+    zero = (
+        "fp_per_roi",
+        "fp_per_mm2",
+        "figures_per_mm2",
+        "found_per_mm2",
+        "figures_per_2mm2",
+        "found_per_2mm2",
+    )
     zero += ("bias", "limit_low", "limit_high")
-    assert nothing["intervals"] == {name: [0, 0] if name in zero else [None, None] for name in (*MEASURES, *FURTHER)}
+    assert nothing["intervals"] == {
+        name: [0, 0] if name in zero else [None, None] for name in (*MEASURES, *FURTHER)
+    }
     assert nothing["curve"]["threshold"] == []
     assert nothing["calibration"]["ece"] is None
 
@@ -177,7 +204,11 @@ def test_the_table_has_a_line_for_each_roi(tmp_path: Path) -> None:
     assert [row["tumour"] for row in rows] == ["lung", "skin", "lung"]
     assert [row["scanner"] for row in rows] == ["A", "B", "B"]
     for row, mine in zip(rows, result.rois, strict=True):
-        assert (int(row["tp"]), int(row["fp"]), int(row["fn"])) == (mine.counts.tp, mine.counts.fp, mine.counts.fn)
+        assert (int(row["tp"]), int(row["fp"]), int(row["fn"])) == (
+            mine.counts.tp,
+            mine.counts.fp,
+            mine.counts.fn,
+        )
         assert float(row["f1"]) == mine.counts.f1
         assert float(row["figures_per_mm2"]) == pytest.approx(int(row["figures"]) / 0.0625)
     assert sum(int(row["tp"]) for row in rows) == result.groups["all"].counts.tp
@@ -197,12 +228,19 @@ def test_a_column_named_as_a_score_does_not_replace_it(tmp_path: Path) -> None:
     result = evaluate(tmp_path, rois, by="figures,f1,by_f1,patient,scanner", resamples=0)
     (row,) = csv.DictReader(io.StringIO(result.to_csv()))
     assert (row["figures"], row["f1"], row["patient"], row["scanner"]) == ("1", "1.0", "x", "A")
-    assert (row["by_figures"], row["by_f1"], row["by_by_f1"], row["by_patient"]) == ("many", "good", "too", "x")
+    assert (row["by_figures"], row["by_f1"], row["by_by_f1"], row["by_patient"]) == (
+        "many",
+        "good",
+        "too",
+        "x",
+    )
     assert "f1" in result.to_dict()["rois"][0]["keys"], "the JSON has room for both"
 
 
 def test_a_name_with_a_comma_stays_one_cell(tmp_path: Path) -> None:
-    result = evaluate(tmp_path, [roi('a, "b".png', scanner="A, B")], allow_missing=True, resamples=0)
+    result = evaluate(
+        tmp_path, [roi('a, "b".png', scanner="A, B")], allow_missing=True, resamples=0
+    )
     (row,) = csv.DictReader(io.StringIO(result.to_csv()))
     assert (row["file_name"], row["scanner"]) == ('a, "b".png', "A, B")
 

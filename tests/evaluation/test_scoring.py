@@ -1,4 +1,5 @@
-"""The evaluation of a folder: every score of every group, intervals over patients, mistakes, and what is undefined."""
+"""The evaluation of a folder: every score of every group, intervals over patients, mistakes, and
+what is undefined."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from shutil import rmtree
 import numpy as np
 import pytest
 
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.points import score_rois
 from midog.evaluation.result import FURTHER, MEASURES, MISTAKES
@@ -20,24 +21,29 @@ from midog.evaluation.scoring import evaluate
 from midog.metrics.agreement import agreement
 from midog.metrics.bootstrap import draw_weights, interval
 from midog.metrics.calibration import reliability
+from midog.metrics.counts import Counts, average_precision, counts_at, found_hits, sweep
 from midog.metrics.froc import froc_auc, froc_curve
 from midog.metrics.mistakes import MISS_DISTANCES, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY, MISSES
-from midog.metrics.scores import Counts, average_precision, counts_at, found_hits, sweep
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
 SCANNERS, TUMOURS = ("XR", "CS2", "S360"), ("lung", "skin")
 
 
 def scattered(folder: Path, count: int = 14, seed: int = 0) -> list[Roi]:
-    """ROIs of six patients, three scanners and two tumours; most figures found, some twice, and false alarms."""
+    """ROIs of six patients, three scanners and two tumours; most figures found, some twice, and
+    false alarms."""
     rng, rois = np.random.default_rng(seed), []
     for number in range(count):
         figures = rng.uniform(50, 1950, (rng.integers(0, 7), 2))
         imposters = rng.uniform(50, 1950, (3, 2))
         found = np.concatenate([figures[: len(figures) * 3 // 4], figures[:1], imposters[:1]])
-        found = np.concatenate([found + rng.normal(0, 8, found.shape), rng.uniform(50, 1950, (2, 2))])
+        found = np.concatenate(
+            [found + rng.normal(0, 8, found.shape), rng.uniform(50, 1950, (2, 2))]
+        )
         scores = rng.random(len(found)).tolist()
-        points = [(x, y, p, YES if p > 0.6 else NO) for (x, y), p in zip(found, scores, strict=True)]
+        points = [
+            (x, y, p, YES if p > 0.6 else NO) for (x, y), p in zip(found, scores, strict=True)
+        ]
         write(folder / f"{number}.json", *points)
         rois.append(
             roi(
@@ -54,7 +60,7 @@ def scattered(folder: Path, count: int = 14, seed: int = 0) -> list[Roi]:
     return rois
 
 
-# --- groups -----------------------------------------------------------------------------------------------------------
+# --- groups
 
 
 def test_counts_the_points_named_mitotic_figure(folder: Path) -> None:
@@ -90,8 +96,12 @@ def test_nested_groups_and_their_counts_add_up(tmp_path: Path) -> None:
         whole, parts = result.groups[above], [result.groups[name] for name in below]
         assert sum((part.counts for part in parts), Counts()) == whole.counts
         for number in ("rois", "figures", "area_mm2"):
-            assert sum(getattr(part, number) for part in parts) == pytest.approx(getattr(whole, number))
-        assert sum((Counter(part.mistakes) for part in parts), Counter()) == +Counter(whole.mistakes)
+            assert sum(getattr(part, number) for part in parts) == pytest.approx(
+                getattr(whole, number)
+            )
+        assert sum((Counter(part.mistakes) for part in parts), Counter()) == +Counter(
+            whole.mistakes
+        )
     assert dict(result.groups["skin / CS2"].keys) == {"tumour": "skin", "scanner": "CS2"}
     assert dict(result.rois[0].keys) == {"tumour": "lung", "scanner": "XR"}
 
@@ -102,7 +112,9 @@ def test_a_group_says_what_an_evaluation_of_its_rois_alone_says(tmp_path: Path) 
     groups = evaluate(tmp_path, rois, threshold=0.5, resamples=60, seed=3).to_dict()["groups"]
     for scanner in SCANNERS:
         mine = [each for each in rois if each.scanner == scanner]
-        alone = evaluate(tmp_path, mine, threshold=0.5, resamples=60, seed=3).to_dict()["groups"]["all"]
+        alone = evaluate(tmp_path, mine, threshold=0.5, resamples=60, seed=3).to_dict()["groups"][
+            "all"
+        ]
         assert groups[scanner] == alone | {"keys": {"scanner": scanner}}
 
 
@@ -132,7 +144,10 @@ def test_scores_of_a_group_are_those_of_the_metrics_on_its_points(tmp_path: Path
             (
                 group.agreement,
                 agreement(
-                    [len(each.truth_mm) / each_roi.area_mm2 for each, each_roi in zip(points, scored, strict=True)],
+                    [
+                        len(each.truth_mm) / each_roi.area_mm2
+                        for each, each_roi in zip(points, scored, strict=True)
+                    ],
                     [each.counted.sum() / each.area_mm2 for each in scored],
                 ),
             ),
@@ -142,7 +157,9 @@ def test_scores_of_a_group_are_those_of_the_metrics_on_its_points(tmp_path: Path
                 np.testing.assert_array_equal(value, vars(theirs)[key], err_msg=f"{name} {key}")
 
 
-def test_average_precision_and_froc_take_all_points_and_do_not_depend_on_the_threshold(folder: Path) -> None:
+def test_average_precision_and_froc_take_all_points_and_do_not_depend_on_the_threshold(
+    folder: Path,
+) -> None:
     groups = [evaluate(folder, ROIS, threshold=t, resamples=0).groups for t in (None, 0.5, 0.95)]
     # Hit, false alarm, hit of three figures: precision 1 up to recall 1/3, 2/3 up to 2/3, then 0.
     assert groups[0]["all"].ap50 == pytest.approx((34 + 33 * 2 / 3) / 101)
@@ -152,15 +169,23 @@ def test_average_precision_and_froc_take_all_points_and_do_not_depend_on_the_thr
 
 
 def test_groups_by_any_column(folder: Path) -> None:
-    assert list(evaluate(folder, ROIS, by="tumour", resamples=0).groups) == ["all", "lung", "unknown", "skin"]
+    assert list(evaluate(folder, ROIS, by="tumour", resamples=0).groups) == [
+        "all",
+        "lung",
+        "unknown",
+        "skin",
+    ]
     by_patient = evaluate(folder, ROIS, by=["patient"], resamples=0).groups
     assert (by_patient["p1"].rois, by_patient["p1"].patients, by_patient["p1"].figures) == (2, 1, 3)
 
 
 @pytest.mark.parametrize(
-    ("by", "says"), [("stain", "no column 'stain'"), ("scanner,scanner", "twice"), ("scanner,", "names no column")]
+    ("by", "says"),
+    [("stain", "no column 'stain'"), ("scanner,scanner", "twice"), ("scanner,", "names no column")],
 )
-def test_columns_that_cannot_be_are_errors_even_before_files_are_read(tmp_path: Path, by, says) -> None:
+def test_columns_that_cannot_be_are_errors_even_before_files_are_read(
+    tmp_path: Path, by, says
+) -> None:
     with pytest.raises(DetectionsError, match=says):
         evaluate(tmp_path / "nowhere", ROIS, by=by)
 
@@ -175,12 +200,14 @@ def test_no_rois_are_an_error(folder: Path) -> None:
         evaluate(folder, [])
 
 
-# --- intervals --------------------------------------------------------------------------------------------------------
+# --- intervals
 
 
 def test_intervals_are_the_seeds(tmp_path: Path) -> None:
     rois = scattered(tmp_path)
-    one, again, other = (evaluate(tmp_path, rois, resamples=50, seed=seed).groups["all"] for seed in (1, 1, 2))
+    one, again, other = (
+        evaluate(tmp_path, rois, resamples=50, seed=seed).groups["all"] for seed in (1, 1, 2)
+    )
     assert one.intervals == again.intervals
     assert one.intervals != other.intervals
     assert list(one.intervals) == [*MEASURES, *FURTHER]
@@ -188,25 +215,33 @@ def test_intervals_are_the_seeds(tmp_path: Path) -> None:
         assert each.value == one.value(measure) == other.value(measure)
         assert each.low < each.high
         assert each.value < each.high
-        assert each.low < each.value or measure == "ece", "an error that cannot be below 0 grows with the noise"
+        assert each.low < each.value or measure == "ece", (
+            "an error that cannot be below 0 grows with the noise"
+        )
 
 
 def two_patients(folder: Path) -> list[Roi]:
-    """Patient a: an ROI with all of 4 figures found and one with none of 4; patient b: all of 2, and 1 of 2."""
+    """Patient a: an ROI with all of 4 figures found and one with none of 4; patient b: all of 2,
+    and 1 of 2."""
     figures = [(100 + 200 * number, 100) for number in range(4)]
     rois = []
-    for number, (patient, there, found) in enumerate([("a", 4, 4), ("a", 4, 0), ("b", 2, 2), ("b", 2, 1)]):
+    for number, (patient, there, found) in enumerate(
+        [("a", 4, 4), ("a", 4, 0), ("b", 2, 2), ("b", 2, 1)]
+    ):
         rois.append(roi(f"{number}.tiff", figures[:there], patient=patient))
         write(folder / f"{number}.json", *((x, y, 0.9, YES) for x, y in figures[:found]))
     return rois
 
 
 def test_patients_are_drawn_not_rois(tmp_path: Path) -> None:
-    """Of two patients a quarter of the draws is a twice and a quarter b twice: those are the ends of the interval."""
+    """Of two patients a quarter of the draws is a twice and a quarter b twice: those are the ends
+    of the interval."""
     rois = two_patients(tmp_path)
     recall = evaluate(tmp_path, rois, resamples=400).groups["all"].intervals["recall"]
     assert (recall.low, recall.value, recall.high) == (4 / 8, 7 / 12, 3 / 4)
-    alone = [roi(each.file_name, [(b[0] + 25, b[1] + 25) for b in each.boxes.xyxy]) for each in rois]
+    alone = [
+        roi(each.file_name, [(b[0] + 25, b[1] + 25) for b in each.boxes.xyxy]) for each in rois
+    ]
     of_rois = evaluate(tmp_path, alone, resamples=400).groups["all"]
     assert of_rois.patients == 4, "an ROI without a named patient is one of its own"
     assert of_rois.intervals["recall"].low < 4 / 8
@@ -216,7 +251,9 @@ def test_patients_are_drawn_not_rois(tmp_path: Path) -> None:
 def test_the_interval_is_that_of_counts_weighted_by_the_draws_of_patients(tmp_path: Path) -> None:
     rois = scattered(tmp_path)
     ours = evaluate(tmp_path, rois, resamples=80, seed=5).groups["all"].intervals["f1"]
-    counts = np.array([(c.tp, c.fp, c.fn) for c in (each.counts for each in score_rois(tmp_path, rois))])
+    counts = np.array(
+        [(c.tp, c.fp, c.fn) for c in (each.counts for each in score_rois(tmp_path, rois))]
+    )
     tp, fp, fn = (draw_weights([each.patient for each in rois], 80, 5) @ counts).T
     assert ours == interval(total(score_rois(tmp_path, rois)).f1, 2 * tp / (2 * tp + fp + fn))
 
@@ -256,16 +293,20 @@ def test_one_patient_alone_has_scores_but_no_interval(tmp_path: Path) -> None:
     group = evaluate(tmp_path, rois[:2], resamples=30).groups["all"]
     assert (group.patients, group.counts) == (1, Counts(4, 0, 4))
     for measure, each in group.intervals.items():
-        np.testing.assert_array_equal(each.value, group.value(measure))  # without an area some are NaN
+        np.testing.assert_array_equal(
+            each.value, group.value(measure)
+        )  # without an area some are NaN
         assert math.isnan(each.low)
         assert math.isnan(each.high)
     tree = evaluate(tmp_path, rois[:2], resamples=30).to_dict()
     assert tree["groups"]["all"]["recall"] == 0.5
-    assert tree["groups"]["all"]["intervals"] == {name: [None, None] for name in (*MEASURES, *FURTHER)}
+    assert tree["groups"]["all"]["intervals"] == {
+        name: [None, None] for name in (*MEASURES, *FURTHER)
+    }
     json.dumps(tree, allow_nan=False)
 
 
-# --- mistakes ---------------------------------------------------------------------------------------------------------
+# --- mistakes
 
 # At 0.25 um/px 30 px are the 7.5 um of a hit and 100 px the 25 um near an imposter.
 MIXED = roi(
@@ -336,13 +377,20 @@ def test_mistakes_by_kind_and_place_with_points_taken_by_name(mixed: Path) -> No
 def test_mistakes_change_with_what_counts(mixed: Path) -> None:
     result = evaluate(mixed, [MIXED], threshold=0.5, resamples=0)
     assert result.groups["all"].counts == Counts(2, 4, 2)
-    assert [each.kind for each in result.mistakes] == [*(kind for kind, *_ in ALARMS), MISSED_BELOW, MISSED_WHOLLY]
+    assert [each.kind for each in result.mistakes] == [
+        *(kind for kind, *_ in ALARMS),
+        MISSED_BELOW,
+        MISSED_WHOLLY,
+    ]
     low = evaluate(mixed, [MIXED], threshold=0.0, resamples=0)
     assert low.groups["all"].counts == Counts(3, 5, 1)
     assert low.groups["all"].mistakes[MISSED_BELOW] == 0, "nothing is below"
     assert low.groups["all"].mistakes["double"] == 2
     given = evaluate(mixed, [MIXED], threshold=0.6, resamples=0).groups["all"].misses_by_distance
-    assert {name: number for name, number in given.items() if number} == {"over 0.25": 1, "not found at all": 1}
+    assert {name: number for name, number in given.items() if number} == {
+        "over 0.25": 1,
+        "not found at all": 1,
+    }
 
 
 def test_mistakes_say_how_far_they_are_from_the_threshold(mixed: Path) -> None:
@@ -352,11 +400,14 @@ def test_mistakes_say_how_far_they_are_from_the_threshold(mixed: Path) -> None:
     assert distances[MISSED_BELOW, 500.0] == pytest.approx(-0.3)
     assert math.isnan(distances[MISSED_WHOLLY, 1300.0])
     named = evaluate(mixed, [MIXED], resamples=0)  # the lowest that counts is 0.5
-    assert [each.to_threshold for each in named.mistakes if each.kind == MISSED_BELOW] == pytest.approx([-0.2, 0.45])
+    assert [
+        each.to_threshold for each in named.mistakes if each.kind == MISSED_BELOW
+    ] == pytest.approx([-0.2, 0.45])
 
 
 def test_a_point_that_another_figure_took_is_said_to_be(tmp_path: Path) -> None:
-    """Two figures 20 px apart, one point between them that counts: the second figure was found, but only as the first.
+    """Two figures 20 px apart, one point between them that counts: the second figure was found, but
+    only as the first.
 
     With a point that does not count as well, a lower threshold would find it.
     """
@@ -381,7 +432,9 @@ def test_where_nothing_counts_every_point_beside_a_miss_has_another_name(tmp_pat
 
 @pytest.mark.parametrize("threshold", [None, 0.0, 0.3, 0.8])
 def test_kinds_sum_to_the_false_positives_and_the_misses(tmp_path: Path, threshold) -> None:
-    result = evaluate(tmp_path, scattered(tmp_path), by="tumour,scanner", threshold=threshold, resamples=0)
+    result = evaluate(
+        tmp_path, scattered(tmp_path), by="tumour,scanner", threshold=threshold, resamples=0
+    )
     for group in result.groups.values():
         assert tuple(group.mistakes) == MISTAKES
         misses = sum(group.mistakes[kind] for kind in MISSES)
@@ -389,9 +442,14 @@ def test_kinds_sum_to_the_false_positives_and_the_misses(tmp_path: Path, thresho
         assert tuple(group.misses_by_distance) == MISS_DISTANCES
         assert sum(group.misses_by_distance.values()) == misses
         assert group.misses_by_distance["not found at all"] == group.mistakes[MISSED_WHOLLY]
-        assert group.misses_by_distance["its point went to another figure"] == group.mistakes[MISSED_TAKEN]
+        assert (
+            group.misses_by_distance["its point went to another figure"]
+            == group.mistakes[MISSED_TAKEN]
+        )
         assert sum(group.mistakes.values()) - misses == group.counts.fp
-    assert dict(Counter(each.kind for each in result.mistakes)) == +Counter(result.groups["all"].mistakes)
+    assert dict(Counter(each.kind for each in result.mistakes)) == +Counter(
+        result.groups["all"].mistakes
+    )
     assert all(each.file_name in {row.file_name for row in result.rois} for each in result.mistakes)
 
 
@@ -403,14 +461,16 @@ def test_a_mistake_lies_at_its_pixel_whatever_the_um_per_px(tmp_path: Path) -> N
     np.testing.assert_allclose(places, [(700, 300), (100, 200), (70, 30)], rtol=1e-6)
 
 
-def test_a_false_alarm_where_the_um_per_px_are_not_known_has_no_place_in_pixels(folder: Path) -> None:
+def test_a_false_alarm_where_the_um_per_px_are_not_known_has_no_place_in_pixels(
+    folder: Path,
+) -> None:
     mistake = evaluate(folder, [roi("002.tiff", mpp=None)], resamples=0).mistakes[0]
     assert (mistake.kind, mistake.score) == ("nothing", 0.3)
     assert math.isnan(mistake.x_px)
     assert math.isnan(mistake.y_px)
 
 
-# --- densities and calibration ----------------------------------------------------------------------------------------
+# --- densities and calibration
 
 
 def test_densities_and_agreement_by_hand(tmp_path: Path) -> None:
@@ -419,7 +479,11 @@ def test_densities_and_agreement_by_hand(tmp_path: Path) -> None:
     for number, (figures, found, height) in enumerate([(4, 5, 4000), (2, 1, 2000), (0, 2, 8000)]):
         places = [(500 * (1 + each), 500) for each in range(5)]
         rois.append(roi(f"{number}.tiff", places[:figures], width=4000, height=height))
-        write(tmp_path / f"{number}.json", *((x, y, 0.9, YES) for x, y in places[:found]), (9, 9, 0.1, NO))
+        write(
+            tmp_path / f"{number}.json",
+            *((x, y, 0.9, YES) for x, y in places[:found]),
+            (9, 9, 0.1, NO),
+        )
     result = evaluate(tmp_path, rois, resamples=0)
     assert [each.figures_per_mm2 for each in result.rois] == pytest.approx([4, 4, 0])
     assert [each.found_per_mm2 for each in result.rois] == pytest.approx([5, 2, 1])
@@ -427,9 +491,13 @@ def test_densities_and_agreement_by_hand(tmp_path: Path) -> None:
     assert whole.area_mm2 == pytest.approx(3.5)
     spread = math.sqrt((1 + 4 + 1) / 2)  # of +1, -2, +1
     assert whole.agreement.rois == 3
-    assert whole.agreement.spearman == pytest.approx(math.sqrt(3) / 2)  # ranks 2.5 2.5 1 against 3 2 1
+    assert whole.agreement.spearman == pytest.approx(
+        math.sqrt(3) / 2
+    )  # ranks 2.5 2.5 1 against 3 2 1
     assert whole.agreement.bias == pytest.approx(0, abs=1e-12)
-    assert (whole.agreement.low, whole.agreement.high) == pytest.approx((-1.96 * spread, 1.96 * spread))
+    assert (whole.agreement.low, whole.agreement.high) == pytest.approx(
+        (-1.96 * spread, 1.96 * spread)
+    )
     tree = result.to_dict()["groups"]["all"]
     assert whole.counts == Counts(5, 3, 1)
     for key, value in {
@@ -443,10 +511,17 @@ def test_densities_and_agreement_by_hand(tmp_path: Path) -> None:
         assert tree[key] == pytest.approx(value), key
 
 
-def test_an_unknown_size_makes_densities_null_and_leaves_the_roi_out_of_the_agreement(folder: Path) -> None:
+def test_an_unknown_size_makes_densities_null_and_leaves_the_roi_out_of_the_agreement(
+    folder: Path,
+) -> None:
     sizes = [(800, 500), (800, 500), (None, None)]
     rois = [
-        roi(each.file_name, [(b[0] + 25, b[1] + 25) for b in each.boxes.of_class(1)], width=w, height=h)
+        roi(
+            each.file_name,
+            [(b[0] + 25, b[1] + 25) for b in each.boxes.of_class(1)],
+            width=w,
+            height=h,
+        )
         for each, (w, h) in zip(ROIS, sizes, strict=True)
     ]
     result = evaluate(folder, rois, by="file_name", resamples=0)
@@ -454,7 +529,13 @@ def test_an_unknown_size_makes_densities_null_and_leaves_the_roi_out_of_the_agre
     tree = result.to_dict()
     json.dumps(tree, allow_nan=False)
     for name in ("all", "003.tiff"):
-        for key in ("area_mm2", "fp_per_mm2", "figures_per_mm2", "found_per_mm2", "figures_per_2mm2"):
+        for key in (
+            "area_mm2",
+            "fp_per_mm2",
+            "figures_per_mm2",
+            "found_per_mm2",
+            "figures_per_2mm2",
+        ):
             assert tree["groups"][name][key] is None, (name, key)
         assert set(tree["groups"][name]["curve"]["fp_per_mm2"]) <= {None}
     assert tree["groups"]["all"]["fp_per_roi"] == pytest.approx(2 / 3)
@@ -475,13 +556,17 @@ def test_calibration_is_of_hits_at_each_score_by_hand(mixed: Path) -> None:
     assert calibration.ece == pytest.approx((0.2 + 0.7 + 2 * 0.525 + 0.7 + 0.8 + 2 * 0.075) / 8)
 
 
-# --- what is undefined ------------------------------------------------------------------------------------------------
+# --- what is undefined
 
 NOT_WITHOUT_FIGURES = ("recall", "ap50", "froc_auc")
 
 
 def test_a_scanner_without_figures_has_counts_and_precision_and_no_recall(folder: Path) -> None:
-    rois = [*ROIS, roi("004.tiff", scanner="S360", patient="p3"), roi("005.tiff", scanner="S360", patient="p4")]
+    rois = [
+        *ROIS,
+        roi("004.tiff", scanner="S360", patient="p3"),
+        roi("005.tiff", scanner="S360", patient="p4"),
+    ]
     write(folder / "004.json", (10, 10, 0.9, YES))
     write(folder / "005.json", (10, 10, 0.8, YES))
     result = evaluate(folder, rois, resamples=40)
@@ -510,11 +595,16 @@ def test_an_roi_without_detections_is_missed_not_left_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("figures", [[(100, 100)], []])
 def test_no_detections_at_all(tmp_path: Path, figures) -> None:
-    rois = [roi(f"{number}.tiff", figures, patient=f"p{number}", width=100, height=100) for number in range(3)]
+    rois = [
+        roi(f"{number}.tiff", figures, patient=f"p{number}", width=100, height=100)
+        for number in range(3)
+    ]
     result = evaluate(tmp_path, rois, threshold=0.5, allow_missing=True, resamples=40)
     group, zero = result.groups["all"], 0.0 if figures else math.nan
     assert group.counts == Counts(0, 0, 3 * len(figures))
-    np.testing.assert_array_equal([group.value(each) for each in MEASURES], [math.nan, zero, zero, zero, zero])
+    np.testing.assert_array_equal(
+        [group.value(each) for each in MEASURES], [math.nan, zero, zero, zero, zero]
+    )
     for measure in MEASURES[1:]:
         each = group.intervals[measure]
         np.testing.assert_array_equal([each.low, each.high], [zero, zero])
@@ -531,20 +621,31 @@ def test_an_roi_without_figures_and_points_is_undefined_in_every_ratio(tmp_path:
     assert tree["fp_per_roi"] == 0
 
 
-# --- the field's answers ----------------------------------------------------------------------------------------------
+# --- the field's answers
 
 
-def test_the_fields_detections_as_files_give_the_fields_counts(shared: Path, tmp_path: Path) -> None:
+def test_the_fields_detections_as_files_give_the_fields_counts(
+    shared: Path, tmp_path: Path
+) -> None:
     parity = json.loads((shared / "parity" / "parity.json").read_text())
     rois = []
     for image in parity["images"]:
-        rois.append(roi(image["file_name"], image["mitotic_figures_px"], scanner=image["scanner"], mpp=image["mpp"]))
+        rois.append(
+            roi(
+                image["file_name"],
+                image["mitotic_figures_px"],
+                scanner=image["scanner"],
+                mpp=image["mpp"],
+            )
+        )
         points = [(x, y, p, YES if p >= 0.642 else NO) for x, y, p in image["detections_px"]]
         write(tmp_path / f"{Path(image['file_name']).stem}.json", *points, mpp=image["mpp"])
     by_name = evaluate(tmp_path, rois, resamples=0)
     by_score = evaluate(tmp_path, rois, threshold=0.642, resamples=0)
     assert by_name.to_dict()["groups"] == by_score.to_dict()["groups"]
-    assert list(map(repr, by_name.mistakes)) == list(map(repr, by_score.mistakes))  # NaN equals no NaN
+    assert list(map(repr, by_name.mistakes)) == list(
+        map(repr, by_score.mistakes)
+    )  # NaN equals no NaN
     assert set(by_name.groups) == set(parity["expected"])
     for name, group in by_name.groups.items():
         expected = parity["expected"][name]
@@ -553,4 +654,7 @@ def test_the_fields_detections_as_files_give_the_fields_counts(shared: Path, tmp
         assert group.ap50 == pytest.approx(expected["ap50"], abs=1e-6)
         assert group.froc_auc == pytest.approx(expected["froc_auc_0_8"], abs=1e-6)
     per_roi = [(row.counts.tp, row.counts.fp, row.counts.fn) for row in by_name.rois]
-    assert per_roi == [tuple(each) for each in parity["expected"]["all"]["at_threshold"]["0.642"]["per_image_tp_fp_fn"]]
+    assert per_roi == [
+        tuple(each)
+        for each in parity["expected"]["all"]["at_threshold"]["0.642"]["per_image_tp_fp_fn"]
+    ]

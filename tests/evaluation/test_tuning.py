@@ -1,4 +1,5 @@
-"""The choice of a model's threshold on val: which one each goal gives, what is stored, and what leaves the model be."""
+"""The choice of a model's threshold on val: which one each goal gives, what is stored, and what
+leaves the model be."""
 
 from __future__ import annotations
 
@@ -13,24 +14,24 @@ import numpy as np
 import pytest
 
 from midog.boxes import Boxes, centers_of
-from midog.data.annotations import Roi
 from midog.data.folder import read_rois, select_rois
+from midog.data.roi import Roi
 from midog.errors import ConfigError, DataError, DetectionsError, MidogError, WeightsError
 from midog.evaluation import tuning
 from midog.evaluation.points import score_rois
 from midog.evaluation.tuning import Goal, choose_threshold, tune
-from midog.inference.detect import Detector
-from midog.inference.folder import Job, infer
-from midog.inference.outputs import RECORD_NAME
-from midog.metrics.scores import Counts, RoiPoints, best_threshold, counts_at, sweep
+from midog.inference.batch import Job, infer
+from midog.inference.detector import Detector
+from midog.inference.output_folder import RECORD_NAME
+from midog.metrics.counts import Counts, RoiPoints, best_threshold, counts_at, sweep
 from tests.evaluation.cases import NO, YES, roi, write
 
 FIGURES = [(500 * number, 500) for number in range(1, 5)]
 VAL = [roi("v.tiff", FIGURES, split="val", width=4000, height=4000)]
 """Four figures on 1 mm2."""
 
-# By falling score a false alarm, three hits, a false alarm, the last hit, a false alarm: the precision is
-# 0, 1/2, 2/3, 3/4, 3/5, 4/6, 4/7 and F1 0, 1/3, 4/7, 3/4, 2/3, 4/5, 8/11.
+# By falling score a false alarm, three hits, a false alarm, the last hit, a false alarm: the
+# precision is 0, 1/2, 2/3, 3/4, 3/5, 4/6, 4/7 and F1 0, 1/3, 4/7, 3/4, 2/3, 4/5, 8/11.
 POINTS = [
     *[(9, 9, 0.9, YES), (500, 500, 0.8, YES), (1000, 500, 0.7, NO), (1500, 500, 0.6, NO)],
     *[(9, 90, 0.5, NO), (2000, 500, 0.4, NO), (9, 900, 0.3, NO)],
@@ -75,7 +76,9 @@ def as_points(points: list[tuple[float, float, float, str]]) -> RoiPoints:
     """Those points of VAL, in mm."""
     scale = 0.25 / 1000
     found = [(x * scale, y * scale) for x, y, *_ in points]
-    return RoiPoints([(x * scale, y * scale) for x, y in FIGURES], found, [score for *_, score, _ in points])
+    return RoiPoints(
+        [(x * scale, y * scale) for x, y in FIGURES], found, [score for *_, score, _ in points]
+    )
 
 
 def files(run: Path) -> dict[str, bytes]:
@@ -86,7 +89,7 @@ def card(run: Path) -> dict:
     return json.loads((run / "best" / "model.json").read_text())
 
 
-# --- goals ------------------------------------------------------------------------------------------------------------
+# --- goals
 
 
 @pytest.mark.parametrize(
@@ -111,13 +114,29 @@ def test_each_goal_gives_its_threshold(goal, threshold, counts) -> None:
 @pytest.mark.parametrize(
     ("points", "goal", "says"),
     [
-        (POINTS, Goal(precision=0.8), "no threshold has a precision of 0.8 on val: the highest is 0.750; ask for less"),
+        (
+            POINTS,
+            Goal(precision=0.8),
+            "no threshold has a precision of 0.8 on val: the highest is 0.750; ask for less",
+        ),
         (POINTS[:1], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
-        (POINTS[:1], Goal(), "no mitotic figure of val at any threshold, so none can be chosen; train it further"),
+        (
+            POINTS[:1],
+            Goal(),
+            "no mitotic figure of val at any threshold, so none can be chosen; train it further",
+        ),
         (POINTS[:1], Goal(fp_per_mm2=5), "no mitotic figure of val at any threshold"),
         (POINTS[:3], Goal(precision=0.6667), "the highest is 0.666;"),
-        (POINTS, Goal(fp_per_mm2=0), "at most 0 false positives per mm2: the fewest are 1.000; allow more"),
-        (POINTS, Goal(fp_per_mm2=0.99), "no threshold that finds a figure of val has at most 0.99 false"),
+        (
+            POINTS,
+            Goal(fp_per_mm2=0),
+            "at most 0 false positives per mm2: the fewest are 1.000; allow more",
+        ),
+        (
+            POINTS,
+            Goal(fp_per_mm2=0.99),
+            "no threshold that finds a figure of val has at most 0.99 false",
+        ),
         ([(500, 500, 0, YES)], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
         ([], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
         ([], Goal(), "no mitotic figure of val at any threshold"),
@@ -143,7 +162,9 @@ def test_the_rate_that_is_offered_can_be_had() -> None:
 
 
 def test_false_positives_per_mm2_need_an_area() -> None:
-    with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known; give its um/px with --mpp"):
+    with pytest.raises(
+        DetectionsError, match="mm2 of an ROI of val are not known; give its um/px with --mpp"
+    ):
         choose_threshold([as_points(POINTS)], math.nan, Goal(fp_per_mm2=1))
     assert choose_threshold([as_points(POINTS)], math.nan, Goal()) == pytest.approx(0.35)
 
@@ -170,16 +191,25 @@ def test_a_goal_that_is_none(goal, says) -> None:
         Goal(**goal)
 
 
-# --- what is stored ---------------------------------------------------------------------------------------------------
+# --- what is stored
 
 
-def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(own, loaded, val, tmp_path) -> None:
+def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(
+    own, loaded, val, tmp_path
+) -> None:
     detector, best = loaded, loaded(val[0].path, mpp=val[0].mpp).boxes[:1]
     val[0] = replace(val[0], boxes=Boxes(best, [1]))  # however little it has learnt, it has one hit
     infer([Job(each.path, each.mpp) for each in val], detector, tmp_path / "val")
     points = [each.points for each in score_rois(tmp_path / "val", val)]
     named: list[str] = []
-    tuned = tune(own, val, Goal(), device="cpu", other_data=True, on_image=lambda name, figures: named.append(name))
+    tuned = tune(
+        own,
+        val,
+        Goal(),
+        device="cpu",
+        other_data=True,
+        on_image=lambda name, figures: named.append(name),
+    )
     assert tuned.threshold == best_threshold(sweep(points))
     assert tuned.counts == counts_at(points, tuned.threshold)
     assert tuned.counts.tp > 0
@@ -190,7 +220,9 @@ def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(own, lo
 
     unseen = [replace(each, path=None) for each in val]  # what was found before is enough
     assert (
-        tune(own, unseen, Goal(), detections=tmp_path / "val", device="cpu", other_data=True).threshold
+        tune(
+            own, unseen, Goal(), detections=tmp_path / "val", device="cpu", other_data=True
+        ).threshold
         == tuned.threshold
     )
 
@@ -216,7 +248,9 @@ def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -
 
 
 def test_a_model_can_be_tuned_again_and_saved_again(own, found, tmp_path) -> None:
-    first = tune(own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True)
+    first = tune(
+        own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True
+    )
     again = tune(own / "best", VAL, Goal(), detections=found, device="cpu", other_data=True)
     assert again.before == first.threshold
     assert card(own)["tuned"]["goal"] == "best F1"
@@ -230,7 +264,7 @@ def test_only_val_is_looked_at(own, found) -> None:
     assert (tuned.rois, tuned.counts) == (1, Counts(4, 2, 0))
 
 
-# --- what the model learned from --------------------------------------------------------------------------------------
+# --- what the model learned from
 
 
 @pytest.fixture
@@ -239,7 +273,11 @@ def unseen(phantom: Path, loaded: Detector, tmp_path: Path) -> Path:
     folder = tmp_path / "unseen"
     for each in select_rois(read_rois(phantom), "val"):
         figures = centers_of(each.boxes.of_class(1)).tolist()
-        write(folder / f"{Path(each.file_name).stem}.json", *((x, y, 0.9, YES) for x, y in figures), mpp=each.mpp)
+        write(
+            folder / f"{Path(each.file_name).stem}.json",
+            *((x, y, 0.9, YES) for x, y in figures),
+            mpp=each.mpp,
+        )
     (folder / RECORD_NAME).write_text(json.dumps({"settings": loaded.settings()}))
     return folder
 
@@ -248,14 +286,19 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
-def test_the_data_and_the_split_that_it_was_trained_from_are_fine(own, phantom, unseen, caplog) -> None:
+def test_the_data_and_the_split_that_it_was_trained_from_are_fine(
+    own, phantom, unseen, caplog
+) -> None:
     assert tune(own, read_rois(phantom)[::-1], Goal(), detections=unseen, device="cpu").rois == 2
     assert not warnings_in(caplog)
 
 
 def other_split(rois: list[Roi]) -> list[Roi]:
     """Val holds an ROI that training had."""
-    roles = ["val" if each.split == "train" else "train" if each.split == "val" else each.split for each in rois]
+    roles = [
+        "val" if each.split == "train" else "train" if each.split == "val" else each.split
+        for each in rois
+    ]
     return [replace(each, split=role) for each, role in zip(rois, roles, strict=True)]
 
 
@@ -272,19 +315,24 @@ def test_other_data_or_another_split_are_refused_unless_val_is_known_to_be_new(
     with pytest.raises(DetectionsError) as error:
         tune(own, rois, Goal(), device="cpu")
     assert str(error.value).startswith(
-        "these data or this split are not those that the model was trained from: its val ROIs may be among what it "
-        "learned from; "
+        "these data or this split are not those that the model was trained from: its val ROIs may"
+        " be among what it learned from; "
     )
     assert "--other-data" in str(error.value)
     assert files(own) == before
     for each in select_rois(rois, "val"):
-        write(unseen / f"{Path(each.file_name).stem}.json", *((x, y, 0.9, YES) for x, y in centers_of(each.boxes.xyxy)))
+        write(
+            unseen / f"{Path(each.file_name).stem}.json",
+            *((x, y, 0.9, YES) for x, y in centers_of(each.boxes.xyxy)),
+        )
     tune(own, rois, Goal(), detections=unseen, device="cpu", other_data=True)
     assert files(own) != before
 
 
 @pytest.mark.parametrize("value", ["none", None, 7])
-def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(own, found, value, caplog) -> None:
+def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(
+    own, found, value, caplog
+) -> None:
     tree = card(own)
     tree["data"] = value
     if value == "none":
@@ -297,7 +345,7 @@ def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(
     assert "does not say what data the model was trained from" in warning
 
 
-# --- what leaves it be ------------------------------------------------------------------------------------------------
+# --- what leaves it be
 
 
 def no_record(found: Path) -> None:
@@ -327,7 +375,10 @@ def file_is_bad(found: Path) -> None:
 
 
 SPOILED = [
-    (no_record, "does not say which model made it; give a folder that `midog infer` wrote with this model"),
+    (
+        no_record,
+        "does not say which model made it; give a folder that `midog infer` wrote with this model",
+    ),
     (record_of_something_else, "does not say which model made it"),
     (record_is_no_text, "does not say which model made it"),
     (other_weights, "holds detections of another model; leave --detections out"),
@@ -338,7 +389,9 @@ SPOILED = [
 
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILED, ids=[each[0].__name__ for each in SPOILED])
-def test_detections_that_are_not_this_models(quick, own, found, spoil: Callable[[Path], None], says) -> None:
+def test_detections_that_are_not_this_models(
+    quick, own, found, spoil: Callable[[Path], None], says
+) -> None:
     before = files(own)
     spoil(found)
     with pytest.raises(DetectionsError) as error:
@@ -349,7 +402,9 @@ def test_detections_that_are_not_this_models(quick, own, found, spoil: Callable[
 
 
 def test_a_val_part_without_figures_is_told_before_anything_is_read(val) -> None:
-    empty = [replace(each, boxes=Boxes(each.boxes.xyxy, np.full(len(each.boxes), 2))) for each in val]
+    empty = [
+        replace(each, boxes=Boxes(each.boxes.xyxy, np.full(len(each.boxes), 2))) for each in val
+    ]
     with pytest.raises(DetectionsError, match=r"no ROI of val has a mitotic figure; .*larger val"):
         tune("nowhere", empty, Goal())
 
@@ -378,7 +433,13 @@ def test_an_image_that_cannot_be_read_stops_it(quick, own, val, tmp_path) -> Non
     before = files(own)
     (tmp_path / "bad.tiff").write_bytes(b"no image")
     with pytest.raises(DetectionsError, match=r"bad\.tiff"):
-        tune(own, [val[0], replace(val[1], path=tmp_path / "bad.tiff")], Goal(), device="cpu", other_data=True)
+        tune(
+            own,
+            [val[0], replace(val[1], path=tmp_path / "bad.tiff")],
+            Goal(),
+            device="cpu",
+            other_data=True,
+        )
     with pytest.raises(DataError, match="1 of 2 images are missing"):
         tune(own, [val[0], replace(val[1], path=None)], Goal(), device="cpu", other_data=True)
     assert files(own) == before

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
-from midog.inference.detect import Detector
-from midog.models import build_model
+from midog.inference.detector import Detector
+from midog.models.registry import build_model
 from tests.inference.small import CONFIG
 
 Pixels = NDArray[np.uint8]
@@ -20,7 +20,8 @@ Pixels = NDArray[np.uint8]
 
 @pytest.fixture(scope="session")
 def retinanet() -> nn.Module:
-    """The real network, untaught; its last layer is sharpened so that it finds something, and not everything."""
+    """The real network, untaught; its last layer is sharpened so that it finds something, and not
+    everything."""
     torch.manual_seed(0)
     model = build_model(CONFIG, pretrained=False)
     with torch.no_grad():

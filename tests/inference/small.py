@@ -1,4 +1,5 @@
-"""What tests of detection share: a config of the real network, small, and comparisons of what it finds."""
+"""What tests of detection share: a config of the real network, small, and comparisons of what it
+finds."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from midog.boxes import Detections
-from midog.config import parse_config
-from midog.inference.detect import Detector
+from midog.config.load import parse_config
+from midog.inference.detector import Detector
 
 Pixels = NDArray[np.uint8]
 TILE, OVERLAP = 256, 64

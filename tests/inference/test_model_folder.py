@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from midog.config import parse_config
+from midog.config.load import parse_config
 from midog.errors import MidogError, WeightsError
-from midog.inference.detect import Detector
-from midog.models import build_model
+from midog.inference.detector import Detector
+from midog.models.registry import build_model
 from tests.inference.small import CONFIG, TILE, detect, same
 
 Pixels = NDArray[np.uint8]
@@ -27,7 +27,11 @@ Pixels = NDArray[np.uint8]
 def test_a_saved_detector_finds_the_same(retinanet: nn.Module, roi: Pixels, saved: Path) -> None:
     detector = Detector.load(saved, device="cpu", floor=0.3)
     assert same(detector(roi[:256, :300], mpp=0.25), detect(retinanet, roi[:256, :300]))
-    assert (detector.threshold, detector.class_names, detector.mpp) == (0.4, ("mitotic figure",), 0.25)
+    assert (detector.threshold, detector.class_names, detector.mpp) == (
+        0.4,
+        ("mitotic figure",),
+        0.25,
+    )
     assert (detector.tile, detector.overlap, detector.floor) == (TILE, 32, 0.3)
     assert detector.config == CONFIG
     assert detector.info["data"] == "abc123"
@@ -63,14 +67,20 @@ def full_disk(*_: object) -> None:
 
 @pytest.mark.parametrize("step", ["write", "rename"])
 @pytest.mark.parametrize("name", ["best", "other"])
-def test_a_full_disk_leaves_what_was_there(saved: Path, name: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_there(
+    saved: Path, name: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     detector = Detector.load(saved, device="cpu", threshold=0.9)
     with monkeypatch.context() as patch:
         if step == "write":
             patch.setattr(os, "fsync", full_disk)
         else:
             rename = Path.rename
-            patch.setattr(Path, "rename", lambda path, to: (full_disk if ".part" in path.name else rename)(path, to))
+            patch.setattr(
+                Path,
+                "rename",
+                lambda path, to: (full_disk if ".part" in path.name else rename)(path, to),
+            )
         with pytest.raises(WeightsError, match="No space left on device"):
             detector.save(saved.with_name(name))
     assert [each.name for each in saved.parent.iterdir()] == ["best"]
@@ -78,7 +88,10 @@ def test_a_full_disk_leaves_what_was_there(saved: Path, name: str, step: str, mo
 
 
 def test_settings_tell_models_apart(saved: Path) -> None:
-    one, other = Detector.load(saved, device="cpu"), Detector.load(saved, device="cpu", workers=0, batch_size=1)
+    one, other = (
+        Detector.load(saved, device="cpu"),
+        Detector.load(saved, device="cpu", workers=0, batch_size=1),
+    )
     assert json.loads(json.dumps(one.settings())) == other.settings()
     assert one.settings() != Detector.load(saved, device="cpu", threshold=0.1).settings()
     with torch.no_grad():
@@ -112,7 +125,9 @@ def only_a_pickle(folder: Path) -> None:
 
 
 def weights_of_two_classes(folder: Path) -> None:
-    config = CONFIG.model_copy(update={"sampling": parse_config({"sampling": {"imposters": "second_class"}}).sampling})
+    config = CONFIG.model_copy(
+        update={"sampling": parse_config({"sampling": {"imposters": "second_class"}}).sampling}
+    )
     names = ("mitotic figure", "imposter")
     model = build_model(config, pretrained=False)
     Detector(model, config, class_names=names, device="cpu").save(folder.with_name("two"))
@@ -135,20 +150,34 @@ def spoil_a_value(folder: Path) -> None:
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model's description"),
         (edit_card(format=7), "has format 7, known is 1; use midog 0.1.0"),
         (edit_card(threshold="high"), "threshold: Input should be"),
-        (edit_card(versions={"midog": "9.9"}, train__speed=3), r"unknown key train.speed .*\(written by midog 9.9"),
+        (
+            edit_card(versions={"midog": "9.9"}, train__speed=3),
+            r"unknown key train.speed .*\(written by midog 9.9",
+        ),
         (edit_card(class_names=["a", "b"]), "classes a, b .* its config has 1 class"),
         (edit_card(mpp=0.5), "mpp 0.5, but its config has .* mpp 0.25"),
-        (edit_card(model__backbone="resnet34"), "does not fit the model in model.json: lacks .* more"),
-        (edit_card(model__anchor_sizes=[[40, 50, 60]]), r"cls_logits.bias is \[4\], not \[6\] and 3 more"),
+        (
+            edit_card(model__backbone="resnet34"),
+            "does not fit the model in model.json: lacks .* more",
+        ),
+        (
+            edit_card(model__anchor_sizes=[[40, 50, 60]]),
+            r"cls_logits.bias is \[4\], not \[6\] and 3 more",
+        ),
         (cut("model.safetensors", 0.7), "damaged or cut short"),
         (cut("model.safetensors", 0.0), "damaged or cut short"),
         (pickle_in_place, "is a pickle.*safetensors alone"),
         (only_a_pickle, "model.pth, a pickle; weights are loaded from safetensors alone"),
-        (weights_of_two_classes, "has the classes mitotic figure, imposter, model.json beside it has mitotic figure;"),
+        (
+            weights_of_two_classes,
+            "has the classes mitotic figure, imposter, model.json beside it has mitotic figure;",
+        ),
         (spoil_a_value, "not finite"),
     ],
 )
-def test_a_model_folder_that_cannot_be_used_says_why(spoil: Callable[[Path], None], says: str, saved: Path) -> None:
+def test_a_model_folder_that_cannot_be_used_says_why(
+    spoil: Callable[[Path], None], says: str, saved: Path
+) -> None:
     spoil(saved)
     with pytest.raises(WeightsError, match=says) as caught:
         Detector.load(saved, device="cpu")
@@ -169,7 +198,9 @@ def test_a_path_without_a_model_says_what_to_give(tmp_path: Path, saved: Path) -
             Detector.load(path, device="cpu")
 
 
-def test_a_model_of_an_earlier_version_detects_in_the_precision_that_its_threshold_was_chosen_in(saved: Path) -> None:
+def test_a_model_of_an_earlier_version_detects_in_the_precision_that_its_threshold_was_chosen_in(
+    saved: Path,
+) -> None:
     card = json.loads((saved / "model.json").read_text())
     del card["config"]["inference"]["precision"]
     (saved / "model.json").write_text(json.dumps(card))

@@ -1,4 +1,5 @@
-"""The network of detection: its precision, how much it is shown at a time, errors of memory told from others."""
+"""The network of detection: its precision, how much it is shown at a time, errors of memory told
+from others."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("has", "picked"), [(True, "bf16"), (False, "32-true")])
-def test_auto_is_bf16_where_the_device_computes_it(has: bool, picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_bf16_where_the_device_computes_it(
+    has: bool, picked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(network, "has_bf16", lambda device: has)
     assert pick_precision("auto", CPU) == picked
     assert pick_precision("32-true", CPU) == "32-true"
@@ -32,8 +35,12 @@ def test_less_memory_shows_less_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16"])
-def test_candidates_are_the_models_and_lie_on_the_host_in_float32(retinanet: nn.Module, precision: str) -> None:
-    images = torch.randint(0, 256, (2, 128, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+def test_candidates_are_the_models_and_lie_on_the_host_in_float32(
+    retinanet: nn.Module, precision: str
+) -> None:
+    images = torch.randint(
+        0, 256, (2, 128, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     found = Network(retinanet, CPU, precision).start(images, 0.0)()
     with torch.inference_mode():
         expected = retinanet.eval().candidates(images.permute(0, 3, 1, 2) / 255, 0.0)

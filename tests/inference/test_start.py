@@ -1,4 +1,5 @@
-"""A quick start that changes nothing: torchvision whole, torch's compiler real afterwards, weights all loaded."""
+"""A quick start that changes nothing: torchvision whole, torch's compiler real afterwards, weights
+all loaded."""
 
 from __future__ import annotations
 
@@ -10,14 +11,18 @@ import pytest
 import torch
 
 from midog.inference.start import import_torchvision, no_first_weights
-from midog.models import build_model
+from midog.models.registry import build_model
 from tests.inference.small import CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def ran(code: str) -> str:
-    command = [sys.executable, "-c", f"import sys\nfrom midog.inference.start import import_torchvision\n{code}"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys\nfrom midog.inference.start import import_torchvision\n{code}",
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
@@ -36,10 +41,14 @@ print(torch._dynamo.utils.is_compile_supported.__module__)
     assert ran(code).split() == ["False", "1.0", "[0]", "2.0", "torch._dynamo.utils"]
 
 
-def test_another_torchvision_that_asks_more_of_the_compiler_is_imported_plainly(tmp_path: Path) -> None:
+def test_another_torchvision_that_asks_more_of_the_compiler_is_imported_plainly(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision" / "__init__.py").write_text("from torchvision import ops")
-    (tmp_path / "torchvision" / "ops.py").write_text("from torch._dynamo.eval_frame import optimize")
+    (tmp_path / "torchvision" / "ops.py").write_text(
+        "from torch._dynamo.eval_frame import optimize"
+    )
     code = f"""
 sys.path.insert(0, {str(tmp_path)!r})
 import_torchvision()

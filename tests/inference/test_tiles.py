@@ -1,4 +1,5 @@
-"""Tiles of an open image: all of them, in order and in batches of one shape, read ahead but not far."""
+"""Tiles of an open image: all of them, in order and in batches of one shape, read ahead but not
+far."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from midog.data.slides import SlideImage, as_image
+from midog.images.image import SlideImage, as_image
 from midog.inference.tiles import OpenTiles, TilePlan
 
 
@@ -22,7 +23,9 @@ def pixels() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 255, (300, 500, 3), dtype=np.uint8)
 
 
-def opened(image: SlideImage, workers: int = 2, batch_size: int = 3, own: bool = False) -> OpenTiles:
+def opened(
+    image: SlideImage, workers: int = 2, batch_size: int = 3, own: bool = False
+) -> OpenTiles:
     return OpenTiles(image, 0.25, plan(batch_size), own=own, workers=workers)
 
 
@@ -47,7 +50,9 @@ def test_reading_begins_when_it_is_opened_and_stops_a_few_tiles_ahead(
     pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, read = as_image(pixels, 0.25), []
-    monkeypatch.setattr(image, "read_scaled", lambda x, y, *_: read.append((x, y)) or pixels[:128, :128])
+    monkeypatch.setattr(
+        image, "read_scaled", lambda x, y, *_: read.append((x, y)) or pixels[:128, :128]
+    )
     with opened(image, workers=2, batch_size=1) as tiles:
         ahead = 2 + 1
         deadline = time.monotonic() + 10

@@ -1,4 +1,5 @@
-"""Hits point by point, one ROI after the other, in the words of the rules: what the quick way must equal."""
+"""Hits point by point, one ROI after the other, in the words of the rules: what the quick way must
+equal."""
 
 from __future__ import annotations
 
@@ -6,23 +7,30 @@ import math
 
 import numpy as np
 
-from midog.metrics.hits import RoiPoints
 from midog.metrics.matching import RADIUS_MM, pairs_within
+from midog.metrics.pooled_matches import RoiPoints
 
 
 def found_hits(roi: RoiPoints) -> np.ndarray:
-    """Does the number of hit figures grow when a point joins those of higher score? By chains of displacements."""
+    """Does the number of hit figures grow when a point joins those of higher score? By chains of
+    displacements."""
     pairs = pairs_within(roi.truth_mm, roi.found_mm, RADIUS_MM)
-    by_point = np.argsort(pairs.found, kind="stable")  # the figures within reach of a point stay in file order
+    by_point = np.argsort(
+        pairs.found, kind="stable"
+    )  # the figures within reach of a point stay in file order
     figures, distances = pairs.truth[by_point].tolist(), pairs.distance[by_point].tolist()
     ends = np.searchsorted(pairs.found[by_point], np.arange(len(roi.found_mm) + 1)).tolist()
-    holders = [(math.inf, -1)] * len(roi.truth_mm)  # (distance, index) of the point that each figure has
+    holders = [(math.inf, -1)] * len(
+        roi.truth_mm
+    )  # (distance, index) of the point that each figure has
     adds = np.zeros(len(roi.found_mm), bool)
     for newcomer in np.argsort(-roi.scores, kind="stable").tolist():
         point = newcomer
         while point >= 0:
             reach = range(ends[point], ends[point + 1])
-            taker = next((at for at in reach if (distances[at], point) < holders[figures[at]]), None)
+            taker = next(
+                (at for at in reach if (distances[at], point) < holders[figures[at]]), None
+            )
             if taker is None:
                 break
             given_up = holders[figures[taker]][1]
@@ -33,12 +41,17 @@ def found_hits(roi: RoiPoints) -> np.ndarray:
 
 
 def overlap_hits(roi: RoiPoints, half_side: float, iou: float) -> np.ndarray:
-    """By falling score, each point takes the free figure that it overlaps most; of equal overlaps the later one."""
+    """By falling score, each point takes the free figure that it overlaps most; of equal overlaps
+    the later one."""
     hits, taken = np.zeros(len(roi.found_mm), bool), np.zeros(len(roi.truth_mm), bool)
     for point in np.argsort(-roi.scores, kind="stable").tolist():
         best, best_figure = iou, -1
         for figure in range(len(roi.truth_mm)):
-            if not taken[figure] and (overlap := iou_of(roi.found_mm[point], roi.truth_mm[figure], half_side)) >= best:
+            if (
+                not taken[figure]
+                and (overlap := iou_of(roi.found_mm[point], roi.truth_mm[figure], half_side))
+                >= best
+            ):
                 best, best_figure = overlap, figure
         if best_figure >= 0:
             taken[best_figure] = hits[point] = True
@@ -47,6 +60,9 @@ def overlap_hits(roi: RoiPoints, half_side: float, iou: float) -> np.ndarray:
 
 def iou_of(first: np.ndarray, second: np.ndarray, half_side: float) -> float:
     width, height = np.clip(
-        np.minimum(first + half_side, second + half_side) - np.maximum(first - half_side, second - half_side), 0, None
+        np.minimum(first + half_side, second + half_side)
+        - np.maximum(first - half_side, second - half_side),
+        0,
+        None,
     )
     return width * height / (2 * (2 * half_side) ** 2 - width * height)

@@ -30,7 +30,9 @@ def test_spearman_is_scipys(rows) -> None:
     truth, found = columns(rows)
     assume(len(set(truth)) > 1)
     assume(len(set(found)) > 1)
-    assert agreement(truth, found).spearman == pytest.approx(spearmanr(truth, found).statistic, abs=1e-12)
+    assert agreement(truth, found).spearman == pytest.approx(
+        spearmanr(truth, found).statistic, abs=1e-12
+    )
 
 
 @given(st.lists(dense, min_size=2, max_size=40, unique=True))
@@ -52,7 +54,12 @@ def test_bias_and_limits_by_hand() -> None:
 def test_swapping_the_two_turns_the_sign(rows) -> None:
     truth, found = columns(rows)
     forth, back = agreement(truth, found), agreement(found, truth)
-    assert (back.bias, back.low, back.high, back.sd) == (-forth.bias, -forth.high, -forth.low, forth.sd)
+    assert (back.bias, back.low, back.high, back.sd) == (
+        -forth.bias,
+        -forth.high,
+        -forth.low,
+        forth.sd,
+    )
     assert forth.low <= forth.bias <= forth.high
 
 
@@ -84,7 +91,9 @@ def test_two_rois_are_enough() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("truth", "found"), [([0, 0, 0], [1, 2, 3]), ([1, 2, 3], [0, 0, 0]), ([2, 2], [2, 2])])
+@pytest.mark.parametrize(
+    ("truth", "found"), [([0, 0, 0], [1, 2, 3]), ([1, 2, 3], [0, 0, 0]), ([2, 2], [2, 2])]
+)
 def test_a_constant_density_has_no_rank_correlation(truth, found) -> None:
     result = agreement(truth, found)
     assert math.isnan(result.spearman)
@@ -92,13 +101,15 @@ def test_a_constant_density_has_no_rank_correlation(truth, found) -> None:
     assert math.isfinite(result.high)
 
 
-@pytest.mark.parametrize(("truth", "found"), [([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1, 2], [1, math.inf])])
+@pytest.mark.parametrize(
+    ("truth", "found"), [([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1, 2], [1, math.inf])]
+)
 def test_what_are_no_densities_is_refused(truth, found) -> None:
     with pytest.raises(ValueError, match="densities"):
         agreement(truth, found)
 
 
-# --- resamples --------------------------------------------------------------------------------------------------------
+# --- resamples
 
 unknown = tied | st.just(math.nan)
 

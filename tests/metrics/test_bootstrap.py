@@ -1,4 +1,5 @@
-"""Bootstrap: against scipy on the same resamples, and against the plain figures of a resampled list of ROIs."""
+"""Bootstrap: against scipy on the same resamples, and against the plain figures of a resampled list
+of ROIs."""
 
 from __future__ import annotations
 
@@ -22,28 +23,38 @@ from midog.metrics.bootstrap import (
     resample,
     resample_rates,
 )
+from midog.metrics.counts import Counts, RoiPoints, average_precision, counts_at
 from midog.metrics.froc import froc_auc
-from midog.metrics.scores import Counts, RoiPoints, average_precision, counts_at
 
 NAN = math.nan
 
 
-def literal(counts: Sequence[Counts], points: Sequence[RoiPoints], weights: Sequence[int]) -> list[float]:
-    """Every figure of one resample, from a list in which each ROI stands as often as its weight says."""
-    pooled = sum((c for c, weight in zip(counts, weights, strict=True) for _ in range(weight)), Counts())
+def literal(
+    counts: Sequence[Counts], points: Sequence[RoiPoints], weights: Sequence[int]
+) -> list[float]:
+    """Every figure of one resample, from a list in which each ROI stands as often as its weight
+    says."""
+    pooled = sum(
+        (c for c, weight in zip(counts, weights, strict=True) for _ in range(weight)), Counts()
+    )
     rois = [roi for roi, weight in zip(points, weights, strict=True) for _ in range(weight)]
     return [pooled.precision, pooled.recall, pooled.f1, average_precision(rois), froc_auc(rois)]
 
 
 def rows(samples: Samples) -> np.ndarray:
     """(B, 5), as `literal` has them."""
-    return np.stack([samples.precision, samples.recall, samples.f1, samples.ap50, samples.froc_auc], axis=1)
+    return np.stack(
+        [samples.precision, samples.recall, samples.f1, samples.ap50, samples.froc_auc], axis=1
+    )
 
 
 def scattered(rng: np.random.Generator, figures: int, alarms: int, decimals: int) -> RoiPoints:
-    """Most figures found, some nearly, some twice, and false alarms; scores in [0, 1] with so many decimals."""
+    """Most figures found, some nearly, some twice, and false alarms; scores in [0, 1] with so many
+    decimals."""
     truth = rng.uniform(0, 1, (figures, 2))
-    found = np.concatenate([truth + rng.normal(0, 0.004, truth.shape), truth[: figures // 3] + 0.002])
+    found = np.concatenate(
+        [truth + rng.normal(0, 0.004, truth.shape), truth[: figures // 3] + 0.002]
+    )
     found = np.concatenate([found, rng.uniform(0, 1, (alarms, 2))])
     order = rng.permutation(len(found))
     scores = np.concatenate([rng.beta(4, 2, len(found) - alarms), rng.beta(2, 4, alarms)])
@@ -52,8 +63,11 @@ def scattered(rng: np.random.Generator, figures: int, alarms: int, decimals: int
 
 @st.composite
 def crowded_rois(draw) -> RoiPoints:
-    """Points on a coarse grid and few scores, so that hits and false alarms of one ROI and of several tie."""
-    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda xy: (xy[0] / 512, xy[1] / 512))  # mm
+    """Points on a coarse grid and few scores, so that hits and false alarms of one ROI and of
+    several tie."""
+    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(
+        lambda xy: (xy[0] / 512, xy[1] / 512)
+    )  # mm
     truth = draw(st.lists(point, max_size=4))
     found = draw(st.lists(st.tuples(point, st.integers(0, 3)), max_size=8))
     return RoiPoints(truth, [xy for xy, _ in found], [score / 3 for _, score in found])
@@ -62,11 +76,13 @@ def crowded_rois(draw) -> RoiPoints:
 @st.composite
 def resampled(draw) -> tuple[list[RoiPoints], np.ndarray]:
     rois = draw(st.lists(crowded_rois(), max_size=5))
-    weights = draw(st.lists(st.lists(st.integers(0, 4), min_size=len(rois), max_size=len(rois)), max_size=4))
+    weights = draw(
+        st.lists(st.lists(st.integers(0, 4), min_size=len(rois), max_size=len(rois)), max_size=4)
+    )
     return rois, np.array(weights, np.int64).reshape(len(weights), len(rois))
 
 
-# --- weights ----------------------------------------------------------------------------------------------------------
+# --- weights
 
 
 def test_all_rois_of_a_patient_come_together_and_as_many_patients_as_there_are() -> None:
@@ -96,7 +112,7 @@ def test_fewer_than_two_patients_give_no_resample(patients) -> None:
     assert not weights.any()
 
 
-# --- figures of a resample --------------------------------------------------------------------------------------------
+# --- figures of a resample
 
 
 @given(resampled(), st.integers(0, 3))
@@ -105,13 +121,18 @@ def test_each_resample_is_the_literally_resampled_list(case, threshold) -> None:
     rois, weights = case
     counts = [counts_at([roi], threshold / 3) for roi in rois]
     expected = [literal(counts, rois, row) for row in weights.tolist()]
-    np.testing.assert_array_equal(rows(resample(counts, rois, weights)), np.reshape(expected, (-1, 5)))
+    np.testing.assert_array_equal(
+        rows(resample(counts, rois, weights)), np.reshape(expected, (-1, 5))
+    )
 
 
 @pytest.mark.parametrize("decimals", [1, 2, 9])
 def test_each_resample_of_patients_is_the_literally_resampled_list(decimals) -> None:
     rng = np.random.default_rng(decimals)
-    rois = [scattered(rng, int(rng.integers(0, 12)), int(rng.integers(0, 60)), decimals) for _ in range(15)]
+    rois = [
+        scattered(rng, int(rng.integers(0, 12)), int(rng.integers(0, 60)), decimals)
+        for _ in range(15)
+    ]
     counts = [counts_at([roi], 0.5) for roi in rois]
     weights = draw_weights([f"patient {at // 2}" for at in range(15)], 40, seed=1)
     expected = [literal(counts, rois, row) for row in weights.tolist()]
@@ -122,24 +143,37 @@ def test_tied_hits_and_false_alarms_of_a_roi_drawn_twice_stand_copy_by_copy() ->
     tied = RoiPoints([(0.0, 0.0)], [(0.0, 0.0), (0.5, 0.5)], [0.9, 0.9])
     samples = resample([Counts(1, 1, 0)], [tied], np.array([[1], [2]]))
     assert samples.ap50[0] == 1
-    assert samples.ap50[1] == pytest.approx((51 + 50 * 2 / 3) / 101)  # hit, false alarm, hit, false alarm
+    assert samples.ap50[1] == pytest.approx(
+        (51 + 50 * 2 / 3) / 101
+    )  # hit, false alarm, hit, false alarm
 
 
 def test_weights_of_one_give_the_figures_themselves(shared) -> None:
     images = json.loads((shared / "parity" / "parity.json").read_text())["images"]
     rois = []
     for image in images:
-        truth, found = (np.reshape(image[key], (-1, n)) for key, n in (("mitotic_figures_px", 2), ("detections_px", 3)))
-        rois.append(RoiPoints(truth * image["mpp"] / 1000, found[:, :2] * image["mpp"] / 1000, found[:, 2]))
+        truth, found = (
+            np.reshape(image[key], (-1, n))
+            for key, n in (("mitotic_figures_px", 2), ("detections_px", 3))
+        )
+        rois.append(
+            RoiPoints(truth * image["mpp"] / 1000, found[:, :2] * image["mpp"] / 1000, found[:, 2])
+        )
     counts = [counts_at([roi], 0.5) for roi in rois]
-    weights = np.concatenate([np.ones((1, len(rois)), np.int64), draw_weights([i["file_name"] for i in images], 9, 5)])
+    weights = np.concatenate(
+        [np.ones((1, len(rois)), np.int64), draw_weights([i["file_name"] for i in images], 9, 5)]
+    )
     expected = [literal(counts, rois, row) for row in weights.tolist()]
     np.testing.assert_array_equal(rows(resample(counts, rois, weights)), expected)
 
 
 def test_where_nothing_is_known_every_figure_is_nan() -> None:
     nothing = resample([], [], draw_weights([], 4, seed=0))
-    alone = resample([Counts(2, 1, 1)], [scattered(np.random.default_rng(0), 3, 3, 2)], draw_weights(["a"], 4, seed=0))
+    alone = resample(
+        [Counts(2, 1, 1)],
+        [scattered(np.random.default_rng(0), 3, 3, 2)],
+        draw_weights(["a"], 4, seed=0),
+    )
     for samples in (nothing, alone):
         assert np.isnan(rows(samples)).all()
         assert np.shape(rows(samples)) == (4, 5)
@@ -155,15 +189,27 @@ def test_no_detections_and_no_figures_are_counted_not_guessed() -> None:
     np.testing.assert_array_equal(rows(samples), expected)
 
 
-# --- rates of a resample ----------------------------------------------------------------------------------------------
+# --- rates of a resample
 
 
-def literal_rates(counts: Sequence[Counts], areas: Sequence[float], weights: Sequence[int]) -> Rates:
+def literal_rates(
+    counts: Sequence[Counts], areas: Sequence[float], weights: Sequence[int]
+) -> Rates:
     """Of a list in which each ROI stands as often as its weight says."""
-    rois = [each for each, weight in zip(zip(counts, areas, strict=True), weights, strict=True) for _ in range(weight)]
+    rois = [
+        each
+        for each, weight in zip(zip(counts, areas, strict=True), weights, strict=True)
+        for _ in range(weight)
+    ]
     pooled, area = sum((c for c, _ in rois), Counts()), math.fsum(a for _, a in rois)
     figures, found = pooled.tp + pooled.fn, pooled.tp + pooled.fp
-    ratios = [pooled.fp / len(rois), pooled.fp / area, figures / area, found / area, 2 * figures / area]
+    ratios = [
+        pooled.fp / len(rois),
+        pooled.fp / area,
+        figures / area,
+        found / area,
+        2 * figures / area,
+    ]
     return Rates(*map(np.asarray, [*ratios, 2 * found / area]))
 
 
@@ -187,7 +233,7 @@ def test_rates_without_an_area_or_a_draw_are_nan() -> None:
     assert np.isnan(list(vars(undrawn).values())).tolist() == [[True] * 3] * 6
 
 
-# --- intervals --------------------------------------------------------------------------------------------------------
+# --- intervals
 
 
 def pooled_f1(counts: np.ndarray, patients: np.ndarray) -> np.ndarray:
@@ -200,8 +246,14 @@ def pooled_f1(counts: np.ndarray, patients: np.ndarray) -> np.ndarray:
 def two_models() -> tuple[list[str], list[Counts], list[Counts]]:
     """Counts of models A and B on 40 ROIs of 12 patients, who have several ROIs each."""
     rng = np.random.default_rng(7)
-    patients = [f"patient {at:02d}" for at in rng.permutation(np.append(np.arange(12), rng.integers(0, 12, 28)))]
-    a, b = ([Counts(*map(int, rng.integers(0, most))) for _ in patients] for most in ((20, 9, 9), (20, 12, 12)))
+    patients = [
+        f"patient {at:02d}"
+        for at in rng.permutation(np.append(np.arange(12), rng.integers(0, 12, 28)))
+    ]
+    a, b = (
+        [Counts(*map(int, rng.integers(0, most))) for _ in patients]
+        for most in ((20, 9, 9), (20, 12, 12))
+    )
     return patients, a, b
 
 
@@ -276,7 +328,9 @@ def test_a_model_against_itself_is_no_difference(two_models) -> None:
 
 
 def test_a_figure_that_is_undefined_has_no_interval() -> None:
-    assert interval(NAN, np.array([0.2, 0.4])) == pytest.approx(Interval(NAN, NAN, NAN), nan_ok=True)
+    assert interval(NAN, np.array([0.2, 0.4])) == pytest.approx(
+        Interval(NAN, NAN, NAN), nan_ok=True
+    )
 
 
 def test_undefined_resamples_are_left_out_unless_they_are_more_than_half() -> None:

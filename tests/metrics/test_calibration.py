@@ -14,11 +14,15 @@ from torchmetrics.functional.classification import binary_calibration_error
 from midog.metrics.calibration import reliability, resample_ece
 
 on_edges = st.integers(0, 20).map(lambda step: step / 20)
-points = st.lists(st.tuples(on_edges | st.floats(0, 1, allow_subnormal=False), st.booleans()), max_size=40)
+points = st.lists(
+    st.tuples(on_edges | st.floats(0, 1, allow_subnormal=False), st.booleans()), max_size=40
+)
 
 
 def columns(rows) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([score for score, _ in rows], np.float64), np.array([hit for _, hit in rows], bool)
+    return np.array([score for score, _ in rows], np.float64), np.array(
+        [hit for _, hit in rows], bool
+    )
 
 
 @given(points, st.integers(1, 12))
@@ -29,7 +33,11 @@ def test_every_bin_says_what_the_plain_rule_says(rows, bins) -> None:
     ece = 0.0
     for b in range(bins):
         low, high = b / bins, (b + 1) / bins
-        inside = [(score, hit) for score, hit in rows if low <= score < high or (b == bins - 1 and score == 1)]
+        inside = [
+            (score, hit)
+            for score, hit in rows
+            if low <= score < high or (b == bins - 1 and score == 1)
+        ]
         assert (curve.edges[b], curve.edges[b + 1]) == (low, high)
         assert curve.count[b] == len(inside)
         if not inside:
@@ -51,7 +59,9 @@ def test_the_error_is_that_of_torchmetrics(bins) -> None:
     rng = np.random.default_rng(3)
     scores = rng.beta(0.5, 0.8, size=600)
     hits = rng.random(600) < scores**2
-    theirs = binary_calibration_error(torch.tensor(scores), torch.tensor(hits).long(), n_bins=bins, norm="l1")
+    theirs = binary_calibration_error(
+        torch.tensor(scores), torch.tensor(hits).long(), n_bins=bins, norm="l1"
+    )
     assert reliability(scores, hits, bins).ece == pytest.approx(float(theirs), abs=1e-6)
 
 
@@ -105,7 +115,9 @@ def test_what_makes_no_curve_is_refused(scores, hits, bins) -> None:
 @st.composite
 def resampled(draw) -> tuple[list, np.ndarray]:
     """Points of each of R ROIs, and weights (B, R)."""
-    rois = draw(st.lists(st.lists(st.tuples(on_edges, st.booleans()), max_size=6), min_size=1, max_size=5))
+    rois = draw(
+        st.lists(st.lists(st.tuples(on_edges, st.booleans()), max_size=6), min_size=1, max_size=5)
+    )
     weights = st.lists(st.integers(0, 3), min_size=len(rois), max_size=len(rois))
     return rois, np.array(draw(st.lists(weights, min_size=1, max_size=4)), np.int64)
 
@@ -117,5 +129,12 @@ def test_each_resample_is_the_error_of_the_literally_resampled_list(case, bins) 
     owner = np.repeat(np.arange(len(rois)), [len(roi) for roi in rois])
     ours = resample_ece(*columns([point for roi in rois for point in roi]), owner, weights, bins)
     for at, row in enumerate(weights):
-        drawn = [point for roi, weight in zip(rois, row, strict=True) for _ in range(weight) for point in roi]
-        assert ours[at] == pytest.approx(reliability(*columns(drawn), bins=bins).ece, abs=1e-12, nan_ok=True)
+        drawn = [
+            point
+            for roi, weight in zip(rois, row, strict=True)
+            for _ in range(weight)
+            for point in roi
+        ]
+        assert ours[at] == pytest.approx(
+            reliability(*columns(drawn), bins=bins).ece, abs=1e-12, nan_ok=True
+        )

@@ -1,4 +1,5 @@
-"""The FROC curve by hand, and the challenge's area against its recipe written out and against the field's answers."""
+"""The FROC curve by hand, and the challenge's area against its recipe written out and against the
+field's answers."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midog.metrics.counts import RoiPoints, counts_at, sweep
 from midog.metrics.froc import froc_auc, froc_curve, sweep_auc
-from midog.metrics.scores import RoiPoints, counts_at, sweep
 
 
 def roi(truth_px, found_px, scores, mpp: float = 0.25) -> RoiPoints:
@@ -23,10 +24,15 @@ def roi(truth_px, found_px, scores, mpp: float = 0.25) -> RoiPoints:
 
 
 def forty_calls(rois: list[RoiPoints]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean false positives per ROI and recall at the challenge's 40 thresholds, by the plain rule."""
+    """Mean false positives per ROI and recall at the challenge's 40 thresholds, by the plain
+    rule."""
     scores = np.concatenate([each.scores for each in rois])
-    counts = [counts_at(rois, threshold) for threshold in np.linspace(scores.min(), scores.max(), 40)]
-    return np.array([each.fp / len(rois) for each in counts]), np.array([each.recall for each in counts])
+    counts = [
+        counts_at(rois, threshold) for threshold in np.linspace(scores.min(), scores.max(), 40)
+    ]
+    return np.array([each.fp / len(rois) for each in counts]), np.array(
+        [each.recall for each in counts]
+    )
 
 
 def area_of(fp_per_roi: np.ndarray, recall: np.ndarray) -> float:
@@ -37,8 +43,11 @@ def area_of(fp_per_roi: np.ndarray, recall: np.ndarray) -> float:
 
 @st.composite
 def some_rois(draw) -> list[RoiPoints]:
-    """One to three ROIs of crowded points, at least one figure and one found point in all; scores often tie."""
-    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda xy: (xy[0] * 8.0, xy[1] * 8.0))
+    """One to three ROIs of crowded points, at least one figure and one found point in all; scores
+    often tie."""
+    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(
+        lambda xy: (xy[0] * 8.0, xy[1] * 8.0)
+    )
     score = st.one_of(st.integers(0, 10).map(lambda tenth: tenth / 10), st.floats(0, 1))
     rois = []
     for first in (True, *([False] * draw(st.integers(0, 2)))):
@@ -48,11 +57,12 @@ def some_rois(draw) -> list[RoiPoints]:
     return rois
 
 
-# --- the curve --------------------------------------------------------------------------------------------------------
+# --- the curve
 
 
 def test_curve_by_hand() -> None:
-    # Over two ROIs of 2 mm2 each: a hit at 0.9, a false alarm at 0.8, both at 0.4; one of three figures is missed.
+    # Over two ROIs of 2 mm2 each: a hit at 0.9, a false alarm at 0.8, both at 0.4; one of three
+    # figures is missed.
     first = roi([(0, 0), (200, 0)], [(0, 0), (400, 0), (200, 0)], [0.9, 0.8, 0.4])
     second = roi([(0, 0)], [(600, 600)], [0.4])
     curve = froc_curve([first, second], area_mm2=4.0)
@@ -79,10 +89,15 @@ def test_an_unknown_area_leaves_false_positives_per_roi(area) -> None:
     assert np.isnan(froc_curve([roi([(0, 0)], [(0, 0)], [0.9])]).fp_per_mm2).all()
 
 
-@pytest.mark.parametrize("rois", [[], [roi([], [], [])], [roi([(0, 0)], [], [])]], ids=["no ROI", "empty", "no point"])
+@pytest.mark.parametrize(
+    "rois", [[], [roi([], [], [])], [roi([(0, 0)], [], [])]], ids=["no ROI", "empty", "no point"]
+)
 def test_curve_of_nothing_found_is_empty(rois) -> None:
     curve = froc_curve(rois, 2.0)
-    shapes = {values.shape for values in (curve.thresholds, curve.recall, curve.fp_per_roi, curve.fp_per_mm2)}
+    shapes = {
+        values.shape
+        for values in (curve.thresholds, curve.recall, curve.fp_per_roi, curve.fp_per_mm2)
+    }
     assert shapes == {(0,)}
 
 
@@ -92,7 +107,7 @@ def test_recall_is_nan_without_figures() -> None:
     assert curve.fp_per_mm2.tolist() == [1, 2]
 
 
-# --- the area ---------------------------------------------------------------------------------------------------------
+# --- the area
 
 
 @given(some_rois())
@@ -105,7 +120,9 @@ def test_area_from_a_sweep_at_hand_is_the_same(rois) -> None:
     assert sweep_auc(sweep(rois), len(rois)) == froc_auc(rois)
 
 
-@pytest.mark.parametrize("rois", [[], [roi([], [], [])], [roi([], [(0, 0)], [0.9])]], ids=["no ROI", "empty", "found"])
+@pytest.mark.parametrize(
+    "rois", [[], [roi([], [], [])], [roi([], [(0, 0)], [0.9])]], ids=["no ROI", "empty", "found"]
+)
 def test_area_is_nan_without_figures(rois) -> None:
     assert math.isnan(froc_auc(rois))
 
@@ -126,17 +143,21 @@ def test_area_where_all_scores_are_equal_is_the_recall_at_any_rate() -> None:
 
 
 def test_area_by_hand() -> None:
-    # Over two ROIs: at 1.0 one false alarm, at 0.5 one of two figures and two more false alarms. So (0.5, 0) at the 39
-    # higher thresholds and (1.5, 1/2) at the lowest, a straight line between them, level on either side.
+    # Over two ROIs: at 1.0 one false alarm, at 0.5 one of two figures and two more false alarms. So
+    # (0.5, 0) at the 39 higher thresholds and (1.5, 1/2) at the lowest, a straight line between
+    # them, level on either side.
     one = roi([(0, 0), (200, 0)], [(0, 0), (400, 0), (600, 0), (90, 900)], [0.5, 0.5, 0.5, 1.0])
     other = roi([], [], [])
     places = np.linspace(0, 8, 50)
     heights = np.clip(places - 0.5, 0, 1) / 2
-    assert froc_auc([one, other]) == pytest.approx(np.sum((heights[1:] + heights[:-1]) / 2) * 8 / 49)
+    assert froc_auc([one, other]) == pytest.approx(
+        np.sum((heights[1:] + heights[:-1]) / 2) * 8 / 49
+    )
 
 
 def test_of_equal_false_positives_the_last_in_numpys_order_counts() -> None:
-    # Every point is a hit, so all 40 thresholds have 0 false positives, and one recall of 40 stands for all.
+    # Every point is a hit, so all 40 thresholds have 0 false positives, and one recall of 40 stands
+    # for all.
     figures = [(200 * k, 0) for k in range(20)]
     perfect = roi(figures, figures, np.linspace(0.1, 0.9, 20))
     fp_per_roi, recall = forty_calls([perfect])
@@ -146,7 +167,8 @@ def test_of_equal_false_positives_the_last_in_numpys_order_counts() -> None:
 
 
 def test_groups_of_equal_false_positives_keep_numpys_order() -> None:
-    # 4 hits between any two of 3 false alarms: each count of false positives stands at several recalls.
+    # 4 hits between any two of 3 false alarms: each count of false positives stands at several
+    # recalls.
     figures = [(200 * k, 0) for k in range(16)]
     found = [(200 * k, 0) for k in range(16)] + [(200 * k, 900) for k in range(3)]
     scores = [*(1 - k / 20 for k in range(16)), *(1 - (4 * k + 3.5) / 20 for k in range(3))]
@@ -157,10 +179,15 @@ def test_groups_of_equal_false_positives_keep_numpys_order() -> None:
     assert froc_auc(rois) == pytest.approx(area_of(fp_per_roi, recall), abs=1e-12)
 
 
-@pytest.mark.parametrize("group", ["all", "Hamamatsu XR", "Hamamatsu S360", "Aperio CS2", "Leica GT450"])
+@pytest.mark.parametrize(
+    "group", ["all", "Hamamatsu XR", "Hamamatsu S360", "Aperio CS2", "Leica GT450"]
+)
 def test_area_equals_the_fields(shared: Path, group) -> None:
     if not np.array_equal(np.argsort(np.zeros(40)), np.arange(40)):
-        pytest.skip("numpy sorts ties in another order on this processor (no AVX2) than where the field's area was had")
+        pytest.skip(
+            "numpy sorts ties in another order on this processor (no AVX2) than where the field's"
+            " area was had"
+        )
     parity = json.loads((shared / "parity" / "parity.json").read_text())
     rois = []
     for image in parity["images"]:

@@ -12,7 +12,17 @@ from midog.metrics.matching import match_points
 
 MPP = 0.25
 RADIUS_PX = 30
-ON_THE_RIM = [(30, 0), (-30, 0), (0, 30), (0, -30), (18, 24), (24, 18), (-18, 24), (24, -18), (-24, -18)]
+ON_THE_RIM = [
+    (30, 0),
+    (-30, 0),
+    (0, 30),
+    (0, -30),
+    (18, 24),
+    (24, 18),
+    (-18, 24),
+    (24, -18),
+    (-24, -18),
+]
 
 
 def to_mm(points_px) -> np.ndarray:
@@ -27,19 +37,24 @@ def counts(truth, found) -> tuple[int, int, int]:
 def field_counts(truth, found) -> tuple[int, int, int]:
     """What the challenge's container says: points with z = 0, in lists."""
     score = score_detection(
-        ground_truth=[[x, y, 0] for x, y in truth], predictions=[[x, y, 0] for x, y in found], radius=7.5e-3
+        ground_truth=[[x, y, 0] for x, y in truth],
+        predictions=[[x, y, 0] for x, y in found],
+        radius=7.5e-3,
     )
     return score.true_positives, score.false_positives, score.false_negatives
 
 
 def field_counts_by_the_leaf_rule(truth, found) -> tuple[int, int, int]:
-    """The same with two points far off on either side, so that its tree never decides by the bounds of a ball."""
+    """The same with two points far off on either side, so that its tree never decides by the bounds
+    of a ball."""
     tp, fp, fn = field_counts(truth, [*map(tuple, found), (-1000.0, 0.0), (1000.0, 0.0)])
     return tp, fp - 2, fn
 
 
 crowded_px = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), max_size=14)
-crowded_exact = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12)  # mm / 512: floats hold it
+crowded_exact = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12
+)  # mm / 512: floats hold it
 crowded_mm = st.lists(st.tuples(st.floats(0, 0.03), st.floats(0, 0.03)), max_size=25)
 
 
@@ -53,7 +68,10 @@ def test_integer_pixels_equal_the_fields_scorer(truth_px, found_px) -> None:
 @settings(max_examples=150, deadline=None)
 @given(crowded_exact, crowded_exact)
 def test_exact_ties_equal_the_fields_scorer(truth_grid, found_grid) -> None:
-    truth, found = np.array(truth_grid).reshape(-1, 2) / 512, np.array(found_grid).reshape(-1, 2) / 512
+    truth, found = (
+        np.array(truth_grid).reshape(-1, 2) / 512,
+        np.array(found_grid).reshape(-1, 2) / 512,
+    )
     assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
 
 
@@ -76,10 +94,13 @@ def test_at_exactly_30_px_the_rounding_decides_as_in_the_fields_scorer() -> None
     random = np.random.default_rng(0)
     matched = 0
     for _ in range(100):
-        # Figures stand too far apart to share a point, so the count is that of the pairs at the rim that match.
+        # Figures stand too far apart to share a point, so the count is that of the pairs at the rim
+        # that match.
         truth_px = np.stack(np.meshgrid(np.arange(6), np.arange(6)), -1).reshape(-1, 2) * 150.0
         truth_px += random.integers(0, 6000, 2) / 2
-        found_px = truth_px + np.array(ON_THE_RIM)[random.integers(0, len(ON_THE_RIM), len(truth_px))]
+        found_px = (
+            truth_px + np.array(ON_THE_RIM)[random.integers(0, len(ON_THE_RIM), len(truth_px))]
+        )
         truth, found = to_mm(truth_px), to_mm(found_px)
         assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
         matched += match_points(truth, found).tp
@@ -102,7 +123,9 @@ def test_figures_choose_in_file_order_even_where_another_assignment_finds_more()
 
 def test_of_equally_near_points_the_lower_index_is_taken() -> None:
     truth = to_mm([[50, 50]])
-    assert match_points(truth, to_mm([[60, 50], [40, 50], [50, 50 + 10]])).truth_to_found.tolist() == [0]
+    assert match_points(
+        truth, to_mm([[60, 50], [40, 50], [50, 50 + 10]])
+    ).truth_to_found.tolist() == [0]
     assert match_points(truth, to_mm([[50, 60], [50, 50], [50, 50]])).truth_to_found.tolist() == [1]
 
 
@@ -116,7 +139,9 @@ def test_no_point_is_taken_twice_and_counts_add_up(truth_px, found_px) -> None:
     assert matches.tp + matches.fp == len(found_px)
 
 
-@pytest.mark.parametrize(("truth", "found", "expected"), [([], [], (0, 0, 0)), ([], [[1, 1]], (0, 1, 0))])
+@pytest.mark.parametrize(
+    ("truth", "found", "expected"), [([], [], (0, 0, 0)), ([], [[1, 1]], (0, 1, 0))]
+)
 def test_without_figures(truth, found, expected) -> None:
     assert counts(truth, found) == expected
 

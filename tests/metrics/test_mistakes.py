@@ -23,7 +23,9 @@ from midog.metrics.mistakes import (
 )
 
 # On a grid of 1/2048 mm (0.49 um) floats are exact; some points a few um apart, some up to 60.
-grid = st.tuples(st.integers(0, 24), st.integers(0, 24)) | st.tuples(st.integers(0, 120), st.integers(0, 120))
+grid = st.tuples(st.integers(0, 24), st.integers(0, 24)) | st.tuples(
+    st.integers(0, 120), st.integers(0, 120)
+)
 some = st.lists(grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048)), max_size=8)
 scores_10 = st.integers(0, 10).map(lambda step: step / 10)
 
@@ -48,7 +50,9 @@ def plain_kind(point, figures, imposters) -> str:
 
 @given(some, some, some)
 def test_each_kind_is_the_plain_rules(found, figures, imposters) -> None:
-    assert false_alarm_kinds(found, figures, imposters) == [plain_kind(p, figures, imposters) for p in found]
+    assert false_alarm_kinds(found, figures, imposters) == [
+        plain_kind(p, figures, imposters) for p in found
+    ]
 
 
 @given(some, some)
@@ -57,15 +61,28 @@ def test_a_double_is_a_point_whose_figure_took_another(found, figures) -> None:
     false_alarms = np.setdiff1d(np.arange(len(found)), matches.truth_to_found)
     kinds = false_alarm_kinds(np.asarray(found).reshape(-1, 2)[false_alarms], figures, [])
     for point, kind in zip(false_alarms, kinds, strict=True):
-        within = [at for at, figure in enumerate(figures) if distance_um(figure, found[point]) <= 7.5]
+        within = [
+            at for at, figure in enumerate(figures) if distance_um(figure, found[point]) <= 7.5
+        ]
         assert kind == ("double" if within else "nothing")
         assert all(matches.truth_to_found[at] >= 0 for at in within)
 
 
 def test_the_kinds_one_by_one() -> None:
     imposters, figures = um((0, 0), (200, 0)), um((100, 0), (204, 0))
-    found = um((7, 0), (8, 0), (25, 0), (25.1, 0), (107, 0), (108, 0), (201, 0), (203, 0), (500, 500))
-    expected = ["imposter", "near imposter", "near imposter", "nothing", "double", "nothing", "imposter", "double"]
+    found = um(
+        (7, 0), (8, 0), (25, 0), (25.1, 0), (107, 0), (108, 0), (201, 0), (203, 0), (500, 500)
+    )
+    expected = [
+        "imposter",
+        "near imposter",
+        "near imposter",
+        "nothing",
+        "double",
+        "nothing",
+        "imposter",
+        "double",
+    ]
     kinds = false_alarm_kinds(found, figures, imposters)
     assert kinds == [*expected, "nothing"]
     assert set(kinds) == set(FALSE_ALARMS)
@@ -94,11 +111,15 @@ def test_kinds_of_nothing() -> None:
     assert false_alarm_kinds(um((0, 0), (1, 1)), nowhere, nowhere) == ["nothing", "nothing"]
 
 
-@given(some, st.lists(st.tuples(grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048)), scores_10), max_size=12))
+@given(
+    some,
+    st.lists(st.tuples(grid.map(lambda xy: (xy[0] / 2048, xy[1] / 2048)), scores_10), max_size=12),
+)
 def test_a_miss_has_the_highest_score_within_reach(missed, points) -> None:
     scores = miss_scores(missed, [xy for xy, _ in points], [score for _, score in points])
     expected = [
-        max((score for xy, score in points if distance_um(figure, xy) <= 7.5), default=np.nan) for figure in missed
+        max((score for xy, score in points if distance_um(figure, xy) <= 7.5), default=np.nan)
+        for figure in missed
     ]
     assert scores.dtype == np.float64
     assert np.array_equal(scores, np.array(expected, np.float64), equal_nan=True)
@@ -113,7 +134,9 @@ def test_misses_of_nothing() -> None:
 def test_a_miss_on_the_rim_and_beyond() -> None:
     points = um((7.5, 0), (0, 7.6))
     assert miss_scores(um((0, 0)), points, [0.2, 0.4]).tolist() == [0.2]
-    assert miss_scores(um((0, 0)), points, [-3, 0.4]).tolist() == [-3]  # a stranger's scores may be logits
+    assert miss_scores(um((0, 0)), points, [-3, 0.4]).tolist() == [
+        -3
+    ]  # a stranger's scores may be logits
 
 
 def plain_miss(figure, points) -> tuple[str, float]:
@@ -134,7 +157,8 @@ def test_each_kind_of_miss_is_the_plain_rules(missed, points) -> None:
     at, of, counted = ([each[i] for each in points] for i in range(3))
     kinds, best = kinds_of_misses(missed, at, of, np.array(counted, bool))
     assert list(zip(kinds, map(repr, best.tolist()), strict=True)) == [
-        (kind, repr(float(score))) for kind, score in (plain_miss(figure, points) for figure in missed)
+        (kind, repr(float(score)))
+        for kind, score in (plain_miss(figure, points) for figure in missed)
     ]
 
 
@@ -147,14 +171,20 @@ def test_a_point_that_counts_beside_a_miss_went_to_another_figure(figures, point
     kinds, _ = kinds_of_misses(missed, found, np.zeros(len(found)), counted)
     taken = set(matches.truth_to_found.tolist())
     for figure, kind in zip(missed, kinds, strict=True):
-        near = [at for at, xy in enumerate(np.reshape(found, (-1, 2))[counted]) if distance_um(figure, xy) <= 7.5]
+        near = [
+            at
+            for at, xy in enumerate(np.reshape(found, (-1, 2))[counted])
+            if distance_um(figure, xy) <= 7.5
+        ]
         assert set(near) <= taken
         assert kind != MISSED_TAKEN or near
 
 
 def test_kinds_of_misses_one_by_one() -> None:
     found, counted = um((5, 0), (100, 0), (104, 0), (200, 0)), np.array([False, True, False, True])
-    kinds, best = kinds_of_misses(um((0, 0), (102, 0), (205, 0), (300, 0)), found, [0.3, 0.9, 0.2, 0.8], counted)
+    kinds, best = kinds_of_misses(
+        um((0, 0), (102, 0), (205, 0), (300, 0)), found, [0.3, 0.9, 0.2, 0.8], counted
+    )
     assert kinds == [MISSED_BELOW, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY]
     assert best[:3].tolist() == [0.3, 0.2, 0.8]
     assert np.isnan(best[3])

@@ -1,4 +1,5 @@
-"""Permutation test: by hand for two and three patients, exact over all swaps of any data, and honest where A is B."""
+"""Permutation test: by hand for two and three patients, exact over all swaps of any data, and
+honest where A is B."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from midog.metrics.bootstrap import difference, draw_weights, resample
+from midog.metrics.counts import Counts, RoiPoints, average_precision
 from midog.metrics.permutation import p_value, swap_weights
-from midog.metrics.scores import Counts, RoiPoints, average_precision
 
 NAN = math.nan
 NOTHING = RoiPoints([], [], [])
@@ -23,9 +24,14 @@ def pairs(a: Sequence, b: Sequence) -> list:
     return [each for pair in zip(a, b, strict=True) for each in pair]
 
 
-def p_of_recall(a: Sequence[Counts], b: Sequence[Counts], patients: Sequence[str], resamples: int = 2000) -> float:
+def p_of_recall(
+    a: Sequence[Counts], b: Sequence[Counts], patients: Sequence[str], resamples: int = 2000
+) -> float:
     kept = swap_weights(patients, resamples, seed=0)
-    sides = [resample(pairs(a, b), [NOTHING] * 2 * len(a), weights).recall for weights in (kept, 1 - kept)]
+    sides = [
+        resample(pairs(a, b), [NOTHING] * 2 * len(a), weights).recall
+        for weights in (kept, 1 - kept)
+    ]
     return p_value(*sides)
 
 
@@ -34,11 +40,12 @@ def found(*numbers: int) -> list[Counts]:
     return [Counts(number, 0, 4 - number) for number in numbers]
 
 
-# --- swaps ------------------------------------------------------------------------------------------------------------
+# --- swaps
 
 
 def test_all_swaps_of_two_patients_and_first_that_of_nobody() -> None:
-    """Columns are A's and B's ROI of each of three, of which the first and the last are of one patient."""
+    """Columns are A's and B's ROI of each of three, of which the first and the last are of one
+    patient."""
     weights = swap_weights(["q", "p", "q"], 4, seed=0)
     assert weights.dtype == np.int64
     assert weights.tolist() == [
@@ -50,11 +57,15 @@ def test_all_swaps_of_two_patients_and_first_that_of_nobody() -> None:
 
 
 @pytest.mark.parametrize(("resamples", "rows"), [(31, 32), (32, 32), (33, 32), (2000, 32), (5, 6)])
-def test_as_many_swaps_as_there_are_or_as_were_asked_for_besides_that_of_nobody(resamples, rows) -> None:
+def test_as_many_swaps_as_there_are_or_as_were_asked_for_besides_that_of_nobody(
+    resamples, rows
+) -> None:
     weights = swap_weights(list("abcde"), resamples, seed=0)
     assert weights.shape == (rows, 10)
     assert weights[0].tolist() == A_AND_B * 5
-    assert (weights[:, ::2] + weights[:, 1::2] == 1).all(), "each side has one of the two results of each ROI"
+    assert (weights[:, ::2] + weights[:, 1::2] == 1).all(), (
+        "each side has one of the two results of each ROI"
+    )
     assert (len(np.unique(weights, axis=0)) == 32) == (resamples >= 32)
 
 
@@ -73,10 +84,12 @@ def test_random_swaps_are_the_seeds_and_follow_the_patient_not_the_order() -> No
 @pytest.mark.parametrize("patients", [[], ["p"], ["p", "p"]])
 def test_fewer_than_two_patients_cannot_be_swapped(patients) -> None:
     assert swap_weights(patients, 100, seed=0).shape == (0, 2 * len(patients))
-    assert math.isnan(p_of_recall(found(*[4] * len(patients)), found(*[1] * len(patients)), patients))
+    assert math.isnan(
+        p_of_recall(found(*[4] * len(patients)), found(*[1] * len(patients)), patients)
+    )
 
 
-# --- p ----------------------------------------------------------------------------------------------------------------
+# --- p
 
 
 def test_by_hand() -> None:
@@ -107,7 +120,12 @@ def test_random_swaps_count_that_of_nobody_too() -> None:
 def test_differences_that_are_equal_but_for_rounding_count() -> None:
     gains = np.array([0.3, 0.1 + 0.2, 0.4 - 0.1, -0.3, 0.2])
     assert len(np.unique(np.abs(gains))) > 2
-    assert p_value(np.array([0.1 + 0.2, 0.3, 0.4 - 0.1, 0.0, 0.2]), np.array([0.0, 0.0, 0.0, 0.3, 0.0])) == 4 / 5
+    assert (
+        p_value(
+            np.array([0.1 + 0.2, 0.3, 0.4 - 0.1, 0.0, 0.2]), np.array([0.0, 0.0, 0.0, 0.3, 0.0])
+        )
+        == 4 / 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,11 +138,15 @@ def test_differences_that_are_equal_but_for_rounding_count() -> None:
         ([], NAN),
     ],
 )
-def test_swaps_in_which_the_figure_is_undefined_are_left_out_unless_they_are_most(samples, p) -> None:
-    assert p_value(np.array(samples, float), np.zeros(len(samples))) == pytest.approx(p, nan_ok=True)
+def test_swaps_in_which_the_figure_is_undefined_are_left_out_unless_they_are_most(
+    samples, p
+) -> None:
+    assert p_value(np.array(samples, float), np.zeros(len(samples))) == pytest.approx(
+        p, nan_ok=True
+    )
 
 
-# --- honest -----------------------------------------------------------------------------------------------------------
+# --- honest
 
 
 def scattered(rng: np.random.Generator) -> RoiPoints:
@@ -136,7 +158,8 @@ def scattered(rng: np.random.Generator) -> RoiPoints:
 
 @pytest.mark.parametrize("case", range(5))
 def test_exact_in_any_data(case) -> None:
-    """Were it chance which result is A's, p <= x would come about in at most a share x of all ways to name them."""
+    """Were it chance which result is A's, p <= x would come about in at most a share x of all ways
+    to name them."""
     rng = np.random.default_rng(case)
     patients = list("pqrs")
     results = [(scattered(rng), scattered(rng)) for _ in patients]
@@ -146,14 +169,17 @@ def test_exact_in_any_data(case) -> None:
         mine = [pair[::-1] if turn else pair for pair, turn in zip(results, turned, strict=True)]
         listed = [each for pair in mine for each in pair]
         a, b = (resample([Counts()] * 8, listed, weights).ap50 for weights in (kept, 1 - kept))
-        assert (a[0], b[0]) == tuple(average_precision([pair[side] for pair in mine]) for side in (0, 1))
+        assert (a[0], b[0]) == tuple(
+            average_precision([pair[side] for pair in mine]) for side in (0, 1)
+        )
         ps.append(p_value(a, b))
     for share in range(1, 17):
         assert np.count_nonzero(np.array(ps) <= share / 16) <= share
 
 
 def test_few_false_alarms_where_no_model_is_better_and_too_many_by_the_bootstrap() -> None:
-    """A and B find each figure with the same chance, which is the patient's. With 5 patients p cannot be 0.05."""
+    """A and B find each figure with the same chance, which is the patient's. With 5 patients p
+    cannot be 0.05."""
     rng = np.random.default_rng(0)
     by_swap, by_bootstrap = {5: 0, 7: 0}, {5: 0, 7: 0}
     times = 200
@@ -162,9 +188,14 @@ def test_few_false_alarms_where_no_model_is_better_and_too_many_by_the_bootstrap
         kept, drawn = swap_weights(patients, 200, seed=0), draw_weights(patients, 200, seed=0)
         for _ in range(times):
             chance = rng.beta(4, 2, count)
-            a, b = ([Counts(int(hits), 0, 20 - int(hits)) for hits in rng.binomial(20, chance)] for _ in range(2))
+            a, b = (
+                [Counts(int(hits), 0, 20 - int(hits)) for hits in rng.binomial(20, chance)]
+                for _ in range(2)
+            )
             nothing = [NOTHING] * count
-            sides = [resample(pairs(a, b), nothing * 2, weights).recall for weights in (kept, 1 - kept)]
+            sides = [
+                resample(pairs(a, b), nothing * 2, weights).recall for weights in (kept, 1 - kept)
+            ]
             by_swap[count] += p_value(*sides) <= 0.05
             resamples = [resample(each, nothing, drawn).recall for each in (a, b)]
             by_bootstrap[count] += difference(0.0, 0.0, *resamples).p <= 0.05

@@ -1,4 +1,5 @@
-"""Thresholds for a precision or a rate of false positives: by hand, and against every threshold there is."""
+"""Thresholds for a precision or a rate of false positives: by hand, and against every threshold
+there is."""
 
 from __future__ import annotations
 
@@ -9,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midog.metrics.scores import RoiPoints, counts_at, sweep
-from midog.metrics.thresholds import highest_precision, lowest_fp_rate, threshold_at_fp_rate, threshold_at_precision
+from midog.metrics.counts import RoiPoints, counts_at, sweep
+from midog.metrics.thresholds import (
+    highest_precision,
+    lowest_fp_rate,
+    threshold_at_fp_rate,
+    threshold_at_precision,
+)
 
 
 def row(hits: str, scores: list[float], figures: int | None = None) -> RoiPoints:
@@ -23,12 +29,18 @@ def row(hits: str, scores: list[float], figures: int | None = None) -> RoiPoints
 
 @st.composite
 def some_rois(draw) -> list[RoiPoints]:
-    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda xy: (xy[0] / 512, xy[1] / 512))  # mm
+    point = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(
+        lambda xy: (xy[0] / 512, xy[1] / 512)
+    )  # mm
     score = st.one_of(st.integers(0, 10).map(lambda tenth: tenth / 10), st.floats(0, 1))
     rois = []
     for _ in range(draw(st.integers(0, 3))):
         found = draw(st.lists(st.tuples(point, score), max_size=14))
-        rois.append(RoiPoints(draw(st.lists(point, max_size=8)), [xy for xy, _ in found], [s for _, s in found]))
+        rois.append(
+            RoiPoints(
+                draw(st.lists(point, max_size=8)), [xy for xy, _ in found], [s for _, s in found]
+            )
+        )
     return rois
 
 
@@ -38,7 +50,7 @@ def all_counts(rois: list[RoiPoints]):
     return [counts_at(rois, t) for t in (*scores, 1.0)]
 
 
-# --- precision --------------------------------------------------------------------------------------------------------
+# --- precision
 
 
 def test_highest_recall_of_the_precise_ones_although_a_threshold_between_is_not() -> None:
@@ -92,15 +104,19 @@ def test_a_precision_outside_its_range_is_refused(precision) -> None:
         threshold_at_precision(sweep([]), precision)
 
 
-# --- false positives per mm2 ------------------------------------------------------------------------------------------
+# --- false positives per mm2
 
 
 def test_highest_recall_within_the_rate() -> None:
     swept = sweep([row("x.x..x", [0.9, 0.8, 0.6, 0.5, 0.4, 0.2])])
     assert threshold_at_fp_rate(swept, 2.0, 0.0) == pytest.approx(0.85)  # (0.8, 0.9]
-    assert threshold_at_fp_rate(swept, 2.0, 0.5) == pytest.approx(0.55)  # (0.5, 0.6]: a rate of the limit is within
+    assert threshold_at_fp_rate(swept, 2.0, 0.5) == pytest.approx(
+        0.55
+    )  # (0.5, 0.6]: a rate of the limit is within
     assert threshold_at_fp_rate(swept, 2.0, 0.49) == pytest.approx(0.85)
-    assert threshold_at_fp_rate(swept, 2.0, 1.0) == pytest.approx(0.55)  # one more false alarm would add no hit
+    assert threshold_at_fp_rate(swept, 2.0, 1.0) == pytest.approx(
+        0.55
+    )  # one more false alarm would add no hit
     assert threshold_at_fp_rate(swept, 2.0, 1.5) == pytest.approx(0.1)
     assert threshold_at_fp_rate(swept, 20.0, 0.15) == pytest.approx(0.1)
 
@@ -110,7 +126,9 @@ def test_no_threshold_that_finds_a_figure_keeps_to_the_rate() -> None:
     assert threshold_at_fp_rate(swept, 1.0, 1.0) is None
     assert threshold_at_fp_rate(swept, 1.0, 2.0) == pytest.approx(0.25)
     assert threshold_at_fp_rate(sweep([row("..x", [1.0, 1.0, 0.5])]), 1.0, 1.0) is None
-    assert threshold_at_fp_rate(sweep([row("x", [0.0])]), 1.0, 1.0) is None, "no threshold over 0 finds it"
+    assert threshold_at_fp_rate(sweep([row("x", [0.0])]), 1.0, 1.0) is None, (
+        "no threshold over 0 finds it"
+    )
 
 
 @pytest.mark.parametrize("rois", [[], [row("", [], figures=3)], [row("...", [0.9, 0.5, 0.3])]])
@@ -144,7 +162,7 @@ def test_a_rate_below_zero_is_refused(rate) -> None:
         threshold_at_fp_rate(sweep([]), 1.0, rate)
 
 
-# --- the best that can be had ---------------------------------------------------------------------------------------
+# --- the best that can be had
 
 
 @given(some_rois())
@@ -152,7 +170,9 @@ def test_the_best_that_any_threshold_has(rois) -> None:
     swept, counts = sweep(rois), all_counts(rois)
     precisions = [each.precision for each in counts if each.tp + each.fp]
     assert highest_precision(swept) == pytest.approx(max(precisions, default=math.nan), nan_ok=True)
-    assert lowest_fp_rate(swept, 0.5) == min((each.fp / 0.5 for each in counts if each.tp), default=math.inf)
+    assert lowest_fp_rate(swept, 0.5) == min(
+        (each.fp / 0.5 for each in counts if each.tp), default=math.inf
+    )
 
 
 def test_what_is_found_with_a_score_of_zero_alone_cannot_be_had() -> None:
@@ -161,17 +181,22 @@ def test_what_is_found_with_a_score_of_zero_alone_cannot_be_had() -> None:
     assert lowest_fp_rate(swept, 1.0) == math.inf
 
 
-# --- both -------------------------------------------------------------------------------------------------------------
+# --- both
 
 
 def test_neighbouring_floats_are_still_told_apart() -> None:
     low, high = 0.5, np.nextafter(0.5, 1)  # their middle rounds to the lower
     rois = [row("x..", [high, low, low])]
-    for threshold in (threshold_at_precision(sweep(rois), 1.0), threshold_at_fp_rate(sweep(rois), 1.0, 1.0)):
+    for threshold in (
+        threshold_at_precision(sweep(rois), 1.0),
+        threshold_at_fp_rate(sweep(rois), 1.0, 1.0),
+    ):
         assert counts_at(rois, threshold) == counts_at(rois, high)
 
 
 def test_scores_of_any_scale_leave_the_threshold_in_its_range() -> None:
-    swept = sweep([row("x.x", [7.5, 0.4, -2.0])])  # on (0.4, 1] the first counts, below 0.4 the first two
+    swept = sweep(
+        [row("x.x", [7.5, 0.4, -2.0])]
+    )  # on (0.4, 1] the first counts, below 0.4 the first two
     assert threshold_at_precision(swept, 0.6) == pytest.approx(0.7)
     assert threshold_at_fp_rate(swept, 1.0, 1.0) == pytest.approx(0.7)

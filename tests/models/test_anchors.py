@@ -28,7 +28,9 @@ def test_equal_torchvisions(height: int, width: int) -> None:
 
 
 def test_they_keep_their_place_in_half_precision() -> None:
-    every, levels = Anchors(((24.0,), (48.0,)), (1.0,)).of(maps(1024, 1024, torch.bfloat16), (1024, 1024))
+    every, levels = Anchors(((24.0,), (48.0,)), (1.0,)).of(
+        maps(1024, 1024, torch.bfloat16), (1024, 1024)
+    )
     assert every.dtype == torch.float32
     assert levels[0][-1].tolist() == [1004.0, 1004.0, 1028.0, 1028.0]  # bfloat16 has no 1028
 
@@ -38,7 +40,9 @@ def test_they_are_made_once_per_size() -> None:
     first = anchors.of(maps(64, 64), (64, 64))[0]
     assert anchors.of(maps(64, 64), (64, 64))[0] is first
     assert anchors.of(maps(64, 96), (64, 96))[0] is not first
-    assert torch.equal(anchors.of(maps(64, 64), (64, 64))[0], Anchors(SIZES, RATIOS).of(maps(64, 64), (64, 64))[0])
+    assert torch.equal(
+        anchors.of(maps(64, 64), (64, 64))[0], Anchors(SIZES, RATIOS).of(maps(64, 64), (64, 64))[0]
+    )
 
 
 def test_images_of_other_sides_with_maps_of_the_same_size_have_strides_of_their_own() -> None:

@@ -17,7 +17,9 @@ def test_levels_start_at_stride_8_and_halve(levels: int) -> None:
     assert [tuple(each.shape) for each in maps] == expected[:levels]
 
 
-@pytest.mark.parametrize(("levels", "built"), [(1, {"layer2"}), (2, {"layer2", "layer3"}), (4, {"layer4"})])
+@pytest.mark.parametrize(
+    ("levels", "built"), [(1, {"layer2"}), (2, {"layer2", "layer3"}), (4, {"layer4"})]
+)
 def test_stages_above_the_last_level_are_not_built(levels: int, built: set[str]) -> None:
     names = {name for name, _ in ResNetPyramid("resnet18", levels).body.named_children()}
     assert built <= names
@@ -48,9 +50,17 @@ def test_the_same_parameters_learn_as_in_torchvision(unfrozen: int) -> None:
 @pytest.mark.parametrize("unfrozen", range(6))
 def test_frozen_statistics_keep_still_in_training(unfrozen: int) -> None:
     pyramid = ResNetPyramid("resnet18", 3, unfrozen).eval().train()
-    before = {name: value.clone() for name, value in pyramid.state_dict().items() if "running_mean" in name}
+    before = {
+        name: value.clone()
+        for name, value in pyramid.state_dict().items()
+        if "running_mean" in name
+    }
     pyramid(torch.rand(2, 3, 64, 64))
-    moved = {n.split(".")[1] for n, value in pyramid.state_dict().items() if n in before and (value != before[n]).any()}
+    moved = {
+        n.split(".")[1]
+        for n, value in pyramid.state_dict().items()
+        if n in before and (value != before[n]).any()
+    }
     assert moved == set(["layer4", "layer3", "layer2", "layer1", "bn1"][:unfrozen])
     assert pyramid.training
 

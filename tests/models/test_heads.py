@@ -1,4 +1,5 @@
-"""The head: torchvision's names, shapes and first weights, with any number of convolutions and channels."""
+"""The head: torchvision's names, shapes and first weights, with any number of convolutions and
+channels."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def test_four_convolutions_are_torchvisions_to_the_last_weight() -> None:
     torch.manual_seed(3)
     theirs = RetinaNetHead(256, 3, 2, norm_layer=partial(nn.GroupNorm, 32))
     assert ours.state_dict().keys() == theirs.state_dict().keys()
-    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+    assert all(
+        torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items()
+    )
 
 
 @pytest.mark.parametrize("convs", [1, 2, 4, 6])
@@ -34,7 +37,9 @@ def test_any_number_of_convolutions(convs: int, channels: int) -> None:
     for branch in (head.classification_head, head.regression_head):
         layers = [each for each in branch.conv.modules() if isinstance(each, nn.Conv2d)]
         assert len(layers) == convs
-        assert all(0.009 < layer.weight.std().item() < 0.011 for layer in layers), "torchvision's first weights"
+        assert all(0.009 < layer.weight.std().item() < 0.011 for layer in layers), (
+            "torchvision's first weights"
+        )
         assert all(layer.bias is None for layer in layers)
 
 

@@ -1,4 +1,5 @@
-"""Losses and gradients are torchvision's, both ways, in every corner; ignored boxes and padding teach nothing."""
+"""Losses and gradients are torchvision's, both ways, in every corner; ignored boxes and padding
+teach nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ class _Named(torch.nn.Module):
 def gradients(model: torch.nn.Module, losses: dict[str, Tensor]) -> dict[str, Tensor]:
     model.zero_grad()
     sum(losses.values()).backward()
-    return {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
+    return {
+        name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None
+    }
 
 
 CASES = {
@@ -73,7 +76,11 @@ def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, cas
     torch.manual_seed(0)
     ours = RetinaNet("resnet18", 2, anchor_sizes=SIZES, channels=64, head_convs=2)
     theirs = TorchvisionRetinaNet(
-        _Named(ours.backbone, 64), 3, head=ours.head, anchor_generator=ours.anchor_generator, min_size=96
+        _Named(ours.backbone, 64),
+        3,
+        head=ours.head,
+        anchor_generator=ours.anchor_generator,
+        min_size=96,
     )
     targets = CASES[case]
     images = torch.rand(len(targets), 3, 96, 96)
@@ -85,9 +92,15 @@ def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, cas
         found_gradients = gradients(ours, found)
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
-        assert found_gradients.keys() == expected_gradients.keys() == {name for name, _ in ours.named_parameters()}
+        assert (
+            found_gradients.keys()
+            == expected_gradients.keys()
+            == {name for name, _ in ours.named_parameters()}
+        )
         for name, value in expected_gradients.items():
-            torch.testing.assert_close(found_gradients[name], value, rtol=1e-5, atol=1e-5 * float(value.abs().max()))
+            torch.testing.assert_close(
+                found_gradients[name], value, rtol=1e-5, atol=1e-5 * float(value.abs().max())
+            )
 
 
 def outputs_for(anchors: Tensor, images: int, classes: int = 2) -> dict[str, Tensor]:
@@ -103,17 +116,23 @@ def grid() -> Tensor:
     return torch.cat([torch.cat([center - s, center + s], 1) for s in (12.0, 20.0)])
 
 
-corners = st.tuples(st.integers(-40, 90), st.integers(-40, 90), st.integers(0, 60), st.integers(0, 60))
+corners = st.tuples(
+    st.integers(-40, 90), st.integers(-40, 90), st.integers(0, 60), st.integers(0, 60)
+)
 box_lists = st.lists(corners.map(lambda c: (c[0], c[1], c[0] + c[2], c[1] + c[3])), max_size=4)
 batches = st.lists(st.tuples(box_lists, box_lists), min_size=1, max_size=3)
 
 
 def batch_of(cases: list[Any]) -> list[dict[str, Tensor]]:
-    return [target(*boxes, ignore=torch.tensor(ignore).float().reshape(-1, 4)) for boxes, ignore in cases]
+    return [
+        target(*boxes, ignore=torch.tensor(ignore).float().reshape(-1, 4))
+        for boxes, ignore in cases
+    ]
 
 
 def plain_matches(anchors: Tensor, boxes: Tensor, ignore: Tensor) -> Tensor:
-    """torchvision's matcher for one image, of the boxes that some anchor overlaps; then what is ignored."""
+    """torchvision's matcher for one image, of the boxes that some anchor overlaps; then what is
+    ignored."""
     quality = box_iou(boxes, anchors)
     reached = quality.amax(dim=1) > 0 if len(boxes) else torch.zeros(0, dtype=torch.bool)
     matches = torch.full((len(anchors),), BACKGROUND)
@@ -146,7 +165,10 @@ def test_both_ways_give_the_same_losses_and_gradients(cases: list[Any]) -> None:
     torch.manual_seed(0)
     outputs, head = outputs_for(anchors, len(cases)), make_head(32, 2, 3, 1)
     results = []
-    for losses in (batched_losses(outputs, anchors, targets), per_image_losses(head, outputs, anchors, targets)):
+    for losses in (
+        batched_losses(outputs, anchors, targets),
+        per_image_losses(head, outputs, anchors, targets),
+    ):
         results.append((losses, torch.autograd.grad(sum(losses.values()), list(outputs.values()))))
     (one, its_gradients), (other, others) = results
     for name in one:
@@ -164,9 +186,13 @@ def test_a_box_that_no_anchor_overlaps_changes_nothing(box: tuple[int, ...]) -> 
 
 
 def test_padding_of_any_length_teaches_nothing_and_ignores_nothing() -> None:
-    anchors = torch.tensor([[-16.0, -16, 16, 16], [0, 0, 32, 32]])  # the first one's centre is where padding lies
+    anchors = torch.tensor(
+        [[-16.0, -16, 16, 16], [0, 0, 32, 32]]
+    )  # the first one's centre is where padding lies
     plain = Targets(
-        boxes=torch.zeros(1, 0, 4), labels=torch.zeros(1, 0, dtype=torch.int64), ignore=torch.zeros(1, 0, 4)
+        boxes=torch.zeros(1, 0, 4),
+        labels=torch.zeros(1, 0, dtype=torch.int64),
+        ignore=torch.zeros(1, 0, 4),
     )
     for padded in (plain, pad_targets([target()])):
         assert match_anchors(anchors, padded).tolist() == [[BACKGROUND, BACKGROUND]]
@@ -187,14 +213,23 @@ def test_rows_are_padded_to_few_lengths(rows: int, length: int) -> None:
 def test_boxes_are_decoded_as_torchvision_decodes_them() -> None:
     anchors, codes = grid(), 3 * torch.randn(2, len(grid()), 4)
     codes[0, 0] = torch.tensor([0.1, -0.1, 9.0, 9.0])  # grows by more than is let
-    expected = torch.stack([BoxCoder((1.0, 1.0, 1.0, 1.0)).decode_single(each, anchors) for each in codes])
+    expected = torch.stack(
+        [BoxCoder((1.0, 1.0, 1.0, 1.0)).decode_single(each, anchors) for each in codes]
+    )
     torch.testing.assert_close(decode_boxes(codes, anchors), expected, rtol=1e-6, atol=1e-4)
 
 
 def test_giou_and_its_gradient_are_torchvisions_also_where_boxes_touch_or_are_apart() -> None:
     true = torch.tensor([[10.0, 10, 30, 40]]).repeat(6, 1)
     boxes = torch.tensor(
-        [[12.0, 8, 33, 41], [10, 10, 30, 40], [30, 10, 50, 40], [60, 60, 80, 90], [15, 15, 15, 15], [30, 40, 50, 60]]
+        [
+            [12.0, 8, 33, 41],
+            [10, 10, 30, 40],
+            [30, 10, 50, 40],
+            [60, 60, 80, 90],
+            [15, 15, 15, 15],
+            [30, 40, 50, 60],
+        ]
     )
     results = []
     for loss in (giou_loss, generalized_box_iou_loss):
@@ -219,13 +254,15 @@ def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_an
             sum(batched_losses(outputs, grid(), targets).values()).backward()
         names = Counter(event.name for event in profiled.events())
         assert names["aten::log_sigmoid_forward"] == 1
-        assert not names.keys() & {f"aten::{sync}" for sync in ("item", "_local_scalar_dense", "nonzero", "index")}
+        assert not names.keys() & {
+            f"aten::{sync}" for sync in ("item", "_local_scalar_dense", "nonzero", "index")
+        }
         counts.append(names)
     assert counts[0] == counts[1]
 
 
 def test_the_loader_pads_as_the_losses_do():
-    from midog.data import targets
+    from midog.loading import box_targets as targets
 
     assert targets.WIDTH == ROWS
     assert targets.Targets.__annotations__.keys() == Targets.__annotations__.keys()

@@ -14,7 +14,9 @@ from torchvision.ops import box_iou
 from midog.models.retinanet import RetinaNet
 
 SMALL = ((24.0, 32.0), (48.0, 64.0))
-TORCHVISION_SIZES = tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512))
+TORCHVISION_SIZES = tuple(
+    (x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512)
+)
 
 
 def small(seed: int = 0, **settings: Any) -> RetinaNet:
@@ -25,7 +27,8 @@ def small(seed: int = 0, **settings: Any) -> RetinaNet:
 
 
 def spread(model: Any) -> Any:
-    """Logits that spread over (0, 1), boxes that leave their anchors, and a class 0 as silent as a trained one."""
+    """Logits that spread over (0, 1), boxes that leave their anchors, and a class 0 as silent as a
+    trained one."""
     head = model.head
     torch.nn.init.normal_(head.classification_head.cls_logits.weight, std=0.04)
     torch.nn.init.normal_(head.regression_head.bbox_reg.weight, std=0.01)
@@ -37,13 +40,16 @@ def spread(model: Any) -> Any:
 
 
 def noise(*shape: int, seed: int = 1) -> Tensor:
-    """Images in [0, 1] with structure at the scale of a box, so that scores differ from place to place."""
+    """Images in [0, 1] with structure at the scale of a box, so that scores differ from place to
+    place."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(shape[0], 3, shape[1] // 8, shape[2] // 8, generator=generator)
     return torch.nn.functional.interpolate(coarse, size=shape[1:], mode="bicubic").clamp(0, 1)
 
 
-def target(*boxes: tuple[float, float, float, float], label: int = 1, **extra: Tensor) -> dict[str, Tensor]:
+def target(
+    *boxes: tuple[float, float, float, float], label: int = 1, **extra: Tensor
+) -> dict[str, Tensor]:
     return {
         "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
         "labels": torch.full((len(boxes),), label),
@@ -66,14 +72,25 @@ def assert_same_detections(ours: Any, theirs: Any) -> None:
 def test_equals_torchvision_with_resnet50() -> None:
     torch.manual_seed(0)
     theirs = retinanet_resnet50_fpn_v2(
-        num_classes=3, weights=None, weights_backbone=None, min_size=96, max_size=128, score_thresh=0.2, nms_thresh=0.2
+        num_classes=3,
+        weights=None,
+        weights_backbone=None,
+        min_size=96,
+        max_size=128,
+        score_thresh=0.2,
+        nms_thresh=0.2,
     )
     ours = RetinaNet("resnet50", 2, anchor_sizes=TORCHVISION_SIZES, anchor_ratios=(0.5, 1.0, 2.0))
     spread(theirs)
-    assert {n: v.shape for n, v in ours.state_dict().items()} == {n: v.shape for n, v in theirs.state_dict().items()}
+    assert {n: v.shape for n, v in ours.state_dict().items()} == {
+        n: v.shape for n, v in theirs.state_dict().items()
+    }
     ours.load_state_dict(theirs.state_dict())
     images = noise(2, 96, 128)
-    targets = [{**target((10, 20, 60, 70), (50, 30, 110, 90)), "labels": torch.tensor([1, 2])}, target()]
+    targets = [
+        {**target((10, 20, 60, 70), (50, 30, 110, 90)), "labels": torch.tensor([1, 2])},
+        target(),
+    ]
     expected, found = theirs(list(images), targets), ours(images, targets)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
@@ -86,7 +103,12 @@ def test_equals_torchvision_with_resnet50() -> None:
 def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
     ours = small(scale=shown / side)
     theirs = TorchvisionRetinaNet(
-        _Named(ours.backbone), 2, head=ours.head, anchor_generator=ours.anchor_generator, min_size=shown, nms_thresh=0.2
+        _Named(ours.backbone),
+        2,
+        head=ours.head,
+        anchor_generator=ours.anchor_generator,
+        min_size=shown,
+        nms_thresh=0.2,
     )
     images, targets = noise(2, side, side), [target((5, 5, 40, 50)), target()]
     expected, found = theirs(list(images), targets), ours(images, targets)
@@ -188,12 +210,15 @@ def test_targets_are_left_as_they_were() -> None:
 
 
 def test_ignored_figures_teach_nothing() -> None:
-    """The scores' gradient is zero under an ignored box, which may reach over the edge, and elsewhere as before."""
+    """The scores' gradient is zero under an ignored box, which may reach over the edge, and
+    elsewhere as before."""
     model, images = small().eval(), noise(1, 96, 96)
     cut = torch.tensor([[70.0, 30, 120, 80]])
     anchors, _ = model.anchor_generator.of(model.backbone(images), images.shape[-2:])
     center = (anchors[:, :2] + anchors[:, 2:]) / 2
-    under = ((center >= cut[:, :2]) & (center <= cut[:, 2:])).all(dim=1) | (box_iou(anchors, cut)[:, 0] >= 0.4)
+    under = ((center >= cut[:, :2]) & (center <= cut[:, 2:])).all(dim=1) | (
+        box_iou(anchors, cut)[:, 0] >= 0.4
+    )
     assert 0 < under.sum() < len(under)
     plain, spared = (_logit_gradients(model, images, extra) for extra in ({}, {"ignore": cut}))
     assert (plain[under] != 0).all()

@@ -1,4 +1,5 @@
-"""Weights: what is loaded and what stays fresh, fetching from a local server, and what the user is told."""
+"""Weights: what is loaded and what stays fresh, fetching from a local server, and what the user is
+told."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ SIZES = ((40.0,), (80.0,), (160.0,), (320.0,), (500.0,))
 COCO_NAME = "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"
 
 
-def detector(backbone: str = "resnet18", levels: int = 2, classes: int = 1, **settings: Any) -> RetinaNet:
+def detector(
+    backbone: str = "resnet18", levels: int = 2, classes: int = 1, **settings: Any
+) -> RetinaNet:
     return RetinaNet(backbone, classes, anchor_sizes=SIZES[:levels], **settings)
 
 
@@ -40,7 +43,9 @@ def filled(model: torch.nn.Module, value: float = 0.5) -> dict[str, Tensor]:
 def loaded(model: torch.nn.Module, value: float = 0.5) -> set[str]:
     """Names, up to their third part, of the weights that hold that value all over."""
     state = {n: t for n, t in model.state_dict().items() if t.is_floating_point()}
-    return {".".join(name.split(".")[:3]) for name, tensor in state.items() if (tensor == value).all()}
+    return {
+        ".".join(name.split(".")[:3]) for name, tensor in state.items() if (tensor == value).all()
+    }
 
 
 def fresh(model: torch.nn.Module, value: float = 0.5) -> set[str]:
@@ -97,7 +102,12 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server.stop()
 
 
-def publish(server: Server, monkeypatch: pytest.MonkeyPatch, stem: str = "resnet18", digest: str | None = None) -> str:
+def publish(
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    stem: str = "resnet18",
+    digest: str | None = None,
+) -> str:
     """Puts a ResNet-18 on the server, named after its hash, as ImageNet's; returns the name."""
     draft = server.folder / "draft"
     torch.save(filled(resnet18()), draft)
@@ -142,7 +152,9 @@ def test_coco_fills_backbone_and_pyramid_and_leaves_the_head(
     load_weights(model, "coco", "resnet50")
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
     assert {name.split(".")[0] for name in fresh(model)} == {"head"}
-    assert "fresh: head.classification_head.cls_logits, head.classification_head.conv" in caplog.text
+    assert (
+        "fresh: head.classification_head.cls_logits, head.classification_head.conv" in caplog.text
+    )
 
 
 def test_coco_fills_the_backbone_where_pyramid_and_head_are_narrower(
@@ -167,13 +179,19 @@ def test_a_files_pyramid_and_head_of_other_widths_are_left_fresh(tmp_path: Path)
 
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet34"])
 def test_coco_is_there_for_resnet50_alone(backbone: str) -> None:
-    with pytest.raises(WeightsError, match=r"coco.*resnet50 only.*model.weights=imagenet or .*model.weights=none"):
+    with pytest.raises(
+        WeightsError, match=r"coco.*resnet50 only.*model.weights=imagenet or .*model.weights=none"
+    ):
         load_weights(detector(backbone), "coco", backbone)
 
 
 @pytest.mark.parametrize("levels", [2, 5])
 def test_imagenet_is_fetched_once_and_fills_the_body(
-    levels: int, server: Server, checkpoints: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    levels: int,
+    server: Server,
+    checkpoints: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     name = publish(server, monkeypatch)
     for _ in range(2):
@@ -202,10 +220,16 @@ def test_offline_says_which_file_to_put_where(
 
 
 @pytest.mark.parametrize(
-    ("stem", "digest", "said"), [("resnet18", "00000000", "invalid hash"), ("broken", None, "invalid hash|Incomplete")]
+    ("stem", "digest", "said"),
+    [("resnet18", "00000000", "invalid hash"), ("broken", None, "invalid hash|Incomplete")],
 )
 def test_wrong_bytes_are_not_kept(
-    stem: str, digest: str | None, said: str, server: Server, checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+    stem: str,
+    digest: str | None,
+    said: str,
+    server: Server,
+    checkpoints: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publish(server, monkeypatch, stem, digest)
     with pytest.raises(WeightsError, match=said):
@@ -213,7 +237,9 @@ def test_wrong_bytes_are_not_kept(
     assert list(checkpoints.iterdir()) == []
 
 
-def test_a_file_that_the_server_lacks(server: Server, checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_server_lacks(
+    server: Server, checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (server.folder / publish(server, monkeypatch)).unlink()
     with pytest.raises(WeightsError, match=r"404.*put the file resnet18-"):
         load_weights(detector(), "imagenet", "resnet18")
@@ -233,7 +259,11 @@ def test_a_damaged_fetched_file_is_to_be_deleted(
     whole = (server.folder / name).read_bytes()
     checkpoints.mkdir(parents=True)
     cached = checkpoints / name
-    cached.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"<html>not found</html>"}[damage])
+    cached.write_bytes(
+        {"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"<html>not found</html>"}[
+            damage
+        ]
+    )
     with pytest.raises(WeightsError) as caught:
         load_weights(detector(), "imagenet", "resnet18")
     assert f"delete {cached}" in str(caught.value)
@@ -241,17 +271,25 @@ def test_a_damaged_fetched_file_is_to_be_deleted(
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_whole_model_comes_back_as_it_was(suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_whole_model_comes_back_as_it_was(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     saved, path = detector(), tmp_path / f"model{suffix}"
-    save_file(saved.state_dict(), path) if suffix == ".safetensors" else torch.save({"model": saved.state_dict()}, path)
+    save_file(saved.state_dict(), path) if suffix == ".safetensors" else torch.save(
+        {"model": saved.state_dict()}, path
+    )
     model = detector()
     load_weights(model, str(path), "resnet18")
-    assert all(torch.equal(value, saved.state_dict()[name]) for name, value in model.state_dict().items())
+    assert all(
+        torch.equal(value, saved.state_dict()[name]) for name, value in model.state_dict().items()
+    )
     assert "fresh: none" in caplog.text
 
 
-def test_a_head_of_other_classes_is_left_fresh(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_head_of_other_classes_is_left_fresh(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     save_file(filled(detector(classes=2)), tmp_path / "two.safetensors")
     model = detector(classes=1)
@@ -261,7 +299,9 @@ def test_a_head_of_other_classes_is_left_fresh(tmp_path: Path, caplog: pytest.Lo
 
 
 def test_a_bare_resnet_fills_the_body(tmp_path: Path) -> None:
-    state = {n: t for n, t in filled(resnet18()).items() if "num_batches_tracked" not in n}  # as older files are
+    state = {
+        n: t for n, t in filled(resnet18()).items() if "num_batches_tracked" not in n
+    }  # as older files are
     torch.save(state, tmp_path / "resnet.pth")
     model = detector()
     load_weights(model, str(tmp_path / "resnet.pth"), "resnet18")
@@ -301,7 +341,11 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("cocoo", "use coco, imagenet, none, or a"), ("missing.pth", "no such file"), ("folder.pth", "no such file")],
+    [
+        ("cocoo", "use coco, imagenet, none, or a"),
+        ("missing.pth", "no such file"),
+        ("folder.pth", "no such file"),
+    ],
 )
 def test_names_that_are_no_weights(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "folder.pth").mkdir()

@@ -1,4 +1,5 @@
-"""Reads a page as a browser would and tells what is wrong with it; nothing outside of the page may be asked for."""
+"""Reads a page as a browser would and tells what is wrong with it; nothing outside of the page may
+be asked for."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ class Page(HTMLParser):
         return " ".join(self.all("body")[0].text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        doubled = [name for name, number in Counter(name for name, _ in attrs).items() if number > 1]
+        doubled = [
+            name for name, number in Counter(name for name, _ in attrs).items() if number > 1
+        ]
         self.problems += [f"<{tag}> has {name} twice" for name in doubled]
         element = Element(tag, {name: value or "" for name, value in attrs})
         self.elements.append(element)
@@ -65,7 +68,9 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or self._open[-1].tag != tag:
-            self.problems.append(f"</{tag}> closes {self._open[-1].tag if self._open else 'nothing'}")
+            self.problems.append(
+                f"</{tag}> closes {self._open[-1].tag if self._open else 'nothing'}"
+            )
         else:
             self._open.pop()
 
@@ -98,9 +103,13 @@ def _wrong(element: Element, ids: set[str]) -> list[str]:
             wrong.append(f"{name}={value} leads nowhere")
         elif not value.startswith(("#", "data:")) and element.tag != "a":
             wrong.append(f"<{element.tag}> asks for {value}")
-    named = re.findall(r"url\(([^)]*)\)", " ".join([*has.values(), element.text if element.tag == "style" else ""]))
+    named = re.findall(
+        r"url\(([^)]*)\)", " ".join([*has.values(), element.text if element.tag == "style" else ""])
+    )
     wrong += [f"url({name}) leads nowhere" for name in named if name.lstrip("#") not in ids]
-    wrong += [f"labelled by {name}" for name in has.get("aria-labelledby", "").split() if name not in ids]
+    wrong += [
+        f"labelled by {name}" for name in has.get("aria-labelledby", "").split() if name not in ids
+    ]
     if element.tag == "style" and "@import" in element.text:
         wrong.append("<style> imports")
     return wrong

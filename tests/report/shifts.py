@@ -8,19 +8,30 @@ from dataclasses import replace
 
 import numpy as np
 
-from midog.metrics.scores import Counts
-from midog.metrics.shift import Tested, build_matrix, losses, rank_correlation
+from midog.metrics.counts import Counts
+from midog.metrics.scanner_matrix import Tested, build_matrix, losses, rank_correlation
 from midog.shift.distances import FEATURE_DISTANCES
 from midog.shift.images import IMAGE_DISTANCES, image_stats
 from midog.shift.result import Confounder, Pair, ShiftResult
 
-NAMES = ("Hamamatsu XR", "Hamamatsu S360", "Aperio CS2", "Leica GT450", "3D Histech", "Philips SG300", "Roche DP200")
+NAMES = (
+    "Hamamatsu XR",
+    "Hamamatsu S360",
+    "Aperio CS2",
+    "Leica GT450",
+    "3D Histech",
+    "Philips SG300",
+    "Roche DP200",
+)
 DISTANCES = (*IMAGE_DISTANCES, *FEATURE_DISTANCES)
 
 
 def part_of(tp: int, fp: int, fn: int, patients: int = 4) -> Tested:
     """A test part whose patients all have these counts, but for one false alarm more or less."""
-    return Tested([Counts(tp, fp + at % 2, fn) for at in range(patients)], [f"patient {at}" for at in range(patients)])
+    return Tested(
+        [Counts(tp, fp + at % 2, fn) for at in range(patients)],
+        [f"patient {at}" for at in range(patients)],
+    )
 
 
 def build_shift(
@@ -33,7 +44,8 @@ def build_shift(
     confounders: Sequence[Confounder] = (),
     same_test: bool = True,
 ) -> ShiftResult:
-    """A result of models of one scanner, and without each: F1 about 0.8 on what they have seen, 0.4 on the rest."""
+    """A result of models of one scanner, and without each: F1 about 0.8 on what they have seen, 0.4
+    on the rest."""
     plans = [((name,), f"only_{at}") for at, name in enumerate(scanners)] if single else []
     if leave_one_out:
         rest = [tuple(other for other in scanners if other != name) for name in scanners]
@@ -43,7 +55,9 @@ def build_shift(
             run,
             train_on,
             {
-                name: part_of(8, 2 + at, 2, patients) if name in train_on else part_of(4, 4 + at, 6, patients)
+                name: part_of(8, 2 + at, 2, patients)
+                if name in train_on
+                else part_of(4, 4 + at, 6, patients)
                 for at, name in enumerate(scanners)
             },
         )
@@ -63,7 +77,9 @@ def result_of(
     rng = np.random.default_rng(0)
     matrix = build_matrix(models, resamples=200)
     lost = tuple(losses(matrix))
-    apart = tuple(dict(zip(DISTANCES, rng.uniform(0, 2, len(DISTANCES)).tolist(), strict=True)) for _ in lost)
+    apart = tuple(
+        dict(zip(DISTANCES, rng.uniform(0, 2, len(DISTANCES)).tolist(), strict=True)) for _ in lost
+    )
     patches = {name: _patches(at, rng) for at, name in enumerate(shown)}
     pairs = [(a, b) for at, a in enumerate(shown) for b in shown[at + 1 :]]
     halves = np.random.default_rng(1)
@@ -74,14 +90,22 @@ def result_of(
         loss_distances=apart,
         correlations={
             name: {
-                drop: rank_correlation([each[name] for each in apart], [getattr(loss, drop) for loss in lost])
+                drop: rank_correlation(
+                    [each[name] for each in apart], [getattr(loss, drop) for loss in lost]
+                )
                 for drop in ("from_own", "from_native")
             }
             for name in DISTANCES
         },
         images={name: image_stats(images) for name, images in patches.items()},
-        pairs=tuple(Pair(a, b, dict(zip(DISTANCES, rng.uniform(0, 2, 7).tolist(), strict=True))) for a, b in pairs),
-        within={name: dict(zip(DISTANCES, halves.uniform(0, 1, 7).tolist(), strict=True)) for name in shown},
+        pairs=tuple(
+            Pair(a, b, dict(zip(DISTANCES, rng.uniform(0, 2, 7).tolist(), strict=True)))
+            for a, b in pairs
+        ),
+        within={
+            name: dict(zip(DISTANCES, halves.uniform(0, 1, 7).tolist(), strict=True))
+            for name in shown
+        },
         feature_model=models[-1][0],
         projection={name: rng.normal(at, 1, (12, 2)) for at, name in enumerate(shown)},
         samples=patches,
@@ -101,7 +125,8 @@ def without_losses() -> ShiftResult:
 
 
 def with_holes() -> ShiftResult:
-    """NaN wherever there can be one: no figures on a scanner, one patient, no stains, a scanner not tested."""
+    """NaN wherever there can be one: no figures on a scanner, one patient, no stains, a scanner not
+    tested."""
     xr, s360, cs2 = NAMES[:3]
     empty = Tested([Counts(), Counts()], ["p", "q"])
     models = [
@@ -125,4 +150,6 @@ def _patches(at: int, rng: np.random.Generator) -> np.ndarray:
     """Two patches (2, 64, 64, 3) of two colours with noise, other ones for each `at`."""
     nuclei, stroma = np.array([80 + 5 * at, 60, 120]), np.array([210, 140 + 5 * at, 180])
     mask = rng.random((2, 64, 64, 1)) < 0.3
-    return np.clip(np.where(mask, nuclei, stroma) + rng.normal(0, 6, (2, 64, 64, 3)), 0, 255).astype(np.uint8)
+    return np.clip(
+        np.where(mask, nuclei, stroma) + rng.normal(0, 6, (2, 64, 64, 3)), 0, 255
+    ).astype(np.uint8)

@@ -1,4 +1,5 @@
-"""The pages as a browser shows them: no network, no script error, no sideways scrolling on a desk or a phone."""
+"""The pages as a browser shows them: no network, no script error, no sideways scrolling on a desk
+or a phone."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ WIDTHS = (1200, 390)
 
 @pytest.fixture
 def opened(chromium: Any):
-    """Open a file at a width; what it asks for beyond itself, and what the console says, must be nothing."""
+    """Open a file at a width; what it asks for beyond itself, and what the console says, must be
+    nothing."""
     pages, trouble = [], []
 
     def judge(route: Any) -> None:
@@ -45,13 +47,17 @@ def opened(chromium: Any):
 def test_an_evaluation(name: str, opened: Any, tmp_path: Path) -> None:
     result, rois = EDGES[name](tmp_path)
     rois = with_images(tmp_path, rois)
-    write_evaluation_page(tmp_path / "page.html", result, rois, title="Detections in " + "a_long_name_" * 12)
+    write_evaluation_page(
+        tmp_path / "page.html", result, rois, title="Detections in " + "a_long_name_" * 12
+    )
     page = opened(tmp_path / "page.html", WIDTHS[0])
     for table in TABLES:
         assert page.locator(f"table#{table}").is_visible()
     assert page.locator("table#groups tbody tr").count() == len(result.groups)
     assert page.locator("table#rois tbody tr").count() == len(rois)
-    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth == 256)")
+    assert page.evaluate(
+        "[...document.images].every(image => image.complete && image.naturalWidth == 256)"
+    )
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

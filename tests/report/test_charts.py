@@ -1,4 +1,5 @@
-"""Figures as SVG for a page: the same bytes each time, apart from each other, with a label, without pyplot."""
+"""Figures as SVG for a page: the same bytes each time, apart from each other, with a label, without
+pyplot."""
 
 from __future__ import annotations
 
@@ -13,7 +14,17 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from midog.report.charts import MOST_LOOKS, drawing, legend_below, looks, new_chart, say, short, to_svg, unit_axis
+from midog.report.charts import (
+    MOST_LOOKS,
+    drawing,
+    legend_below,
+    looks,
+    new_chart,
+    say,
+    short,
+    to_svg,
+    unit_axis,
+)
 
 
 @drawing()
@@ -36,7 +47,11 @@ def test_it_is_one_svg_element_with_a_role_and_a_label() -> None:
     svg = to_svg(chart(), name="a", label='F1 < 1 & "more"')
     root = ET.fromstring(svg)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert (root.get("role"), root.get("aria-label"), root.get("class")) == ("img", 'F1 < 1 & "more"', "chart")
+    assert (root.get("role"), root.get("aria-label"), root.get("class")) == (
+        "img",
+        'F1 < 1 & "more"',
+        "chart",
+    )
     assert svg.endswith("</svg>")
 
 
@@ -70,7 +85,9 @@ def test_the_users_own_settings_change_nothing() -> None:
         assert mpl.rcParams["font.size"] == 30
 
 
-def test_a_dollar_or_an_unknown_script_in_a_name_is_drawn_as_it_is(recwarn: pytest.WarningsRecorder) -> None:
+def test_a_dollar_or_an_unknown_script_in_a_name_is_drawn_as_it_is(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
     with drawing():
         figure, axes = new_chart()
         axes.set_title("a$b^$c_{")
@@ -100,7 +117,9 @@ def test_long_names_are_cut() -> None:
 def test_looks_differ_while_they_can() -> None:
     known = looks([str(at) for at in range(MOST_LOOKS + 5)])
     assert len(set(known.values())) == MOST_LOOKS + 1
-    assert len({look.marker for look in list(known.values())[:MOST_LOOKS]}) == MOST_LOOKS  # without colour, too
+    assert (
+        len({look.marker for look in list(known.values())[:MOST_LOOKS]}) == MOST_LOOKS
+    )  # without colour, too
     assert looks(["x", "y"]) == {"x": known["0"], "y": known["1"]}
     assert looks([]) == {}
 

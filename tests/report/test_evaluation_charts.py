@@ -36,7 +36,11 @@ def plain(tmp_path: Path) -> Evaluation:
 
 def lines(axes: Axes, colour: str = charts.INK) -> list[np.ndarray]:
     """Points (N, 2) of each line of that colour."""
-    return [each.get_xydata() for each in axes.lines if colour in (each.get_color(), each.get_markeredgecolor())]
+    return [
+        each.get_xydata()
+        for each in axes.lines
+        if colour in (each.get_color(), each.get_markeredgecolor())
+    ]
 
 
 def texts(figure: Figure) -> list[str]:
@@ -47,11 +51,15 @@ def legend(figure: Figure) -> list[str]:
     return [each.get_text() for legend in figure.legends for each in legend.get_texts()]
 
 
-def test_precision_recall_runs_through_the_sweep_and_marks_what_is_counted(plain: Evaluation) -> None:
+def test_precision_recall_runs_through_the_sweep_and_marks_what_is_counted(
+    plain: Evaluation,
+) -> None:
     (axes,) = charts.precision_recall(plain).axes
     whole = plain.groups["all"]
     curve, point = lines(axes)
-    np.testing.assert_array_equal(curve, np.column_stack([whole.curve.recall, whole.curve.precision]))
+    np.testing.assert_array_equal(
+        curve, np.column_stack([whole.curve.recall, whole.curve.precision])
+    )
     np.testing.assert_array_equal(point, [[whole.counts.recall, whole.counts.precision]])
 
 
@@ -63,12 +71,16 @@ def test_lines_of_equal_f1_have_it(plain: Evaluation) -> None:
 
 
 @pytest.mark.parametrize(("per", "size"), [("mm2", 3 * 0.0625), ("ROI", 3)])
-def test_froc_starts_at_nothing_and_counts_false_positives_per_size(plain: Evaluation, per: str, size: float) -> None:
+def test_froc_starts_at_nothing_and_counts_false_positives_per_size(
+    plain: Evaluation, per: str, size: float
+) -> None:
     (axes,) = CHARTS["froc-mm2" if per == "mm2" else "froc-roi"](plain).axes
     curve, point = lines(axes)
     np.testing.assert_array_equal(curve[0], [0, 0])
     np.testing.assert_allclose(curve[1:, 0], plain.groups["all"].curve.fp / size)
-    np.testing.assert_allclose(point, [[plain.groups["all"].counts.fp / size, plain.groups["all"].counts.recall]])
+    np.testing.assert_allclose(
+        point, [[plain.groups["all"].counts.fp / size, plain.groups["all"].counts.recall]]
+    )
     assert axes.get_xlim()[0] <= 0
     assert axes.get_xlim()[1] >= point[0, 0]
 
@@ -90,7 +102,14 @@ def test_f1_of_every_group_with_its_interval(tmp_path: Path) -> None:
     (axes,) = figure.axes
     named = [each.get_text() for each in axes.get_yticklabels()]
     assert [each.strip() for each in named] == ["all", "lung", "A", "B", "skin", "B"]
-    assert [len(each) - len(each.lstrip()) > 0 for each in named] == [False, False, True, True, False, True]
+    assert [len(each) - len(each.lstrip()) > 0 for each in named] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
     whole = result.groups["all"]
     interval = whole.intervals["f1"]
     assert texts(figure)[0] == f"{whole.counts.f1:.3f}  ({interval.low:.3f}–{interval.high:.3f})"
@@ -107,8 +126,12 @@ def test_f1_without_an_interval_stands_alone(tmp_path: Path) -> None:
 
 def test_counts_of_each_roi_lie_where_they_belong(plain: Evaluation) -> None:
     (axes,) = charts.counts_against_truth(plain).axes
-    drawn = np.concatenate([each.get_xydata() for each in axes.lines if each.get_linestyle() == "None"])
-    np.testing.assert_allclose(drawn, [[roi.figures_per_mm2, roi.found_per_mm2] for roi in plain.rois])
+    drawn = np.concatenate(
+        [each.get_xydata() for each in axes.lines if each.get_linestyle() == "None"]
+    )
+    np.testing.assert_allclose(
+        drawn, [[roi.figures_per_mm2, roi.found_per_mm2] for roi in plain.rois]
+    )
 
 
 def test_bland_altman_shows_bias_and_limits(plain: Evaluation) -> None:
@@ -131,7 +154,9 @@ def test_calibration_shows_filled_bins_and_how_full_they_are(plain: Evaluation) 
     whole = plain.groups["all"].calibration
     filled = whole.count > 0
     (curve,) = lines(upper)
-    np.testing.assert_array_equal(curve, np.column_stack([whole.mean_score, whole.hit_share])[filled])
+    np.testing.assert_array_equal(
+        curve, np.column_stack([whole.mean_score, whole.hit_share])[filled]
+    )
     assert [bar.get_height() for bar in lower.patches] == whole.count.tolist()
     assert texts(figure) == [str(each) for each in whole.count]
 
@@ -148,13 +173,19 @@ def test_words_stand_where_there_is_nothing(tmp_path: Path) -> None:
 
 def test_of_many_groups_those_with_most_figures_stand_out(tmp_path: Path) -> None:
     number = MOST_LOOKS + 3
-    rois = [sized(f"{at}.png", [(9 * i, 9) for i in range(at + 1)], scanner=f"S{at}") for at in range(number)]
+    rois = [
+        sized(f"{at}.png", [(9 * i, 9) for i in range(at + 1)], scanner=f"S{at}")
+        for at in range(number)
+    ]
     result = evaluate(tmp_path, rois, allow_missing=True, resamples=0)
     looks = charts.looks_of(result)
     assert set(looks) == set(result.groups)
     grey = [name for name, look in looks.items() if look.colour == charts.MUTED]
     assert grey == ["S2", "S1", "S0"]
-    assert legend(charts.counts_against_truth(result)) == [*(f"S{at}" for at in range(3, number)), "others"]
+    assert legend(charts.counts_against_truth(result)) == [
+        *(f"S{at}" for at in range(3, number)),
+        "others",
+    ]
 
 
 def test_of_very_many_groups_the_first_are_drawn(tmp_path: Path) -> None:
@@ -167,7 +198,11 @@ def test_of_very_many_groups_the_first_are_drawn(tmp_path: Path) -> None:
 def test_a_long_curve_is_a_small_picture(plain: Evaluation) -> None:
     rng = np.random.default_rng(0)
     hits = np.sort(rng.random(100_000)) > rng.random(100_000)
-    swept = replace(plain.groups["all"].curve, thresholds=np.linspace(1, 0, 100_000), figures=60_000)
+    swept = replace(
+        plain.groups["all"].curve, thresholds=np.linspace(1, 0, 100_000), figures=60_000
+    )
     swept = replace(swept, tp=np.minimum(np.cumsum(hits), 60_000), fp=np.cumsum(~hits))
-    result = replace(plain, groups={**plain.groups, "all": replace(plain.groups["all"], curve=swept)})
+    result = replace(
+        plain, groups={**plain.groups, "all": replace(plain.groups["all"], curve=swept)}
+    )
     assert len(to_svg(charts.precision_recall(result), name="a", label="A")) < 200_000

@@ -1,4 +1,5 @@
-"""The page of an evaluation: valid, self-contained, complete in every case, with the worst mistakes as pictures."""
+"""The page of an evaluation: valid, self-contained, complete in every case, with the worst mistakes
+as pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from midog import __version__
-from midog.data.annotations import Roi
+from midog.data.roi import Roi
 from midog.errors import MidogError
 from midog.evaluation.result import MISTAKES, Evaluation
 from midog.evaluation.scoring import evaluate
@@ -48,7 +49,9 @@ def rows(table: Element) -> list[list[str]]:
     body = next(each for each in table.inside if each.tag == "tbody")
     for each in body.inside:
         if each.tag == "tr":
-            found.append([" ".join(cell.text.split()) for cell in each.inside if cell.tag in ("td", "th")])
+            found.append(
+                [" ".join(cell.text.split()) for cell in each.inside if cell.tag in ("td", "th")]
+            )
     return found
 
 
@@ -89,8 +92,10 @@ def test_it_says_in_words_what_came_out_and_how(plain: Plain) -> None:
     interval = result.groups["all"].intervals["f1"]
     for words in (
         "Of 7 mitotic figures in 3 ROIs of 3 patients, 3 were found and 4 missed;",
-        "5 of the 8 points that count are false alarms. "
-        f"F1 is 0.400 (95 % interval {interval.low:.3f}–{interval.high:.3f}).",
+        (
+            "5 of the 8 points that count are false alarms. "
+            f"F1 is 0.400 (95 % interval {interval.low:.3f}–{interval.high:.3f})."
+        ),
         "points named ‘mitotic figure’",
         "3 ROIs, 3 patients, 7 mitotic figures, 0.2 mm² of image",
         "95 %, percentile bootstrap over patients, 20 resamples, seed 0",
@@ -112,14 +117,26 @@ def test_a_threshold_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("nothing_found", "Of 4 mitotic figures in 2 ROIs of 2 patients none was found: no point counts. F1 is 0.000"),
+        (
+            "nothing_found",
+            (
+                "Of 4 mitotic figures in 2 ROIs of 2 patients none was found: no point counts. F1"
+                " is 0.000"
+            ),
+        ),
         (
             "no_figures",
-            "There is no mitotic figure in 2 ROIs of 2 patients; the one point that counts is a false alarm. F1",
+            (
+                "There is no mitotic figure in 2 ROIs of 2 patients; the one point that counts is a"
+                " false alarm. F1"
+            ),
         ),
         (
             "nothing_at_all",
-            "There is no mitotic figure in 2 ROIs of 2 patients, and no point counts as one. F1 is – (95 %",
+            (
+                "There is no mitotic figure in 2 ROIs of 2 patients, and no point counts as one. F1"
+                " is – (95 %"
+            ),
         ),
         ("one_patient", "in 2 ROIs of 1 patient, 1 was found and 3 missed;"),
         ("one_patient", "interval not known)"),
@@ -135,12 +152,23 @@ def test_the_table_of_groups_holds_scores_and_intervals(plain: Plain) -> None:
     result, _, page = plain
     table = page.by_id("groups")
     for row, (name, group) in zip(rows(table), result.groups.items(), strict=True):
-        counts = [group.rois, group.patients, group.figures, group.counts.tp, group.counts.fp, group.counts.fn]
+        counts = [
+            group.rois,
+            group.patients,
+            group.figures,
+            group.counts.tp,
+            group.counts.fp,
+            group.counts.fn,
+        ]
         assert row[:7] == [name, *map(str, counts)]
         assert [cell.split()[0] for cell in row[7:]] == [
-            f"{group.value(measure):.3f}" for measure in ("precision", "recall", "f1", "ap50", "froc_auc")
+            f"{group.value(measure):.3f}"
+            for measure in ("precision", "recall", "f1", "ap50", "froc_auc")
         ]
-    low, high = result.groups["all"].intervals["recall"].low, result.groups["all"].intervals["recall"].high
+    low, high = (
+        result.groups["all"].intervals["recall"].low,
+        result.groups["all"].intervals["recall"].high,
+    )
     assert rows(table)[0][8].split()[1] == f"{low:.3f}–{high:.3f}"
 
 
@@ -156,7 +184,14 @@ def test_nested_groups_stand_under_theirs(tmp_path: Path) -> None:
     page = page_of(result, rois, tmp_path)
     heads = [each for each in page.by_id("groups").inside if each.attributes.get("scope") == "row"]
     assert [(each.text, each.attributes.get("class", "")) for each in heads] == [
-        *[("all", ""), ("lung", ""), ("A", "under-1"), ("B", "under-1"), ("skin", ""), ("B", "under-1")]
+        *[
+            ("all", ""),
+            ("lung", ""),
+            ("A", "under-1"),
+            ("B", "under-1"),
+            ("skin", ""),
+            ("B", "under-1"),
+        ]
     ]
     assert rows(page.by_id("rois"))[0][:4] == ["1.png", "x", "lung", "A"]
     assert "by tumour, then scanner" in page.text
@@ -192,12 +227,17 @@ def test_calibration_and_errors_of_each_group(plain: Plain) -> None:
     for name, group in result.groups.items():
         of = {measure: between(each.low, each.high, 3) for measure, each in group.intervals.items()}
         points = str(group.calibration.count.sum())
-        assert [name, points, f"{group.calibration.ece:.3f} {of['ece']}"] in rows(page.by_id("calibration"))
+        assert [name, points, f"{group.calibration.ece:.3f} {of['ece']}"] in rows(
+            page.by_id("calibration")
+        )
         rates = [
-            f"{group.value(rate):.1f} {between(group.intervals[rate].low, group.intervals[rate].high, 1)}"
+            f"{group.value(rate):.1f}"
+            f" {between(group.intervals[rate].low, group.intervals[rate].high, 1)}"
             for rate in ("fp_per_mm2", "fp_per_roi")
         ]
-        assert [name, *rates, *(str(group.mistakes[kind]) for kind in MISTAKES)] in rows(page.by_id("errors"))
+        assert [name, *rates, *(str(group.mistakes[kind]) for kind in MISTAKES)] in rows(
+            page.by_id("errors")
+        )
 
 
 def heads(table: Element) -> list[str]:
@@ -218,7 +258,9 @@ def test_misses_by_distance_of_each_group(plain: Plain, tmp_path: Path) -> None:
         *(each for each in MISS_DISTANCES if each != "other name"),
     ]
     assert "other name" not in given.text
-    assert "or, as here, no point counts" in page_of(*EDGES["nothing_found"](tmp_path), tmp_path).text
+    assert (
+        "or, as here, no point counts" in page_of(*EDGES["nothing_found"](tmp_path), tmp_path).text
+    )
 
 
 def test_the_worst_come_first_and_at_most_eight_of_a_kind(tmp_path: Path) -> None:
@@ -232,7 +274,9 @@ def test_the_worst_come_first_and_at_most_eight_of_a_kind(tmp_path: Path) -> Non
         MISSED_BELOW: 10,
         MISSED_WHOLLY: 10,
     }
-    scores = {name: [picture.mistake.score for picture in each.pictures] for name, each in kinds.items()}
+    scores = {
+        name: [picture.mistake.score for picture in each.pictures] for name, each in kinds.items()
+    }
     assert scores["nothing"] == [0.5 + at / 100 for at in range(19, 19 - WORST, -1)]
     assert scores[MISSED_BELOW] == [at / 100 for at in range(WORST)]
     assert len(scores[MISSED_WHOLLY]) == WORST
@@ -265,7 +309,11 @@ def test_pictures_keep_to_the_um_per_px_that_was_scored_with(tmp_path: Path) -> 
     pixels[436:564, 436:564] = (120, 60, 120)
     Image.fromarray(pixels).save(roi.path)
     write(tmp_path / "1.json", (500, 500, 0.9, YES), mpp=0.5)
-    (whole, *_) = [each for each in galleries(evaluate(tmp_path, [roi], mpp=0.5, resamples=0), [roi]) if each.total]
+    whole, *_ = [
+        each
+        for each in galleries(evaluate(tmp_path, [roi], mpp=0.5, resamples=0), [roi])
+        if each.total
+    ]
     import base64
     import io
 
@@ -287,21 +335,33 @@ def test_images_that_are_not_there_or_cannot_be_read_are_named(
         page = page_of(result, rois, tmp_path)
     assert page.problems == []
     assert "no pictures of 1.png" in caplog.text
-    assert "No picture, as the image is not there or cannot be read: 1.png (x 500, y 500, score 0.95)." in page.text
+    assert (
+        "No picture, as the image is not there or cannot be read: 1.png (x 500, y 500, score 0.95)."
+        in page.text
+    )
     assert {each.attributes["alt"].split(", ")[1] for each in page.all("img")} == {"3.png"}
 
 
 def test_a_place_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     result, rois = EDGES["no_mpp"](tmp_path)
-    assert "1.png (x –, y –, score 0.90)" in page_of(result, with_images(tmp_path, rois), tmp_path).text
+    assert (
+        "1.png (x –, y –, score 0.90)"
+        in page_of(result, with_images(tmp_path, rois), tmp_path).text
+    )
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
-    rois = [sized('<b>"1" & 2.png', [(50, 50)], scanner="<script>alert(1)</script>", patient="$p_1$")]
+    rois = [
+        sized('<b>"1" & 2.png', [(50, 50)], scanner="<script>alert(1)</script>", patient="$p_1$")
+    ]
     result = evaluate(tmp_path, rois, allow_missing=True, resamples=0)
     page = page_of(result, rois, tmp_path)
     assert page.problems == []
-    assert rows(page.by_id("rois"))[0][:3] == ['<b>"1" & 2.png', "$p_1$", "<script>alert(1)</script>"]
+    assert rows(page.by_id("rois"))[0][:3] == [
+        '<b>"1" & 2.png',
+        "$p_1$",
+        "<script>alert(1)</script>",
+    ]
 
 
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
@@ -313,7 +373,9 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 def test_the_command_writes_the_page(midog, phantom: Path, tmp_path: Path) -> None:
     found, page = tmp_path / "found", tmp_path / "page.html"
     found.mkdir()
-    ran = midog("evaluate", found, "--data", phantom, "--allow-missing", "--resamples", 20, "--report", page)
+    ran = midog(
+        "evaluate", found, "--data", phantom, "--allow-missing", "--resamples", 20, "--report", page
+    )
     assert ran.code == 0, ran.err
     assert f"the report is {page}" in ran.err
     read = Page(page.read_text(encoding="utf-8"))

@@ -27,13 +27,20 @@ def test_the_frame_of_all_pages_is_valid_and_names_its_maker() -> None:
 
 def test_a_page_forbids_itself_the_network() -> None:
     (policy,) = [
-        each for each in Page(render("base.html", {"title": ""})).all("meta") if "http-equiv" in each.attributes
+        each
+        for each in Page(render("base.html", {"title": ""})).all("meta")
+        if "http-equiv" in each.attributes
     ]
-    assert policy.attributes["content"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert (
+        policy.attributes["content"]
+        == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    )
 
 
 def test_text_is_escaped_and_markup_is_not() -> None:
-    assert "<title>&lt;b&gt; &amp; &#34;c&#34;</title>" in render("base.html", {"title": '<b> & "c"'})
+    assert "<title>&lt;b&gt; &amp; &#34;c&#34;</title>" in render(
+        "base.html", {"title": '<b> & "c"'}
+    )
     assert "<title><i></title>" in render("base.html", {"title": Markup("<i>")})
 
 
@@ -44,7 +51,9 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
 
 def test_a_page_is_written_whole(tmp_path: Path) -> None:
     write_page(tmp_path / "a.html", "base.html", {"title": "µm²"})
-    assert (tmp_path / "a.html").read_text(encoding="utf-8") == render("base.html", {"title": "µm²"})
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == render(
+        "base.html", {"title": "µm²"}
+    )
     assert [each.name for each in tmp_path.iterdir()] == ["a.html"]
 
 
@@ -55,7 +64,9 @@ def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) 
 
 def test_templates_lie_in_the_package() -> None:
     folder = files("midog.report") / "templates"
-    assert {"base.html", "evaluation.html", "macros.html", "style.css"} <= {each.name for each in folder.iterdir()}
+    assert {"base.html", "evaluation.html", "macros.html", "style.css"} <= {
+        each.name for each in folder.iterdir()
+    }
 
 
 def test_the_wheel_carries_the_templates(tmp_path: Path) -> None:
@@ -66,7 +77,9 @@ def test_the_wheel_carries_the_templates(tmp_path: Path) -> None:
     root = Path(page.__file__).parents[2]
     wheel = next(WheelBuilder(str(root)).build(directory=str(tmp_path)))
     with zipfile.ZipFile(wheel) as archive:
-        carried = {name for name in archive.namelist() if name.startswith("midog/report/templates/")}
+        carried = {
+            name for name in archive.namelist() if name.startswith("midog/report/templates/")
+        }
     ours = (root / "midog" / "report" / "templates").iterdir()
     assert carried == {f"midog/report/templates/{each.name}" for each in ours}
 
@@ -102,4 +115,9 @@ def test_intervals(low: float, high: float, text: str) -> None:
 
 
 def test_counts() -> None:
-    assert [count(each, "ROI") for each in (0, 1, 2, 2000)] == ["0 ROIs", "1 ROI", "2 ROIs", "2,000 ROIs"]
+    assert [count(each, "ROI") for each in (0, 1, 2, 2000)] == [
+        "0 ROIs",
+        "1 ROI",
+        "2 ROIs",
+        "2,000 ROIs",
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from midog.data.slides import as_image
+from midog.images.image import as_image
 from midog.report.pictures import CROP_PX, FALSE_ALARM, MISSED, RING_UM, Ring, crop_around, data_uri
 
 PINK = (200, 120, 170)
@@ -29,7 +29,11 @@ def decoded(uri: str) -> np.ndarray:
 def dark(crop: np.ndarray) -> tuple[float, float, int]:
     """Middle x, y and width of what is black."""
     y, x = np.nonzero(crop.sum(axis=2) < 200)
-    return float((x.min() + x.max() + 1) / 2), float((y.min() + y.max() + 1) / 2), int(x.max() + 1 - x.min())
+    return (
+        float((x.min() + x.max() + 1) / 2),
+        float((y.min() + y.max() + 1) / 2),
+        int(x.max() + 1 - x.min()),
+    )
 
 
 @pytest.mark.parametrize(("mpp", "width"), [(0.25, 20), (0.5, 40), (0.125, 10)])

@@ -29,7 +29,9 @@ def test_a_shift_page(name: str, opened: Any, tmp_path: Path) -> None:
     for table in TABLES:
         assert page.locator(f"table#{table}").is_visible()
     assert page.locator("table#matrix tbody tr").count() == len(result.matrix.rows)
-    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth == 64)")
+    assert page.evaluate(
+        "[...document.images].every(image => image.complete && image.naturalWidth == 64)"
+    )
     for width in test_browser.WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -20,7 +20,12 @@ def texts(figure) -> list[str]:
 
 def test_each_cell_of_the_heat_map_has_its_number_and_seen_ones_a_frame():
     f1 = np.array([[0.9, 0.1], [0.25, math.nan]])
-    figure = heat_map(f1, np.eye(2, dtype=bool), ["Aperio CS2", "all but Aperio CS2"], ["Aperio CS2", "Hamamatsu XR"])
+    figure = heat_map(
+        f1,
+        np.eye(2, dtype=bool),
+        ["Aperio CS2", "all but Aperio CS2"],
+        ["Aperio CS2", "Hamamatsu XR"],
+    )
     assert texts(figure) == ["0.90", "0.10", "0.25", "–"]
     patches = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
     frames = [each for each in patches if not each.get_fill()]
@@ -50,7 +55,10 @@ def luminance(colour: object) -> float:
 
 
 def test_a_drop_is_drawn_with_its_interval_and_0_is_always_in_sight():
-    figure = drops([("A", Interval(0.5, 0.4, 0.6)), ("B", Interval(0.45, math.nan, math.nan))], Interval(0.5, 0.4, 0.7))
+    figure = drops(
+        [("A", Interval(0.5, 0.4, 0.6)), ("B", Interval(0.45, math.nan, math.nan))],
+        Interval(0.5, 0.4, 0.7),
+    )
     axes = figure.axes[0]
     assert texts(figure) == ["+0.500  (0.400–0.600)", "+0.450", "+0.500  (0.400–0.700)"]
     assert [each.get_text() for each in axes.get_yticklabels()] == ["A", "B", "mean gap"]
@@ -93,10 +101,16 @@ def test_a_projection_of_nothing_is_drawn(points):
 
 
 def test_both_losses_are_drawn_against_the_distance():
-    figure = loss_by_distance(np.array([1.0, 2.0]), np.array([0.1, 0.2]), np.array([math.nan, 0.3]), "MMD²")
+    figure = loss_by_distance(
+        np.array([1.0, 2.0]), np.array([0.1, 0.2]), np.array([math.nan, 0.3]), "MMD²"
+    )
     own, native = figure.axes[0].lines[1:]
     assert (own.get_marker(), own.get_color()) == ("o", BLUE)
-    assert (native.get_marker(), native.get_color(), native.get_markerfacecolor()) == ("s", VERMILLION, "none")
+    assert (native.get_marker(), native.get_color(), native.get_markerfacecolor()) == (
+        "s",
+        VERMILLION,
+        "none",
+    )
     assert list(own.get_ydata()) == [0.1, 0.2]
     assert figure.axes[0].get_xlabel() == "MMD²"
     left, right = figure.axes[0].get_xlim()

@@ -1,4 +1,5 @@
-"""The page of a domain-shift report: all of its tables, the right numbers in them, and every hole in the data."""
+"""The page of a domain-shift report: all of its tables, the right numbers in them, and every hole
+in the data."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 
 from midog import __version__
 from midog.errors import MidogError
-from midog.metrics.shift import PUBLISHED_F1
+from midog.metrics.scanner_matrix import PUBLISHED_F1
 from midog.report.shift_page import (
     HEADS,
     amounts,
@@ -29,10 +30,29 @@ from midog.shift.distances import DIMS, DRAWS, SLOW_DRAWS
 from midog.shift.images import image_stats
 from midog.shift.result import Confounder, ShiftResult
 from tests.report.markup import Element, Page
-from tests.report.shifts import DISTANCES, NAMES, build_shift, part_of, result_of, with_holes, without_losses
+from tests.report.shifts import (
+    DISTANCES,
+    NAMES,
+    build_shift,
+    part_of,
+    result_of,
+    with_holes,
+    without_losses,
+)
 
-TABLES = ("matrix", "means", "published", "gap", "images", "image-distances", "features", "correlation")
-TUMOURS = Confounder("tumour", {NAMES[0]: {"breast": 20, "lymphoma": 1}, NAMES[1]: {"lymphoma": 12}})
+TABLES = (
+    "matrix",
+    "means",
+    "published",
+    "gap",
+    "images",
+    "image-distances",
+    "features",
+    "correlation",
+)
+TUMOURS = Confounder(
+    "tumour", {NAMES[0]: {"breast": 20, "lymphoma": 1}, NAMES[1]: {"lymphoma": 12}}
+)
 CASES = {
     "plain": build_shift,
     "seven scanners": lambda: build_shift(NAMES, unlabelled=()),
@@ -56,7 +76,10 @@ def rows(table: Element, part: int = 0) -> list[list[str]]:
     """The text of each cell of one of the table's bodies."""
     bodies = [each for each in table.inside if each.tag == "tbody"]
     found = [each for each in bodies[part].inside if each.tag == "tr"]
-    return [[" ".join(cell.text.split()) for cell in row.inside if cell.tag in ("td", "th")] for row in found]
+    return [
+        [" ".join(cell.text.split()) for cell in row.inside if cell.tag in ("td", "th")]
+        for row in found
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +99,16 @@ def page(of_case: Callable[[str], Page]) -> Page:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_case_gives_a_valid_page_with_all_tables(name: str, of_case: Callable[[str], Page]) -> None:
+def test_every_case_gives_a_valid_page_with_all_tables(
+    name: str, of_case: Callable[[str], Page]
+) -> None:
     result, page = CASES[name](), of_case(name)
     assert page.problems == []
     assert set(TABLES) <= {each.attributes["id"] for each in page.all("table")}
     assert len(page.all("svg")) == (11 if result.losses else 4)
-    assert len(rows(page.by_id("matrix"))) == len(rows(page.by_id("gap"))) == len(result.matrix.rows)
+    assert (
+        len(rows(page.by_id("matrix"))) == len(rows(page.by_id("gap"))) == len(result.matrix.rows)
+    )
     assert len(rows(page.by_id("correlation"))) == len(DISTANCES)
     assert not {"nan", "None", "inf"} & set(page.text.split())
 
@@ -99,7 +126,9 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_the_matrix_holds_f1_intervals_and_what_was_seen(plain: ShiftResult, page: Page) -> None:
     by_name = {row.name: row for row in plain.matrix.rows}
-    for name, row in zip(("only_0", "only_1", "only_2", "without_0"), rows(page.by_id("matrix")), strict=False):
+    for name, row in zip(
+        ("only_0", "only_1", "only_2", "without_0"), rows(page.by_id("matrix")), strict=False
+    ):
         assert row[0].endswith(name)
         for scanner, text in zip(NAMES[:3], row[1:], strict=True):
             cell = by_name[name].cells[scanner]
@@ -114,11 +143,17 @@ def test_columns_say_what_they_rest_on(page: Page) -> None:
 
 def test_the_means_and_their_interval_stand_in_a_table(plain: ShiftResult, page: Page) -> None:
     gap = plain.matrix.gap
-    assert rows(page.by_id("means"))[2] == ["gap", f"{gap.value:.3f}", f"{gap.low:.3f}–{gap.high:.3f}"]
+    assert rows(page.by_id("means"))[2] == [
+        "gap",
+        f"{gap.value:.3f}",
+        f"{gap.low:.3f}–{gap.high:.3f}",
+    ]
 
 
 def test_the_published_matrix_is_there_and_said_to_be_no_baseline(page: Page) -> None:
-    numbers = [[cell.removeprefix("seen") for cell in row[1:]] for row in rows(page.by_id("published"))]
+    numbers = [
+        [cell.removeprefix("seen") for cell in row[1:]] for row in rows(page.by_id("published"))
+    ]
     assert numbers == [[f"{value:.3f}" for value in row] for row in PUBLISHED_F1]
     assert "other data and another detector, so they are no baseline" in page.text
     assert "Mean on the diagonal 0.683, off it 0.359, gap 0.324" in page.text
@@ -146,7 +181,9 @@ def test_confounders_are_a_table_and_a_warning(of_case: Callable[[str], Page]) -
 
 
 def test_without_confounders_that_is_said(page: Page) -> None:
-    assert "(such as the tumour, where it has one) differs between the scanners by much" in page.text
+    assert (
+        "(such as the tumour, where it has one) differs between the scanners by much" in page.text
+    )
     assert "the gap is then not the scanner's alone" not in page.text
 
 
@@ -154,7 +191,10 @@ def test_each_scanner_is_shown_with_patches_and_colours(plain: ShiftResult, page
     sources = [each.attributes["src"] for each in page.all("img")]
     assert len(sources) == sum(len(each) for each in plain.samples.values())
     assert all(each.startswith("data:image/jpeg;base64,") for each in sources)
-    assert len([each for each in page.all("i") if "background: #" in each.attributes.get("style", "")]) == 12
+    assert (
+        len([each for each in page.all("i") if "background: #" in each.attributes.get("style", "")])
+        == 12
+    )
     assert "Leica GT450 (no labels)" in page.text
     assert "Leica GT450 has no labels, and so no F1" in page.text
 
@@ -187,14 +227,25 @@ def test_distances_of_each_pair_stand_with_bars(plain: ShiftResult, page: Page) 
 
 def test_below_the_pairs_stand_the_halves_of_each_scanner(plain: ShiftResult, page: Page) -> None:
     for table, names in (("image-distances", DISTANCES[:4]), ("features", DISTANCES[4:])):
-        assert [each.attributes.get("class") for each in page.by_id(table).inside if each.tag == "tbody"] == [
+        assert [
+            each.attributes.get("class") for each in page.by_id(table).inside if each.tag == "tbody"
+        ] == [
             None,
             "baseline",
         ]
-        for (scanner, halves), row in zip(plain.within.items(), rows(page.by_id(table), 1), strict=True):
+        for (scanner, halves), row in zip(
+            plain.within.items(), rows(page.by_id(table), 1), strict=True
+        ):
             assert row[0] == f"two halves of {scanner}"
-            assert [float(each) for each in row[1:]] == pytest.approx([halves[name] for name in names], abs=0.051)
-    assert page.text.count("A pair counts as apart as far as it exceeds what two halves of one scanner are apart") == 2
+            assert [float(each) for each in row[1:]] == pytest.approx(
+                [halves[name] for name in names], abs=0.051
+            )
+    assert (
+        page.text.count(
+            "A pair counts as apart as far as it exceeds what two halves of one scanner are apart"
+        )
+        == 2
+    )
     for names in (DISTANCES[:4], DISTANCES[4:]):
         assert apart(plain, {name: HEADS[name].name for name in names}) in page.text
 
@@ -209,13 +260,20 @@ def test_bars_of_pairs_and_of_halves_have_one_scale() -> None:
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_a_saturated_proxy_a_distance_is_said_to_rank_nothing(full: bool, plain: ShiftResult, tmp_path: Path) -> None:
+def test_a_saturated_proxy_a_distance_is_said_to_rank_nothing(
+    full: bool, plain: ShiftResult, tmp_path: Path
+) -> None:
     pad = 2.0 if full else 1.5
     pairs = tuple(replace(pair, distances={**pair.distances, "pad": pad}) for pair in plain.pairs)
     distances = tuple({**each, "pad": pad} for each in plain.loss_distances)
     page = page_of(replace(plain, pairs=pairs, loss_distances=distances), tmp_path)
-    assert ("saturated: it is 1.95 or more in 6 of 6 pairs and cannot be over 2" in page.text) == full
-    assert ("saturated: it is 1.95 or more in 6 of 6 pairs, so it cannot rank them, and its" in page.text) == full
+    assert (
+        "saturated: it is 1.95 or more in 6 of 6 pairs and cannot be over 2" in page.text
+    ) == full
+    assert (
+        "saturated: it is 1.95 or more in 6 of 6 pairs, so it cannot rank them, and its"
+        in page.text
+    ) == full
     marked = [row[0] for row in rows(page.by_id("correlation")) if row[0].endswith("saturated")]
     assert marked == (["Proxy A-distancesaturated"] if full else [])
     assert ("saturated" in page.text) == full
@@ -227,7 +285,10 @@ def test_losses_stand_in_the_order_of_the_matrix() -> None:
     result = result_of(models, NAMES[:3])
     shown = ordered_losses(result)
     assert [(loss.model, loss.scanner) for loss, _ in shown] == [
-        (model, scanner) for at, model in enumerate("abc") for scanner in NAMES[:3] if scanner != NAMES[at]
+        (model, scanner)
+        for at, model in enumerate("abc")
+        for scanner in NAMES[:3]
+        if scanner != NAMES[at]
     ]
     assert shown[0][1] is result.loss_distances[result.losses.index(shown[0][0])]
 
@@ -244,7 +305,9 @@ def test_correlations_stand_with_n_and_p_and_a_warning(plain: ShiftResult, page:
         native = plain.correlations[name]["from_native"]
         for each, cells in ((own, row[1:4]), (native, row[4:])):
             assert cells == [f"{each.rho:+.2f}".replace("-", "−"), "6", f"{each.p:.3f}"]
-    assert any(theirs["from_own"] != theirs["from_native"] for theirs in plain.correlations.values())
+    assert any(
+        theirs["from_own"] != theirs["from_native"] for theirs in plain.correlations.values()
+    )
     assert "A hint and no proof" in page.text
     assert len(rows(page.by_id("losses"))) == len(plain.losses)
 
@@ -257,7 +320,9 @@ def test_holes_are_dashes(of_case: Callable[[str], Page]) -> None:
     assert [row[3] for row in rows(page.by_id("images"))][4:8] == ["–"] * 4
     assert rows(page.by_id("features"))[0][1:] == ["–"] * 3
     assert rows(page.by_id("features"), 1)[2][1:] == ["–"] * 3
-    assert "Proxy A-distance not known" in page.text, "each pair lacks its own distance, or that of a scanner's halves"
+    assert "Proxy A-distance not known" in page.text, (
+        "each pair lacks its own distance, or that of a scanner's halves"
+    )
     assert rows(page.by_id("correlation"))[0][1:] == ["–", "1", "–", "–", "1", "–"]
 
 
@@ -283,7 +348,10 @@ def test_it_says_how_it_was_measured(page: Page) -> None:
         "where a patient was scanned on several scanners, once for all of these",
         f"mean over {DRAWS} draws, in the first {DIMS} principal components",
         f"in halves as large as those of the pairs, and over {SLOW_DRAWS} for the rest",
-        "Distances of pictures and of features see tissue as well as scanner. The baseline shows how much",
+        (
+            "Distances of pictures and of features see tissue as well as scanner. The baseline"
+            " shows how much"
+        ),
         "Nothing here is validated for diagnosis",
     ):
         assert " ".join(words.split()) in page.text

@@ -25,7 +25,15 @@ from midog.report.shift_words import (
     with_interval,
 )
 from midog.shift.result import Confounder, Pair, ShiftResult
-from tests.report.shifts import DISTANCES, NAMES, build_shift, part_of, result_of, with_holes, without_losses
+from tests.report.shifts import (
+    DISTANCES,
+    NAMES,
+    build_shift,
+    part_of,
+    result_of,
+    with_holes,
+    without_losses,
+)
 
 XR, S360, CS2 = NAMES[:3]
 
@@ -37,15 +45,26 @@ def with_gap(value: float, low: float, high: float) -> ShiftResult:
 
 def test_rows_are_models_of_one_scanner_then_those_without_one_in_the_order_of_the_columns():
     parts = {name: part_of(5, 1, 1) for name in (CS2, XR, S360)}
-    trained = {"all": (XR, S360, CS2), "-s": (CS2, XR), "-c": (XR, S360), "s": (S360,), "-x": (S360, CS2), "c": (CS2,)}
-    matrix = result_of([(name, train_on, parts) for name, train_on in trained.items()], NAMES[:3]).matrix
+    trained = {
+        "all": (XR, S360, CS2),
+        "-s": (CS2, XR),
+        "-c": (XR, S360),
+        "s": (S360,),
+        "-x": (S360, CS2),
+        "c": (CS2,),
+    }
+    matrix = result_of(
+        [(name, train_on, parts) for name, train_on in trained.items()], NAMES[:3]
+    ).matrix
     assert ordered_scanners(matrix) == [CS2, XR, S360]
     assert [row.name for row in ordered_rows(matrix)] == ["c", "s", "-c", "-x", "-s", "all"]
 
 
 def test_of_two_scanners_a_model_of_one_is_not_taken_for_one_without_the_other():
     parts = {XR: part_of(5, 1, 1), S360: part_of(5, 1, 1)}
-    matrix = result_of([("s", (S360,), parts), ("x", (XR,), parts), ("both", (XR, S360), parts)], NAMES[:2]).matrix
+    matrix = result_of(
+        [("s", (S360,), parts), ("x", (XR,), parts), ("both", (XR, S360), parts)], NAMES[:2]
+    ).matrix
     assert [row.name for row in ordered_rows(matrix)] == ["x", "s", "both"]
 
 
@@ -73,7 +92,8 @@ def test_two_models_of_one_scanner_are_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+    ("words", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
 )
 def test_lists(words, text):
     assert listed(words) == text
@@ -81,25 +101,38 @@ def test_lists(words, text):
 
 def test_a_figure_is_said_with_its_interval():
     assert with_interval(Interval(0.3, 0.2, 0.4), 0.95) == "0.300 (95\u00a0% interval 0.200–0.400)"
-    assert with_interval(Interval(0.3, math.nan, math.nan), 0.9) == "0.300 (90\u00a0% interval not known)"
+    assert (
+        with_interval(Interval(0.3, math.nan, math.nan), 0.9)
+        == "0.300 (90\u00a0% interval not known)"
+    )
 
 
 def test_the_summary_starts_with_what_a_change_of_scanner_costs():
     result = build_shift()
     matrix = result.matrix
-    on, off, gap = (f"{each.value:.3f}" for each in (matrix.on_diagonal, matrix.off_diagonal, matrix.gap))
+    on, off, gap = (
+        f"{each.value:.3f}" for each in (matrix.on_diagonal, matrix.off_diagonal, matrix.gap)
+    )
     start = f"A model keeps F1 {on} on the scanner that it was trained on and has {off} on others: "
-    assert summary(result)[0].startswith(f"{start}the change of scanner costs {gap} (95\u00a0% interval ")
+    assert summary(result)[0].startswith(
+        f"{start}the change of scanner costs {gap} (95\u00a0% interval "
+    )
 
 
 @pytest.mark.parametrize(
     ("gap", "words"),
     [
-        ((0.3, 0.2, 0.4), "The interval lies above 0, so the choice of patients alone does not explain it"),
+        (
+            (0.3, 0.2, 0.4),
+            "The interval lies above 0, so the choice of patients alone does not explain it",
+        ),
         ((0.3, -0.1, 0.6), "The interval includes 0: from these patients a cost is not shown"),
         ((0.3, 0.0, 0.6), "The interval includes 0"),
         ((0.3, math.nan, math.nan), "How sure that is, is not known"),
-        ((-0.2, -0.3, -0.1), "no cost is seen, F1 is higher on others by 0.200 (95\u00a0% interval 0.100–0.300)."),
+        (
+            (-0.2, -0.3, -0.1),
+            "no cost is seen, F1 is higher on others by 0.200 (95\u00a0% interval 0.100–0.300).",
+        ),
         ((-0.2, -0.3, -0.1), "The interval lies below 0"),
     ],
 )
@@ -111,13 +144,18 @@ def test_without_models_of_one_scanner_the_drops_are_said():
     result = build_shift(single=False)
     first = summary(result)[0]
     drops = sorted(row.drop.value for row in result.matrix.rows)
-    assert first.startswith(f"The models lose between {drops[0]:.3f} and {drops[-1]:.3f} of F1 on scanners that they")
+    assert first.startswith(
+        f"The models lose between {drops[0]:.3f} and {drops[-1]:.3f} of F1 on scanners that they"
+    )
     assert "no interval includes 0" in first
     assert "No model of one scanner was tested" in first
 
 
 def test_drops_whose_interval_is_not_known_are_counted():
-    assert "for 3 of 3 the interval includes 0 or is not known" in summary(build_shift(single=False, patients=1))[0]
+    assert (
+        "for 3 of 3 the interval includes 0 or is not known"
+        in summary(build_shift(single=False, patients=1))[0]
+    )
 
 
 def test_one_model_alone_is_named():
@@ -137,8 +175,13 @@ def test_the_hardest_scanner_is_the_one_with_the_lowest_unseen_f1():
     assert min(means, key=lambda name: means[name][0]) == CS2
     assert means[CS2][1] == 2, "the two other models of one scanner; those without one are left out"
     hardest = summary(result)[1]
-    assert hardest.startswith(f"Hardest is {CS2}: models that have not seen it have F1 {means[CS2][0]:.3f} there")
-    assert f"against {means[XR][0]:.3f} on {XR}, the easiest. The model trained on {CS2} has 0.7" in hardest
+    assert hardest.startswith(
+        f"Hardest is {CS2}: models that have not seen it have F1 {means[CS2][0]:.3f} there"
+    )
+    assert (
+        f"against {means[XR][0]:.3f} on {XR}, the easiest. The model trained on {CS2} has 0.7"
+        in hardest
+    )
 
 
 def test_of_several_models_of_the_hardest_scanner_the_mean_is_said_as_in_the_losses():
@@ -151,14 +194,19 @@ def test_of_several_models_of_the_hardest_scanner_the_mean_is_said_as_in_the_los
     ]
     result = result_of(models, NAMES[:2])
     own = [row.cells[S360].f1.value for row in result.matrix.rows[1:]]
-    assert f"The models trained on {S360} have {sum(own) / 2:.3f} there, mean of 2." in summary(result)[1]
+    assert (
+        f"The models trained on {S360} have {sum(own) / 2:.3f} there, mean of 2."
+        in summary(result)[1]
+    )
     (loss,) = [each for each in result.losses if each.scanner == S360]
     unseen = result.matrix.rows[0].cells[S360].f1.value
     assert loss.from_native == pytest.approx(sum(own) / 2 - unseen), "the same mean"
 
 
 def test_without_a_model_of_the_hardest_scanner_its_tissue_may_be_why():
-    assert any(f"No model of {CS2} alone tells how much of that" in each for each in summary(with_holes()))
+    assert any(
+        f"No model of {CS2} alone tells how much of that" in each for each in summary(with_holes())
+    )
 
 
 def test_no_scanner_is_hardest_among_equals():
@@ -170,8 +218,8 @@ def test_no_scanner_is_hardest_among_equals():
 def test_few_figures_are_said_and_many_are_not():
     few = [each for each in summary(build_shift()) if each.startswith("Where the test is small")]
     assert few == [
-        f"Where the test is small, F1 moves much by chance: {XR} (4 ROIs, 40 figures), {S360} (4 ROIs, 40 figures) and "
-        f"{CS2} (4 ROIs, 40 figures)."
+        f"Where the test is small, F1 moves much by chance: {XR} (4 ROIs, 40 figures), {S360} (4"
+        f" ROIs, 40 figures) and {CS2} (4 ROIs, 40 figures)."
     ]
     assert not any("small" in each for each in summary(build_shift(patients=12)))
 
@@ -183,25 +231,38 @@ def test_confounders_and_different_tests_are_said():
     assert confounding(result) == "tumour differs between the scanners more than chance explains"
     assert f"In these data {confounding(result)}, so the gap is not the scanner's alone." in said
     assert any("not tested on the same ROIs" in each for each in said)
-    assert not any("chance explains" in each or "same ROIs" in each for each in summary(build_shift()))
+    assert not any(
+        "chance explains" in each or "same ROIs" in each for each in summary(build_shift())
+    )
     two = build_shift(confounders=[one, replace(one, column="species")])
-    assert confounding(two) == "tumour and species differ between the scanners more than chance explains"
+    assert (
+        confounding(two)
+        == "tumour and species differ between the scanners more than chance explains"
+    )
 
 
 def with_pairs(*triples: tuple[float, float, float]) -> ShiftResult:
-    """Pairs of scanners of their own, by their distance and those of the halves of the first and the second."""
+    """Pairs of scanners of their own, by their distance and those of the halves of the first and
+    the second."""
     result = build_shift()
     pairs, within = [], {}
     for at, (distance, *halves) in enumerate(triples):
         names = f"a{at}", f"b{at}"
         pairs.append(Pair(*names, {"mmd": distance, "pad": math.nan}))
-        within |= {name: {"mmd": half, "pad": 0.1} for name, half in zip(names, halves, strict=True)}
+        within |= {
+            name: {"mmd": half, "pad": 0.1} for name, half in zip(names, halves, strict=True)
+        }
     return replace(result, pairs=tuple(pairs), within=within)
 
 
 def test_a_pair_is_apart_if_it_exceeds_the_larger_of_the_baselines_of_its_scanners():
-    result = with_pairs((1.0, 0.5, 0.9), (1.0, 0.5, 1.1), (1.0, 1.1, 0.5), (1.0, 1.0, 0.0), (1.0, math.nan, 0.1))
-    assert beyond_halves(result, "mmd") == (1, 4), "an equal one does not exceed; one without a baseline is not known"
+    result = with_pairs(
+        (1.0, 0.5, 0.9), (1.0, 0.5, 1.1), (1.0, 1.1, 0.5), (1.0, 1.0, 0.0), (1.0, math.nan, 0.1)
+    )
+    assert beyond_halves(result, "mmd") == (
+        1,
+        4,
+    ), "an equal one does not exceed; one without a baseline is not known"
     assert beyond_halves(result, "pad") == (0, 0)
     said = apart(result, {"mmd": "MMD²", "pad": "Proxy A-distance"})
     start = "Pairs that exceed the larger baseline of their two scanners: "
@@ -232,7 +293,11 @@ def test_what_a_column_rests_on():
 
 def test_the_strongest_correlation_is_named_with_how_many_were_tried():
     result = build_shift()
-    best = max((abs(each.rho), name) for name, theirs in result.correlations.items() for each in theirs.values())[1]
+    best = max(
+        (abs(each.rho), name)
+        for name, theirs in result.correlations.items()
+        for each in theirs.values()
+    )[1]
     said = strongest(result, {name: f"<{name}>" for name in DISTANCES})
     assert said.startswith(f"Strongest here: <{best}> with the ")
     assert "It is the best of 14 that were tried" in said

@@ -28,9 +28,17 @@ def run(tmp_path):
 
     def call(fails: str = "never", **settings: str):
         calls = tmp_path / "calls"
-        given = {"PYTHON": str(python), "CALLS": str(calls), "FAILS": fails, "OUT": str(tmp_path / "out"), **settings}
+        given = {
+            "PYTHON": str(python),
+            "CALLS": str(calls),
+            "FAILS": fails,
+            "OUT": str(tmp_path / "out"),
+            **settings,
+        }
         script = ROOT / "scripts" / "gpu_bench.sh"
-        done = subprocess.run(["bash", str(script)], env={**os.environ, **given}, capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", str(script)], env={**os.environ, **given}, capture_output=True, text=True
+        )
         return done, calls.read_text().splitlines()
 
     return call
@@ -40,10 +48,12 @@ def test_each_part_writes_its_json(run, tmp_path):
     done, calls = run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(calls) == len(PARTS)
-    assert all(call.startswith("-m midog bench ") and "--json --device cuda" in call for call in calls)
-    assert {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")} == {
-        part: {"machine": {}} for part in PARTS
-    }
+    assert all(
+        call.startswith("-m midog bench ") and "--json --device cuda" in call for call in calls
+    )
+    assert {
+        path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")
+    } == {part: {"machine": {}} for part in PARTS}
 
 
 def test_a_part_that_fails_is_named_and_the_others_are_kept(run, tmp_path):
@@ -52,14 +62,19 @@ def test_a_part_that_fails_is_named_and_the_others_are_kept(run, tmp_path):
     assert "failed: reference" in done.stdout
     assert "error: no memory" in done.stdout
     assert len(calls) == len(PARTS)
-    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json*")) == sorted({*PARTS} - {"reference"})
+    assert sorted(path.stem for path in (tmp_path / "out").glob("*.json*")) == sorted(
+        {*PARTS} - {"reference"}
+    )
 
 
 def test_small_parts_for_a_cpu_and_chosen_ones(run):
     done, calls = run(DEVICE="cpu", SMALL="1", PARTS="fast large")
     assert done.returncode == 0
     assert len(calls) == 2
-    assert all("--device cpu" in call and "--roi 700x600" in call and "backbone=resnet18" in call for call in calls)
+    assert all(
+        "--device cpu" in call and "--roi 700x600" in call and "backbone=resnet18" in call
+        for call in calls
+    )
 
 
 def test_all_parts_together_have_less_than_ten_minutes():

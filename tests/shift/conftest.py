@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from midog.config import load_config
-from midog.shift.study import train_study
+from midog.config.load import load_config
+from midog.studies.scanners import train_study
 from tests.spoiled import TINY
 
 

@@ -46,35 +46,50 @@ def with_moments(count: int, mean: Values, covariance: Values, seed: int = 0) ->
 
 class TestProxyADistance:
     def test_one_distribution_is_hardly_told_apart(self):
-        found = proxy_a_distance(draw(400, 4, seed=1), draw(400, 4, seed=2), groups(400, 20, "a"), groups(400, 20, "b"))
+        found = proxy_a_distance(
+            draw(400, 4, seed=1), draw(400, 4, seed=2), groups(400, 20, "a"), groups(400, 20, "b")
+        )
         assert found.folds == 5
         assert 0.45 < found.error < 0.55
         assert 0 <= found.pad < 0.2
 
     def test_two_far_apart_are_always_told_apart(self):
-        found = proxy_a_distance(draw(60, 4), draw(50, 4, at=20, seed=1), groups(60, 6, "a"), groups(50, 5, "b"))
+        found = proxy_a_distance(
+            draw(60, 4), draw(50, 4, at=20, seed=1), groups(60, 6, "a"), groups(50, 5, "b")
+        )
         assert (found.pad, found.error, found.folds) == (2.0, 0.0, 5)
 
     def test_the_error_is_that_of_the_best_line(self):
-        """Two normal distributions d apart are mixed up with probability Phi(-d / 2) (here d = 2: 0.159)."""
+        """Two normal distributions d apart are mixed up with probability Phi(-d / 2) (here d = 2:
+        0.159)."""
         found = proxy_a_distance(
-            draw(2000, 1), draw(2000, 1, at=2, seed=1), groups(2000, 100, "a"), groups(2000, 100, "b")
+            draw(2000, 1),
+            draw(2000, 1, at=2, seed=1),
+            groups(2000, 100, "a"),
+            groups(2000, 100, "b"),
         )
         assert abs(found.error - 0.5 * math.erfc(1 / math.sqrt(2))) < 0.01
         assert found.pad == 2 * (1 - 2 * found.error)
 
     def test_many_of_one_side_do_not_outvote_the_other(self):
-        found = proxy_a_distance(draw(1000, 1), draw(50, 1, at=2, seed=1), groups(1000, 50, "a"), groups(50, 5, "b"))
+        found = proxy_a_distance(
+            draw(1000, 1), draw(50, 1, at=2, seed=1), groups(1000, 50, "a"), groups(50, 5, "b")
+        )
         assert 0.1 < found.error < 0.22
 
     def test_an_error_over_chance_counts_as_chance(self):
-        """Either part teaches the opposite of what the other asks: a is 0 and b is 1 in one ROI, not in the other."""
-        a, b = np.array([[0.0], [1.0]]).repeat(10, axis=0), np.array([[1.0], [0.0]]).repeat(10, axis=0)
+        """Either part teaches the opposite of what the other asks: a is 0 and b is 1 in one ROI,
+        not in the other."""
+        a, b = (
+            np.array([[0.0], [1.0]]).repeat(10, axis=0),
+            np.array([[1.0], [0.0]]).repeat(10, axis=0),
+        )
         found = proxy_a_distance(a, b, groups(20, 10), groups(20, 10))
         assert (found.pad, found.error, found.folds) == (0.0, 1.0, 2)
 
     def test_an_roi_known_from_training_does_not_help(self):
-        """Each ROI has a colour of its own and nothing tells the scanners apart: patches at random would say 2."""
+        """Each ROI has a colour of its own and nothing tells the scanners apart: patches at random
+        would say 2."""
         colours = np.eye(40).repeat(5, axis=0) * 10
         a, b = colours[:100], colours[100:]
         assert proxy_a_distance(a, b, groups(100, 5, "a"), groups(100, 5, "b")).pad < 0.3
@@ -91,7 +106,10 @@ class TestProxyADistance:
 
         monkeypatch.setattr(distances, "StratifiedGroupKFold", Spy)
         # "both 0" was seen by both scanners
-        names_a, names_b = [*groups(40, 7, "a"), *["both 0"] * 5], [*groups(30, 4, "b"), *["both 0"] * 5]
+        names_a, names_b = (
+            [*groups(40, 7, "a"), *["both 0"] * 5],
+            [*groups(30, 4, "b"), *["both 0"] * 5],
+        )
         found = proxy_a_distance(draw(45, 3), draw(35, 3, at=1), names_a, names_b, folds=4)
         assert len(parts) == found.folds == 4
         assert all(not taught & tested for taught, tested, _ in parts)
@@ -100,7 +118,10 @@ class TestProxyADistance:
     @pytest.mark.parametrize(("each", "folds"), [(30, 2), (20, 3), (6, 5), (1, 5)])
     def test_there_are_no_more_folds_than_the_smaller_side_has_groups(self, each, folds):
         names = groups(60, each, "b")
-        assert proxy_a_distance(draw(80, 2), draw(60, 2, at=1), groups(80, 2, "a"), names).folds == folds
+        assert (
+            proxy_a_distance(draw(80, 2), draw(60, 2, at=1), groups(80, 2, "a"), names).folds
+            == folds
+        )
 
     @pytest.mark.parametrize(("n", "m"), [(10, 20), (20, 10), (0, 20), (0, 0)])
     def test_it_is_nan_where_a_side_has_one_group_or_none(self, n, m):
@@ -135,7 +156,9 @@ class TestProxyADistance:
         st.lists(st.sampled_from("pqrs"), min_size=2, max_size=12),
     )
     def test_any_groups_shared_by_both_sides_give_a_number_or_nan(self, names_a, names_b):
-        found = proxy_a_distance(draw(len(names_a), 2), draw(len(names_b), 2, seed=1), names_a, names_b)
+        found = proxy_a_distance(
+            draw(len(names_a), 2), draw(len(names_b), 2, seed=1), names_a, names_b
+        )
         assert math.isnan(found.pad) == (min(len(set(names_a)), len(set(names_b))) < 2)
         assert math.isnan(found.pad) or 0 <= found.pad <= 2
 
@@ -151,11 +174,16 @@ class TestFrechet:
         assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-12)
 
     def test_one_feature(self):
-        assert frechet_distance(np.array([[0.0], [2.0]]), np.array([[4.0], [12.0]])) == pytest.approx(49 + 2 * 9)
+        assert frechet_distance(
+            np.array([[0.0], [2.0]]), np.array([[4.0], [12.0]])
+        ) == pytest.approx(49 + 2 * 9)
 
     def test_the_plain_formula(self):
         rng = np.random.default_rng(2)
-        a, b = (rng.normal(size=(80, 6)) @ rng.normal(size=(6, 6)) + rng.normal(size=6) for _ in range(2))
+        a, b = (
+            rng.normal(size=(80, 6)) @ rng.normal(size=(6, 6)) + rng.normal(size=6)
+            for _ in range(2)
+        )
         cov_a, cov_b = np.cov(a.T), np.cov(b.T)
         shift = a.mean(axis=0) - b.mean(axis=0)
         expected = shift @ shift + np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
@@ -165,7 +193,9 @@ class TestFrechet:
         """Only the first two features vary, so that the covariances have no inverse."""
         a, b = np.zeros((30, 40)), np.zeros((25, 40))
         a[:, :2], b[:, :2] = draw(30, 2), draw(25, 2, at=1, seed=1)
-        assert frechet_distance(a, b) == pytest.approx(frechet_distance(a[:, :2], b[:, :2]), rel=1e-9)
+        assert frechet_distance(a, b) == pytest.approx(
+            frechet_distance(a[:, :2], b[:, :2]), rel=1e-9
+        )
 
     def test_a_set_is_at_0_from_itself_and_never_below(self):
         a = draw(20, 30)
@@ -177,8 +207,13 @@ class TestFrechet:
         assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-12)
 
     def test_float32_features_are_computed_in_float64(self):
-        a, b = (draw(30, 5) + 1000).astype(np.float32), (draw(20, 5, seed=1) + 1000).astype(np.float32)
-        assert frechet_distance(a, b) == frechet_distance(a.astype(np.float64), b.astype(np.float64))
+        a, b = (
+            (draw(30, 5) + 1000).astype(np.float32),
+            (draw(20, 5, seed=1) + 1000).astype(np.float32),
+        )
+        assert frechet_distance(a, b) == frechet_distance(
+            a.astype(np.float64), b.astype(np.float64)
+        )
 
     @pytest.mark.parametrize(("n", "m"), [(1, 5), (5, 1), (0, 5), (0, 0)])
     def test_it_is_nan_without_a_covariance(self, n, m):
@@ -191,8 +226,14 @@ def mmd_by_loops(a: Values, b: Values) -> float:
 
     def mean(one: Values, other: Values) -> float:
         same = one is other
-        pairs = [(i, j) for i in range(len(one)) for j in range(len(other)) if not (same and i == j)]
-        return float(np.mean([np.exp(-(np.linalg.norm(one[i] - other[j]) ** 2) / (2 * h**2)) for i, j in pairs]))
+        pairs = [
+            (i, j) for i in range(len(one)) for j in range(len(other)) if not (same and i == j)
+        ]
+        return float(
+            np.mean(
+                [np.exp(-(np.linalg.norm(one[i] - other[j]) ** 2) / (2 * h**2)) for i, j in pairs]
+            )
+        )
 
     return mean(a, a) + mean(b, b) - 2 * mean(a, b)
 
@@ -208,7 +249,8 @@ class TestMmd:
         assert mmd(a, b) == pytest.approx(mmd(b, a), abs=1e-14)
 
     def test_it_is_without_bias(self):
-        """Over many draws from one distribution its mean is 0, and half of the values or so are below 0."""
+        """Over many draws from one distribution its mean is 0, and half of the values or so are
+        below 0."""
         values = [mmd(draw(20, 2, seed=seed), draw(20, 2, seed=1000 + seed)) for seed in range(200)]
         assert abs(np.mean(values)) < 3 * np.std(values) / math.sqrt(200)
         assert min(values) < 0 < max(values)
@@ -236,11 +278,15 @@ class TestReduce:
         pool = np.concatenate([a, b])
         scaled_a, scaled_b = ((one - pool.mean(axis=0)) / pool.std(axis=0) for one in (a, b))
         assert small_a.shape == (30, 6)
-        assert frechet_distance(small_a, small_b) == pytest.approx(frechet_distance(scaled_a, scaled_b), rel=1e-9)
+        assert frechet_distance(small_a, small_b) == pytest.approx(
+            frechet_distance(scaled_a, scaled_b), rel=1e-9
+        )
         assert mmd(small_a, small_b) == pytest.approx(mmd(scaled_a, scaled_b), abs=1e-12)
 
     def test_components_are_of_the_pool_uncorrelated_and_largest_first(self):
-        pool = np.concatenate(reduce([draw(30, 100), draw(50, 100, at=1, seed=1), draw(20, 100, seed=2)]))
+        pool = np.concatenate(
+            reduce([draw(30, 100), draw(50, 100, at=1, seed=1), draw(20, 100, seed=2)])
+        )
         covariance = np.cov(pool.T)
         assert covariance.shape == (8, 8)
         np.testing.assert_allclose(pool.mean(axis=0), 0, atol=1e-12)
@@ -250,7 +296,9 @@ class TestReduce:
     def test_units_of_a_feature_do_not_matter(self):
         a, b = draw(30, 4), draw(20, 4, at=1, seed=1)
         units = np.array([1.0, 100.0, 0.01, 7.0])
-        for one, other in zip(reduce([a, b], 3), reduce([a * units + 5, b * units + 5], 3), strict=True):
+        for one, other in zip(
+            reduce([a, b], 3), reduce([a * units + 5, b * units + 5], 3), strict=True
+        ):
             np.testing.assert_allclose(one, other, atol=1e-9)
 
     def test_turned_features_are_turned_back(self):
@@ -329,7 +377,8 @@ def test_both_halves_of_one_patient_are_all_there_is(count, expected):
 
 
 def study(**counts: int) -> tuple[dict[str, Values], dict[str, list[str]]]:
-    """So many patches of each scanner, five of a patient, all of one distribution of 20 features."""
+    """So many patches of each scanner, five of a patient, all of one distribution of 20
+    features."""
     features = {name: draw(count, 20, seed=ord(name)) for name, count in counts.items()}
     return features, {name: groups(count, 5, name) for name, count in counts.items()}
 
@@ -343,10 +392,13 @@ class TestFeatureDistances:
             assert all(map(math.isfinite, distances_of.values()))
 
     def test_scanners_of_one_distribution_are_as_far_apart_as_halves_of_one(self):
-        """However many patches they have: the bias of the Frechet distance at few is in the baseline too."""
+        """However many patches they have: the bias of the Frechet distance at few is in the
+        baseline too."""
         features, patients = study(a=60, b=240, c=1200)
         small = reduce(list(features.values()))
-        assert frechet_distance(small[0], small[1]) > 1.8 * frechet_distance(small[1], small[2]), "the bias"
+        assert frechet_distance(small[0], small[1]) > 1.8 * frechet_distance(small[1], small[2]), (
+            "the bias"
+        )
         pairs = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "a"), ("b", "b"), ("c", "c")]
         found = feature_distances(features, patients, pairs)
         frechet = [each["frechet"] for each in found.values()]
@@ -363,14 +415,18 @@ class TestFeatureDistances:
     def test_patients_who_differ_are_in_the_baseline(self):
         features, patients = study(a=60, b=60)
         offsets = draw(12, 20, seed=9).repeat(5, axis=0)
-        found = feature_distances({**features, "a": features["a"] + 2 * offsets}, patients, [("a", "a"), ("b", "b")])
+        found = feature_distances(
+            {**features, "a": features["a"] + 2 * offsets}, patients, [("a", "a"), ("b", "b")]
+        )
         assert found["a", "a"]["mmd"] > 0.02 > abs(found["b", "b"]["mmd"])
 
     def test_patients_whom_both_scanners_scanned_bring_two_no_closer_than_halves_of_one(self):
         features, _ = study(a=60, b=60)
         offsets = 2 * draw(12, 20, seed=9).repeat(5, axis=0)
         features = {name: vectors + offsets for name, vectors in features.items()}
-        found = feature_distances(features, dict.fromkeys("ab", groups(60, 5)), [("a", "b"), ("a", "a"), ("b", "b")])
+        found = feature_distances(
+            features, dict.fromkeys("ab", groups(60, 5)), [("a", "b"), ("a", "a"), ("b", "b")]
+        )
         for name in ("frechet", "mmd"):
             halves = (found["a", "a"][name] + found["b", "b"][name]) / 2
             assert found["a", "b"][name] == pytest.approx(halves, rel=0.1)
@@ -384,20 +440,25 @@ class TestFeatureDistances:
             return float(next(scores))
 
         monkeypatch.setattr(distances, "frechet_distance", counted)
-        monkeypatch.setattr(distances, "mmd", lambda a, b, bandwidth: counted(a, b, bandwidth) and 0.0)
+        monkeypatch.setattr(
+            distances, "mmd", lambda a, b, bandwidth: counted(a, b, bandwidth) and 0.0
+        )
         found = feature_distances(*study(a=40, b=35, c=500), [("b", "c"), ("c", "c")])
         assert set(sizes) == {(15, 15, 8)}, "b has 7 patients, 3 of them in the smaller half"
         assert len(sizes) == 2 * (20 + 10)
         (bandwidth,) = set(bandwidths)
         assert bandwidth == pytest.approx(
-            np.median(pdist(np.concatenate(reduce(list(study(a=40, b=35, c=500)[0].values()))))), rel=0.2
+            np.median(pdist(np.concatenate(reduce(list(study(a=40, b=35, c=500)[0].values()))))),
+            rel=0.2,
         )
         assert found["b", "c"]["frechet"] == np.mean(range(0, 40, 2))
         assert found["c", "c"]["frechet"] == np.mean(range(40, 60, 2))
 
     def test_a_half_is_no_more_than_256_patches(self, monkeypatch):
         sizes = []
-        monkeypatch.setattr(distances, "mmd", lambda a, b, _bandwidth: sizes.append((len(a), len(b))) or 0.0)
+        monkeypatch.setattr(
+            distances, "mmd", lambda a, b, _bandwidth: sizes.append((len(a), len(b))) or 0.0
+        )
         feature_distances(*study(a=600, b=600), [("a", "b")])
         assert set(sizes) == {(256, 256)}
 
@@ -405,7 +466,9 @@ class TestFeatureDistances:
         features, patients = study(a=40, b=30)
         features["b"] += 0.3
         found = feature_distances(features, patients, [("a", "b")], seed=7)
-        whole = proxy_a_distance(features["a"], features["b"], patients["a"], patients["b"], seed=7).pad
+        whole = proxy_a_distance(
+            features["a"], features["b"], patients["a"], patients["b"], seed=7
+        ).pad
         assert found["a", "b"]["pad"] == whole
 
     def test_the_other_way_round_is_the_same(self):
@@ -415,7 +478,9 @@ class TestFeatureDistances:
         assert found["a", "b"] == pytest.approx(found["b", "a"], rel=1e-9)
 
     def test_the_seed_decides(self):
-        one, again, other = (feature_distances(*study(a=40, b=30), [("a", "b")], seed=seed) for seed in (0, 0, 1))
+        one, again, other = (
+            feature_distances(*study(a=40, b=30), [("a", "b")], seed=seed) for seed in (0, 0, 1)
+        )
         assert one == again
         assert one["a", "b"]["mmd"] != other["a", "b"]["mmd"]
 

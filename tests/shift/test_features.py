@@ -12,12 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from midog.config import parse_config
-from midog.data.annotations import Roi
+from midog.config.load import parse_config
 from midog.data.folder import read_rois
+from midog.data.roi import Roi
 from midog.errors import DeviceError
-from midog.inference.detect import Detector
-from midog.models import build_model
+from midog.inference.detector import Detector
+from midog.models.registry import build_model
 from midog.shift import features
 from midog.shift.distances import FEATURE_DISTANCES, feature_distances, halve
 from midog.shift.features import Looks, backbone_features, distances_between, distances_within, look
@@ -30,7 +30,12 @@ SIDE = 64
 
 def make(unfrozen: int = 5, **model: Any) -> Detector:
     """A ResNet-18 with random weights and two maps: 128 and 256 channels."""
-    settings = {"backbone": "resnet18", "weights": "none", "anchor_sizes": [[32], [50]], "unfrozen_layers": unfrozen}
+    settings = {
+        "backbone": "resnet18",
+        "weights": "none",
+        "anchor_sizes": [[32], [50]],
+        "unfrozen_layers": unfrozen,
+    }
     torch.manual_seed(0)
     config = parse_config({"model": settings | model, "sampling": {"patch_size": 128}})
     return Detector(build_model(config, pretrained=False).eval(), config, device="cpu")
@@ -48,7 +53,9 @@ def draw(count: int, side: int = SIDE) -> Pixels:
 def shapes_shown(detector: Detector, call: Callable[[], Any]) -> list[tuple[int, ...]]:
     """Shapes of what the body is shown during a call."""
     shapes: list[tuple[int, ...]] = []
-    watch = detector.model.backbone.body.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape))
+    watch = detector.model.backbone.body.register_forward_pre_hook(
+        lambda _, given: shapes.append(given[0].shape)
+    )
     call()
     watch.remove()
     return [tuple(shape) for shape in shapes]
@@ -72,11 +79,16 @@ def test_patches_are_shown_as_large_as_tiles_are():
 
 
 def test_a_side_that_32_does_not_divide_is_padded(detector):
-    assert shapes_shown(detector, lambda: backbone_features(detector, draw(1, 50), 1)) == [(1, 3, 64, 64)]
+    assert shapes_shown(detector, lambda: backbone_features(detector, draw(1, 50), 1)) == [
+        (1, 3, 64, 64)
+    ]
 
 
 def test_all_batches_have_one_shape(detector):
-    assert shapes_shown(detector, lambda: backbone_features(detector, draw(5), 2)) == [(2, 3, SIDE, SIDE)] * 3
+    assert (
+        shapes_shown(detector, lambda: backbone_features(detector, draw(5), 2))
+        == [(2, 3, SIDE, SIDE)] * 3
+    )
 
 
 def test_nothing_behind_the_body_is_computed(monkeypatch):
@@ -101,7 +113,10 @@ def test_a_patch_has_the_same_features_whatever_is_beside_it(detector):
 
 
 def test_the_same_patches_give_the_same_bytes(detector):
-    assert backbone_features(detector, draw(3)).tobytes() == backbone_features(detector, draw(3)).tobytes()
+    assert (
+        backbone_features(detector, draw(3)).tobytes()
+        == backbone_features(detector, draw(3)).tobytes()
+    )
 
 
 def test_no_patches_give_no_features_of_the_same_length(detector):
@@ -117,7 +132,9 @@ def test_a_model_in_training_is_left_as_it_was():
     np.testing.assert_array_equal(backbone_features(detector, draw(2)), before)
     assert [module.training for module in detector.model.modules()] == modes
     assert set(modes) == {True, False}  # frozen stages stay in eval mode
-    assert all(torch.equal(value, state[name]) for name, value in detector.model.state_dict().items())
+    assert all(
+        torch.equal(value, state[name]) for name, value in detector.model.state_dict().items()
+    )
 
 
 def test_out_of_memory_is_said_in_a_line(monkeypatch):
@@ -127,7 +144,10 @@ def test_out_of_memory_is_said_in_a_line(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(detector.model.backbone.body, "forward", full)
-    with pytest.raises(DeviceError, match=r"cpu is out of memory with 16 patches of 64 px at a time; .*--device cpu"):
+    with pytest.raises(
+        DeviceError,
+        match=r"cpu is out of memory with 16 patches of 64 px at a time; .*--device cpu",
+    ):
         backbone_features(detector, draw(2))
 
 
@@ -142,7 +162,7 @@ def test_other_failures_are_not_called_out_of_memory(monkeypatch):
         backbone_features(detector, draw(2))
 
 
-# --- what scanners look like, and how far apart that is ---------------------------------------------------------------
+# --- what scanners look like, and how far apart that is
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +178,9 @@ def models(tmp_path_factory) -> dict[str, Path]:
         config = {"model": {"backbone": "resnet18", "weights": "none"}, "data": {"mpp": mpp}}
         torch.manual_seed(0)
         parsed = parse_config(config)
-        Detector(build_model(parsed, pretrained=False).eval(), parsed, device="cpu").save(folder / name)
+        Detector(build_model(parsed, pretrained=False).eval(), parsed, device="cpu").save(
+            folder / name
+        )
     return {name: folder / name for name in ("fine", "coarse", "coarse2")}
 
 
@@ -182,7 +204,9 @@ def test_images_are_looked_at_at_a_quarter_of_a_um(looks, rois):
         np.testing.assert_array_equal(each.images, theirs.images)
         assert looks.stats[each.scanner].to_dict() == image_stats(each.images).to_dict()
     assert "64 px at 0.25 um/px" in looks.words
-    assert looks.words.endswith("; cut again at 0.5 um/px for features of models of that resolution")
+    assert looks.words.endswith(
+        "; cut again at 0.5 um/px for features of models of that resolution"
+    )
 
 
 def test_patches_are_cut_once_for_each_resolution(rois, models, monkeypatch):
@@ -218,9 +242,13 @@ def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patient
         draws = []
         for draw_number in range(3):
             one, other = halve({"": each.patients}, draw_number, 3)[""]
-            draws.append(image_distances(image_stats(each.images[one]), image_stats(each.images[other])))
+            draws.append(
+                image_distances(image_stats(each.images[one]), image_stats(each.images[other]))
+            )
         for name in IMAGE_DISTANCES:
-            assert found[each.scanner][name] == pytest.approx(np.mean([drawn[name] for drawn in draws]), nan_ok=True)
+            assert found[each.scanner][name] == pytest.approx(
+                np.mean([drawn[name] for drawn in draws]), nan_ok=True
+            )
 
 
 def test_a_scanner_of_one_patient_has_no_baseline(rois, models):

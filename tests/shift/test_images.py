@@ -1,4 +1,5 @@
-"""Stains, colour and sharpness of patches: known mixtures come out again, and distances are distances."""
+"""Stains, colour and sharpness of patches: known mixtures come out again, and distances are
+distances."""
 
 from __future__ import annotations
 
@@ -26,14 +27,18 @@ from midog.shift.images import (
 from midog.shift.patches import fixed_patches
 
 RUIFROK = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
-USUAL = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])  # reference of Veta's code of the method
+USUAL = np.array(
+    [[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]]
+)  # reference of Veta's code of the method
 BROWNISH = np.array([[0.55, 0.70, 0.45], [0.12, 0.85, 0.51]])
 
 
 def painted(stains: np.ndarray, *, patches: int = 4, side: int = 64, seed: int = 0) -> np.ndarray:
     """Patches whose pixels mix two stains: some hold one alone, some both, some none."""
     rng = np.random.default_rng(seed)
-    amounts = rng.uniform(0.3, 1.1, (patches, side, side, 2)) * (rng.random((patches, side, side, 2)) < 0.6)
+    amounts = rng.uniform(0.3, 1.1, (patches, side, side, 2)) * (
+        rng.random((patches, side, side, 2)) < 0.6
+    )
     density = amounts @ (stains / np.linalg.norm(stains, axis=1, keepdims=True))
     return np.clip(np.rint(256 * 10.0**-density - 1), 0, 255).astype(np.uint8)
 
@@ -63,7 +68,11 @@ def test_macenko_finds_the_stains_that_were_mixed(stains):
 
 
 def test_stains_are_found_where_few_pixels_hold_one_alone():
-    mixed = np.clip(256 * 10.0 ** -(np.random.default_rng(0).uniform(0.3, 1.1, (20_000, 2)) @ RUIFROK) - 1, 0, 255)
+    mixed = np.clip(
+        256 * 10.0 ** -(np.random.default_rng(0).uniform(0.3, 1.1, (20_000, 2)) @ RUIFROK) - 1,
+        0,
+        255,
+    )
     alone = painted(RUIFROK, patches=1).reshape(-1, 3)[:3000]
     found, _ = macenko(np.concatenate([mixed.astype(np.uint8), alone]))
     assert angle(found[0], RUIFROK[0]) < 3
@@ -79,7 +88,9 @@ def test_haematoxylin_comes_first_however_the_stains_are_named():
 def test_glass_around_the_tissue_changes_no_stain():
     pixels = painted(RUIFROK).reshape(-1, 3)
     glass = np.full((3 * len(pixels), 3), 250, np.uint8)
-    for alone, with_glass in zip(macenko(pixels), macenko(np.concatenate([pixels, glass])), strict=True):
+    for alone, with_glass in zip(
+        macenko(pixels), macenko(np.concatenate([pixels, glass])), strict=True
+    ):
         np.testing.assert_allclose(alone, with_glass)
 
 
@@ -109,7 +120,9 @@ def test_a_grey_picture_has_no_stains():
 
 
 def test_optical_density_runs_from_white_to_black():
-    assert optical_density(np.array([255, 127, 0], np.uint8)) == pytest.approx([0, math.log10(2), math.log10(256)])
+    assert optical_density(np.array([255, 127, 0], np.uint8)) == pytest.approx(
+        [0, math.log10(2), math.log10(256)]
+    )
     assert tissue_share(np.array([[[255] * 3, [100] * 3]], np.uint8)) == 0.5
 
 
@@ -163,10 +176,14 @@ def test_means_and_deviations_are_those_of_the_pixels():
 def test_wasserstein_is_that_of_the_pixels_densities():
     a, b = painted(RUIFROK), painted(BROWNISH, seed=1)
     oracle = [
-        stats.wasserstein_distance(optical_density(a)[..., c].ravel(), optical_density(b)[..., c].ravel())
+        stats.wasserstein_distance(
+            optical_density(a)[..., c].ravel(), optical_density(b)[..., c].ravel()
+        )
         for c in range(3)
     ]
-    assert image_distances(image_stats(a), image_stats(b))["od_wasserstein"] == pytest.approx(np.mean(oracle))
+    assert image_distances(image_stats(a), image_stats(b))["od_wasserstein"] == pytest.approx(
+        np.mean(oracle)
+    )
 
 
 def test_the_stain_angle_is_the_mean_of_both_stains():
@@ -205,7 +222,10 @@ def test_the_statistics_are_plain_json_with_null_for_nan():
 
 
 def stats_of(folder, **choice) -> dict[str, ImageStats]:
-    return {each.scanner: image_stats(each.images) for each in fixed_patches(read_rois(folder), **choice)}
+    return {
+        each.scanner: image_stats(each.images)
+        for each in fixed_patches(read_rois(folder), **choice)
+    }
 
 
 def test_scanners_of_the_phantom_differ_more_than_parts_of_one(phantom):

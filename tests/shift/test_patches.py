@@ -1,4 +1,5 @@
-"""Fixed patches: the same places at every call and whatever the labels, on tissue, at one mpp, of every scanner."""
+"""Fixed patches: the same places at every call and whatever the labels, on tissue, at one mpp, of
+every scanner."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ import pytest
 from PIL import Image
 
 from midog.boxes import Boxes
-from midog.data.annotations import Roi
 from midog.data.folder import read_rois
-from midog.data.slides import decode
+from midog.data.roi import Roi
 from midog.errors import ImageError
+from midog.images.image import decode
 from midog.shift.images import tissue_share
 from midog.shift.patches import describe, fixed_patches
 
@@ -24,7 +25,9 @@ def draw(tmp_path):
 
     def make(name: str, pixels: np.ndarray, scanner: str = "A", **facts) -> Roi:
         Image.fromarray(pixels).save(tmp_path / name)
-        return Roi(name, path=tmp_path / name, scanner=scanner, **{"mpp": 0.25, "split": "train", **facts})
+        return Roi(
+            name, path=tmp_path / name, scanner=scanner, **{"mpp": 0.25, "split": "train", **facts}
+        )
 
     return make
 
@@ -53,7 +56,9 @@ def test_places_depend_on_seed_and_file_name_alone(draw):
     first, second = draw("1.png", coordinates()), draw("2.png", coordinates())
     (both,) = fixed_patches([first, second], size_px=32, per_roi=4)
     figures = Boxes([[20, 30, 70, 80]], [1])
-    (alone,) = fixed_patches([replace(second, boxes=figures, split="test", patient="x")], size_px=32, per_roi=4)
+    (alone,) = fixed_patches(
+        [replace(second, boxes=figures, split="test", patient="x")], size_px=32, per_roi=4
+    )
     np.testing.assert_array_equal(both.images[4:], alone.images)
     (fewer,) = fixed_patches([second], size_px=32, per_roi=2)
     np.testing.assert_array_equal(fewer.images, alone.images[:2])
@@ -68,7 +73,12 @@ def test_scanners_come_in_the_order_of_the_rois_unlabelled_ones_too(phantom):
     unlabelled = {roi.scanner for roi in rois if roi.split == "unlabelled"}
     assert unlabelled == {each.scanner for each in found if not each.labelled}
     for each in found:
-        assert each.images.shape == (2 * sum(roi.scanner == each.scanner for roi in rois), 64, 64, 3)
+        assert each.images.shape == (
+            2 * sum(roi.scanner == each.scanner for roi in rois),
+            64,
+            64,
+            3,
+        )
 
 
 def test_tissue_is_preferred_and_glass_makes_up_the_number(draw):
@@ -90,7 +100,9 @@ def test_tissue_is_preferred_and_glass_makes_up_the_number(draw):
 @pytest.mark.parametrize("size", [(40, 30), (40, 300), (300, 30)])
 def test_an_roi_smaller_than_a_patch_gives_one_on_white(draw, size):
     width, height = size
-    (found,) = fixed_patches([draw("1.png", np.full((height, width, 3), 99, np.uint8))], size_px=64, per_roi=5)
+    (found,) = fixed_patches(
+        [draw("1.png", np.full((height, width, 3), 99, np.uint8))], size_px=64, per_roi=5
+    )
     assert found.images.shape == (1, 64, 64, 3)
     assert (found.images == 99).all(axis=-1).sum() == min(width, 64) * min(height, 64)
     assert set(np.unique(found.images)) == {99, 255}
@@ -109,7 +121,9 @@ def test_other_mpp_is_resampled_as_the_models_see_it(draw):
     for patch in found.images:
         places = np.argwhere((windows[:, :, ::33, ::33] == patch[::33, ::33, 0]).all(axis=(2, 3)))
         assert any((whole[y : y + 100, x : x + 100] == patch).all() for y, x in places)
-    close, same = (fixed_patches([replace(coarse, mpp=mpp)], size_px=100)[0].images for mpp in (0.275, 0.25))
+    close, same = (
+        fixed_patches([replace(coarse, mpp=mpp)], size_px=100)[0].images for mpp in (0.275, 0.25)
+    )
     np.testing.assert_array_equal(close, same)
 
 
@@ -125,7 +139,11 @@ def test_a_scanner_gives_no_more_than_max_rois_the_same_ones_each_time(draw):
 
 
 def test_missing_images_are_left_out_with_a_warning(draw, caplog):
-    rois = [draw("1.png", coordinates()), Roi("2.png", scanner="A"), Roi("3.png", scanner="B", split="unlabelled")]
+    rois = [
+        draw("1.png", coordinates()),
+        Roi("2.png", scanner="A"),
+        Roi("3.png", scanner="B", split="unlabelled"),
+    ]
     with caplog.at_level(logging.WARNING):
         found = fixed_patches(rois, size_px=32, per_roi=2)
     assert [each.scanner for each in found] == ["A"]
@@ -139,28 +157,39 @@ def test_an_image_without_mpp_is_named(draw):
         fixed_patches([draw("1.png", coordinates(), mpp=None)], size_px=32)
 
 
-# --- how it is said ---------------------------------------------------------------------------------------------------
+# --- how it is said
 
 
 def said(rois: list[Roi], **settings: int) -> str:
-    return describe(fixed_patches(rois, size_px=64, per_roi=2, **settings), size_px=64, mpp=0.25, seed=3)
+    return describe(
+        fixed_patches(rois, size_px=64, per_roi=2, **settings), size_px=64, mpp=0.25, seed=3
+    )
 
 
 def test_patches_are_told_in_numbers(draw):
-    rois = [draw(f"{number}.png", coordinates(), scanner=scanner) for number, scanner in enumerate("AAABB")]
-    assert said(rois) == (
-        "4 to 6 patches from 2 to 3 of the test and unlabelled ROIs of each scanner, 64 px at 0.25 um/px, "
-        "places of seed 3"
+    rois = [
+        draw(f"{number}.png", coordinates(), scanner=scanner)
+        for number, scanner in enumerate("AAABB")
+    ]
+    assert (
+        said(rois)
+        == "4 to 6 patches from 2 to 3 of the test and unlabelled ROIs of each scanner, 64 px at"
+        " 0.25 um/px, places of seed 3"
     )
     assert said(rois[3:]).startswith("4 patches from 2 of the test")
 
 
 def test_a_choice_of_rois_and_small_ones_are_told(draw):
-    rois = [draw(f"{number}.png", coordinates(), scanner=scanner) for number, scanner in enumerate("AAABB")]
+    rois = [
+        draw(f"{number}.png", coordinates(), scanner=scanner)
+        for number, scanner in enumerate("AAABB")
+    ]
     small = draw("small.png", coordinates(40, 40), scanner="B")
     assert "; of the 3 ROIs of A 2 were drawn" in said(rois, max_rois=2)
     assert "ROIs of B" not in said(rois, max_rois=2)
-    assert said([*rois, small]).endswith("; 1 ROIs are smaller than a patch and gave one each, white beyond the ROI")
+    assert said([*rois, small]).endswith(
+        "; 1 ROIs are smaller than a patch and gave one each, white beyond the ROI"
+    )
 
 
 def test_16_patches_of_an_roi_unless_told(draw):

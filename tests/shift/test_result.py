@@ -1,4 +1,5 @@
-"""What a domain-shift report says as JSON: every figure, None for what is undefined, no pictures."""
+"""What a domain-shift report says as JSON: every figure, None for what is undefined, no
+pictures."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 
 from midog import __version__
 from midog.metrics.bootstrap import Interval
-from midog.metrics.scores import Counts
-from midog.metrics.shift import Cell, Loss, Matrix, ModelRow, RankCorrelation
+from midog.metrics.counts import Counts
+from midog.metrics.scanner_matrix import Cell, Loss, Matrix, ModelRow, RankCorrelation
 from midog.shift.images import image_stats
 from midog.shift.result import Confounder, Pair, ShiftResult
 
@@ -26,7 +27,10 @@ def result() -> ShiftResult:
     row = ModelRow(
         "only_a",
         ("A",),
-        {"A": Cell(True, 2, Counts(3, 1, 0), Interval(6 / 7, 0.5, 1.0)), "B": Cell(False, 1, Counts(), UNKNOWN)},
+        {
+            "A": Cell(True, 2, Counts(3, 1, 0), Interval(6 / 7, 0.5, 1.0)),
+            "B": Cell(False, 1, Counts(), UNKNOWN),
+        },
         seen=Interval(6 / 7, 0.5, 1.0),
         unseen=UNKNOWN,
         drop=UNKNOWN,

@@ -1,4 +1,5 @@
-"""last.ckpt is whole or the one before, is trusted only as plain values, and brings everything back."""
+"""last.ckpt is whole or the one before, is trusted only as plain values, and brings everything
+back."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from midog.config import RunConfig
+from midog.config.schema import RunConfig
 from midog.errors import CheckpointError
-from midog.inference.detect import Detector
+from midog.inference.detector import Detector
 from midog.training.checkpoint import Progress, read_checkpoint, restore, save_best, save_checkpoint
 
 
@@ -29,14 +30,18 @@ def learner(seed: int = 0):
 
 def test_everything_comes_back(tmp_path):
     net, optimizer = learner(0)
-    progress = Progress(epoch=3, batch=2, step=17, losses={"a": 0.5}, best_f1=0.7, best_epoch=1, stale=1)
+    progress = Progress(
+        epoch=3, batch=2, step=17, losses={"a": 0.5}, best_f1=0.7, best_epoch=1, stale=1
+    )
     save_checkpoint(tmp_path / "last.ckpt", progress, net, optimizer, None)
     other, its_optimizer = learner(1)
     state = read_checkpoint(tmp_path / "last.ckpt")
     assert restore(state, tmp_path, other, its_optimizer, None) == progress
     for ours, theirs in zip(net.state_dict().values(), other.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
-    assert torch.equal(optimizer.state[net[0].weight]["exp_avg"], its_optimizer.state[other[0].weight]["exp_avg"])
+    assert torch.equal(
+        optimizer.state[net[0].weight]["exp_avg"], its_optimizer.state[other[0].weight]["exp_avg"]
+    )
     assert state["threads"] == torch.get_num_threads()
 
 
@@ -69,7 +74,9 @@ checkpoint.save_checkpoint(path, checkpoint.Progress(epoch=2), net, optimizer, N
 
 def test_a_kill_in_the_middle_of_a_write_leaves_the_one_before(tmp_path):
     path = tmp_path / "last.ckpt"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], check=False, capture_output=True, text=True
+    )
     assert done.returncode == -9, done.stderr
     assert (tmp_path / ".last.ckpt.part").stat().st_size == 400_000, "it was in the middle"
     assert read_checkpoint(path)["progress"]["epoch"] == 1
@@ -125,7 +132,9 @@ def test_a_damaged_file_is_one_line(tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("epoch", "x"), ("epoch", -1), ("step", None), ("best_epoch", 99)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("epoch", "x"), ("epoch", -1), ("step", None), ("best_epoch", 99)]
+)
 def test_a_progress_that_cannot_be_is_damage(tmp_path, key, value):
     net, optimizer = learner()
     save_checkpoint(tmp_path / "last.ckpt", Progress(epoch=3), net, optimizer, None)
@@ -140,12 +149,20 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path):
     save_checkpoint(tmp_path / "last.ckpt", Progress(), net, optimizer, None)
     other = nn.Linear(2, 2)
     with pytest.raises(CheckpointError, match="does not fit this model"):
-        restore(read_checkpoint(tmp_path / "last.ckpt"), tmp_path, other, torch.optim.SGD(other.parameters()), None)
+        restore(
+            read_checkpoint(tmp_path / "last.ckpt"),
+            tmp_path,
+            other,
+            torch.optim.SGD(other.parameters()),
+            None,
+        )
 
 
 def test_best_is_a_link_onto_a_finished_folder_and_the_old_one_goes(tmp_path):
     for epoch in (1, 4, 4):
-        folder = save_best(Detector(nn.Linear(1, 1), RunConfig(), threshold=0.3, device="cpu"), tmp_path, epoch)
+        folder = save_best(
+            Detector(nn.Linear(1, 1), RunConfig(), threshold=0.3, device="cpu"), tmp_path, epoch
+        )
         assert (tmp_path / "best").resolve() == folder.resolve()
         assert (tmp_path / "best" / "model.json").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "best-0004-1"]

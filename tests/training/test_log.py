@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from midog.metrics.scores import RoiPoints, sweep
+from midog.metrics.counts import RoiPoints, sweep
 from midog.training.log import RunLog, read_metrics
 
 
@@ -25,7 +25,11 @@ def test_rows_of_epochs_that_are_trained_again_are_dropped(tmp_path):
     log.epoch({"epoch": 3, "step": 30, "train/loss": 0.1, "val/f1": float("nan")}, "a line")
     log.close()
     rows = read_metrics(tmp_path / "metrics.csv")
-    assert [(row["epoch"], row["train/loss"]) for row in rows] == [("1", "1"), ("2", "0.5"), ("3", "0.1")]
+    assert [(row["epoch"], row["train/loss"]) for row in rows] == [
+        ("1", "1"),
+        ("2", "0.5"),
+        ("3", "0.1"),
+    ]
     assert rows[2]["val/f1"] == "", "an F1 of nothing is empty, not 0 or 1"
     assert "a line" in log.console.file.getvalue()
 
@@ -40,7 +44,11 @@ def test_events_beyond_the_step_of_a_resume_are_purged_and_nan_is_left_out(tmp_p
     log.close()
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1), (2, 2), (3, 30)]
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [
+        (1, 1),
+        (2, 2),
+        (3, 30),
+    ]
     assert "f1" not in events.Tags()["scalars"]
 
 

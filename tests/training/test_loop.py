@@ -1,4 +1,5 @@
-"""The recipe: a run learns, is judged, is kept, and goes on to the same weights however it was stopped."""
+"""The recipe: a run learns, is judged, is kept, and goes on to the same weights however it was
+stopped."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from midog.boxes import Boxes
-from midog.config import load_config
+from midog.config.load import load_config
 from midog.data.folder import read_rois
 from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
-from midog.inference.detect import Detector
+from midog.inference.detector import Detector
 from midog.training import loop
 from midog.training.interrupts import Interrupted
 from midog.training.log import read_metrics
@@ -42,7 +43,11 @@ def assert_same_bits(one: Path, other: Path) -> None:
 
 def without_speed(run: Path) -> list[dict[str, str]]:
     return [
-        {key: value for key, value in row.items() if key not in ("train/patches_per_second", "train/data_wait")}
+        {
+            key: value
+            for key, value in row.items()
+            if key not in ("train/patches_per_second", "train/data_wait")
+        }
         for row in read_metrics(run / "metrics.csv")
     ]
 
@@ -53,7 +58,9 @@ def unbroken(phantom, tmp_path_factory) -> Path:
 
 
 def settings(phantom: Path, *overrides: str):
-    return load_config(None, [f"data.dir={str(phantom)!r}", *TINY, "sampling.patches_per_roi=5", *overrides])
+    return load_config(
+        None, [f"data.dir={str(phantom)!r}", *TINY, "sampling.patches_per_roi=5", *overrides]
+    )
 
 
 def test_a_run_folder_holds_all_that_is_promised(unbroken):
@@ -61,8 +68,12 @@ def test_a_run_folder_holds_all_that_is_promised(unbroken):
     assert read_state(unbroken)["finished"] is True
     rows = read_metrics(unbroken / "metrics.csv")
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert [bool(row["val/f1"]) or row["val/f1"] == "0" for row in rows] == [False, True, True], "validated when due"
-    assert {"val/f1/Phantom A", "val/recall/Phantom B", "val/ap50"} <= rows[-1].keys() | {"val/ap50"}
+    assert [bool(row["val/f1"]) or row["val/f1"] == "0" for row in rows] == [False, True, True], (
+        "validated when due"
+    )
+    assert {"val/f1/Phantom A", "val/recall/Phantom B", "val/ap50"} <= rows[-1].keys() | {
+        "val/ap50"
+    }
     card = json.loads((unbroken / "best" / "model.json").read_text())
     assert card["class_names"] == ["mitotic figure"]
     assert {"data", "epoch", "val", "versions", "threshold", "config", "git"} <= card.keys()
@@ -81,7 +92,13 @@ def test_tensorboard_holds_losses_rate_scores_curve_and_pictures(unbroken):
     events.Reload()
     tags = events.Tags()
     wanted = {"train/loss", "train/loss_classification", "train/loss_bbox_regression", "train/lr"}
-    wanted |= {"train/patches_per_second", "train/data_wait", "val/loss", "val/recall", "val/recall/Phantom A"}
+    wanted |= {
+        "train/patches_per_second",
+        "train/data_wait",
+        "val/loss",
+        "val/recall",
+        "val/recall/Phantom A",
+    }
     assert wanted <= set(tags["scalars"])
     assert "val/pr_curve" in tags["tensors"]
     assert "val/patch_0" in tags["images"]
@@ -92,7 +109,9 @@ def test_another_number_of_threads_gives_the_same_weights(unbroken, phantom, tmp
 
 
 @pytest.mark.parametrize("batch", [0, 2, 4])
-def test_a_run_stopped_after_any_batch_goes_on_to_the_same_weights(unbroken, phantom, tmp_path, monkeypatch, batch):
+def test_a_run_stopped_after_any_batch_goes_on_to_the_same_weights(
+    unbroken, phantom, tmp_path, monkeypatch, batch
+):
     prepare, seen = loop.prepare, []
 
     def stop_there(*arguments):
@@ -113,7 +132,9 @@ def test_a_run_stopped_after_any_batch_goes_on_to_the_same_weights(unbroken, pha
     assert len(list(tmp_path.glob("2*"))) == 1, "it went on with the same run"
 
 
-def test_a_run_stopped_during_validation_goes_on_to_the_same_weights(unbroken, phantom, tmp_path, monkeypatch):
+def test_a_run_stopped_during_validation_goes_on_to_the_same_weights(
+    unbroken, phantom, tmp_path, monkeypatch
+):
     detect = loop.detect_points
 
     def stop_there(*arguments):
@@ -129,7 +150,9 @@ def test_a_run_stopped_during_validation_goes_on_to_the_same_weights(unbroken, p
     assert without_speed(run) == without_speed(unbroken)
 
 
-def test_a_run_that_died_between_checkpoints_loses_only_its_epoch(unbroken, phantom, tmp_path, monkeypatch):
+def test_a_run_that_died_between_checkpoints_loses_only_its_epoch(
+    unbroken, phantom, tmp_path, monkeypatch
+):
     class Killed(BaseException):
         pass
 
@@ -174,9 +197,13 @@ def test_early_stopping_stops(phantom, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_patches(phantom, tmp_path):
-    with pytest.raises(TrainingError, match=r"not finite in epoch 1, batch 2.*nonfinite\.json") as caught:
+    with pytest.raises(
+        TrainingError, match=r"not finite in epoch 1, batch 2.*nonfinite\.json"
+    ) as caught:
         loop.train(
-            settings(phantom, "train.lr=1e30", "train.clip_norm=0", "train.optimizer=sgd"), runs=tmp_path, name="a"
+            settings(phantom, "train.lr=1e30", "train.clip_norm=0", "train.optimizer=sgd"),
+            runs=tmp_path,
+            name="a",
         )
     assert "lower train.lr" in str(caught.value)
     record = json.loads((tmp_path / "a" / "nonfinite.json").read_text())
@@ -191,7 +218,9 @@ def test_no_training_roi_or_no_figure_in_one_is_an_error(phantom, tmp_path):
 
     rois = read_rois(phantom)
     with pytest.raises(DataError, match="no ROI of role train"):
-        loop.train(settings(phantom), rois=[roi for roi in rois if roi.split != "train"], runs=tmp_path)
+        loop.train(
+            settings(phantom), rois=[roi for roi in rois if roi.split != "train"], runs=tmp_path
+        )
     empty = [replace(roi, boxes=Boxes()) if roi.split == "train" else roi for roi in rois]
     with pytest.raises(DataError, match="no training ROI has a mitotic figure"):
         loop.train(settings(phantom), rois=empty, runs=tmp_path)
@@ -206,7 +235,9 @@ def test_another_data_set_is_not_gone_on_with_under_a_name(unbroken, phantom):
 
 @pytest.mark.parametrize("policy", ["ignore", "second_class"])
 def test_other_imposter_policies_train(phantom, tmp_path, policy):
-    run = loop.train(settings(phantom, f"sampling.imposters={policy}", "train.epochs=1"), runs=tmp_path)
+    run = loop.train(
+        settings(phantom, f"sampling.imposters={policy}", "train.epochs=1"), runs=tmp_path
+    )
     names = ("mitotic figure", "non-mitotic figure")[: 1 + (policy == "second_class")]
     assert Detector.load(run, device="cpu").class_names == names
 
@@ -216,11 +247,16 @@ def test_out_of_memory_is_one_line_with_the_batch_size_that_fits(phantom, tmp_pa
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "step_weights", full)
-    with pytest.raises(DeviceError, match=r"batch_size 4 does not fit .* use --set train\.batch_size=2 .*accumulate=2"):
+    with pytest.raises(
+        DeviceError,
+        match=r"batch_size 4 does not fit .* use --set train\.batch_size=2 .*accumulate=2",
+    ):
         loop.train(settings(phantom), runs=tmp_path)
 
 
-def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(phantom, tmp_path, monkeypatch):
+def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(
+    phantom, tmp_path, monkeypatch
+):
     class Killed(BaseException):
         pass
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from midog.config import RunConfig, load_config
+from midog.config.load import load_config
+from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.training.learner import resolve
 from midog.training.runs import (
     Run,
     choose_run,
@@ -25,19 +27,22 @@ from midog.training.runs import (
     read_state,
     write_state,
 )
-from midog.training.setup import resolve
 
 CONFIG = RunConfig()
 
 
-def open_run(runs: Path, config: RunConfig, data: str, *, name: str | None = None, fresh: bool = False) -> Run:
+def open_run(
+    runs: Path, config: RunConfig, data: str, *, name: str | None = None, fresh: bool = False
+) -> Run:
     """The run that a training would use."""
     with ExitStack() as stack:
         run = choose_run(runs, config, data, name=name, fresh=fresh)
         return run or make_run(runs, config, data, name=name, stack=stack)
 
 
-def start(runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options) -> Path:
+def start(
+    runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options
+) -> Path:
     run = open_run(runs, load_config(None, overrides), data, **options)
     if checkpoint:
         run.checkpoint.write_bytes(b"state")
@@ -64,7 +69,10 @@ def test_the_newest_unfinished_run_of_equal_settings_and_data_goes_on(tmp_path):
 
 def test_where_and_how_fast_it_is_computed_does_not_matter(tmp_path):
     first = start(tmp_path)
-    moved = load_config(None, ["train.device=cpu", "train.workers=0", "data.dir=elsewhere", "train.residency=memory"])
+    moved = load_config(
+        None,
+        ["train.device=cpu", "train.workers=0", "data.dir=elsewhere", "train.residency=memory"],
+    )
     assert open_run(tmp_path, moved, "d1").folder.resolve() == first.resolve()
 
 
@@ -203,7 +211,8 @@ def test_an_unfinished_run_of_other_settings_is_told_of_and_left_alone(tmp_path,
         assert not caplog.records, "the newest one is of other data"
         assert choose_run(tmp_path, load_config(None, ["train.epochs=3"]), "d2") is None
     assert caplog.messages == [
-        "run b is unfinished, of other settings (train.epochs: 200, now 3); --name b with those goes on with it"
+        "run b is unfinished, of other settings (train.epochs: 200, now 3); --name b with those"
+        " goes on with it"
     ]
 
 

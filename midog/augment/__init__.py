@@ -1,0 +1,1 @@
+"""Augmentation of training patches, on a device and on a CPU."""

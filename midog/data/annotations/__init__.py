@@ -1,0 +1,1 @@
+"""Annotation files of every kind that this field ships."""

@@ -1,0 +1,1 @@
+"""The phantom: synthetic H&E as several scanners see it."""

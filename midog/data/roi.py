@@ -1,0 +1,37 @@
+"""One region of interest: its image, its figures, and its place in the split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from midog.boxes import Boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """One image file and what is known of it.
+
+    file_name: as the annotation file names it ("001.tiff"); unique in a list of ROIs.
+    width, height: level-0 px as the annotation file states them; None where it does not.
+    boxes: figures of both classes, in file order (scoring goes by it).
+    path: the image file, None where it is not on this machine.
+    mpp: micrometres per pixel at level 0 as the split or the annotation states it, None where
+    neither does.
+    scanner, patient, split: from the split; "" where no split was read. split is train, val, test
+    or unlabelled.
+    columns: further columns of the split and fields of the annotation, by name ("tumour": "canine
+    lymphosarcoma").
+    """
+
+    file_name: str
+    width: int | None = None
+    height: int | None = None
+    boxes: Boxes = field(default_factory=Boxes)
+    path: Path | None = None
+    mpp: float | None = None
+    scanner: str = ""
+    patient: str = ""
+    split: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)

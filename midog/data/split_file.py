@@ -1,0 +1,230 @@
+"""Split files: read, normalise the scanners' names, find what is wrong within the file, write."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import difflib
+import io
+import math
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from midog.config.shipped import shipped_dir
+from midog.data.csv_text import Problems, raise_problems, read_table, read_text
+from midog.errors import DataError
+
+ROLES = ("train", "val", "test", "unlabelled")
+_COLUMNS = ("file_name", "scanner", "patient", "split")
+
+_HAMAMATSU = r"(?:ham+am+atsu )?(?:nano ?zoomer )?"
+_APERIO = r"(?:leica )?(?:aperio )?(?:scan ?scope )?"
+_SCANNERS = {
+    "Hamamatsu XR": _HAMAMATSU + r"xr",
+    "Hamamatsu S360": _HAMAMATSU + r"s ?360",
+    "Aperio CS2": _APERIO + r"cs ?2",
+    "Aperio XT": r"aperio (?:scan ?scope )?xt",
+    "Leica GT450": _APERIO + r"gt ?450",
+    "3D Histech": r"3d ?histech(?: pannoramic scan ii)?",
+}
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """One ROI's place. split: train, val, test or unlabelled; mpp: um/px, or None; columns: what
+    else the file says."""
+
+    file_name: str
+    scanner: str
+    patient: str
+    split: str
+    mpp: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows in file order. name: the file or shipped name, for messages."""
+
+    name: str
+    rows: tuple[SplitRow, ...]
+
+
+def read_split(name: Path | str) -> Split:
+    """The split of that CSV file, or the shipped one of that name (`midog21`); scanner names are
+    normalised.
+
+    Raises DataError for a missing column, an unknown role, a file listed twice, a patient in two
+    splits, no rows.
+    """
+    split, problems = scan_split(name)
+    raise_problems(problems)
+    return split
+
+
+def scan_split(name: Path | str) -> tuple[Split, Problems]:
+    """As `read_split`, but gives the rows that can be read together with everything that is wrong
+    with the file."""
+    path = _find_split(name)
+    header, lines = read_table(path, read_text(path))
+    lacking = [column for column in _COLUMNS if column not in header]
+    if lacking:
+        what = (
+            f"{path} has no column {', '.join(lacking)}; its columns are {', '.join(header):.200}"
+        )
+        raise DataError(what, f"write {','.join(_COLUMNS)} as header")
+    if not lines:
+        raise DataError(f"{path} lists no ROI", "write a line for each")
+    problems: Problems = []
+    rows = [row for where, cells in lines if (row := _parse_row(where, cells, problems))]
+    split = Split(str(name), tuple(rows))
+    return split, problems + problems_within(split)
+
+
+def shipped_splits() -> dict[str, Path]:
+    """The shipped splits by name."""
+    files = sorted(shipped_dir("data_splits").glob("*.csv"))
+    return {path.stem: path for path in files if not path.stem.endswith("_files")}
+
+
+def _find_split(name: Path | str) -> Path:
+    path, shipped = Path(name), shipped_splits()
+    if path.is_file():
+        return path
+    if path.parent == Path() and path.name.removesuffix(".csv") in shipped:
+        return shipped[path.name.removesuffix(".csv")]
+    raise DataError(f"no split file {path}", f"give a CSV file or one of {', '.join(shipped)}")
+
+
+def _parse_row(where: str, cells: Mapping[str, str], problems: Problems) -> SplitRow | None:
+    name, scanner, patient, role = (cells[column] for column in _COLUMNS)
+    empty = [column for column in _COLUMNS if not cells[column]]
+    if empty:
+        fix = "where it is not known, write 'unknown' as scanner, the file name as patient"
+        problems.append(DataError(f"{where} ({name}): {empty[0]} is empty", fix))
+        return None
+    if role not in ROLES:
+        near = difflib.get_close_matches(role.lower(), ROLES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        problems.append(
+            DataError(
+                f"{where} ({name}): unknown split {role!r}{hint}", f"write {', '.join(ROLES)}"
+            )
+        )
+        return None
+    mpp = _parse_mpp(cells.get("mpp", ""))
+    if mpp is not None and not 0 < mpp < 100:
+        problems.append(
+            DataError(
+                f"{where} ({name}): mpp is {cells['mpp']!r}", "write um per pixel, such as 0.25"
+            )
+        )
+        mpp = None
+    columns = {
+        key: value for key, value in cells.items() if key not in (*_COLUMNS, "mpp") and value
+    }
+    return SplitRow(name, normalise_scanner(scanner), patient, role, mpp, columns)
+
+
+def _parse_mpp(text: str) -> float | None:
+    """None for an empty cell, NaN for what is no number."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return math.nan
+
+
+def normalise_scanner(name: str) -> str:
+    """One name per scanner ('Hamammatsu XR' is Hamamatsu XR); of an unknown one, the name with
+    single spaces."""
+    words = " ".join(name.replace("-", " ").replace("_", " ").split()).lower()
+    known = (scanner for scanner, pattern in _SCANNERS.items() if re.fullmatch(pattern, words))
+    return next(known, " ".join(name.split()))
+
+
+def write_split(split: Split, path: Path | str) -> None:
+    """Write the CSV that `read_split` reads back to equal rows: beside its place first, then
+    renamed into it.
+
+    Further columns that bear a name of the split's own, or hold a line break, as a field of an
+    annotation file may, are left out. Folders on the way are made. Raises DataError where it cannot
+    be written.
+    """
+    path = Path(path)
+    has_mpp = any(row.mpp is not None for row in split.rows)
+    further = [
+        {key: value for key, value in row.columns.items() if _can_be_column(key, value)}
+        for row in split.rows
+    ]
+    columns = list(dict.fromkeys(column for cells in further for column in cells))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_COLUMNS, *(["mpp"] if has_mpp else []), *columns])
+    for row, cells in zip(split.rows, further, strict=True):
+        mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
+        more = [cells.get(column, "") for column in columns]
+        writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise DataError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _can_be_column(name: str, value: str) -> bool:
+    return name.strip().lower() not in (*_COLUMNS, "mpp") and "\n" not in name + value
+
+
+def problems_within(split: Split) -> Problems:
+    """Files listed twice, and patients in two of train, val and test, or in unlabelled and one of
+    val and test.
+
+    Unlabelled ROIs of a training patient are no leak; those of a test patient are, once something
+    adapts to them.
+    """
+    problems: Problems = []
+    for name, count in Counter(row.file_name for row in split.rows).items():
+        if count > 1:
+            problems.append(
+                DataError(f"{split.name} lists {name} {count} times", "list each ROI once")
+            )
+    places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in split.rows:
+        places[row.patient][row.split].append(row.file_name)
+    for patient, roles in places.items():
+        if len(roles) > 1 and set(roles) != {"train", "unlabelled"}:
+            where = " and in ".join(
+                f"{role} ({compact_names(names)})" for role, names in roles.items()
+            )
+            fix = "keep all ROIs of a patient in one split"
+            problems.append(DataError(f"{split.name}: patient {patient} is in {where}", fix))
+    return problems
+
+
+def compact_names(names: Iterable[str], most: int = 6) -> str:
+    """Names for a message: '001.tiff, 007.tiff, 151.tiff to 200.tiff'; at most so many runs, then
+    how many more."""
+    keys = sorted((_numbered(name), name) for name in set(names))
+    runs: list[list[str]] = []
+    for index, ((prefix, suffix, number), name) in enumerate(keys):
+        if index and keys[index - 1][0] == (prefix, suffix, number - 1):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs[:most]]
+    left = sum(len(run) for run in runs[most:])
+    return ", ".join(words) + (f" and {left} more" if left else "")
+
+
+def _numbered(name: str) -> tuple[str, str, int]:
+    """What stands before and after the last number of a name, and that number."""
+    match = re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", name, re.DOTALL)
+    return (match[1], match[3], int(match[2])) if match else (name, "", 0)

@@ -1,0 +1,86 @@
+"""`midog data` and `midog splits` as typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.processes import start, wait_for
+from tests.spoiled import (
+    BAD_DATA,
+    copy,
+    nan_box,
+    patient_in_two_splits,
+    truncated,
+    unlabelled_in_train,
+)
+
+
+def test_draw_make_and_check_a_split(midog, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert midog("data", "draw", "d", "--rois", 4, "--size", 256).out.strip().endswith("d")
+    ran = midog("data", "check", "d", "--pixels")
+    assert ran.code == 0
+    assert "Phantom A" in ran.out
+    assert (
+        midog("splits", "make", "--data", "d", "--out", "s.csv", "--seed", 3).out.strip() == "s.csv"
+    )
+    assert midog("splits", "check", "s.csv", "--data", "d").code == 0
+    made = midog("splits", "make", "--data", "d", "--out", "folds", "--folds", 2).out.split()
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA]
+)
+def test_data_check_says_the_same_without_training(
+    midog, phantom, tmp_path, monkeypatch, spoil, says, also
+):
+    monkeypatch.chdir(tmp_path)
+    spoil(copy(phantom, tmp_path / "data"))
+    ran = midog("data", "check", "data", "--pixels")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert says.split(" is ")[0] in ran.err
+
+
+def test_data_check_tells_everything_at_once(midog, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = copy(phantom, tmp_path / "data")
+    for spoil in (truncated, unlabelled_in_train, patient_in_two_splits, nan_box):
+        spoil(data)
+    ran = midog("data", "check", "data")
+    for name in ("001.tiff", "009.tiff", "patient001", "annotation 1"):
+        assert name in ran.err
+
+
+def test_a_split_that_is_not_there_is_named_with_those_that_are(midog, phantom):
+    ran = midog("splits", "check", "nowhere.csv", "--data", phantom)
+    assert ran.code == 1
+    assert "error: no split file nowhere.csv; give a CSV file or one of midog21," in ran.err
+
+
+def test_unlabelled_rois_of_midog_in_train_are_named(midog, shared, tmp_path):
+    annotations = shared / "data" / "annotations" / "MIDOG.json"
+    assert midog("splits", "check", "midog21", "--data", annotations).code == 0
+    rows = [f"{n:03d}.tiff,X{n // 50},p{n},train" for n in range(1, 201)]
+    (tmp_path / "s.csv").write_text("\n".join(["file_name,scanner,patient,split", *rows]))
+    ran = midog("splits", "check", tmp_path / "s.csv", "--data", annotations)
+    assert ran.code == 1
+    assert "151.tiff to 200.tiff" in ran.err
+
+
+def test_boxes_forced_into_the_wrong_format_are_not_believed(midog, phantom):
+    for words in (("data", "check", phantom), ("evaluate", "none", "--data", phantom)):
+        ran = midog(*words, "--bbox", "xywh")
+        assert ran.code == 1
+        assert "boxes have their centre outside" in ran.err
+
+
+def test_sigterm_in_the_middle_of_drawing_leaves_nothing_behind(tmp_path):
+    process = start("data", "draw", "d", "--rois", 50, cwd=tmp_path)
+    wait_for(lambda: any(tmp_path.glob(".d.part/images/*.tiff")), process)
+    process.terminate()
+    _, err = process.communicate()
+    assert process.returncode == 143
+    assert "stopped; nothing was left behind" in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+"""How the command line says things."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from midog.cli.shared import is_first, load_settings, number_or_auto, print_table, stoppable
+from midog.config.load import load_config
+from midog.training.interrupts import Interrupted
+
+
+def test_a_table_has_numbers_to_the_right_on_stdout(capsys):
+    print_table(["group", "F1"], [["all", "0.9"], ["Aperio CS2", "-"]])
+    assert capsys.readouterr().out.splitlines() == [
+        "group        F1",
+        "all         0.9",
+        "Aperio CS2    -",
+    ]
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Interrupted(15), 143)])
+def test_a_stop_says_how_to_go_on_and_exits_as_shells_expect(capsys, error, code):
+    with pytest.raises(typer.Exit) as stop, stoppable("the same command goes on"):
+        raise error
+    assert stop.value.exit_code == code
+    assert capsys.readouterr().err == "the same command goes on\n"
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_only_the_first_of_many_processes_speaks(monkeypatch, name):
+    monkeypatch.delenv(name, raising=False)
+    assert is_first()
+    monkeypatch.setenv(name, "1")
+    assert not is_first()
+
+
+def test_options_overlay_set_which_overlays_the_config():
+    settings = load_settings(
+        "demo", ["train.epochs=5", "train.seed=7"], {"train.epochs": 3, "data.dir": None}
+    )
+    assert (settings.train.epochs, settings.train.seed) == (3, 7)
+    assert settings.data.dir == load_config("demo").data.dir
+
+
+@pytest.mark.parametrize(("text", "value"), [(None, None), ("auto", "auto"), ("512", 512)])
+def test_a_number_or_auto(text, value):
+    assert number_or_auto(text, "--tile") == value
+
+
+@pytest.mark.parametrize("text", ["big", "-3", "1.5", ""])
+def test_what_is_neither_is_a_wrong_command_line(text):
+    with pytest.raises(typer.BadParameter, match="neither a number nor auto"):
+        number_or_auto(text, "--tile")

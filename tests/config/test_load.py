@@ -1,0 +1,82 @@
+"""From files and overrides to settings, and errors that name the key."""
+
+from __future__ import annotations
+
+import pytest
+
+from midog.config.load import load_config
+from midog.config.schema import RunConfig
+from midog.errors import ConfigError
+
+
+def test_overrides_reach_nested_keys_and_win():
+    config = load_config(
+        "small", ["train.lr=1e-3", "model.anchor_sizes=[[40, 50]]", "sampling.jitter=null"]
+    )
+    assert config.train.lr == 0.001
+    assert config.model.anchor_sizes == ((40, 50),)
+    assert config.model.backbone == "resnet18"
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.epoch=3", "unknown key train.epoch (did you mean train.epochs?)"),
+        ("lr=3", "unknown key lr (did you mean train.lr?)"),
+        ("train.epochs=-1", "train.epochs is -1: Input should be greater than or equal to 1"),
+        ("train.lr=fast", "train.lr is 'fast'"),
+        ("inference={tile: 512, overlap: 300}", "overlap 300 is over half of tile 512"),
+        (
+            "inference.tile=big",
+            "inference.tile is 'big': write auto or a number from 64 to 8192, a multiple of 32",
+        ),
+        (
+            "inference.tile=100",
+            "inference.tile is 100: write auto or a number from 64 to 8192, a multiple of 32",
+        ),
+        ("inference.tile=true", "inference.tile is True: write auto or a number"),
+        ("inference.batch_size=0", "inference.batch_size is 0: write auto or a number from 1 up"),
+        (
+            "inference.batch_size=null",
+            "inference.batch_size is None: write auto or a number from 1 up",
+        ),
+        (
+            "model.pyramid_channels=100",
+            "model.pyramid_channels is 100: Input should be a multiple of 32",
+        ),
+        ("sampling.p_mitotic=0.9", "p_mitotic + p_imposter = 1.15 is over 1"),
+        ("model.anchor_sizes=[]", "anchor_sizes needs 1 to 5 lists"),
+        ("train.schedule=step", "'cosine' or 'constant'"),
+        ("train.lr=.nan", "finite"),
+        ("epochs", "is not key=value"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(override, says):
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [override])
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_keys_are_told_at_once():
+    with pytest.raises(ConfigError, match=r"train\.epoch\b.*train\.lrr"):
+        load_config(None, ["train.epoch=3", "train.lrr=1"])
+
+
+def test_a_missing_file_names_the_shipped_ones(tmp_path):
+    with pytest.raises(ConfigError, match=r"default.*reference.*small"):
+        load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        load_config(path)
+
+
+def test_an_empty_file_is_the_defaults(tmp_path):
+    path = tmp_path / "empty.yaml"
+    path.write_text("")
+    assert load_config(path) == RunConfig()

@@ -1,0 +1,266 @@
+"""Decoded ROIs: reused by content, bounded, whole after kill -9, done without where the disk is
+full."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from midog.errors import ConfigError, ImageError
+from midog.images.cache import default_cache_dir
+from midog.images.image import SlideImage, decode, open_image
+from midog.images.open_file import Pixels
+from tests.data.pictures import PIXELS, TILE, tiff, tissue
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def packed(path: Path, pixels: Pixels = PIXELS, **options: Any) -> Path:
+    """A TIFF that has to be decoded: one that is not compressed is mapped where it lies."""
+    return tiff(path, pixels, compression="deflate", **options)
+
+
+def cached(cache: Path) -> list[Path]:
+    return sorted((cache / "decoded").glob("*.npy"))
+
+
+# Decoding and the cache
+
+
+def test_decode_in_memory(tmp_path: Path, cache: Path) -> None:
+    pixels = decode(packed(tmp_path / "a.tiff"), cache=False, cache_dir=cache)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert not pixels.flags.writeable
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 1.1])
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_decode_is_what_reading_gives(
+    tmp_path: Path, cache: Path, scale: float, use_cache: bool
+) -> None:
+    tall = tissue(90, 2300)  # more than one band
+    path = packed(tmp_path / "a.tiff", tall, tile=TILE)
+    pixels = decode(path, scale=scale, cache=use_cache, cache_dir=cache)
+    with open_image(path) as image:
+        np.testing.assert_array_equal(
+            pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale)
+        )
+
+
+def test_a_real_roi_decodes_to_its_pixels(composite: Path, cache: Path) -> None:
+    path = composite / "images" / "002.tiff"
+    np.testing.assert_array_equal(decode(path, cache_dir=cache), tifffile.imread(path))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_an_uncompressed_tiff_goes_to_the_cache_only_where_it_is_resampled(
+    tmp_path: Path, cache: Path, scale: float
+) -> None:
+    path = tiff(tmp_path / "a.tiff")
+    pixels = decode(path, scale=scale, cache_dir=cache)
+    with open_image(path) as image:
+        np.testing.assert_array_equal(
+            pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale)
+        )
+    assert len(cached(cache)) == (scale != 1)
+
+
+def test_the_second_time_it_is_not_decoded(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = packed(tmp_path / "a.tiff")
+    first = decode(path, cache_dir=cache)
+    monkeypatch.setattr(SlideImage, "read", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    second = decode(path, cache_dir=cache)
+    assert isinstance(second, np.memmap)
+    assert not second.flags.writeable
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first, PIXELS)
+
+
+def test_the_content_decides_not_the_name(tmp_path: Path, cache: Path) -> None:
+    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
+    (tmp_path / "b.tiff").write_bytes((tmp_path / "a.tiff").read_bytes())
+    decode(tmp_path / "b.tiff", cache_dir=cache)
+    assert len(cached(cache)) == 1
+    other = packed(tmp_path / "a.tiff", 255 - PIXELS)  # same name, same size
+    np.testing.assert_array_equal(decode(other, cache_dir=cache), 255 - PIXELS)
+    assert len(cached(cache)) == 2
+    assert decode(other, scale=0.5, cache_dir=cache).shape == (65, 75, 3)
+    assert len(cached(cache)) == 3
+
+
+def test_a_slide_of_several_files_is_not_cached(tmp_path: Path, cache: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.MRXS")
+    np.testing.assert_array_equal(decode(tmp_path / "a.MRXS", cache_dir=cache), PIXELS)
+    assert not cached(cache)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:20], lambda b: b""]
+)
+def test_a_cached_file_of_wrong_size_is_made_anew(tmp_path: Path, cache: Path, damage: Any) -> None:
+    path = packed(tmp_path / "a.tiff")
+    decode(path, cache_dir=cache)
+    (file,) = cached(cache)
+    file.write_bytes(damage(file.read_bytes()))
+    np.testing.assert_array_equal(decode(path, cache_dir=cache), PIXELS)
+    assert file.stat().st_size == 128 + PIXELS.nbytes
+
+
+def test_the_cache_is_bounded_and_lets_go_of_what_was_used_least_recently(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIDOG_CACHE_GB", str(2.5 * PIXELS.nbytes / 2**30))
+    paths = [packed(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)) for i in range(3)]
+    made = []
+    for i, path in enumerate(paths[:2]):
+        decode(path, cache_dir=cache)
+        (new,) = set(cached(cache)) - set(made)
+        os.utime(new, (1000 + i, 1000 + i))
+        made.append(new)
+    decode(paths[0], cache_dir=cache)  # used again: now the second is the one to go
+    decode(paths[2], cache_dir=cache)
+    assert made[0] in cached(cache)
+    assert made[1] not in cached(cache)
+    assert len(cached(cache)) == 2
+
+
+def test_what_was_just_made_stays_however_small_the_bound(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIDOG_CACHE_GB", "0")
+    for i in range(2):
+        pixels = decode(packed(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)), cache_dir=cache)
+        assert isinstance(pixels, np.memmap)
+        assert len(cached(cache)) == 1
+    np.testing.assert_array_equal(pixels, PIXELS + np.uint8(1))
+
+
+def test_a_bound_that_is_no_number(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIDOG_CACHE_GB", "lots")
+    with pytest.raises(ConfigError, match="MIDOG_CACHE_GB is 'lots'; write a number of GiB"):
+        decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
+
+
+def test_old_leftovers_go_and_strangers_files_stay(tmp_path: Path, cache: Path) -> None:
+    folder = cache / "decoded"
+    folder.mkdir(parents=True)
+    old, fresh, stranger = folder / "1.part", folder / "2.part", folder / "notes.txt"
+    for file in (old, fresh, stranger):
+        file.write_bytes(b"x")
+    for file in (old, stranger):
+        os.utime(file, (time.time() - 1e6,) * 2)
+    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
+    assert [old.exists(), fresh.exists(), stranger.exists()] == [False, True, True]
+
+
+def test_a_failed_decode_leaves_nothing_half_written(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PIXELS).save(path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ImageError, match=r"a\.jpg"):
+        decode(path, cache_dir=cache)
+    assert not cached(cache)
+    assert not list(cache.rglob("*.part"))
+
+
+def test_a_cache_folder_that_cannot_be_made_is_warned_of_once(tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    path = packed(tmp_path / "a.tiff")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            pixels = decode(path, cache_dir=tmp_path / "file")
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert not isinstance(pixels, np.memmap)
+    assert [str(tmp_path / "file") in record.message for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize("room", [0, 3000])
+def test_no_room_on_the_disk_is_warned_of(
+    tmp_path: Path, cache: Path, caplog: Any, room: int
+) -> None:
+    path = packed(tmp_path / "a.tiff")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        pixels = decode(path, cache_dir=cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert os.strerror(errno.EFBIG) in caplog.text
+    assert not cached(cache)
+    assert not list(cache.rglob("*.part"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_cache_folder_serves_what_it_has(tmp_path: Path, cache: Path) -> None:
+    path = packed(tmp_path / "a.tiff")
+    decode(path, cache_dir=cache)
+    (cache / "decoded").chmod(0o500)
+    try:
+        assert isinstance(decode(path, cache_dir=cache), np.memmap)
+    finally:
+        (cache / "decoded").chmod(0o700)
+
+
+def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
+    path = packed(tmp_path / "a.tiff", tissue(300, 2000))
+    code = (
+        "import os, sys; from pathlib import Path; from midog.data import slides\n"
+        "path, cache, killed = sys.argv[1:]; bands = slides._bands\n"
+        "def stop(*of):\n"
+        "    yield next(bands(*of))\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "if killed == 'yes': slides._bands = stop\n"
+        "print(slides.decode(path, cache_dir=Path(cache)).sum())\n"
+    )
+
+    def start(killed: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", code, str(path), str(cache), killed]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    assert start("yes").wait() == -9
+    assert not cached(cache)
+    assert len(list(cache.rglob("*.part"))) == 1
+    racing = [start("no"), start("no")]
+    expected = str(tissue(300, 2000).sum())
+    assert [process.communicate()[0].strip() for process in racing] == [expected, expected]
+    assert len(cached(cache)) == 1
+
+
+def test_the_cache_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIDOG_CACHE", str(tmp_path / "mine"))
+    assert default_cache_dir() == tmp_path / "mine"
+    decode(packed(tmp_path / "a.tiff"))
+    assert len(cached(tmp_path / "mine")) == 1
+    monkeypatch.delenv("MIDOG_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert default_cache_dir() == tmp_path / "xdg" / "midog"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache_dir() == tmp_path / ".cache" / "midog"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert default_cache_dir() == tmp_path / "Library" / "Caches" / "midog"

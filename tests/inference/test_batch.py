@@ -1,0 +1,273 @@
+"""A batch of images: found, skipped when done, gone on with after a bad one, never mixed with
+another model's."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from torch import nn
+
+from midog.boxes import Detections
+from midog.data.folder import read_rois, select_rois
+from midog.errors import DataError, DetectionsError, DeviceError, ImageError
+from midog.evaluation.scoring import evaluate
+from midog.formats.write import FORMATS
+from midog.inference.batch import Job, count_figures, find_images, find_jobs, infer
+from midog.inference.detector import Detector
+from midog.inference.output_folder import RECORD_NAME
+from tests.inference.small import CONFIG
+
+
+@pytest.fixture
+def detector(retinanet: nn.Module) -> Detector:
+    return Detector(retinanet, CONFIG, device="cpu", threshold=0.4, workers=0)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "rois"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.tiff", "b.tiff"):
+        pixels = rng.integers(0, 255, (120, 150, 3), dtype=np.uint8)
+        tifffile.imwrite(
+            folder / name, pixels, resolution=(40000, 40000), resolutionunit="CENTIMETER"
+        )
+    return folder
+
+
+def test_images_are_found_in_folders_and_data_folders_once(images, phantom):
+    (images / "notes.txt").write_text("no image")
+    (images / ".hidden.png").write_bytes(b"")
+    assert [path.name for path in find_images([images, images / "a.tiff"])] == ["a.tiff", "b.tiff"]
+    assert find_images([phantom])[0] == phantom / "images" / "001.tiff"
+
+
+def test_paths_without_images_are_errors(images, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match=r"no image in .*empty"):
+        find_images([tmp_path / "empty"])
+    Image.new("RGB", (9, 9)).save(images / "a.png")
+    with pytest.raises(ImageError, match=r"a\.png and .*a\.tiff would both be written as a"):
+        find_images([images])
+
+
+def test_a_subset_of_a_data_folder_takes_mpp_and_truth_from_it(phantom):
+    jobs = find_jobs([phantom], subset="test")
+    rois = select_rois(read_rois(phantom), "test")
+    assert [job.path.name for job in jobs] == [roi.file_name for roi in rois]
+    assert {job.mpp for job in jobs} == {0.25}
+    assert [len(job.truth) for job in jobs] == [len(roi.boxes) for roi in rois]
+    assert {job.mpp for job in find_jobs([phantom / "images"])} == {0.25}, (
+        "the split beside it says so"
+    )
+    assert {job.mpp for job in find_jobs([phantom], subset="test", mpp=0.3)} == {0.3}
+    with pytest.raises(DataError, match="is no part of a split"):
+        find_jobs([phantom], subset="tests")
+
+
+def test_every_format_is_written_and_done_images_are_skipped(images, detector, tmp_path):
+    out, jobs = tmp_path / "out", find_jobs([images])
+    first = infer(jobs, detector, out, formats=tuple(FORMATS))
+    assert set(first.figures) == {"a.tiff", "b.tiff"}
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    assert names == {f"{stem}{suffix}" for stem in "ab" for suffix in FORMATS.values()}
+    before = (out / "a.json").stat().st_mtime_ns
+    (out / "b.csv").unlink()
+    second = infer(jobs, detector, out, formats=tuple(FORMATS))
+    assert second.skipped == ["a.tiff"]
+    assert set(second.figures) == {"b.tiff"}
+    assert (out / "a.json").stat().st_mtime_ns == before
+    again = infer(jobs, detector, out, formats=("challenge",), overwrite=True)
+    assert again.figures == first.figures
+    assert again.skipped == []
+
+
+def test_a_path_that_is_not_there_fails_in_its_turn(images, detector, tmp_path):
+    jobs = find_jobs([images / "c.tiff", images / "a.tiff"])
+    outcome = infer(jobs, detector, tmp_path / "out")
+    assert "c.tiff" in outcome.failed["c.tiff"]
+    assert list(outcome.figures) == ["a.tiff"]
+
+
+def test_one_bad_image_does_not_stop_the_others(images, detector, tmp_path):
+    whole = (images / "a.tiff").read_bytes()
+    (images / "a.tiff").write_bytes(whole[: len(whole) // 2])
+    seen = []
+    outcome = infer(
+        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each)
+    )
+    assert list(outcome.failed) == ["a.tiff"]
+    assert "\n" not in outcome.failed["a.tiff"]
+    assert list(outcome.figures) == ["b.tiff"]
+    assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
+    assert not (tmp_path / "out" / "a.json").exists()
+
+
+def test_an_image_without_mpp_fails_with_what_to_do(tmp_path, detector):
+    Image.new("RGB", (90, 90)).save(tmp_path / "plain.png")
+    outcome = infer([Job(tmp_path / "plain.png")], detector, tmp_path / "out")
+    assert "--mpp" in outcome.failed["plain.png"]
+    assert infer([Job(tmp_path / "plain.png", mpp=0.25)], detector, tmp_path / "out").failed == {}
+
+
+def test_the_threshold_decides_the_names_and_another_one_is_not_mixed_in(
+    images, detector, retinanet, tmp_path
+):
+    out, jobs = tmp_path / "out", find_jobs([images])
+    infer(jobs, detector, out)
+    scores = sorted(
+        point["probability"] for point in json.loads((out / "a.json").read_text())["points"]
+    )
+    middle = scores[len(scores) // 2]
+    other = Detector(retinanet, CONFIG, device="cpu", threshold=middle, workers=0)
+    with pytest.raises(
+        DetectionsError, match="another threshold; choose another --out, or --overwrite"
+    ):
+        infer(jobs, other, out)
+    infer(jobs, other, out, overwrite=True)
+    points = json.loads((out / "a.json").read_text())["points"]
+    assert [point["name"] == "mitotic figure" for point in points] == [
+        point["probability"] >= middle for point in points
+    ]
+    assert {point["name"] for point in points} == {"mitotic figure", "non-mitotic figure"}
+
+
+def test_an_unknown_format_is_named(images, detector, tmp_path):
+    with pytest.raises(DetectionsError, match="unknown format jason; choose from challenge"):
+        infer(find_jobs([images]), detector, tmp_path / "out", formats=("jason",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_written_can_be_scored(phantom, detector, tmp_path):
+    infer(find_jobs([phantom], subset="test"), detector, tmp_path / "out")
+    result = evaluate(tmp_path / "out", select_rois(read_rois(phantom), "test"))
+    groups = result.to_dict()["groups"]
+    assert groups["all"]["rois"] == 4
+    assert groups["all"]["figures"] == sum(
+        group["figures"] for name, group in groups.items() if name != "all"
+    )
+
+
+def test_a_resampled_image_gets_the_points_of_its_own_pixels(images, retinanet, tmp_path):
+    detector = Detector(retinanet, CONFIG, device="cpu", workers=0)
+    shutil.copy(images / "a.tiff", tmp_path / "c.tiff")
+    infer(
+        [Job(tmp_path / "c.tiff", mpp=0.5)],
+        detector,
+        tmp_path / "out",
+        formats=("challenge", "csv"),
+    )
+    points = json.loads((tmp_path / "out" / "c.json").read_text())["points"]
+    with (tmp_path / "out" / "c.csv").open(newline="") as file:
+        centres = [[float(row["x"]), float(row["y"])] for row in csv.DictReader(file)]
+    assert len(points) == len(centres) > 0
+    assert max(x for x, _ in centres) > 100, "they reach over the image of 150 px"
+    written = sorted(point["point"][:2] for point in points)
+    assert np.allclose(
+        written, sorted([x * 0.5 / 1000, y * 0.5 / 1000] for x, y in centres), rtol=0, atol=1e-5
+    )
+
+
+def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    text = (folder / "split.csv").read_text().replace(",0.25", ",0.5")
+    (tmp_path / "other.csv").write_text(text)
+    assert {job.mpp for job in find_jobs([folder])} == {0.25}
+    for place in (folder, folder / "images"):
+        assert {job.mpp for job in find_jobs([place], split=str(tmp_path / "other.csv"))} == {0.5}
+
+
+def test_figures_are_counted_at_the_threshold():
+    found = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
+    assert count_figures(found, 0.4) == 1
+
+
+def test_the_next_image_is_opened_before_this_one_is_done_and_no_further(
+    images, detector, tmp_path, monkeypatch
+):
+    for name in ("c.tiff", "d.tiff"):
+        shutil.copy(images / "a.tiff", images / name)
+    opened, begun, real = [], [], detector.detect
+    opener = detector.open
+    monkeypatch.setattr(
+        detector, "open", lambda path, **given: opened.append(path.name) or opener(path, **given)
+    )
+
+    def detect(image, progress):
+        begun.append(image.image.path.name)
+        wait_for(lambda: len(opened) >= min(len(begun) + 1, 4))
+        assert len(opened) <= len(begun) + 1
+        return real(image, progress)
+
+    monkeypatch.setattr(detector, "detect", detect)
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out")
+    assert list(outcome.figures) == begun == opened == ["a.tiff", "b.tiff", "c.tiff", "d.tiff"]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_file_that_cannot_be_written_fails_its_image_alone(
+    images, detector, tmp_path, monkeypatch
+):
+    (tmp_path / "out" / "a.json").mkdir(parents=True)  # where a file should go
+    seen = []
+    outcome = infer(
+        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each)
+    )
+    assert "cannot write" in outcome.failed["a.tiff"]
+    assert list(outcome.figures) == ["b.tiff"]
+    assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
+    made = json.loads((tmp_path / "out" / RECORD_NAME).read_text())["made"]
+    assert list(made) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), DeviceError("cpu is out of memory", "use less")]
+)
+def test_what_was_done_before_a_stop_is_whole_and_not_done_again(
+    error, images, detector, tmp_path, monkeypatch
+):
+    real, threads = detector.detect, threading.active_count()
+
+    def detect(image, progress):
+        if image.image.path.name == "b.tiff":
+            raise error
+        return real(image, progress)
+
+    monkeypatch.setattr(detector, "detect", detect)
+    with pytest.raises(type(error)):
+        infer(find_jobs([images]), detector, tmp_path / "out")
+    assert threading.active_count() == threads
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RECORD_NAME, "a.json"]
+    monkeypatch.setattr(detector, "detect", real)
+    again = infer(find_jobs([images]), detector, tmp_path / "out")
+    assert (again.skipped, list(again.figures)) == (["a.tiff"], ["b.tiff"])
+
+
+def test_detections_of_another_precision_are_not_mixed_in(images, detector, retinanet, tmp_path):
+    infer(find_jobs([images]), detector, tmp_path / "out")
+    half = Detector(retinanet, CONFIG, device="cpu", threshold=0.4, precision="bf16")
+    with pytest.raises(DetectionsError, match="another precision"):
+        infer(find_jobs([images]), half, tmp_path / "out")
+
+
+def test_images_of_one_name_in_two_data_folders_are_an_error(phantom, tmp_path):
+    shutil.copytree(phantom, tmp_path / "other")
+    with pytest.raises(ImageError, match="would both be written as"):
+        find_jobs([phantom, tmp_path / "other"], subset="test")

@@ -1,0 +1,124 @@
+"""What patches teach: the plain way, one patch and one box at a time, says the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
+from midog.config.schema import SamplingConfig
+from midog.loading.box_targets import WIDTH, batch_targets, taught_by, turn_boxes
+from midog.loading.locations import Field, Location
+
+
+def targets_at(boxes: Boxes, config: SamplingConfig, x: int = 0, y: int = 0):
+    """Labelled and ignored boxes of one patch, without the padding."""
+    fields = [Field(1000, 1000, boxes)]
+    found = batch_targets(taught_by(fields, config), [Location(0, x, y, 0)], config)
+    here = found["labels"][0] > 0
+    ignored = found["ignore"][0].any(dim=1)
+    return (
+        found["boxes"][0][here].tolist(),
+        found["labels"][0][here].tolist(),
+        found["ignore"][0][ignored].tolist(),
+    )
+
+
+def turned(box: list[np.float32], turn: int, side: int) -> list[np.float32]:
+    """One box, a step at a time."""
+    x1, y1, x2, y2 = box
+    if turn >= 4:
+        x1, x2 = side - x2, side - x1
+    for _ in range(turn % 4):
+        x1, y1, x2, y2 = y1, side - x2, y2, side - x1
+    return [x1, y1, x2, y2]
+
+
+def plain(field: Field, spot: Location, turn: int, config: SamplingConfig):
+    """Boxes, labels and ignored boxes of one patch, box by box."""
+    side, boxes, labels, ignore = config.patch_size, [], [], []
+    for box, label in zip(field.boxes.xyxy, field.boxes.labels.tolist(), strict=True):
+        if label == IMPOSTER and config.imposters != "second_class":
+            continue
+        moved = box - np.array([spot.x, spot.y, spot.x, spot.y], np.float32)
+        cut = moved.clip(0, side)
+        whole = np.maximum((moved[2] - moved[0]) * (moved[3] - moved[1]), np.finfo(np.float32).tiny)
+        visible = (cut[2] - cut[0]) * (cut[3] - cut[1]) / whole
+        if visible >= config.min_visible:
+            boxes.append(turned(list(cut), turn, side))
+            labels.append(label)
+        elif visible > 0:
+            ignore.append(turned(list(moved), turn, side))
+    return boxes, labels, ignore
+
+
+def test_imposters_are_labelled_only_as_second_class():
+    boxes = Boxes(squares_around([[100, 100], [200, 200]]), np.array([MITOTIC_FIGURE, IMPOSTER]))
+    for policy, labels in (("ignore", [1]), ("hard_negative", [1]), ("second_class", [1, 2])):
+        _, found, ignored = targets_at(boxes, SamplingConfig(patch_size=512, imposters=policy))
+        assert found == labels
+        assert ignored == []
+
+
+def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
+    boxes = Boxes(
+        [[90, 90, 140, 140], [-30, 40, 20, 90], [-40, 40, 10, 90], [300, 300, 350, 350]],
+        [1, 1, 1, 1],
+    )
+    kept, _, ignored = targets_at(boxes, SamplingConfig(patch_size=128, min_visible=0.3))
+    # 38/50 squared is 0.58; 20/50 is 0.4; 10/50 is 0.2; the last is out of sight
+    assert kept == [[90, 90, 128, 128], [0, 40, 20, 90]]
+    assert ignored == [[-40, 40, 10, 90]]
+
+
+@given(seed=st.integers(0, 2**32), policy=st.sampled_from(["hard_negative", "second_class"]))
+def test_a_batch_teaches_what_its_patches_teach_one_by_one(seed, policy):
+    rng = np.random.default_rng(seed)
+    config = SamplingConfig(
+        patch_size=128, imposters=policy, min_visible=float(rng.uniform(0.05, 1))
+    )
+    fields = []
+    for count in (0, 5, 60):
+        boxes = squares_around(rng.uniform(-20, 320, (count, 2)), side=float(rng.uniform(0, 60)))
+        fields.append(Field(300, 300, Boxes(boxes, rng.integers(1, 3, count))))
+    spots = [
+        Location(int(roi), int(x), int(y), 0)
+        for roi, x, y in rng.integers((0, -40, -40), (3, 300, 300), (9, 3))
+    ]
+    turns = rng.integers(0, 8, 9)
+    found = batch_targets(taught_by(fields, config), spots, config, turns)
+    each = [plain(fields[s.roi], s, t, config) for s, t in zip(spots, turns.tolist(), strict=True)]
+    for number, (key, dtype) in enumerate(
+        {"boxes": torch.float32, "labels": torch.int64, "ignore": torch.float32}.items()
+    ):
+        rows, most = found[key], max(len(one[number]) for one in each)
+        assert rows.dtype == dtype
+        assert rows.shape[1] == max(WIDTH, -(-most // WIDTH) * WIDTH)
+        for row, one in zip(rows.numpy(), each, strict=True):
+            expected = np.zeros_like(row)
+            expected[: len(one[number])] = np.array(one[number]).reshape(-1, *row.shape[1:])
+            np.testing.assert_array_equal(row, expected)
+
+
+@pytest.mark.parametrize(
+    "fields", [[Field(100, 100, Boxes())], [Field(100, 100, Boxes([[1, 1, 9, 9]], [IMPOSTER]))]]
+)
+def test_a_batch_without_figures_is_padding_alone(fields):
+    config = SamplingConfig(patch_size=64)
+    found = batch_targets(taught_by(fields, config), [Location(0, 0, 0, 0)] * 2, config)
+    assert found["boxes"].shape == found["ignore"].shape == (2, WIDTH, 4)
+    assert found["labels"].shape == (2, WIDTH)
+    assert not any(found[key].any() for key in ("boxes", "labels", "ignore"))
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_turned_box_is_where_its_corners_go(turn):
+    grid = np.arange(16 * 16).reshape(16, 16)
+    moved = np.rot90(grid[:, ::-1] if turn >= 4 else grid, turn % 4)
+    x1, y1, x2, y2 = turn_boxes(np.array([[2, 3, 9, 7]], np.float32), np.array([turn]), 16)[
+        0
+    ].astype(int)
+    assert set(moved[y1:y2, x1:x2].ravel()) == set(grid[3:7, 2:9].ravel())

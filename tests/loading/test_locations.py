@@ -1,0 +1,239 @@
+"""Where to look: shares, whole figures, repeatability, odd ROIs."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
+from midog.config.schema import SamplingConfig
+from midog.loading.locations import (
+    ANYWHERE,
+    Field,
+    epoch_length,
+    location,
+    locations,
+    random,
+    randoms,
+    roi_order,
+    validation_locations,
+)
+
+
+def field(
+    seed: int = 0, size: int = 1000, figures: int = 8, imposters: int = 8, scanner: str = "A"
+) -> Field:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-10, size + 10, size=(figures + imposters, 2))
+    labels = np.array([MITOTIC_FIGURE] * figures + [IMPOSTER] * imposters)
+    return Field(size, size - 100, Boxes(squares_around(points), labels), scanner)
+
+
+def all_locations(fields: list[Field], config: SamplingConfig, epochs: int, seed: int = 1):
+    length = epoch_length(fields, config)
+    return [
+        each
+        for epoch in range(epochs)
+        for each in locations(fields, config, seed, epoch, range(length))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "shares"),
+    [
+        ("hard_negative", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
+        ("second_class", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
+        ("ignore", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.0, ANYWHERE: 0.5}),
+    ],
+)
+def test_share_of_draws_follows_the_policy(policy, shares):
+    config = SamplingConfig(patch_size=256, patches_per_roi=50, imposters=policy)
+    sought = np.array(
+        [each.sought for each in all_locations([field(1), field(2)], config, epochs=40)]
+    )
+    for kind, share in shares.items():
+        # five standard errors of a binomial of this many draws: the numbers are seeded, so it holds
+        # or it does not
+        margin = 5 * np.sqrt(share * (1 - share) / len(sought))
+        assert abs((sought == kind).mean() - share) <= margin
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    width=st.integers(30, 900),
+    height=st.integers(30, 900),
+    patch=st.sampled_from([64, 128, 256, 512]),
+    at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    side=st.floats(
+        1, 62
+    ),  # with whole pixels, a figure as wide as the patch cannot always be whole in it
+    jitter=st.one_of(st.none(), st.floats(0, 400)),
+    seed=st.integers(0, 2**32),
+)
+def test_what_of_a_sought_figure_is_in_the_image_is_whole_in_its_patch(
+    width, height, patch, at, side, jitter, seed
+):
+    centre = np.array([[at[0] * width, at[1] * height]])
+    only = Field(width, height, Boxes(squares_around(centre, side), np.array([MITOTIC_FIGURE])))
+    config = SamplingConfig(patch_size=patch, p_mitotic=1, p_imposter=0, jitter=jitter)
+    spot = location([only], config, seed, 3, 0)
+    assert spot.sought == MITOTIC_FIGURE
+    x1, y1, x2, y2 = only.boxes.xyxy[0].clip(0, [width, height, width, height])
+    assert spot.x <= x1
+    assert spot.y <= y1
+    assert x2 <= spot.x + patch
+    assert y2 <= spot.y + patch
+    for origin, extent in ((spot.x, width), (spot.y, height)):
+        assert min(0, extent - patch) <= origin <= max(0, extent - patch)
+
+
+def test_without_jitter_a_figure_far_from_the_edge_is_in_the_middle():
+    middle = Field(1000, 1000, Boxes(squares_around([[500, 400]]), np.array([1])))
+    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, jitter=0)
+    spot = location([middle], config, 0, 0, 0)
+    assert (spot.x + 128, spot.y + 128) == (500, 400)
+
+
+def test_jitter_reaches_every_part_of_the_patch():
+    middle = Field(2000, 2000, Boxes(squares_around([[1000, 1000]]), np.array([1])))
+    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, patches_per_roi=500)
+    offsets = np.array(
+        [[1000 - each.x, 1000 - each.y] for each in all_locations([middle], config, 1)]
+    )
+    assert offsets.min() < 25 + 10
+    assert offsets.max() > 256 - 25 - 10
+
+
+@pytest.mark.parametrize("balance", ["roi", "scanner"])
+def test_an_epoch_is_balanced(balance):
+    fields = [field(i, scanner="A") for i in range(5)] + [field(9, scanner="B")]
+    config = SamplingConfig(patch_size=256, patches_per_roi=7, balance=balance)
+    for epoch in range(3):
+        counts = np.bincount(roi_order(fields, config, 0, epoch), minlength=6)
+        assert counts.sum() == 42
+        if balance == "roi":
+            assert counts.tolist() == [7] * 6
+        else:
+            assert abs(counts[:5].sum() - counts[5]) <= 1
+            assert counts[:5].max() - counts[:5].min() <= 1
+
+
+def test_a_draw_depends_on_seed_epoch_and_index_alone():
+    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    whole = locations(fields, config, 5, 2, range(30))
+    assert [location(fields, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
+    assert locations(fields, config, 5, 3, range(30)) != whole
+    assert locations(fields, config, 6, 2, range(30)) != whole
+
+
+def test_validation_patches_are_uniform_and_fixed():
+    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    first = validation_locations(fields, config, 0)
+    assert first == validation_locations(fields, config, 0)
+    assert all(each.sought == ANYWHERE for each in first)
+    assert np.bincount([each.roi for each in first]).tolist() == [10, 10, 10]
+
+
+def test_rois_without_figures_are_looked_at_anywhere():
+    empty = Field(700, 600, Boxes())
+    spots = locations([empty], SamplingConfig(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
+    assert all(
+        each.sought == ANYWHERE and 0 <= each.x <= 444 and 0 <= each.y <= 344 for each in spots
+    )
+
+
+def test_a_roi_smaller_than_a_patch_lies_whole_in_it():
+    small = field(3, size=150)
+    for spot in locations([small], SamplingConfig(patch_size=256), 0, 0, range(10)):
+        assert 150 - 256 <= spot.x <= 0
+        assert 50 - 256 <= spot.y <= 0
+
+
+def test_a_centre_outside_the_image_does_no_harm():
+    outside = Field(
+        500, 500, Boxes([[-40, 100, 10, 150], [490, 490, 540, 540], [-90, 0, -40, 50]], [1, 1, 1])
+    )
+    config = SamplingConfig(patch_size=128, p_mitotic=1, p_imposter=0)
+    for spot in locations([outside], config, 0, 0, range(10)):
+        assert spot.sought == MITOTIC_FIGURE
+        assert 0 <= spot.x <= 372
+
+
+def test_generators_in_a_row_are_those_of_the_draws_one_by_one():
+    for index, rng in zip(
+        (5, 0, 2**40), randoms(2**63 - 1, "augment", 399, (5, 0, 2**40)), strict=True
+    ):
+        alone = random(2**63 - 1, "augment", 399, index)
+        assert rng.integers(17) == alone.integers(
+            17
+        )  # leaves half of a number over, which the next must not see
+        assert rng.random(9).tolist() == alone.random(9).tolist()
+        assert rng.integers(17) == alone.integers(17)
+
+
+FIRST = {
+    "roi": [
+        (0, 99, 174, 0),
+        (2, -25, -118, 0),
+        (0, 552, 63, 1),
+        (3, 44, 437, 0),
+        (1, 146, 251, 0),
+        (2, -50, -45, 0),
+        (0, 618, 442, 2),
+        (0, 712, 644, 1),
+        (1, 444, 235, 2),
+        (2, 0, -3, 2),
+        (3, 39, 248, 0),
+        (0, 495, 614, 1),
+    ],
+    "scanner": [
+        (0, 99, 174, 0),
+        (1, 247, 84, 0),
+        (3, 4, 164, 0),
+        (2, -56, -152, 2),
+        (0, 685, 644, 1),
+        (2, -50, -45, 0),
+        (3, 33, 446, 0),
+        (3, 14, 452, 0),
+        (2, -5, -19, 2),
+        (0, 241, 387, 2),
+        (2, -6, -96, 0),
+        (1, 250, 236, 0),
+    ],
+}
+MANY = {
+    "roi": "50401b385b13111011992261a74a6bac2e9be8a641e78d730a696c5307c9cf64",
+    "scanner": "8e55db2d6090d575579add69b2fdab9e8884a4f3c78ef4de3bb8323289c8259e",
+}
+
+
+@pytest.mark.parametrize("balance", ["roi", "scanner"])
+def test_draws_are_those_of_every_release(balance):
+    fields = [
+        field(0),
+        field(1, 700, figures=0, scanner="B"),
+        field(2, 200),
+        Field(300, 900, Boxes(), "B"),
+    ]
+    config = SamplingConfig(patch_size=256, balance=balance)
+    assert [tuple(each) for each in locations(fields, config, 7, 3, range(12))] == FIRST[balance]
+    other = config.model_copy(update={"imposters": "second_class", "jitter": 40.5})
+    many = [
+        tuple(each)
+        for seed in (0, 2**63 - 1)
+        for epoch in (0, 5, 399)
+        for each in locations(fields, other, seed, epoch, range(40))
+    ]
+    assert hashlib.sha256(repr(many).encode()).hexdigest() == MANY[balance]
+    fixed = [tuple(each) for each in validation_locations(fields, config, 7)][:5]
+    assert fixed == [
+        (0, 390, 310, 0),
+        (0, 665, 134, 0),
+        (0, 736, 231, 0),
+        (0, 730, 516, 0),
+        (0, 258, 401, 0),
+    ]
