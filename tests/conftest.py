@@ -54,6 +54,16 @@ def model(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return loop.train(load_config(None, overrides), runs=tmp_path_factory.mktemp("runs"), name="a")
 
 
+@pytest.fixture(scope="session")
+def trained(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Runs only_phantom_a and only_phantom_b; copy them before you change them."""
+    from midog.config.load import load_config
+    from midog.studies.scanners import train_study
+
+    config = load_config(None, [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"])
+    return train_study(config, runs=tmp_path_factory.mktemp("study") / "runs")
+
+
 @pytest.fixture
 def tiny(phantom: Path) -> list[str]:
     """Overrides of a training on `phantom` that takes a second an epoch on a CPU."""

@@ -212,7 +212,7 @@ def test_weights_that_cannot_be_fetched_say_which_file_to_put_where(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    from midog.models.registry import weights
+    from midog.models import weights
 
     refused = {
         name: "http://127.0.0.1:9/" + Path(url).name for name, url in weights.IMAGENET_URLS.items()
@@ -257,7 +257,7 @@ def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("midog.config.load_config", broken)
+    monkeypatch.setattr("midog.config.load.load_config", broken)
     line = one_line(midog("train"))
     assert "unexpected RuntimeError: two lines (--debug" in line
     monkeypatch.setattr(sys, "argv", ["midog", "train", "--debug"])

@@ -228,13 +228,13 @@ def test_a_read_only_cache_folder_serves_what_it_has(tmp_path: Path, cache: Path
 def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
     path = packed(tmp_path / "a.tiff", tissue(300, 2000))
     code = (
-        "import os, sys; from pathlib import Path; from midog.data import slides\n"
-        "path, cache, killed = sys.argv[1:]; bands = slides._bands\n"
+        "import os, sys; from pathlib import Path; from midog.images import image\n"
+        "path, cache, killed = sys.argv[1:]; bands = image._bands\n"
         "def stop(*of):\n"
         "    yield next(bands(*of))\n"
         "    os.kill(os.getpid(), 9)\n"
-        "if killed == 'yes': slides._bands = stop\n"
-        "print(slides.decode(path, cache_dir=Path(cache)).sum())\n"
+        "if killed == 'yes': image._bands = stop\n"
+        "print(image.decode(path, cache_dir=Path(cache)).sum())\n"
     )
 
     def start(killed: str) -> subprocess.Popen[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from midog.data import download as module
+from midog.data.download import archives as module
 from midog.data.download.archives import MANIFEST, Sources, download
 from midog.data.download.transfer import GO_ON
 from midog.errors import DownloadError

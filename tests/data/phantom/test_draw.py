@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from midog.data import phantom
+from midog.data.phantom import draw as phantom
 from midog.data.phantom.draw import draw_phantom
 from midog.errors import DataError
 
