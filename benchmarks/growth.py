@@ -130,7 +130,7 @@ def _detector(folder: Path):  # type: ignore[no-untyped-def]  # its type would i
 
     from midog.config.load import load_config
     from midog.inference.detector import Detector
-    from midog.models.registry import build_model
+    from midog.models.build import build_model
 
     torch.manual_seed(0)
     config = load_config(None, SETTINGS)

@@ -25,7 +25,7 @@ from PIL import Image
 
 from midog.config.load import load_config
 from midog.inference.detector import Detector
-from midog.models.registry import build_model
+from midog.models.build import build_model
 
 TORCH = "import torch"
 WEIGHTS = "import sys, torch; from safetensors.torch import load_file; load_file(sys.argv[1])"

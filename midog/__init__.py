@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from midog.inference.detector import Detector as Detector
     from midog.metrics.counts import best_threshold as best_threshold
     from midog.metrics.matching import match_points as match_points
-    from midog.models.registry import build_model as build_model
+    from midog.models.build import build_model as build_model
     from midog.shift.domain_shift import domain_shift as domain_shift
     from midog.training.loop import train as train
 
@@ -30,7 +30,7 @@ _HOME = {
     "Roi": "midog.data.roi",
     "RunConfig": "midog.config.schema",
     "best_threshold": "midog.metrics.counts",
-    "build_model": "midog.models.registry",
+    "build_model": "midog.models.build",
     "domain_shift": "midog.shift.domain_shift",
     "evaluate": "midog.evaluation.scoring",
     "load_config": "midog.config.load",

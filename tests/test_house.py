@@ -21,7 +21,7 @@ FLOORS = """
 errors files boxes progress devices tiling
 config: schema shipped load
 images: cache tiff_mapped tiff_segments open_file image
-models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights registry
+models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
 metrics: matching near_pairs pooled_matches counts froc thresholds bootstrap_areas bootstrap
 metrics: permutation agreement calibration mistakes scanner_matrix
 data: csv_text roi

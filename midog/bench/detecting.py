@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from midog.augment.on_device import to_float
 from midog.config.schema import RunConfig
-from midog.models.registry import build_model, num_classes
+from midog.models.build import build_model, num_classes
 
 _LOGITS_SD = 4.0
 """Standard deviation that the logits are given: most scores are near 0, few lie where rounding

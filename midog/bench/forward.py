@@ -17,8 +17,8 @@ from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
 from midog.config.schema import RunConfig
 from midog.inference.network import Network, pick_precision
+from midog.models.build import build_model, num_classes
 from midog.models.postprocess import suppress
-from midog.models.registry import build_model, num_classes
 
 
 def forward_stage(plan: Plan) -> Compared:

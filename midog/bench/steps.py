@@ -21,7 +21,7 @@ from midog.bench.timing import Seconds, synchronize, take_turns
 from midog.config.schema import RunConfig
 from midog.loading.batches import Batch, load_pixels, training_batches
 from midog.loading.box_targets import WIDTH, Targets
-from midog.models.registry import num_classes
+from midog.models.build import num_classes
 from midog.training.learner import make_fabric, make_learner, resolve
 from midog.training.optimise import Pace, fixed_shapes, step_weights
 from midog.training.tasks.detection import prepare

@@ -37,8 +37,8 @@ from midog.inference.model_folder import (
 from midog.inference.network import Network, is_out_of_memory, pick_precision, pixels_per_step
 from midog.inference.start import no_first_weights
 from midog.inference.tiles import OpenTiles, TilePlan, as_opened, known_mpp
+from midog.models.build import build_model
 from midog.models.postprocess import Candidates, suppress
-from midog.models.registry import build_model
 from midog.tiling import STEP, fit_batch, fit_tile, grid, inside_tile, merge
 
 Progress = Callable[[int, int], None]

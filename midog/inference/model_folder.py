@@ -21,7 +21,7 @@ from midog import __version__
 from midog.config.load import parse_saved
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
-from midog.models.registry import num_classes
+from midog.models.build import num_classes
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 _PICKLES = {".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin"}

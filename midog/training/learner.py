@@ -23,7 +23,7 @@ from midog.data.folder import read_rois, require_images
 from midog.data.roi import Roi
 from midog.devices import has_bf16, pick_device
 from midog.errors import DataError, DeviceError, MidogError
-from midog.models.registry import build_model, count_parameters
+from midog.models.build import build_model, count_parameters
 from midog.models.retinanet import RetinaNet
 from midog.training.checkpoint import Progress, read_checkpoint, restore
 from midog.training.ema import Average

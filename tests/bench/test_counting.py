@@ -8,7 +8,7 @@ import torch
 from midog.bench.counting import gflop_of, kernels_and_waits, peak_memory, shown_px, tally
 from midog.bench.plain_network import SHIPPED_PX, shipped
 from midog.config.load import load_config
-from midog.models.registry import build_model
+from midog.models.build import build_model
 
 CPU = torch.device("cpu")
 

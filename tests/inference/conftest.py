@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import nn
 
 from midog.inference.detector import Detector
-from midog.models.registry import build_model
+from midog.models.build import build_model
 from tests.inference.small import CONFIG
 
 Pixels = NDArray[np.uint8]

@@ -21,8 +21,8 @@ from midog.errors import ConfigError, DeviceError, ImageError
 from midog.images.image import SlideImage, as_image, open_image, scale_for
 from midog.inference.detector import Detector
 from midog.inference.tiles import known_mpp
+from midog.models.build import build_model
 from midog.models.postprocess import Candidates
-from midog.models.registry import build_model
 from midog.tiling import grid, inside_tile, merge
 from tests.inference.small import CONFIG, OVERLAP, TILE, detect, same
 

@@ -18,7 +18,7 @@ from torch import nn
 from midog.config.load import parse_config
 from midog.errors import MidogError, WeightsError
 from midog.inference.detector import Detector
-from midog.models.registry import build_model
+from midog.models.build import build_model
 from tests.inference.small import CONFIG, TILE, detect, same
 
 Pixels = NDArray[np.uint8]

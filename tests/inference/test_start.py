@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from midog.inference.start import import_torchvision, no_first_weights
-from midog.models.registry import build_model
+from midog.models.build import build_model
 from tests.inference.small import CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]

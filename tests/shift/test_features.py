@@ -17,7 +17,7 @@ from midog.data.folder import read_rois
 from midog.data.roi import Roi
 from midog.errors import DeviceError
 from midog.inference.detector import Detector
-from midog.models.registry import build_model
+from midog.models.build import build_model
 from midog.shift import features
 from midog.shift.distances import FEATURE_DISTANCES, feature_distances, halve
 from midog.shift.features import Looks, backbone_features, distances_between, distances_within, look

@@ -10,7 +10,7 @@ from torch import nn
 
 from midog.config.load import load_config
 from midog.errors import DataError, DeviceError
-from midog.models.registry import build_model
+from midog.models.build import build_model
 from midog.training import learner as setup
 
 

@@ -1,4 +1,4 @@
-"""Detectors by name, and how one is built from a config."""
+"""A detector built from a config."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from torchvision.models.detection import retinanet_resnet50_fpn_v2
 from midog.config.load import load_config, parse_config
 from midog.config.schema import RunConfig
 from midog.errors import WeightsError
-from midog.models.registry import MODELS, build_model, count_parameters, num_classes
+from midog.models.build import MODELS, build_model, count_parameters, num_classes
 
 
 def settings(**sections: Any) -> RunConfig:
