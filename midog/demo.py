@@ -16,7 +16,7 @@ from midog.data.phantom.scanners import SCANNERS
 from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
-from midog.files import write_text
+from midog.files import replace_text
 from midog.inference.batch import find_jobs, infer
 from midog.inference.detector import Detector
 from midog.metrics.counts import Counts
@@ -109,7 +109,7 @@ def _draw(
     if not data.exists():
         say(f"drawing synthetic H&E of four scanners into {data}/")
         out.mkdir(parents=True, exist_ok=True)
-        write_text(note, f"{seed}\n")
+        replace_text(note, f"{seed}\n")
         with bar("ROIs drawn") as move:
             draw_phantom(data, rois_per_scanner=rois_per_scanner, size=size, seed=seed, on_roi=move)
     return data

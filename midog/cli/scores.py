@@ -115,7 +115,7 @@ def evaluate(
     by scanner."""
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.scoring import evaluate as score
-    from midog.files import write_text
+    from midog.files import replace_text
 
     for option, path in (("--report", report), ("--csv", csv)):
         if (
@@ -140,7 +140,7 @@ def evaluate(
     # cannot be written
     try:
         if csv is not None:
-            write_text(csv, result.to_csv())
+            replace_text(csv, result.to_csv())
             say(f"scores of each ROI are in {csv}")
         if report is not None:
             from midog.report.evaluation_page import write_evaluation_page

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 import typer
 
+from midog.files import to_json
+
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
 
@@ -80,7 +82,7 @@ Found = TypeVar("Found", bound=Result)
 def print_result(result: Found, as_json: bool, print_as_table: Callable[[Found], None]) -> None:
     """The result on stdout, as JSON or as a table."""
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+        typer.echo(to_json(result.to_dict()), nl=False)
     else:
         print_as_table(result)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import difflib
 import io
 import math
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,6 +15,7 @@ from pathlib import Path
 from midog.config.shipped import shipped_dir
 from midog.data.csv_text import Problems, raise_problems, read_table, read_text
 from midog.errors import DataError
+from midog.files import replace_text
 
 ROLES = ("train", "val", "test", "unlabelled")
 _COLUMNS = ("file_name", "scanner", "patient", "split")
@@ -168,15 +167,7 @@ def write_split(split: Split, path: Path | str) -> None:
         mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
         more = [cells.get(column, "") for column in columns]
         writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-        os.replace(beside, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise DataError(f"{path} cannot be written: {error.strerror}") from None
+    replace_text(path, text.getvalue(), DataError, parents=True)
 
 
 def _can_be_column(name: str, value: str) -> bool:

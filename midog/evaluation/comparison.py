@@ -15,8 +15,9 @@ from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.groups import keys_of, make_groups, parse_by
 from midog.evaluation.points import ScoredRoi, score_rois
-from midog.evaluation.result import MEASURES, GroupScores, plain
+from midog.evaluation.result import MEASURES, GroupScores
 from midog.evaluation.scoring import LEVEL, RESAMPLES, patient_of, summarise
+from midog.files import plain
 from midog.metrics.bootstrap import difference, draw_weights, resample_hits
 from midog.metrics.permutation import p_value, swap_weights
 from midog.metrics.pooled_matches import Hits

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from midog import __version__
+from midog.files import plain
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
 from midog.metrics.calibration import Reliability
@@ -266,14 +264,3 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
             name = f"by_{name}"
         row[name] = value
     return row
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it, at any depth: NaN is None; arrays and tuples are lists."""
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -19,7 +19,7 @@ from midog.data.roi import Roi
 from midog.data.split_file import compact_names
 from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.points import score_rois
-from midog.files import write_text
+from midog.files import replace_text, to_json
 from midog.inference.batch import Job, infer
 from midog.inference.detector import Detector
 from midog.inference.model_folder import CARD, find_folder
@@ -229,4 +229,4 @@ def _require_figures(number: int) -> None:
 def _store(card: Path, threshold: float, goal: Goal, rois: int) -> None:
     tree: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
     tree |= {"threshold": threshold, "tuned": {"goal": str(goal), "subset": "val", "rois": rois}}
-    write_text(card, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    replace_text(card, to_json(tree, ascii_only=False))

@@ -7,9 +7,6 @@ import csv
 import io
 import json
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, centers_of
 from midog.errors import DetectionsError
+from midog.files import replace_text, replacing, to_json
 
 FORMATS: dict[str, str] = {
     "challenge": ".json",
@@ -79,7 +77,7 @@ def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold
         "points": points,
         "version": version,
     }
-    _write_text(path, json.dumps(document, indent=1) + "\n")
+    replace_text(path, to_json(document), DetectionsError, shared=True, parents=True)
 
 
 def read_challenge(path: Path) -> FoundPoints:
@@ -133,7 +131,7 @@ def write_csv(path: Path, detections: Detections, *, file_name: str) -> None:
     )
     for box, center, label, score in zip(*columns, strict=True):
         table.writerow([file_name, *map(_shortest, box), *center, _LABELS[label], _shortest(score)])
-    _write_text(path, text.getvalue())
+    replace_text(path, text.getvalue(), DetectionsError, shared=True, parents=True)
 
 
 def write_coco(
@@ -168,7 +166,7 @@ def write_coco(
         "categories": [{"id": label, "name": name} for label, name in _LABELS.items()],
         "annotations": annotations,
     }
-    _write_text(path, json.dumps(document, indent=1) + "\n")
+    replace_text(path, to_json(document), DetectionsError, shared=True, parents=True)
 
 
 def write_overlay(
@@ -203,7 +201,7 @@ def write_overlay(
         (kind, f"{sum(mark.kind == kind for mark in marks)} {_PLURAL[kind]}") for kind in kinds
     ]
     whole = _with_legend(picture, [*legend, ("", f"score of {threshold:.2f} or more")])
-    with _replacing(path) as temporary:
+    with replacing(path, DetectionsError, shared=True, parents=True) as temporary:
         if path.suffix.lower() in (".jpg", ".jpeg"):
             whole.save(
                 temporary, "JPEG", quality=92, subsampling=0
@@ -368,23 +366,3 @@ def _shortest(value: np.float32) -> float:
     """The float whose decimal writing is the shortest that names this float32: 0.7, not
     0.699999988079071."""
     return float(str(value))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with _replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place once it is written whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DetectionsError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

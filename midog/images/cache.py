@@ -8,8 +8,7 @@ import hashlib
 import os
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.errors import ConfigError
+from midog.files import replacing
 
 Pixels = NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ def cached_array(
     target = folder / f"{_content_hash(folder, path)}-{variant}.npy"
     pixels = _reuse(target)
     if pixels is None:
-        with _replacing(target) as file:
+        with replacing(target, None, shared=True) as part, part.open("xb") as file:
             write(file)
         pixels = _reuse(target)
         _tidy(folder, keep=target)
@@ -79,22 +79,9 @@ def _content_hash(folder: Path, path: Path) -> str:
         return note.read_text()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    with contextlib.suppress(OSError), _replacing(note) as target:
-        target.write(digest.encode())
+    with contextlib.suppress(OSError), replacing(note, None, shared=True) as part:
+        part.write_text(digest)
     return digest
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the target's place when it is whole, and leaves nothing when it is
-    not."""
-    part = target.with_name(f"{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _tidy(folder: Path, keep: Path) -> None:

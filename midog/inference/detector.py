@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.devices import pick_device
 from midog.errors import ConfigError, DeviceError
+from midog.files import to_json
 from midog.images.image import SlideImage, scale_for
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.model_folder import (
@@ -182,7 +182,7 @@ class Detector:
             **self.info,
         }
         weights = to_safetensors(self._state(), {"class_names": "\n".join(self.class_names)})
-        text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = to_json(card, ascii_only=False)
         write_folder(Path(folder).expanduser().resolve(), {WEIGHTS: weights, CARD: text.encode()})
 
     @classmethod

@@ -4,9 +4,7 @@ trust."""
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +19,7 @@ from midog import __version__
 from midog.config.load import parse_saved
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
+from midog.files import replace_folder
 from midog.models.build import num_classes
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
@@ -61,28 +60,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise WeightsError(
             f"{folder} is there and holds other things than a model", "give another folder"
         )
-    part, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
-    try:
-        for left in (part, old):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        part.mkdir(parents=True)
-        for name, content in files.items():
-            with (part / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-    except OSError as error:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(part, ignore_errors=True)
-        why = error.strerror or error
-        raise WeightsError(
-            f"{folder} cannot be written: {why}", "make room or give another folder"
-        ) from None
-    shutil.rmtree(old, ignore_errors=True)
+    replace_folder(folder, files, WeightsError, durable=True)
 
 
 def find_folder(path: Path) -> Path:

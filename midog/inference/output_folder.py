@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from midog.errors import DetectionsError
-from midog.files import write_text
+from midog.files import replace_text, to_json
 from midog.formats.write import FORMATS
 
 RECORD_NAME = ".midog-infer.json"
@@ -108,7 +108,7 @@ class OutputFolder:
         """Unless it is what the file says."""
         record = {"settings": self.settings, "made": self.made}
         if record != self._read():
-            write_text(self.path / RECORD_NAME, json.dumps(record, indent=0) + "\n")
+            replace_text(self.path / RECORD_NAME, to_json(record, indent=0), DetectionsError)
 
 
 def identity_of(image: Path) -> str:

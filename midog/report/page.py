@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from midog import __version__
-from midog.files import write_text
+from midog.files import replace_text
 
 UNDEFINED = "–"
 """Stands where a number is not defined or not known."""
@@ -28,7 +28,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 def write_page(path: Path, template: str, values: Mapping[str, Any]) -> None:
     """Write `render` to a file, whole or not at all. Raises MidogError where that cannot be."""
-    write_text(path, render(template, values))
+    replace_text(path, render(template, values))
 
 
 def number(value: float, places: int = 3, sign: bool = False) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, stats
 
-from midog.evaluation.result import plain
+from midog.files import plain
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]

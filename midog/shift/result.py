@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog import __version__
-from midog.evaluation.result import plain
+from midog.files import plain
 from midog.metrics.bootstrap import Interval
 from midog.metrics.scanner_matrix import (
     PUBLISHED_F1,

@@ -3,8 +3,6 @@ leaves a whole one."""
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +13,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from midog.errors import CheckpointError
+from midog.files import point_link, replacing
 from midog.inference.detector import Detector
 from midog.training.ema import Average
-from midog.training.runs import point_link
 
 FORMAT = 1
 
@@ -58,22 +56,14 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         "ema": None if ema is None else ema.state_dict(),
     }
-    part = path.with_name(
-        f".{path.name}.part"
-    )  # one name: what a killed process leaves is overwritten
     try:
-        with part.open("wb") as file:
+        with (
+            replacing(path, CheckpointError, durable=True) as part,
+            part.open("wb") as file,
+        ):
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        # torch's writer does not say why it could not write
-        full = (
-            getattr(error, "errno", None) == errno.ENOSPC
-            or shutil.disk_usage(path.parent).free < 1 << 20
-        )
-        part.unlink(missing_ok=True)
+    except RuntimeError as error:  # torch's writer does not say why it could not write
+        full = shutil.disk_usage(path.parent).free < 1 << 20
         why = "the disk is full" if full else str(error)
         raise CheckpointError(
             f"{path} cannot be written: {why}",

@@ -3,14 +3,12 @@ in one line."""
 
 from __future__ import annotations
 
-import json
-
 import torch
 from torch import Tensor
 
 from midog.config.schema import RunConfig
 from midog.errors import DeviceError, TrainingError
-from midog.files import write_text
+from midog.files import replace_text, to_json
 from midog.loading.batches import Pixels, rank_indices
 from midog.loading.locations import epoch_length, locations
 from midog.training.learner import Learner
@@ -82,7 +80,7 @@ def not_finite(
     rank = f"-rank{fabric.global_rank}" if fabric.world_size > 1 else ""
     path = run.folder / f"nonfinite{rank}.json"
     record = {"epoch": epoch + 1, "batch": number + 1, "losses": shown, "patches": patches}
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    replace_text(path, to_json(record))
     return TrainingError(
         f"the loss is not finite in epoch {epoch + 1}, batch {number + 1} ({shown}); its patches"
         f" are listed in {path}",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from midog.files import write_text
+from midog.files import replace_text
 from midog.metrics.counts import Sweep
 from midog.progress import make_progress
 
@@ -111,7 +111,7 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    replace_text(path, text.getvalue())
 
 
 def _format(value: Any) -> str:

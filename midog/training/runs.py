@@ -6,7 +6,6 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ import yaml
 from midog.config.load import parse_saved
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, MidogError, WeightsError
-from midog.files import write_text
+from midog.files import point_link, replace_text, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +99,8 @@ def make_run(
         except FileExistsError:
             number += 1
     stack.enter_context(locked(folder))
-    write_text(folder / "data.json", json.dumps({"fingerprint": fingerprint}) + "\n")
-    write_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
+    replace_text(folder / "data.json", to_json({"fingerprint": fingerprint}, indent=None))
+    replace_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
     point_link(runs / "latest", folder)
     return Run(folder, resumes=False)
 
@@ -155,20 +154,12 @@ def read_state(folder: Path) -> dict[str, Any]:
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     """state.json: what lists of runs need to know without opening the checkpoint (epoch, finished,
     best F1)."""
-    write_text(folder / "state.json", json.dumps(state, indent=1) + "\n")
+    replace_text(folder / "state.json", to_json(state))
 
 
 def is_finished(folder: Path) -> bool:
     """Whether the run trained all its epochs or stopped early by its own rule."""
     return read_state(folder).get("finished") is True
-
-
-def point_link(link: Path, target: Path) -> None:
-    """Swap a relative link onto a finished folder in one step."""
-    part = link.with_name(f".{link.name}.{os.getpid()}.link")
-    part.unlink(missing_ok=True)
-    part.symlink_to(os.path.relpath(target, link.parent))
-    part.replace(link)
 
 
 @contextmanager

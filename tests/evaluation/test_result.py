@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from midog.evaluation.result import FURTHER, MEASURES, MISTAKES, plain
+from midog.evaluation.result import FURTHER, MEASURES, MISTAKES
 from midog.evaluation.scoring import evaluate
+from midog.files import plain
 from midog.metrics.mistakes import FALSE_ALARMS, MISS_DISTANCES
 from tests.evaluation.cases import YES, roi, write
 from tests.evaluation.edges import EDGES

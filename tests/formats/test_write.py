@@ -314,8 +314,8 @@ def test_a_file_that_cannot_be_written_is_an_error_and_keeps_the_old_one(
     def full(self, *_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(DetectionsError, match=r"001\.csv: No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DetectionsError, match=r"001\.csv cannot be written: the disk is full"):
         write_csv(path, SOME, file_name="001.tiff")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["001.csv"]
@@ -323,5 +323,5 @@ def test_a_file_that_cannot_be_written_is_an_error_and_keeps_the_old_one(
 
 def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
-    with pytest.raises(DetectionsError, match="cannot write"):
+    with pytest.raises(DetectionsError, match="cannot be written"):
         write_challenge(tmp_path / "out" / "001.json", SOME, mpp=0.25, threshold=0.5)

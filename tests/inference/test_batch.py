@@ -230,7 +230,7 @@ def test_a_file_that_cannot_be_written_fails_its_image_alone(
     outcome = infer(
         find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each)
     )
-    assert "cannot write" in outcome.failed["a.tiff"]
+    assert "cannot be written" in outcome.failed["a.tiff"]
     assert list(outcome.figures) == ["b.tiff"]
     assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
     made = json.loads((tmp_path / "out" / RECORD_NAME).read_text())["made"]

@@ -114,7 +114,7 @@ def test_a_folder_that_is_whole_is_opened_without_writing(out, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError("read-only file system")
 
-    monkeypatch.setattr(output_folder, "write_text", refuse)
+    monkeypatch.setattr(output_folder, "replace_text", refuse)
     again = OutputFolder(out, A, ["1", "2"], overwrite=False)
     assert done(again, "1")
     assert done(again, "2")

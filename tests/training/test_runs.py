@@ -13,6 +13,7 @@ import yaml
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.files import point_link
 from midog.training.learner import resolve
 from midog.training.runs import (
     Run,
@@ -23,7 +24,6 @@ from midog.training.runs import (
     locked,
     make_run,
     newest_model,
-    point_link,
     read_state,
     write_state,
 )

@@ -6,8 +6,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,10 +22,10 @@ from midog.data.download.transfer import (
     Received,
     RemoteFile,
     disk_errors,
-    part_of,
     size_of,
 )
 from midog.errors import DownloadError
+from midog.files import replace_bytes, replace_text, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +96,7 @@ class _Manifest:
     def save(self) -> None:
         tree = asdict(self)
         del tree["path"]
-        with disk_errors(self.path):
-            part_of(self.path).write_text(json.dumps(tree, indent=0), encoding="utf-8")
-            os.replace(part_of(self.path), self.path)
+        replace_text(self.path, to_json(tree, indent=0), DownloadError)
 
 
 @dataclass(frozen=True)
@@ -230,9 +226,8 @@ def _lay_split(dataset: Dataset, folder: Path) -> None:
     """Copy the shipped split; one that is there may be the user's own and is kept."""
     place = folder / "split.csv"
     if not place.exists():
-        with disk_errors(place):
-            shutil.copyfile(shipped_dir("data_splits") / f"{dataset}.csv", part_of(place))
-            os.replace(part_of(place), place)
+        content = (shipped_dir("data_splits") / f"{dataset}.csv").read_bytes()
+        replace_bytes(place, content, DownloadError)
 
 
 def _look_up(manifest: _Manifest, keys: dict[str, str], names: list[str], line: _Line) -> None:

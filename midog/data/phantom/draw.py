@@ -6,8 +6,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from midog.data.phantom.cells import draw_tumour
 from midog.data.phantom.scanners import SCANNERS, Scanner, scan
 from midog.data.phantom.tissue import draw_tissue
 from midog.errors import DataError
+from midog.files import replacing_folder
 
 logger = logging.getLogger(__name__)
 
@@ -78,20 +77,9 @@ def draw_phantom(
         )
     plans = _plan(rois_per_scanner)
     place = folder.resolve()
-    part = place.with_name(
-        f".{place.name}.part"
-    )  # one name: what a killed process leaves is drawn over
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        (part / "images").mkdir(parents=True)
+    with replacing_folder(place, DataError) as part:
+        (part / "images").mkdir()
         _draw_all(part, plans, size, seed, on_roi)
-        os.replace(part, place)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written: {error}", "free some space or name another folder"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     logger.info("drew %d ROIs into %s", len(plans), folder)
     return folder
 

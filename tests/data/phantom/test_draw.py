@@ -256,7 +256,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tifffile, "imwrite", full)
-    with pytest.raises(DataError, match="No space left on device"):
+    with pytest.raises(DataError, match="the disk is full; make room"):
         draw_phantom(tmp_path / "data", rois_per_scanner=1, size=SIZE)
     assert list(tmp_path.iterdir()) == []
 
