@@ -18,7 +18,7 @@ PACKAGE = ROOT / "midog"
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-errors files boxes progress devices tiling
+errors files boxes progress devices tiling random_streams stains
 config: schema shipped load
 images: cache tiff_mapped tiff_segments open_file image
 models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build

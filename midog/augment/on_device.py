@@ -20,17 +20,11 @@ from torch import Tensor
 
 from midog.config.schema import AugmentConfig
 from midog.devices import copies_alone
-from midog.loading.locations import randoms
+from midog.random_streams import generators
+from midog.stains import mixing_matrices
 
 DRAWS = 9
 """Random numbers a patch uses: turn, 3 stain scales, 3 channel gains, blur or not, blur amount."""
-
-# rows: optical densities of haematoxylin, eosin and a residual in R, G, B (Ruifrok & Johnston,
-# 'Quantification of histochemical staining by color deconvolution', Anal Quant Cytol Histol 2001),
-# each of unit length
-_STAINS = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]])
-_STAINS = _STAINS / np.linalg.norm(_STAINS, axis=1, keepdims=True)
-_UNMIX = np.linalg.inv(_STAINS)
 
 # by turn (0 to 7, see `turn_boxes`): whether a patch is transposed, then flipped top to bottom,
 # then left to right
@@ -66,7 +60,7 @@ class Looks(NamedTuple):
 
 def draw_numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float32]:
     """Uniform numbers in [0, 1), (B, DRAWS) float32, one row per draw of the epoch."""
-    rows = [rng.random(DRAWS) for rng in randoms(seed, "augment", epoch, indices)]
+    rows = [rng.random(DRAWS) for rng in generators(seed, "augment", epoch, indices)]
     return np.array(rows, dtype=np.float32).reshape(-1, DRAWS)
 
 
@@ -83,10 +77,9 @@ def looks_of(numbers: NDArray[np.float32], config: AugmentConfig) -> Looks:
     gains = 1 + config.brightness * (2 * numbers[:, 4:7] - 1)
     blurred = np.flatnonzero(numbers[:, 7] < config.blur)
     coloured = config.stain > 0 or config.brightness > 0
-    mixing = (_UNMIX @ (scales[:, :, None] * _STAINS)).astype(np.float32)
     return Looks(
         flips=torch.from_numpy(_SYMMETRIES[turns_of(numbers, config)]) if config.flip else None,
-        mixing=torch.from_numpy(mixing) if coloured else None,
+        mixing=torch.from_numpy(mixing_matrices(scales)) if coloured else None,
         gains=torch.from_numpy(gains) if coloured else None,
         blurred=torch.from_numpy(blurred),
         amounts=torch.from_numpy(2 * numbers[blurred, 8] - 1),

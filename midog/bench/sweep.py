@@ -13,6 +13,7 @@ from midog.bench.result import Compared, compare
 from midog.bench.timing import take_turns
 from midog.errors import MidogError
 from midog.metrics.counts import Counts, RoiPoints, Sweep, counts_at, sweep
+from midog.random_streams import seeded
 
 THRESHOLDS = 0.3 + np.arange(690) / 1000
 """From 0.3 to 0.989 in steps of 0.001."""
@@ -73,7 +74,7 @@ def check_equal(swept: Sequence[Counts], plain: Sequence[Counts]) -> None:
 def made_up_rois(rois: int, detections: int, figures: int, seed: int) -> list[RoiPoints]:
     """ROIs of 2 mm2 with the same numbers of points each: a third of them within some 4 um of a
     figure."""
-    random = np.random.default_rng(seed)
+    random = seeded("timed", seed)
     made = []
     for _ in range(rois):
         truth = random.uniform(0, SIDE_MM, (figures, 2))

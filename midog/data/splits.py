@@ -24,6 +24,7 @@ from midog.data.split_file import (
     problems_within,
 )
 from midog.errors import ConfigError, DataError
+from midog.random_streams import split_generator
 
 Naming = Mapping[str, str] | str | None
 """Scanners or patients of ROIs: by file name; or the column that holds them; or None, as the ROIs
@@ -309,7 +310,7 @@ def _deal(rois: Sequence[Roi], shares: Mapping[str, float], seed: Sequence[int])
     }
     figures = {p: sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in theirs[p]) for p in theirs}
     ranked = sorted(theirs, key=lambda p: (kinds[p], figures[p], p))
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(list(seed))))
+    rng = split_generator(seed)
     wanted = [name for name, share in shares.items() if share > 0]
     neighbours = math.ceil(1 / min(shares[name] for name in wanted))
     lack = np.zeros(len(wanted))

@@ -8,22 +8,20 @@ random numbers: as easy as 1, 2, 3', SC 2011), so (stream, epoch, index) is simp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes
 from midog.config.schema import SamplingConfig
+from midog.random_streams import generator, generators
 
 ANYWHERE = 0
 """What a draw sought: ANYWHERE, MITOTIC_FIGURE (1) or IMPOSTER (2)."""
-
-Stream = Literal["order", "train", "validation", "augment"]
-_STREAMS: dict[Stream, int] = {"order": 1, "train": 2, "validation": 3, "augment": 4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +58,6 @@ class Location(NamedTuple):
     sought: int
 
 
-def random(seed: int, stream: Stream, epoch: int, index: int) -> np.random.Generator:
-    """The generator that belongs to one draw, and to no other."""
-    return np.random.Generator(
-        np.random.Philox(key=[seed, _STREAMS[stream]], counter=[0, 0, epoch, index])
-    )
-
-
-def randoms(
-    seed: int, stream: Stream, epoch: int, indices: Sequence[int]
-) -> Iterator[np.random.Generator]:
-    """The generators of several draws, each good until the next is taken: one object, set to each
-    draw's counter, as to make a new one costs ten times as much."""
-    philox = np.random.Philox(key=[seed, _STREAMS[stream]])
-    generator = np.random.Generator(philox)
-    state, counter = philox.state, np.array([0, 0, epoch, 0], np.uint64)
-    state["state"]["counter"] = counter
-    for index in indices:
-        counter[3] = index
-        philox.state = state
-        yield generator
-
-
 def location(
     fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: int, index: int
 ) -> Location:
@@ -104,7 +80,7 @@ def locations(
 ) -> list[Location]:
     """`location` of several indices of one epoch. order: its `roi_order`, where that is at hand."""
     order = roi_order(fields, config, seed, epoch) if order is None else order
-    draws = zip(order[indices].tolist(), randoms(seed, "train", epoch, indices), strict=True)
+    draws = zip(order[indices].tolist(), generators(seed, "train", epoch, indices), strict=True)
     return [_draw(fields, roi, config, rng) for roi, rng in draws]
 
 
@@ -113,7 +89,7 @@ def validation_locations(
 ) -> list[Location]:
     """Uniform patches, `patches_per_roi` of each ROI, the same whenever they are asked for."""
     total = epoch_length(fields, config)
-    draws = enumerate(randoms(seed, "validation", 0, range(total)))
+    draws = enumerate(generators(seed, "validation", 0, range(total)))
     return [
         _anywhere(fields, i // config.patches_per_roi, config.patch_size, rng) for i, rng in draws
     ]
@@ -132,7 +108,7 @@ def roi_order(
     balance 'roi': exactly patches_per_roi of each ROI. balance 'scanner': as many in all; scanners
     differ by at most one draw, and so do the ROIs of one scanner.
     """
-    rng = random(seed, "order", epoch, 0)
+    rng = generator(seed, "order", epoch, 0)
     total = epoch_length(fields, config)
     if config.balance == "roi":
         order = np.repeat(np.arange(len(fields)), config.patches_per_roi)

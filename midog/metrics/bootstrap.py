@@ -13,6 +13,7 @@ from midog.boxes import IntArray
 from midog.metrics.bootstrap_areas import resample_areas
 from midog.metrics.counts import Counts, Values, ratios
 from midog.metrics.pooled_matches import Hits, RoiPoints
+from midog.random_streams import seeded
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def draw_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
     count = len(names)
     if count < 2:
         return np.zeros((resamples, len(patients)), np.int64)
-    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    drawn = seeded("bootstrap", seed).integers(0, count, (resamples, count))
     per_patient = np.bincount(
         (drawn + count * np.arange(resamples)[:, None]).ravel(), minlength=resamples * count
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from midog.boxes import IntArray
 from midog.metrics.counts import Values
+from midog.random_streams import seeded
 
 _ROUNDING = 1e-12
 """Differences that are equal but for rounding count as equal; the scores are at most 8."""
@@ -35,7 +36,7 @@ def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
     if 2**count <= resamples:
         swapped = np.arange(2**count)[:, None] >> np.arange(count) & 1
     else:
-        swapped = np.random.default_rng(seed).integers(0, 2, (resamples + 1, count))
+        swapped = seeded("sides", seed).integers(0, 2, (resamples + 1, count))
         swapped[0] = 0
     kept = 1 - swapped[:, patient_of_roi]
     return np.stack([kept, 1 - kept], axis=2).reshape(len(kept), -1).astype(np.int64, copy=False)

@@ -14,6 +14,7 @@ from scipy import stats
 
 from midog.metrics.bootstrap import Interval, draw_weights, interval
 from midog.metrics.counts import Counts, Values, ratios
+from midog.random_streams import seed_of_names, seeded
 
 PUBLISHED_SCANNERS = ("Hamamatsu XR", "Aperio CS2", "Hamamatsu S360")
 PUBLISHED_F1 = ((0.578, 0.138, 0.190), (0.390, 0.751, 0.433), (0.432, 0.574, 0.721))
@@ -235,7 +236,7 @@ def mixing(
         mixes /= mixes.sum(axis=1, keepdims=True)
         return float(np.abs(mixes[:, None] - mixes).sum(axis=2).max() / 2)
 
-    rng = np.random.default_rng(seed)
+    rng = seeded("deals", seed)
     distance = largest(np.arange(len(names)))
     as_large = sum(largest(rng.permutation(len(names))) >= distance - 1e-12 for _ in range(DEALS))
     return Mixing(distance, (as_large + 1) / (DEALS + 1))
@@ -245,7 +246,7 @@ def _reorderings(values: Values) -> Values:
     """All orders of up to 8 values, 9,999 drawn ones of more; (orders, n)."""
     if len(values) <= ALL_ORDERS_TO:
         return np.array(list(itertools.permutations(values)))
-    return np.random.default_rng(0).permuted(np.tile(values, (9999, 1)), axis=1)
+    return seeded("orders", 0).permuted(np.tile(values, (9999, 1)), axis=1)
 
 
 def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, Values]:
@@ -253,9 +254,7 @@ def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, V
     samples = {}
     for group in _sharing(parts):
         # a stream of its own for each scanner, by name: the same whatever other scanners there are
-        own = int(
-            np.random.SeedSequence([seed, *"\n".join(sorted(group)).encode()]).generate_state(1)[0]
-        )
+        own = seed_of_names(seed, group)
         weights = draw_weights(
             [name for scanner in group for name in parts[scanner].patients], resamples, own
         )

@@ -16,6 +16,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from midog.random_streams import seeded
+
 Values = NDArray[np.float64]
 Vectors = NDArray[np.floating[Any]]
 Halves = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -174,7 +176,7 @@ def halve(patients: Mapping[str, Sequence[str]], draw: int, seed: int = 0) -> di
     names = sorted({name for of_scanner in patients.values() for name in of_scanner})
     order = dict(
         zip(
-            np.random.default_rng([seed, draw]).permutation(names).tolist(),
+            seeded("halves", seed, draw).permutation(names).tolist(),
             range(len(names)),
             strict=True,
         )
@@ -245,7 +247,7 @@ def _equal_halves(patients: Mapping[str, Sequence[str]], seed: int) -> list[dict
         for scanner in patients
     }
     size = min([_MOST_OF_A_HALF, *(count for count in smallest.values() if count > 1)])
-    rng = np.random.default_rng(seed)
+    rng = seeded("patches", seed)
 
     def cut(half: NDArray[np.int64]) -> NDArray[np.int64]:
         return rng.choice(half, size, replace=False)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy import fft, stats
 
 from midog.files import plain
+from midog.random_streams import seeded
+from midog.stains import OD_OF_LEVEL, Values, macenko, tissue_share
 
 Pixels = NDArray[np.uint8]
-Values = NDArray[np.float64]
 
 IMAGE_DISTANCES: dict[str, str] = {
     "stain_angle_deg": (
@@ -32,18 +33,10 @@ IMAGE_DISTANCES: dict[str, str] = {
 }
 """Names of `image_distances`, each with a line of explanation."""
 
-TISSUE_OD = 0.15
-"""A pixel is tissue where its optical density, mean over red, green and blue, is above this
-(Macenko's beta)."""
-
 SHARPNESS_BAND = (1 / 32, 1 / 3)
 """Frequencies in cycles per px over which sharpness is measured; at 0.25 um/px, detail of 8 um down
 to 0.75 um."""
 
-_OD_OF_LEVEL: Values = np.log10(256 / np.arange(1, 257))  # optical density of 0 to 255: 2.4 to 0
-_ALPHA = 1.0  # per cent of pixels beyond each of Macenko's extreme angles
-_MIN_TISSUE_PX = 500
-_MIN_ANGLE_DEG = 1.0  # between two stains; below it there is one colour only
 _MAX_PIXELS = 500_000  # a mean is then good to 1/700 of a deviation
 _MAX_SPECTRA = 200
 _SPECTRUM_BINS = 12
@@ -105,7 +98,7 @@ def image_stats(images: Pixels) -> ImageStats:
     histogram = np.stack(
         [np.bincount(pixels[:, channel], minlength=256) for channel in range(3)]
     ).astype(np.int64)
-    od_mean, od_sd = _mean_and_sd(histogram, _OD_OF_LEVEL)
+    od_mean, od_sd = _mean_and_sd(histogram, OD_OF_LEVEL)
     rgb_mean, rgb_sd = _mean_and_sd(histogram, levels)
     return ImageStats(
         patches=len(images),
@@ -135,7 +128,7 @@ def image_distances(a: ImageStats, b: ImageStats) -> dict[str, float]:
     )  # of unit vectors; exact at 0, where an arc cosine is not
     angles = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1)))
     moves = [
-        stats.wasserstein_distance(_OD_OF_LEVEL, _OD_OF_LEVEL, *weights)
+        stats.wasserstein_distance(OD_OF_LEVEL, OD_OF_LEVEL, *weights)
         for weights in zip(a.histogram, b.histogram, strict=True)
     ]
     return {
@@ -144,45 +137,6 @@ def image_distances(a: ImageStats, b: ImageStats) -> dict[str, float]:
         "colour_delta_e": float(np.linalg.norm(a.lab_mean - b.lab_mean)),
         "sharpness_difference": abs(a.sharpness - b.sharpness),
     }
-
-
-def optical_density(pixels: Pixels) -> Values:
-    """-log10((I + 1) / 256) of levels of any shape: 0 for white, 2.4 for black (Beer-Lambert)."""
-    return _OD_OF_LEVEL[pixels]
-
-
-def tissue_share(pixels: Pixels) -> float:
-    """Share of pixels (..., 3) uint8 that is tissue, 0 to 1."""
-    return float(np.mean(optical_density(pixels).mean(axis=-1) > TISSUE_OD))
-
-
-def macenko(pixels: Pixels) -> tuple[Values, Values]:
-    """Stain vectors (2, 3), haematoxylin then eosin, each of length 1, and their concentrations
-    (2,).
-
-    Macenko et al., 'A method for normalizing histology slides for quantitative analysis', ISBI
-    2009: the optical densities of tissue span a plane; the stains are its extreme directions, taken
-    at the 1st and 99th percentile of the angle. A density counts as a whole by its mean over the
-    channels, as eosin alone hardly absorbs red. The stain that absorbs more red is haematoxylin.
-    Concentrations are 99th percentiles of the least-squares solution.
-    pixels: (N, 3) uint8 RGB. NaN where under 500 are tissue, or where they have one colour only.
-    """
-    density = optical_density(pixels)
-    density = density[density.mean(axis=1) > TISSUE_OD]
-    unknown = np.full((2, 3), np.nan), np.full(2, np.nan)
-    if len(density) < _MIN_TISSUE_PX:
-        return unknown
-    _, vectors = np.linalg.eigh(density.T @ density)
-    plane = vectors[:, :0:-1]  # (3, 2), the main direction first
-    plane = plane * np.where(plane.sum(axis=0) < 0, -1, 1)
-    along, across = (density @ plane).T
-    low, high = np.percentile(np.arctan2(across, along), [_ALPHA, 100 - _ALPHA])
-    if math.degrees(high - low) < _MIN_ANGLE_DEG:
-        return unknown
-    stains = np.array([[math.cos(angle), math.sin(angle)] for angle in (low, high)]) @ plane.T
-    stains = stains[np.argsort(-stains[:, 0])]
-    amounts = density @ np.linalg.pinv(stains)
-    return stains, np.percentile(amounts, 99, axis=0)
 
 
 def sharpness(images: Pixels) -> float:
@@ -251,7 +205,7 @@ def _some_pixels(images: Pixels) -> Pixels:
     pixels = images.reshape(-1, 3)
     if len(pixels) <= _MAX_PIXELS:
         return pixels
-    return pixels[np.sort(np.random.default_rng(0).integers(len(pixels), size=_MAX_PIXELS))]
+    return pixels[np.sort(seeded("pixels", 0).integers(len(pixels), size=_MAX_PIXELS))]
 
 
 def _mean_and_sd(histogram: NDArray[np.int64], value: Values) -> tuple[Values, Values]:

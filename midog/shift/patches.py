@@ -3,7 +3,6 @@ compared by."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from midog.data.roi import Roi
 from midog.data.split_file import compact_names
 from midog.images.image import SlideImage, open_image, scale_for
 from midog.loading.batches import roi_mpp
-from midog.shift.images import tissue_share
+from midog.random_streams import number_of_file
+from midog.stains import tissue_share
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _of_scanner(
     seed: int,
 ) -> ScannerPatches:
     lots = sorted(
-        range(len(there)), key=lambda each: _number(seed, there[each][0].file_name, "roi")
+        range(len(there)), key=lambda each: number_of_file(seed, there[each][0].file_name, "roi")
     )
     kept = [there[each] for each in sorted(lots[:max_rois])]
     cuts, small = [], 0
@@ -158,8 +158,8 @@ def _most_tissue(
     shares: list[float] = []
     patches: list[NDArray[np.uint8]] = []
     for index in range(_CANDIDATES * count):
-        x = _number(seed, name, f"x{index}") * (width - size + 1) >> 64
-        y = _number(seed, name, f"y{index}") * (height - size + 1) >> 64
+        x = number_of_file(seed, name, f"x{index}") * (width - size + 1) >> 64
+        y = number_of_file(seed, name, f"y{index}") * (height - size + 1) >> 64
         patches.append(image.read_scaled(x, y, size, size, scale))
         shares.append(min(tissue_share(patches[-1][::4, ::4]), _MIN_TISSUE))
         if shares.count(_MIN_TISSUE) == count:
@@ -173,8 +173,3 @@ def _most_tissue(
 def _range(counts: Sequence[int]) -> str:
     low, high = min(counts, default=0), max(counts, default=0)
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def _number(seed: int, name: str, what: str) -> int:
-    """A number of 64 bits that belongs to this seed, file and purpose, on every machine."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}\n{what}".encode()).digest()[:8])

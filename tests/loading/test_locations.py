@@ -17,8 +17,6 @@ from midog.loading.locations import (
     epoch_length,
     location,
     locations,
-    random,
-    randoms,
     roi_order,
     validation_locations,
 )
@@ -161,18 +159,6 @@ def test_a_centre_outside_the_image_does_no_harm():
     for spot in locations([outside], config, 0, 0, range(10)):
         assert spot.sought == MITOTIC_FIGURE
         assert 0 <= spot.x <= 372
-
-
-def test_generators_in_a_row_are_those_of_the_draws_one_by_one():
-    for index, rng in zip(
-        (5, 0, 2**40), randoms(2**63 - 1, "augment", 399, (5, 0, 2**40)), strict=True
-    ):
-        alone = random(2**63 - 1, "augment", 399, index)
-        assert rng.integers(17) == alone.integers(
-            17
-        )  # leaves half of a number over, which the next must not see
-        assert rng.random(9).tolist() == alone.random(9).tolist()
-        assert rng.integers(17) == alone.integers(17)
 
 
 FIRST = {

@@ -1,5 +1,4 @@
-"""Stains, colour and sharpness of patches: known mixtures come out again, and distances are
-distances."""
+"""Stains, colour and sharpness of patches, and that distances are distances."""
 
 from __future__ import annotations
 
@@ -19,28 +18,11 @@ from midog.shift.images import (
     image_distances,
     image_stats,
     lab,
-    macenko,
-    optical_density,
     sharpness,
-    tissue_share,
 )
 from midog.shift.patches import fixed_patches
-
-RUIFROK = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
-USUAL = np.array(
-    [[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]]
-)  # reference of Veta's code of the method
-BROWNISH = np.array([[0.55, 0.70, 0.45], [0.12, 0.85, 0.51]])
-
-
-def painted(stains: np.ndarray, *, patches: int = 4, side: int = 64, seed: int = 0) -> np.ndarray:
-    """Patches whose pixels mix two stains: some hold one alone, some both, some none."""
-    rng = np.random.default_rng(seed)
-    amounts = rng.uniform(0.3, 1.1, (patches, side, side, 2)) * (
-        rng.random((patches, side, side, 2)) < 0.6
-    )
-    density = amounts @ (stains / np.linalg.norm(stains, axis=1, keepdims=True))
-    return np.clip(np.rint(256 * 10.0**-density - 1), 0, 255).astype(np.uint8)
+from midog.stains import optical_density
+from tests.stained import BROWNISH, RUIFROK, USUAL, angle, painted
 
 
 def textured(slope: float, *, patches: int = 3, side: int = 128) -> np.ndarray:
@@ -52,46 +34,6 @@ def textured(slope: float, *, patches: int = 3, side: int = 128) -> np.ndarray:
     field = np.fft.ifft2(waves).real
     field = 128 + 30 * (field - field.mean()) / field.std()
     return np.repeat(np.clip(np.rint(field), 0, 255).astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def angle(a: np.ndarray, b: np.ndarray) -> float:
-    return math.degrees(math.acos(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))
-
-
-@pytest.mark.parametrize("stains", [RUIFROK, BROWNISH], ids=["Ruifrok", "brownish"])
-def test_macenko_finds_the_stains_that_were_mixed(stains):
-    found, amounts = macenko(painted(stains).reshape(-1, 3))
-    assert angle(found[0], stains[0]) < 2
-    assert angle(found[1], stains[1]) < 2
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
-    np.testing.assert_allclose(amounts, 1.1, atol=0.05)
-
-
-def test_stains_are_found_where_few_pixels_hold_one_alone():
-    mixed = np.clip(
-        256 * 10.0 ** -(np.random.default_rng(0).uniform(0.3, 1.1, (20_000, 2)) @ RUIFROK) - 1,
-        0,
-        255,
-    )
-    alone = painted(RUIFROK, patches=1).reshape(-1, 3)[:3000]
-    found, _ = macenko(np.concatenate([mixed.astype(np.uint8), alone]))
-    assert angle(found[0], RUIFROK[0]) < 3
-    assert angle(found[1], RUIFROK[1]) < 3
-
-
-def test_haematoxylin_comes_first_however_the_stains_are_named():
-    found, _ = macenko(painted(RUIFROK[::-1]).reshape(-1, 3))
-    assert found[0, 0] > found[1, 0]
-    assert angle(found[0], RUIFROK[0]) < 2
-
-
-def test_glass_around_the_tissue_changes_no_stain():
-    pixels = painted(RUIFROK).reshape(-1, 3)
-    glass = np.full((3 * len(pixels), 3), 250, np.uint8)
-    for alone, with_glass in zip(
-        macenko(pixels), macenko(np.concatenate([pixels, glass])), strict=True
-    ):
-        np.testing.assert_allclose(alone, with_glass)
 
 
 @pytest.mark.parametrize("level", [255, 120, 0])
@@ -117,13 +59,6 @@ def test_too_few_pixels_of_tissue_tell_no_stain():
 
 def test_a_grey_picture_has_no_stains():
     assert np.isnan(image_stats(textured(-2)).stains).all()
-
-
-def test_optical_density_runs_from_white_to_black():
-    assert optical_density(np.array([255, 127, 0], np.uint8)) == pytest.approx(
-        [0, math.log10(2), math.log10(256)]
-    )
-    assert tissue_share(np.array([[[255] * 3, [100] * 3]], np.uint8)) == 0.5
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from midog.data.folder import read_rois
 from midog.data.roi import Roi
 from midog.errors import ImageError
 from midog.images.image import decode
-from midog.shift.images import tissue_share
 from midog.shift.patches import describe, fixed_patches
+from midog.stains import tissue_share
 
 
 @pytest.fixture

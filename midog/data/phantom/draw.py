@@ -21,6 +21,7 @@ from midog.data.phantom.scanners import SCANNERS, Scanner, scan
 from midog.data.phantom.tissue import draw_tissue
 from midog.errors import DataError
 from midog.files import replacing_folder
+from midog.random_streams import seeded
 
 logger = logging.getLogger(__name__)
 
@@ -137,8 +138,8 @@ def _draw_roi(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.int64]]:
     """Image, centres and labels: a pure function of plan, size and seed, whatever was drawn
     before."""
-    look = draw_tumour(np.random.default_rng([seed, _TUMOUR, plan.patient]))
-    rng = np.random.default_rng([seed, _ROI, plan.index])
+    look = draw_tumour(seeded("tumour", seed, _TUMOUR, plan.patient))
+    rng = seeded("roi", seed, _ROI, plan.index)
     tissue = draw_tissue(rng, look, size, plan.with_figures)
     return scan(tissue.stain, plan.scanner, rng), tissue.points, tissue.labels
 
