@@ -20,7 +20,8 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes progress devices tiling random_streams stains
 config: schema shipped load
-images: cache tiff_mapped tiff_segments open_file image
+images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp open_slide open_tiff
+images: open_file image decode
 models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
 metrics: matching near_pairs pooled_matches counts froc thresholds bootstrap_areas bootstrap
 metrics: permutation agreement calibration mistakes scanner_matrix
@@ -45,7 +46,7 @@ report: page charts pictures evaluation_charts evaluation_page shift_charts shif
 bench: timing machine result plan counting plain_network plain_samples scene detecting forward
 bench: samples steps infer sweep run
 demo
-cli: flags shared data scores shift bench main
+cli: shared data scores shift bench main
 __main__
 """
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from midog.cli.flags import Command
 from midog.cli.shared import (
     AnnotationsOption,
     BboxOption,
@@ -29,7 +28,7 @@ splits_app = typer.Typer(
 )
 
 
-@data_app.command("draw", cls=Command)
+@data_app.command("draw")
 def data_draw(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     rois: Annotated[
@@ -51,7 +50,7 @@ def data_draw(
     say(f"next: midog data check {folder}, or midog train --config small --data {folder}")
 
 
-@data_app.command("download", cls=Command)
+@data_app.command("download")
 def data_download(
     dataset: Annotated[
         Literal["midog21", "midogpp"],
@@ -85,7 +84,7 @@ def data_download(
     say(f"next: midog data check {folder}")
 
 
-@data_app.command("check", cls=Command)
+@data_app.command("check")
 def data_check(
     folder: Annotated[Path, typer.Argument(help="Data folder.")] = Path("data"),
     split: SplitOption = None,
@@ -115,7 +114,7 @@ def data_check(
     )
 
 
-@splits_app.command("make", cls=Command)
+@splits_app.command("make")
 def splits_make(
     data: DataOption = Path("data"),
     out: Annotated[
@@ -164,7 +163,7 @@ def splits_make(
         typer.echo(path)
 
 
-@splits_app.command("check", cls=Command)
+@splits_app.command("check")
 def splits_check(
     split: Annotated[str, typer.Argument(help="Split CSV, or a shipped one such as midog21.")],
     data: DataOption = Path("data"),

@@ -1,5 +1,4 @@
-"""Arrays made of a file, kept as memory maps in a cache folder: keyed by content, atomic,
-bounded."""
+"""Arrays made of a file, kept as memory maps in a cache folder: keyed by content, bounded."""
 
 from __future__ import annotations
 
@@ -13,13 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from midog.errors import ConfigError
 from midog.files import replacing
-
-Pixels = NDArray[np.uint8]
-
+from midog.images.pixels import Pixels
 
 _STALE_S = 86400.0  # a half-written file untouched for this long is a killed process's
 
@@ -36,10 +32,22 @@ def default_cache_dir() -> Path:
 def cached_array(
     folder: Path, path: Path, variant: str, write: Callable[[BinaryIO], None]
 ) -> Pixels:
-    """Memory map of the .npy file that `write` makes of the file at `path`: reused, or made.
+    """An array made of a file, once for all files of equal bytes.
 
-    Raises OSError where the folder cannot be used. Two processes that make the same file at once
-    both succeed.
+    Two processes that make the same array at once both succeed.
+
+    Args:
+        folder: the cache folder, made where missing.
+        path: the file that the array is made of.
+        variant: names what else the array depends on, in letters that a file's name may have.
+        write: writes the array as a .npy file.
+
+    Returns:
+        A read-only memory map.
+
+    Raises:
+        OSError: where the folder cannot be used.
+        ConfigError: where $MIDOG_CACHE_GB is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{_content_hash(folder, path)}-{variant}.npy"
@@ -55,7 +63,7 @@ def cached_array(
 
 
 def _reuse(file: Path) -> Pixels | None:
-    """The memory map of a cached file that is there and whole; marked as used now."""
+    """The memory map of a cached file, marked as used now; None where it is missing or damaged."""
     try:
         pixels: np.memmap[Any, np.dtype[np.uint8]] = np.load(file, mmap_mode="r")
         if file.stat().st_size != pixels.offset + pixels.nbytes:
@@ -68,8 +76,7 @@ def _reuse(file: Path) -> Pixels | None:
 
 
 def _content_hash(folder: Path, path: Path) -> str:
-    """Hash of the file's bytes; a note in the folder spares reading them again while nobody touches
-    the file."""
+    """Hash of a file's bytes; a note in the folder spares reading an untouched file again."""
     stat = path.stat()
     state = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
     note = folder / f"{hashlib.blake2b(os.fsencode(state), digest_size=16).hexdigest()}.hash"
@@ -85,8 +92,7 @@ def _content_hash(folder: Path, path: Path) -> str:
 
 
 def _tidy(folder: Path, keep: Path) -> None:
-    """Delete the files used least recently beyond the bound, and what killed processes left
-    half-written."""
+    """Delete the files used least recently beyond the bound, and leftovers of killed processes."""
     files = []
     for file in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):  # another process tidies as well

@@ -1,9 +1,7 @@
-"""Uncompressed TIFFs mapped in place: pixels are cut straight from the file, nothing is decoded or
-copied first."""
+"""Uncompressed TIFFs mapped in place: pixels are cut straight from the file, never decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +9,15 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from midog.images.cache import Pixels
-
-Piece = tuple[int, int, tuple[slice, slice], tuple[slice, slice]]
-"""Row and column of a tile in the grid of tiles, the part of the tile that a region needs, and its
-place there."""
+from midog.images.pixels import Pixels, pieces
 
 
 class TiledPixels:
-    """An image (height, width, 3) uint8 RGB whose tiles lie in a mapped file; read-only, for any
-    number of threads.
+    """An image (height, width, 3) uint8 RGB whose tiles lie in a mapped file, read-only.
 
-    Answers as an array does to `shape`, `nbytes`, `[top:bottom, left:right]` (a new array; both
-    slices in range and written out) and `np.asarray` (all of it, in memory). `crop_into` spares the
-    new array.
+    It answers as an array does to `shape`, `nbytes`, `[top:bottom, left:right]` (a new array; both
+    slices in range and written out) and `np.asarray` (all of it, in memory); `crop_into` spares the
+    new array. Any number of threads may read from it.
     """
 
     def __init__(
@@ -34,8 +27,14 @@ class TiledPixels:
         offsets: NDArray[np.int64],
         tile: tuple[int, int, int],
     ):
-        """size: (width, height). file: its bytes. offsets: of each tile, row by row. tile: (height,
-        width, samples)."""
+        """Describe where the tiles lie.
+
+        Args:
+            size: (width, height) of the image, px.
+            file: (bytes,) uint8, the whole file.
+            offsets: (tiles,) int64, the first byte of each tile, row by row.
+            tile: (height, width, samples) of a tile.
+        """
         self.shape = (size[1], size[0], 3)
         self._file = file
         self._tile = tile
@@ -58,20 +57,17 @@ class TiledPixels:
         return np.asarray(self[0:height, 0:width], dtype)
 
     def read_into(self, x: int, y: int, out: Pixels) -> None:
-        """As `crop_into`."""
+        """As the function `crop_into`."""
         rows, width, samples = self._tile
-        for row, column, source, target in pieces((x, y), out.shape, self._tile):
+        for row, column, part, place in pieces((x, y), out.shape, self._tile):
             start = self._offsets[row][column]
-            height = min(
-                rows, self.shape[0] - row * rows
-            )  # of the last strip, no more is in the file
-            tile = self._file[start : start + height * width * samples].reshape(
-                height, width, samples
-            )
-            out[target] = tile[source][..., :3]  # one sample, grey, is spread over three
+            height = min(rows, self.shape[0] - row * rows)  # the file holds no more of a last strip
+            stop = start + height * width * samples
+            tile = self._file[start:stop].reshape(height, width, samples)
+            out[place] = tile[part][..., :3]  # one sample, grey, is spread over three
 
     def warm(self) -> None:
-        """As `warm`."""
+        """As the function `warm`."""
         starts = sorted(start for row in self._offsets for start in row)
         for start in starts:
             tile = self._file[start : start + self._tile[0] * self._tile[1] * self._tile[2]]
@@ -79,15 +75,22 @@ class TiledPixels:
 
 
 AnyPixels = Pixels | TiledPixels
+"""Pixels (height, width, 3) uint8 RGB: an array, or tiles of a mapped file."""
 
 
 def map_page(path: Path, page: Any) -> AnyPixels | None:
-    """Pixels (height, width, 3) of an 8-bit page of tifffile's, mapped; None where they do not lie
-    there as they are.
+    """Pixels of an 8-bit page of a TIFF, mapped where they lie.
 
-    Strips that follow each other make a plain read-only array, else it is TiledPixels. Grey is
-    shown as RGB, a fourth channel is left out; not mapped: what is compressed, planar, inverted or
-    transparent. While pixels are in use, the file must not be cut short.
+    Grey is shown as RGB, a fourth channel is left out. While the pixels are in use, the file must
+    not be cut short.
+
+    Args:
+        path: the file.
+        page: one of its pages, as tifffile gives it.
+
+    Returns:
+        A read-only array where strips follow each other, else TiledPixels; None for a page that is
+        compressed, planar, inverted or transparent, or lacks a tile.
     """
     if not _is_plain(page):
         return None
@@ -111,61 +114,29 @@ def map_page(path: Path, page: Any) -> AnyPixels | None:
 
 
 def crop_into(pixels: AnyPixels, x: int, y: int, out: Pixels) -> None:
-    """Copy the region at x, y, of the size of `out` (height, width, 3) and wholly inside the image,
-    into `out`."""
+    """Copy a region that lies wholly inside the image into `out`.
+
+    Args:
+        pixels: the image.
+        x, y: left upper corner of the region, px.
+        out: (height, width, 3) uint8, overwritten; its shape is the region's size.
+    """
     if isinstance(pixels, TiledPixels):
         pixels.read_into(x, y, out)
     else:
         out[:] = pixels[y : y + out.shape[0], x : x + out.shape[1]]
 
 
-def crop_on_white(
-    size: tuple[int, int],
-    read_into: Callable[[int, int, Pixels], None],
-    x: int,
-    y: int,
-    out: Pixels,
-) -> None:
-    """Fill `out` (height, width, 3) with the region at any x, y of an image of that (width,
-    height); white beyond it.
-
-    read_into: as `crop_into` with the image given.
-    """
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + out.shape[1], size[0]), min(y + out.shape[0], size[1])
-    if (bottom - top, right - left) != out.shape[:2]:
-        out[:] = 255
-    if left < right and top < bottom:
-        read_into(left, top, out[top - y : bottom - y, left - x : right - x])
-
-
 def warm(pixels: AnyPixels) -> None:
-    """Read what is mapped once, in the order of the file: a disk gives that many times as fast as
-    random crops."""
+    """Read mapped pixels once in the order of the file, into the system's memory.
+
+    A disk is many times as fast at that as at random crops.
+    """
     if isinstance(pixels, TiledPixels):
         pixels.warm()
     else:
         for row in pixels:
             _a_byte_of_each_page(row[:, 0]).max(initial=0)
-
-
-def pieces(
-    corner: tuple[int, int], shape: tuple[int, ...], tile: tuple[int, ...]
-) -> Iterator[Piece]:
-    """The parts of tiles (height, width, …) that make up a region at corner (x, y) of shape
-    (height, width, …)."""
-    (x, y), (height, width), (tile_height, tile_width) = corner, shape[:2], tile[:2]
-    for row in range(y // tile_height, -(-(y + height) // tile_height)):
-        rows = _overlap(y, height, row * tile_height, tile_height)
-        for column in range(x // tile_width, -(-(x + width) // tile_width)):
-            columns = _overlap(x, width, column * tile_width, tile_width)
-            yield row, column, (rows[0], columns[0]), (rows[1], columns[1])
-
-
-def _overlap(start: int, length: int, tile_start: int, tile_length: int) -> tuple[slice, slice]:
-    """Along one axis, the part of a tile that a region has, in the tile and in the region."""
-    first, last = max(start, tile_start), min(start + length, tile_start + tile_length)
-    return slice(first - tile_start, last - tile_start), slice(first - start, last - start)
 
 
 def _a_byte_of_each_page(values: Pixels) -> Pixels:

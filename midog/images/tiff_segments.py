@@ -11,26 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from midog.images.cache import Pixels
-from midog.images.tiff_mapped import pieces
+from midog.images.pixels import Pixels, pieces
 
-_KEPT_BYTES = (
-    384 * 2**20
-)  # a row of inference tiles of 1536 px across 85,000 px; a larger image takes no more
+_KEPT_BYTES = 384 * 2**20
+"""Decoded strips or tiles that one page keeps: a row of inference tiles of 1536 px across 85,000 px
+needs that much, and a larger image takes no more."""
 
 
 class Segments:
-    """Pixels of a TIFF page by region. Threads that read at once share what they decode, and the
-    work of it."""
+    """Pixels of a TIFF page by region. Threads that read at once share what is decoded."""
 
     def __init__(self, path: Path, page: Any, to_rgb: Callable[[Pixels], Pixels]) -> None:
-        """page: of tifffile's, one that `has_segments`. to_rgb: what makes (h, w, 3) RGB of its (h,
-        w, samples)."""
+        """Open the file.
+
+        Args:
+            path: the file.
+            page: one of its pages, as tifffile gives it, that `has_segments`.
+            to_rgb: makes (height, width, 3) RGB of a decoded (height, width, samples).
+        """
         self._file = path.open("rb")
         self._decode = page.decode
-        self._tables = (
-            {"jpegtables": page.jpegtables} if page.jpegtables else {}
-        )  # a tag, which is read here
+        tables = page.jpegtables  # a tag, read from the file: now, while tifffile has it open
+        self._tables = {"jpegtables": tables} if tables else {}
         self._places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
         self._planes = page.samplesperpixel if page.planarconfig == 2 else 1
         self._to_rgb = to_rgb
@@ -41,30 +43,35 @@ class Segments:
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Close the file and drop what was decoded."""
         self._file.close()
         self._kept.clear()
 
     def read_into(self, x: int, y: int, out: Pixels) -> None:
-        """Copy the region at x, y, of the size of `out` (height, width, 3) and wholly inside the
-        image, into `out`."""
-        later = []  # what another thread is decoding: this one goes on with the next
-        for row, column, source, target in pieces((x, y), out.shape, self._size):
+        """Copy a region that lies wholly inside the page into `out`.
+
+        Args:
+            x, y: left upper corner of the region, px.
+            out: (height, width, 3) uint8, overwritten; its shape is the region's size.
+        """
+        later = []  # segments that another thread is decoding: meanwhile take the next
+        for row, column, part, place in pieces((x, y), out.shape, self._size):
             segment = self._segment(row * self._across + column)
             if segment.done():
-                out[target] = segment.result()[source]
+                out[place] = segment.result()[part]
             else:
-                later.append((segment, source, target))
-        for segment, source, target in later:
-            out[target] = segment.result()[source]
+                later.append((segment, part, place))
+        for segment, part, place in later:
+            out[place] = segment.result()[part]
 
     def _segment(self, number: int) -> Future[Pixels]:
         """A segment that is decoded, or that another thread is decoding."""
         with self._lock:
-            known = self._kept.pop(number, None)
-            segment = self._kept[number] = known or Future()
+            kept = self._kept.pop(number, None)
+            segment = self._kept[number] = kept or Future()
             if len(self._kept) > self._most:
                 del self._kept[next(iter(self._kept))]
-        if known is None:
+        if kept is None:
             try:
                 segment.set_result(self._load(number))
             except BaseException as error:
@@ -84,7 +91,7 @@ class Segments:
 
 
 def has_segments(page: Any) -> bool:
-    """Whether each strip or tile of a page is there and can be had by itself."""
+    """Whether every strip or tile of a page of tifffile's can be decoded by itself."""
     size = _segment_size(page)
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
     count = planes * -(-page.imagelength // size[0]) * -(-page.imagewidth // size[1])
@@ -93,7 +100,7 @@ def has_segments(page: Any) -> bool:
 
 
 def _segment_size(page: Any) -> tuple[int, int]:
-    """(height, width)."""
+    """(height, width), px."""
     if page.is_tiled:
         return page.tilelength, page.tilewidth
     return min(page.rowsperstrip, page.imagelength), page.imagewidth

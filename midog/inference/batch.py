@@ -16,7 +16,8 @@ from midog.boxes import Boxes, Detections
 from midog.data.folder import locate, read_rois, require_images, select_rois
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
 from midog.formats.write import FORMATS, write_challenge, write_coco, write_csv, write_overlay
-from midog.images.image import IMAGE_SUFFIXES, decode
+from midog.images.decode import decode
+from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.detector import Detector
 from midog.inference.output_folder import OutputFolder
 from midog.inference.tiles import OpenTiles
@@ -34,12 +35,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch. figures: by image name, those at or over the threshold. failed: by
-    image name, what is wrong with it."""
+    """What became of a batch. figures: by image name, those at or over the threshold. failed: name
+    and error line."""
 
     figures: dict[str, int]
     skipped: list[str]
-    failed: dict[str, MidogError]
+    failed: dict[str, str]
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
@@ -185,22 +186,20 @@ def infer(
 
 
 @contextmanager
-def _noting(job: Job, failed: dict[str, MidogError]) -> Iterator[None]:
+def _noting(job: Job, failed: dict[str, str]) -> Iterator[None]:
     """Note an error of this image alone; others are raised."""
     try:
         yield
     except DeviceError:
         raise
     except MidogError as error:
-        failed[job.path.name] = error
+        failed[job.path.name] = str(error)
     except MemoryError:
-        failed[job.path.name] = ImageError(
-            f"{job.path} does not fit into memory",
-            "give its true {mpp}, or a smaller image",
-            {"mpp": None},
+        failed[job.path.name] = (
+            f"{job.path} does not fit into memory; give its true --mpp, or a smaller image"
         )
     except OSError as error:
-        failed[job.path.name] = ImageError(f"{job.path}: {error.strerror or error}")
+        failed[job.path.name] = f"{job.path}: {error.strerror or error}"
 
 
 def _opened(

@@ -23,8 +23,10 @@ from midog.config.schema import RunConfig
 from midog.data.roi import Roi
 from midog.devices import machine_memory
 from midog.errors import DataError, ImageError
-from midog.images.image import decode, open_image, scale_for
-from midog.images.tiff_mapped import AnyPixels, crop_into, crop_on_white, warm
+from midog.images.decode import decode
+from midog.images.image import open_image, scale_for
+from midog.images.pixels import crop_on_white
+from midog.images.tiff_mapped import AnyPixels, crop_into, warm
 from midog.loading.box_targets import Targets, Taught, batch_targets, taught_by
 from midog.loading.buffers import Ring, RingKind
 from midog.loading.locations import (

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from midog.formats.write import COLOURS
 from midog.images.image import SlideImage
-from midog.images.open_file import Pixels
+from midog.images.pixels import Pixels
 
 CROP_UM = 64.0
 """Side of a crop: a figure with enough around it to judge it by."""

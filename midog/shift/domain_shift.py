@@ -266,8 +266,7 @@ def _test(
         failed = [job for job in jobs if job.path.name in outcome.failed]
         outcome = infer(failed, detector, out, overwrite=True)
     if outcome.failed:
-        damaged = next(iter(outcome.failed.values()))
-        raise DetectionsError(damaged.what, damaged.fix, damaged.settings)
+        raise DetectionsError(next(iter(outcome.failed.values())))
     scored = score_rois(out, rois)
     return {
         scanner: Tested(

@@ -1,10 +1,8 @@
-"""Decoded ROIs: reused by content, bounded, whole after kill -9, done without where the disk is
-full."""
+"""Cached pixels: keyed by content, bounded, whole after kill -9, done without on a full disk."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import resource
@@ -16,103 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from midog.errors import ConfigError, ImageError
 from midog.images.cache import default_cache_dir
-from midog.images.image import SlideImage, decode, open_image
-from midog.images.open_file import Pixels
-from tests.data.pictures import PIXELS, TILE, tiff, tissue
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-def packed(path: Path, pixels: Pixels = PIXELS, **options: Any) -> Path:
-    """A TIFF that has to be decoded: one that is not compressed is mapped where it lies."""
-    return tiff(path, pixels, compression="deflate", **options)
-
-
-def cached(cache: Path) -> list[Path]:
-    return sorted((cache / "decoded").glob("*.npy"))
-
-
-# Decoding and the cache
-
-
-def test_decode_in_memory(tmp_path: Path, cache: Path) -> None:
-    pixels = decode(packed(tmp_path / "a.tiff"), cache=False, cache_dir=cache)
-    np.testing.assert_array_equal(pixels, PIXELS)
-    assert not pixels.flags.writeable
-    assert not cache.exists()
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.5, 1.1])
-@pytest.mark.parametrize("use_cache", [True, False])
-def test_decode_is_what_reading_gives(
-    tmp_path: Path, cache: Path, scale: float, use_cache: bool
-) -> None:
-    tall = tissue(90, 2300)  # more than one band
-    path = packed(tmp_path / "a.tiff", tall, tile=TILE)
-    pixels = decode(path, scale=scale, cache=use_cache, cache_dir=cache)
-    with open_image(path) as image:
-        np.testing.assert_array_equal(
-            pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale)
-        )
-
-
-def test_a_real_roi_decodes_to_its_pixels(composite: Path, cache: Path) -> None:
-    path = composite / "images" / "002.tiff"
-    np.testing.assert_array_equal(decode(path, cache_dir=cache), tifffile.imread(path))
-
-
-@pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_an_uncompressed_tiff_goes_to_the_cache_only_where_it_is_resampled(
-    tmp_path: Path, cache: Path, scale: float
-) -> None:
-    path = tiff(tmp_path / "a.tiff")
-    pixels = decode(path, scale=scale, cache_dir=cache)
-    with open_image(path) as image:
-        np.testing.assert_array_equal(
-            pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale)
-        )
-    assert len(cached(cache)) == (scale != 1)
-
-
-def test_the_second_time_it_is_not_decoded(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = packed(tmp_path / "a.tiff")
-    first = decode(path, cache_dir=cache)
-    monkeypatch.setattr(SlideImage, "read", lambda *_: pytest.fail("decoded again"))
-    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
-    second = decode(path, cache_dir=cache)
-    assert isinstance(second, np.memmap)
-    assert not second.flags.writeable
-    np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(first, PIXELS)
-
-
-def test_the_content_decides_not_the_name(tmp_path: Path, cache: Path) -> None:
-    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
-    (tmp_path / "b.tiff").write_bytes((tmp_path / "a.tiff").read_bytes())
-    decode(tmp_path / "b.tiff", cache_dir=cache)
-    assert len(cached(cache)) == 1
-    other = packed(tmp_path / "a.tiff", 255 - PIXELS)  # same name, same size
-    np.testing.assert_array_equal(decode(other, cache_dir=cache), 255 - PIXELS)
-    assert len(cached(cache)) == 2
-    assert decode(other, scale=0.5, cache_dir=cache).shape == (65, 75, 3)
-    assert len(cached(cache)) == 3
-
-
-def test_a_slide_of_several_files_is_not_cached(tmp_path: Path, cache: Path) -> None:
-    Image.fromarray(PIXELS).save(tmp_path / "a.png")
-    (tmp_path / "a.png").rename(tmp_path / "a.MRXS")
-    np.testing.assert_array_equal(decode(tmp_path / "a.MRXS", cache_dir=cache), PIXELS)
-    assert not cached(cache)
+from midog.images.decode import decode
+from tests.images.pictures import PIXELS, cached, packed, tissue
 
 
 @pytest.mark.parametrize(
@@ -228,13 +135,13 @@ def test_a_read_only_cache_folder_serves_what_it_has(tmp_path: Path, cache: Path
 def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
     path = packed(tmp_path / "a.tiff", tissue(300, 2000))
     code = (
-        "import os, sys; from pathlib import Path; from midog.images import image\n"
-        "path, cache, killed = sys.argv[1:]; bands = image._bands\n"
+        "import os, sys; from pathlib import Path; from midog.images import decode\n"
+        "path, cache, killed = sys.argv[1:]; bands = decode._bands\n"
         "def stop(*of):\n"
         "    yield next(bands(*of))\n"
         "    os.kill(os.getpid(), 9)\n"
-        "if killed == 'yes': image._bands = stop\n"
-        "print(image.decode(path, cache_dir=Path(cache)).sum())\n"
+        "if killed == 'yes': decode._bands = stop\n"
+        "print(decode.decode(path, cache_dir=Path(cache)).sum())\n"
     )
 
     def start(killed: str) -> subprocess.Popen[str]:
@@ -264,3 +171,15 @@ def test_the_cache_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.Monke
     assert default_cache_dir() == tmp_path / ".cache" / "midog"
     monkeypatch.setattr(sys, "platform", "darwin")
     assert default_cache_dir() == tmp_path / "Library" / "Caches" / "midog"
+
+
+def test_the_content_decides_not_the_name(tmp_path: Path, cache: Path) -> None:
+    decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
+    (tmp_path / "b.tiff").write_bytes((tmp_path / "a.tiff").read_bytes())
+    decode(tmp_path / "b.tiff", cache_dir=cache)
+    assert len(cached(cache)) == 1
+    other = packed(tmp_path / "a.tiff", 255 - PIXELS)  # same name, same size
+    np.testing.assert_array_equal(decode(other, cache_dir=cache), 255 - PIXELS)
+    assert len(cached(cache)) == 2
+    assert decode(other, scale=0.5, cache_dir=cache).shape == (65, 75, 3)
+    assert len(cached(cache)) == 3

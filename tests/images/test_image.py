@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from midog.images import open_file
-from midog.images.image import as_image, open_image
-from midog.images.open_file import Pixels
-from tests.data.pictures import BIG, PIXELS, TILE, tiff
+from midog.images.image import SlideImage, as_image, open_image
+from midog.images.opened_file import OpenedFile, downsample_of, in_memory
+from midog.images.pixels import Pixels
+from tests.images.pictures import BIG, PIXELS, TILE, tiff
 
 # Regions
 
@@ -153,3 +155,55 @@ def test_scaled_size_rounds_up(width: int, height: int, scale: float) -> None:
     for side, scaled in zip((width, height), image.scaled_size(scale), strict=True):
         assert scaled >= 1
         assert scaled - 1 < side * scale <= scaled + 1e-9
+
+
+# Levels and overviews
+
+
+def pyramid_of(pixels: Pixels, *factors: int) -> SlideImage:
+    """An image whose further levels are its pixels, averaged over squares of that side."""
+    height, width = pixels.shape[:2]
+    levels = [in_memory(pixels, 0.25).levels[0]]
+    for factor in factors:
+        small = Image.fromarray(pixels).reduce(factor)
+        level = in_memory(np.asarray(small), None).levels[0]
+        downsample = downsample_of(level.size, (width, height))
+        levels.append(replace(level, downsample=downsample))
+    return SlideImage(Path("array"), OpenedFile(tuple(levels), 0.25, lambda: None))
+
+
+def test_the_level_for_a_scale_is_the_coarsest_that_is_fine_enough() -> None:
+    image = pyramid_of(BIG, 2, 4, 8)
+    chosen = {1.0: 0, 2.0: 0, 0.6: 0, 0.5: 1, 0.3: 1, 0.25: 2, 0.2: 2, 1 / 8: 3, 0.01: 3}
+    assert {scale: image.level_for(scale) for scale in chosen} == chosen
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.3, 0.25, 0.1, 1 / 32])
+def test_an_overview_is_level_0_resampled_wherever_it_comes_from(scale: float) -> None:
+    smooth = np.asarray(Image.fromarray(BIG).resize((200, 150)).resize((797, 603)))
+    image = pyramid_of(smooth, 2, 4, 8)
+    found = image.overview(scale).astype(int)
+    size = image.scaled_size(scale)
+    expected = image.read_scaled(0, 0, *size, scale)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 20
+    assert np.abs(found - expected).mean() < 3
+
+
+def test_a_plain_image_has_one_level_and_its_overview_is_resampled() -> None:
+    image = as_image(BIG, 0.25)
+    assert [(level.size, level.downsample) for level in image.levels] == [((700, 620), 1)]
+    np.testing.assert_array_equal(image.overview(0.25), image.read_scaled(0, 0, 175, 155, 0.25))
+
+
+@settings(max_examples=30, deadline=None)
+@given(REGION, st.sampled_from([0.5, 0.25, 0.11]), st.integers(0, 2), st.data())
+def test_a_region_of_a_level_resampled_is_part_of_a_larger_region(
+    region: tuple[int, int, int, int], scale: float, level: int, data: st.DataObject
+) -> None:
+    x, y, width, height = region
+    dx, dy = data.draw(st.integers(0, width)), data.draw(st.integers(0, height))
+    image = pyramid_of(BIG, 2, 4)
+    larger = image.read_scaled(x, y, width, height, scale, level)
+    part = image.read_scaled(x + dx, y + dy, width - dx, height - dy, scale, level)
+    np.testing.assert_array_equal(part, larger[dy:, dx:])

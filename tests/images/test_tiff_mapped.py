@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midog.images import tiff_mapped as mapped_module
-from midog.images.image import decode, open_image
-from midog.images.open_file import Pixels
-from midog.images.tiff_mapped import AnyPixels, TiledPixels, crop_into, map_page, pieces, warm
-from tests.data.pictures import PIXELS, TILE, tiff, tissue
+from midog.images.decode import decode
+from midog.images.image import open_image
+from midog.images.pixels import Pixels
+from midog.images.tiff_mapped import AnyPixels, TiledPixels, crop_into, map_page, warm
+from tests.images.pictures import PIXELS, TILE, tiff, tissue
 
 STRIPED = {
     "one strip": {"rowsperstrip": 130},
@@ -216,24 +217,3 @@ def test_warm_reads_files_of_every_layout(file: Path) -> None:
     pixels = mapped(file)
     assert pixels is not None
     warm(pixels)
-
-
-SIDES = st.integers(1, 40)
-
-
-@given(
-    st.tuples(st.integers(0, 99), st.integers(0, 99)),
-    st.tuples(SIDES, SIDES),
-    st.tuples(SIDES, SIDES),
-)
-def test_pieces_cover_a_region_once(
-    corner: tuple[int, int], shape: tuple[int, int], tile: tuple[int, int]
-) -> None:
-    y, x = np.indices(shape) + np.reshape(corner[::-1], (2, 1, 1))
-    times = np.zeros(shape, int)
-    for row, column, source, target in pieces(corner, shape, tile):
-        inside = np.indices(tile)[(slice(None), *source)]
-        np.testing.assert_array_equal(inside[0] + row * tile[0], y[target])
-        np.testing.assert_array_equal(inside[1] + column * tile[1], x[target])
-        times[target] += 1
-    assert (times == 1).all()

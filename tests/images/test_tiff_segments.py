@@ -18,7 +18,7 @@ from midog.errors import ImageError
 from midog.images import tiff_segments
 from midog.images.image import open_image
 from midog.images.tiff_segments import Segments, has_segments
-from tests.data.pictures import BIG, PIXELS, TILE, tiff
+from tests.images.pictures import BIG, PIXELS, TILE, tiff
 
 PLANES = np.ascontiguousarray(np.moveaxis(PIXELS, 2, 0))
 LAYOUTS = {

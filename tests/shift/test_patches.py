@@ -14,7 +14,7 @@ from midog.boxes import Boxes
 from midog.data.folder import read_rois
 from midog.data.roi import Roi
 from midog.errors import ImageError
-from midog.images.image import decode
+from midog.images.decode import decode
 from midog.shift.patches import describe, fixed_patches
 from midog.stains import tissue_share
 

@@ -1,0 +1,73 @@
+"""Slides that OpenSlide reads: regions of any level straight from the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openslide
+
+from midog.images.opened_file import Level, OpenedFile, on_white, one_kind_of_error
+from midog.images.pixels import Pixels, pieces
+from midog.images.stated_mpp import square_mpp
+
+_BLOCK = 512  # px of a level
+
+
+def vendor_of(path: Path) -> str | None:
+    """OpenSlide's name for the format of a file, None for one that it does not read."""
+    vendor: str | None = openslide.OpenSlide.detect_format(path)
+    return vendor
+
+
+def open_slide(path: Path, otherwise_mpp: float | None = None) -> OpenedFile:
+    """Open a slide; OpenSlide is thread-safe and keeps tiles that it decoded.
+
+    Args:
+        path: a file that `vendor_of` names.
+        otherwise_mpp: um/px where OpenSlide states none.
+
+    Raises:
+        openslide.OpenSlideError: for a file that OpenSlide cannot open.
+    """
+    slide = openslide.OpenSlide(path)
+    stated = [slide.properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
+    sizes, downsamples = slide.level_dimensions, slide.level_downsamples
+    readers = [
+        _SlideLevel(path, slide, number, size, downsample)
+        for number, (size, downsample) in enumerate(zip(sizes, downsamples, strict=True))
+    ]
+    levels = tuple(Level(reader.size, reader.downsample, reader.read_into) for reader in readers)
+    return OpenedFile(levels, square_mpp(path, *stated) or otherwise_mpp, slide.close)
+
+
+@dataclass(frozen=True)
+class _SlideLevel:
+    """A level of an open slide; number, size and downsample as OpenSlide states them."""
+
+    path: Path
+    slide: Any
+    number: int
+    size: tuple[int, int]
+    downsample: float
+
+    def read_into(self, x: int, y: int, out: Pixels) -> None:
+        """As `Level.read_into`.
+
+        OpenSlide takes corners in px of level 0. Where a level's corner falls between two of these,
+        it shifts the region by part of a px; so that a px has one value whatever the region, such
+        levels are read in blocks of a fixed grid.
+        """
+        if self.downsample == int(self.downsample):
+            out[:] = self._read(x, y, (out.shape[1], out.shape[0]))
+            return
+        for row, column, part, place in pieces((x, y), out.shape, (_BLOCK, _BLOCK)):
+            left, top = column * _BLOCK, row * _BLOCK
+            size = min(_BLOCK, self.size[0] - left), min(_BLOCK, self.size[1] - top)
+            out[place] = self._read(left, top, size)[part]
+
+    def _read(self, x: int, y: int, size: tuple[int, int]) -> Pixels:
+        corner = round(x * self.downsample), round(y * self.downsample)
+        with one_kind_of_error(self.path):
+            return on_white(self.slide.read_region(corner, self.number, size))
