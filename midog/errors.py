@@ -1,24 +1,79 @@
-"""MidogError and its kinds: one line that says what is wrong, which value, and what to do."""
+"""MidogError and its kinds: one line that states what is wrong, which value, and what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+
+def assignment(name: str, value: object) -> str:
+    """A setting as Python and YAML name it: `inference.batch_size=4`, or its name where the value
+    is None."""
+    if value is None:
+        return name
+    return f"{name}={setting_text(value) if '.' in name else value}"
+
+
+def setting_text(value: object) -> str:
+    """A setting's value as YAML and `--set` write it (true, not True)."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 class MidogError(Exception):
-    """Anything a user can mend. `str(error)` is one line; the command line prints it and exits with
-    1.
+    """Anything that a user can mend.
 
-    what: what is wrong and where, with the value ("data/split.csv line 7: split 'trian' is not one
-    of …").
-    fix: what to do about it, an imperative ("write train, val, test or unlabelled"); may be empty.
+    `str(error)` is one line; the command line prints it and exits with 1. A library module names a
+    setting by its key path and an argument by its name, in `settings`; the command line puts the
+    running command's flag in its place:
+
+        MidogError("out of memory with 8 tiles", settings={"inference.batch_size": 4})
+            Python        out of memory with 8 tiles; use inference.batch_size=4
+            midog infer   out of memory with 8 tiles; use --batch-size 4
+            midog train   out of memory with 8 tiles; use --set inference.batch_size=4
+        MidogError("a.png: mpp is unknown", "give {mpp}, for example 0.25", {"mpp": None})
+            Python        a.png: mpp is unknown; give mpp, for example 0.25
+            midog infer   a.png: mpp is unknown; give --mpp, for example 0.25
+        MidogError("d/ holds files", "choose another {out}, or {overwrite}",
+                   {"out": None, "overwrite": True})
+            Python        d/ holds files; choose another out, or overwrite=True
+            midog infer   d/ holds files; choose another --out, or --overwrite
+
+    Args:
+        what: What is wrong and where, with the value ("data/split.csv line 7: split 'trian' is
+            not one of …").
+        fix: What to do about it, an imperative ("write train, val, test or unlabelled"); may be
+            empty. `{name}` stands for that entry of `settings`.
+        settings: The settings and arguments that the fix names, with the value to give each, or
+            None for no value. Those that `fix` does not place follow it: "use name=value".
     """
 
-    def __init__(self, what: str, fix: str = "") -> None:
-        super().__init__(what, fix)
+    def __init__(
+        self, what: str, fix: str = "", settings: Mapping[str, object] | None = None
+    ) -> None:
         self.what = what
         self.fix = fix
+        self.settings = dict(settings or {})
+        super().__init__(what, fix, self.settings)  # all arguments, so that it can be pickled
 
     def __str__(self) -> str:
-        line = f"{self.what.rstrip('.')}; {self.fix}" if self.fix else self.what
+        return self.line(assignment)
+
+    def line(self, name: Callable[[str, object], str]) -> str:
+        """The error as one line.
+
+        Args:
+            name: Writes a setting, given its key path (or an argument's name) and its value.
+        """
+        fix = self.fix
+        rest = []
+        for key, value in self.settings.items():
+            place, words = f"{{{key}}}", name(key, value)
+            if place in fix:
+                fix = fix.replace(place, words)
+            else:
+                rest.append(words)
+        if rest:
+            fix = f"{fix}, or use {' '.join(rest)}" if fix else f"use {' '.join(rest)}"
+        line = f"{self.what.rstrip('.')}; {fix}" if fix else self.what
         return " ".join(line.split())
 
 
@@ -43,11 +98,11 @@ class WeightsError(MidogError):
 
 
 class CheckpointError(MidogError):
-    """A run or a checkpoint that cannot be gone on with."""
+    """A run or a checkpoint that cannot be resumed."""
 
 
 class TrainingError(MidogError):
-    """Training that cannot go on: a non-finite loss, nothing to learn from, no memory."""
+    """Training that cannot continue: a non-finite loss, nothing to train on, no memory."""
 
 
 class DetectionsError(MidogError):
@@ -55,4 +110,4 @@ class DetectionsError(MidogError):
 
 
 class DeviceError(MidogError):
-    """A device that is not there or is out of memory."""
+    """A device that does not exist or is out of memory."""

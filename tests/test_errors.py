@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pickle
 
-from midog.errors import DataError, MidogError
+import pytest
+
+from midog.errors import DataError, DeviceError, MidogError, assignment
+
+
+def flag(name: str, value: object) -> str:
+    return f"--{name}" if value is None else f"--{name} {value}"
 
 
 def test_an_error_is_one_line_of_what_and_fix():
@@ -16,3 +22,28 @@ def test_an_error_is_one_line_of_what_and_fix():
 def test_the_fix_may_be_missing_and_errors_cross_processes():
     error = pickle.loads(pickle.dumps(MidogError("nothing to do")))
     assert str(error) == "nothing to do"
+    error = pickle.loads(pickle.dumps(DeviceError("full", "wait", {"train.batch_size": 4})))
+    assert str(error) == "full; wait, or use train.batch_size=4"
+
+
+@pytest.mark.parametrize(
+    ("fix", "settings", "python", "flags"),
+    [
+        ("", {"a.b": 4}, "use a.b=4", "use --a.b 4"),
+        ("", {"a.b": 4, "c.d": 1}, "use a.b=4 c.d=1", "use --a.b 4 --c.d 1"),
+        ("give {mpp}, or wait", {"mpp": None}, "give mpp, or wait", "give --mpp, or wait"),
+        ("use a {b}", {"c": "x"}, "use a {b}, or use c=x", "use a {b}, or use --c x"),
+        ("{a}, or {b}", {"a": None, "b": True}, "a, or b=True", "--a, or --b True"),
+        ("", {"a.b": True}, "use a.b=true", "use --a.b True"),
+    ],
+)
+def test_settings_are_named_by_whoever_prints_the_error(fix, settings, python, flags):
+    error = MidogError("wrong", fix, settings)
+    assert str(error) == f"wrong; {python}"
+    assert error.line(flag) == f"wrong; {flags}"
+
+
+def test_a_setting_is_written_as_yaml_writes_it_and_an_argument_as_python_does():
+    assert assignment("train.compile", False) == "train.compile=false"
+    assert assignment("overwrite", True) == "overwrite=True"
+    assert assignment("train.lr", None) == "train.lr"

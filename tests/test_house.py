@@ -46,7 +46,7 @@ report: page charts pictures evaluation_charts evaluation_page shift_charts shif
 bench: timing machine result plan counting plain_network plain_samples scene detecting forward
 bench: samples steps infer sweep run
 demo
-cli: shared data scores shift bench main
+cli: flags shared data scores shift bench main
 __main__
 """
 

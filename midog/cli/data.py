@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from midog.cli.flags import Command
 from midog.cli.shared import (
     AnnotationsOption,
     BboxOption,
@@ -28,7 +29,7 @@ splits_app = typer.Typer(
 )
 
 
-@data_app.command("draw")
+@data_app.command("draw", cls=Command)
 def data_draw(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     rois: Annotated[
@@ -50,7 +51,7 @@ def data_draw(
     say(f"next: midog data check {folder}, or midog train --config small --data {folder}")
 
 
-@data_app.command("download")
+@data_app.command("download", cls=Command)
 def data_download(
     dataset: Annotated[
         Literal["midog21", "midogpp"],
@@ -84,7 +85,7 @@ def data_download(
     say(f"next: midog data check {folder}")
 
 
-@data_app.command("check")
+@data_app.command("check", cls=Command)
 def data_check(
     folder: Annotated[Path, typer.Argument(help="Data folder.")] = Path("data"),
     split: SplitOption = None,
@@ -114,7 +115,7 @@ def data_check(
     )
 
 
-@splits_app.command("make")
+@splits_app.command("make", cls=Command)
 def splits_make(
     data: DataOption = Path("data"),
     out: Annotated[
@@ -163,7 +164,7 @@ def splits_make(
         typer.echo(path)
 
 
-@splits_app.command("check")
+@splits_app.command("check", cls=Command)
 def splits_check(
     split: Annotated[str, typer.Argument(help="Split CSV, or a shipped one such as midog21.")],
     data: DataOption = Path("data"),

@@ -16,6 +16,7 @@ import typer
 from midog import __version__
 from midog.cli.bench import bench
 from midog.cli.data import data_app, splits_app
+from midog.cli.flags import Command, flag_names
 from midog.cli.scores import compare, evaluate, print_scores, tune
 from midog.cli.shared import (
     DeviceOption,
@@ -48,7 +49,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(splits_app, name="splits")
 app.add_typer(shift_app, name="shift")
 for command in (evaluate, compare, tune, bench):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:
@@ -104,7 +105,7 @@ def _root(
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
-@app.command()
+@app.command(cls=Command)
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")] = Path("midog-demo"),
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
@@ -124,7 +125,7 @@ def demo(
         typer.echo(line)
 
 
-@app.command()
+@app.command(cls=Command)
 def train(
     config: Annotated[
         str | None,
@@ -190,8 +191,9 @@ def train(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def infer(
+    context: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(help="Images, folders of images, or a data folder.", show_default=False),
@@ -289,7 +291,7 @@ def infer(
             on_tile=on_tile,
         )
     if len(jobs) == 1 and outcome.failed:
-        raise MidogError(*outcome.failed.values())
+        raise next(iter(outcome.failed.values()))
     for name, figures in outcome.figures.items():
         typer.echo(f"{name}\t{figures} mitotic figures")
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
@@ -300,8 +302,8 @@ def infer(
     )
     say(f"{done}{skipped}; detections are in {out}/")
     if outcome.failed:
-        for line in outcome.failed.values():
-            say(f"error: {line}")
+        for error in outcome.failed.values():
+            say(f"error: {error.line(flag_names(context.command))}")
         raise MidogError(
             f"{len(outcome.failed)} of {len(jobs)} images failed: {', '.join(outcome.failed)}"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from midog.cli.flags import Command
 from midog.cli.shared import (
     DeviceOption,
     RunsOption,
@@ -33,7 +34,7 @@ shift_app = typer.Typer(
 )
 
 
-@shift_app.command("train")
+@shift_app.command("train", cls=Command)
 def train(
     config: Annotated[
         str | None,
@@ -96,7 +97,7 @@ def train(
             say(f"next: midog shift report {shlex.join(map(str, folders))}")
 
 
-@shift_app.command("report")
+@shift_app.command("report", cls=Command)
 def report(
     runs: Annotated[
         list[Path], typer.Argument(help="Folders of runs, e.g. runs/*.", show_default=False)

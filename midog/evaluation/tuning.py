@@ -193,7 +193,8 @@ def _detect(
     jobs = [Job(roi.path, roi.mpp if mpp is None else mpp) for roi in rois if roi.path is not None]
     outcome = infer(jobs, detector, out, on_image=on_image)
     if outcome.failed:
-        raise DetectionsError(next(iter(outcome.failed.values())), "")
+        error = next(iter(outcome.failed.values()))
+        raise DetectionsError(error.what, error.fix, error.settings)
 
 
 def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> None:

@@ -35,12 +35,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch. figures: by image name, those at or over the threshold. failed: name
-    and error line."""
+    """What became of a batch. figures: by image name, those at or over the threshold. failed: by
+    image name, what is wrong with it."""
 
     figures: dict[str, int]
     skipped: list[str]
-    failed: dict[str, str]
+    failed: dict[str, MidogError]
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
@@ -186,20 +186,22 @@ def infer(
 
 
 @contextmanager
-def _noting(job: Job, failed: dict[str, str]) -> Iterator[None]:
+def _noting(job: Job, failed: dict[str, MidogError]) -> Iterator[None]:
     """Note an error of this image alone; others are raised."""
     try:
         yield
     except DeviceError:
         raise
     except MidogError as error:
-        failed[job.path.name] = str(error)
+        failed[job.path.name] = error
     except MemoryError:
-        failed[job.path.name] = (
-            f"{job.path} does not fit into memory; give its true --mpp, or a smaller image"
+        failed[job.path.name] = ImageError(
+            f"{job.path} does not fit into memory",
+            "give its true {mpp}, or a smaller image",
+            {"mpp": None},
         )
     except OSError as error:
-        failed[job.path.name] = f"{job.path}: {error.strerror or error}"
+        failed[job.path.name] = ImageError(f"{job.path}: {error.strerror or error}")
 
 
 def _opened(

@@ -266,7 +266,8 @@ def _test(
         failed = [job for job in jobs if job.path.name in outcome.failed]
         outcome = infer(failed, detector, out, overwrite=True)
     if outcome.failed:
-        raise DetectionsError(next(iter(outcome.failed.values())))
+        damaged = next(iter(outcome.failed.values()))
+        raise DetectionsError(damaged.what, damaged.fix, damaged.settings)
     scored = score_rois(out, rois)
     return {
         scanner: Tested(
