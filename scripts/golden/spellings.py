@@ -1,0 +1,44 @@
+"""What two versions may call differently: settings, options, keys of files and functions.
+
+These tables are all that has to be extended when a name changes. A value that changes is no entry
+here: it is a difference.
+"""
+
+from __future__ import annotations
+
+SETTINGS: dict[str, tuple[str, ...]] = {}
+"""Further spellings of a setting, by its key before the work. `{}` stands for the value; several
+overrides are separated by `;`. The first that a checkout accepts is used."""
+
+OPTIONS: dict[str, tuple[str, ...]] = {}
+"""Further spellings of an option of the command line."""
+
+RENAMED_KEYS: tuple[tuple[str, str, str], ...] = ()
+"""Document (a pattern), key (a regular expression) and what is compared in its place.
+
+Keys are paths: `groups/all/f1`, in settings `train.lr`, in tables and events `val/f1 @2` (row or
+step). Documents are settings, state.json, model.json, last.ckpt, weights, metrics.csv, events,
+evaluation.csv, evaluation.json, comparison.json, shift.json.
+"""
+
+IGNORED_KEYS: tuple[tuple[str, str], ...] = (
+    ("*", r".*(patches_per_second|data_wait).*"),  # measured time
+    ("*", r"(midog|schema_version)"),  # of the program, not of the data
+    ("model.json", r"(git|versions/.*)"),
+    ("model.json", r"config/.*"),  # compared as the settings are
+)
+"""Document and key of values that are not compared: time, versions."""
+
+ADDED_KEYS: tuple[tuple[str, str], ...] = ()
+"""Document and key of what only one version has."""
+
+FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "random": ("midog.data.sampling:random", "midog.loading.locations:random"),
+    "randoms": ("midog.data.sampling:randoms", "midog.loading.locations:randoms"),
+    "merge": ("midog.tiling:merge",),
+    "grid": ("midog.tiling:grid",),
+    "looks_of": ("midog.data.augment:looks_of", "midog.augment.on_device:looks_of"),
+    "augment": ("midog.data.augment:augment", "midog.augment.on_device:augment"),
+}
+"""Where a function or class is, `module:name`, for those that changed their name and those whose
+name is not unique. All others are looked for by their name in the whole package."""
