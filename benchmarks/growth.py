@@ -142,7 +142,7 @@ def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
     from midog.boxes import Boxes, Detections, squares_around
     from midog.data.roi import Roi
     from midog.evaluation.scoring import evaluate
-    from midog.formats.write import write_challenge
+    from midog.formats.challenge import write_challenge
 
     folder.mkdir()
     listed, side, mpp = [], round(SIDE_MM * 1000 / 0.25), 0.25

@@ -33,7 +33,7 @@ data.download: transfer archives
 loading: locations
 augment: on_device on_cpu
 loading: box_targets buffers placement rois_on_device batches
-formats: write
+formats: shared challenge csv_table coco overlay registry
 inference: start network tiles model_folder detector output_folder batch
 training: interrupts runs ema checkpoint log
 training.tasks: detection

@@ -20,7 +20,7 @@ from midog.bench.result import Compared, compare
 from midog.bench.timing import take_turns
 from midog.boxes import Detections
 from midog.config.schema import RunConfig
-from midog.formats.write import write_challenge
+from midog.formats.challenge import write_challenge
 from midog.images.image import open_image
 from midog.inference.detector import Detector
 from midog.metrics.matching import match_points

@@ -257,13 +257,14 @@ def infer(
     from midog.inference.start import import_torchvision
 
     import_torchvision()
-    from midog.inference.batch import check_formats, find_jobs
+    from midog.formats.registry import require_formats
+    from midog.inference.batch import find_jobs
     from midog.inference.batch import infer as infer_all
     from midog.progress import infer_bars
     from midog.training.runs import newest_model
 
     kinds = [kind.strip() for kind in formats.split(",") if kind.strip()]
-    check_formats(kinds)
+    require_formats(kinds)
     jobs = find_jobs(images, subset=subset, split=split, mpp=mpp)
     where = model or newest_model(runs)
     from midog.inference.detector import Detector

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, FloatArray, centers_of
 from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
-from midog.formats.write import FORMATS, FoundPoints, read_challenge
+from midog.formats.registry import FORMATS, can_be_scored, readers
+from midog.formats.shared import DetectedPoints
 from midog.metrics.counts import Counts, RoiPoints
 from midog.metrics.matching import Matches, Points, match_points
 
@@ -63,6 +64,15 @@ class ScoredRoi:
         return np.flatnonzero(self.matches.truth_to_found < 0)
 
 
+@dataclass(frozen=True)
+class DetectionFile:
+    """A file of detections, the stem of its image, and what reads it."""
+
+    stem: str
+    path: Path
+    read: Callable[[Path], DetectedPoints]
+
+
 def score_rois(
     detections: Path | str,
     rois: Sequence[Roi],
@@ -90,15 +100,15 @@ def score_rois(
     return scored
 
 
-def _read(file: Path | None) -> FoundPoints:
-    return (
-        read_challenge(file)
-        if file
-        else FoundPoints(np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
-    )
+def _read(file: DetectionFile | None) -> DetectedPoints:
+    if file is None:
+        return DetectedPoints(np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    return file.read(file.path)
 
 
-def _score(roi: Roi, found: FoundPoints, threshold: float | None, mpp: float | None) -> ScoredRoi:
+def _score(
+    roi: Roi, found: DetectedPoints, threshold: float | None, mpp: float | None
+) -> ScoredRoi:
     value, area = _size_of(roi, mpp)
     figures, imposters = (
         _centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
@@ -162,7 +172,7 @@ def _warn_of_places(scored: Sequence[ScoredRoi]) -> None:
         )
 
 
-def _warn_of_no_probability(found: Iterable[FoundPoints]) -> None:
+def _warn_of_no_probability(found: Iterable[DetectedPoints]) -> None:
     number = sum(int(np.isnan(each.scores).sum()) for each in found)
     if number:
         logger.warning(
@@ -181,7 +191,7 @@ def _check_rois(rois: Sequence[Roi]) -> None:
         )
 
 
-def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, Path]:
+def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, DetectionFile]:
     """The one file of each ROI that has one, by the ROI's stem."""
     if not folder.is_dir():
         raise DetectionsError(
@@ -194,18 +204,19 @@ def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, Path]:
                 f"{names[_stem(roi)]} and {roi.file_name} would share one file",
                 "rename one of them",
             )
-    candidates = [(path.stem, path) for path in sorted(folder.glob("[!.]*.json"))]
-    candidates += [(path.parent.name, path) for path in sorted(folder.glob(f"*/{STRANGERS_NAME}"))]
-    files: dict[str, Path] = {}
+    candidates = _candidates(folder)
+    files: dict[str, DetectionFile] = {}
     strange = []
-    for stem, path in candidates:
-        if stem not in names:
-            strange.append(path)
-        elif files.setdefault(stem, path) != path:
+    for file in candidates:
+        if file.stem not in names:
+            strange.append(file.path)
+            continue
+        first = files.setdefault(file.stem, file)
+        if first != file and first.read is file.read:  # in another format, it is a copy
             raise DetectionsError(
-                f"{files[stem]} and {path} are both for {names[stem]}", "keep one of them"
+                f"{first.path} and {file.path} are both for {names[file.stem]}", "keep one of them"
             )
-    strange = [path for path in strange if not path.name.endswith(FORMATS["coco"])]
+    strange = [path for path in strange if can_be_scored(path)]
     if strange:
         logger.warning(
             "left out %d of %d files in %s, of no ROI that is scored here: %s",
@@ -214,6 +225,18 @@ def _files_by_stem(folder: Path, rois: Sequence[Roi]) -> dict[str, Path]:
             folder,
             _some([str(path.relative_to(folder)) for path in strange]),
         )
+    return files
+
+
+def _candidates(folder: Path) -> list[DetectionFile]:
+    """Files that may be of detections, those of the preferred format first."""
+    files = []
+    for ending, read in readers():
+        for path in sorted(folder.glob(f"[!.]*{ending}")):
+            files.append(DetectionFile(path.name.removesuffix(ending), path, read))
+        if ending == FORMATS["challenge"].ending:
+            for path in sorted(folder.glob(f"*/{STRANGERS_NAME}")):
+                files.append(DetectionFile(path.parent.name, path, read))
     return files
 
 

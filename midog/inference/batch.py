@@ -14,8 +14,8 @@ import numpy as np
 
 from midog.boxes import Boxes, Detections
 from midog.data.folder import locate, read_rois, require_images, select_rois
-from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
-from midog.formats.write import FORMATS, write_challenge, write_coco, write_csv, write_overlay
+from midog.errors import DataError, DeviceError, ImageError, MidogError
+from midog.formats.registry import FORMATS, DetectedImage, require_formats
 from midog.images.decode import decode
 from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.detector import Detector
@@ -134,7 +134,7 @@ def infer(
     done and in all. Raises DetectionsError where `out` holds detections of another model or other
     settings, DeviceError at once.
     """
-    check_formats(formats)
+    require_formats(formats)
     folder = OutputFolder(
         out, detector.settings(), [job.path.stem for job in jobs], overwrite=overwrite
     )
@@ -242,17 +242,18 @@ def _write(
     formats: Sequence[str],
 ) -> int:
     """Write the files of one image; returns the number of figures at or over the threshold."""
-    size, mpp = (image.image.width, image.image.height), image.mpp
-    for kind, path in zip(formats, folder.targets(job.path.stem, formats), strict=True):
-        if kind == "challenge":
-            write_challenge(path, found, mpp=mpp, threshold=threshold)
-        elif kind == "csv":
-            write_csv(path, found, file_name=job.path.name)
-        elif kind == "coco":
-            write_coco(path, found, file_name=job.path.name, width=size[0], height=size[1])
-        else:
-            pixels = np.asarray(decode(job.path, cache=False))
-            write_overlay(path, pixels, found, mpp=mpp, threshold=threshold, truth=job.truth)
+    detected = DetectedImage(
+        file_name=job.path.name,
+        width=image.image.width,
+        height=image.image.height,
+        mpp=image.mpp,
+        threshold=threshold,
+        detections=found,
+        truth=job.truth,
+        pixels=lambda: np.asarray(decode(job.path, cache=False)),
+    )
+    for name, path in zip(formats, folder.targets(job.path.stem, formats), strict=True):
+        FORMATS[name].write(path, detected)
     folder.finish(job.path, job.mpp)
     return count_figures(found, threshold)
 
@@ -260,15 +261,6 @@ def _write(
 def count_figures(found: Detections, threshold: float) -> int:
     """Mitotic figures with a score of at least the threshold."""
     return int(np.count_nonzero(found.figures().scores >= np.float32(threshold)))
-
-
-def check_formats(formats: Sequence[str]) -> None:
-    """Raise DetectionsError for a format that cannot be written."""
-    unknown = [kind for kind in formats if kind not in FORMATS]
-    if unknown or not formats:
-        raise DetectionsError(
-            f"unknown format {', '.join(unknown) or '(none)'}", f"choose from {', '.join(FORMATS)}"
-        )
 
 
 def _require_stems(images: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from midog.errors import DetectionsError
 from midog.files import replace_text, to_json
-from midog.formats.write import FORMATS
+from midog.formats.registry import FORMATS
 
 RECORD_NAME = ".midog-infer.json"
 """File in the folder: settings of the detector; which image each was, and the um/px given for it
@@ -58,7 +58,7 @@ class OutputFolder:
 
     def targets(self, stem: str, formats: Sequence[str]) -> list[Path]:
         """Files of an image, one per format."""
-        return [self.path / f"{stem}{FORMATS[kind]}" for kind in formats]
+        return [self.path / f"{stem}{FORMATS[kind].ending}" for kind in formats]
 
     def is_done(self, image: Path, mpp: float | None, formats: Sequence[str]) -> bool:
         """Whether all files of an image are there, made from these pixels with that um/px.

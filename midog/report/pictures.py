@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from midog.formats.write import COLOURS
+from midog.formats.overlay import COLOURS
 from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
 

@@ -6,7 +6,7 @@ import pytest
 
 from midog.bench.infer import agreement, infer_stage
 from midog.boxes import Detections, squares_around
-from midog.formats.write import read_challenge
+from midog.formats.challenge import read_challenge
 
 
 def test_a_roi_from_file_to_json_both_ways(plan):

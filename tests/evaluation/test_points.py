@@ -15,7 +15,9 @@ from PIL import Image
 from midog.boxes import Detections, squares_around
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.points import score_rois
-from midog.formats.write import FORMATS, write_challenge, write_coco
+from midog.formats.challenge import write_challenge
+from midog.formats.coco import write_coco
+from midog.formats.registry import FORMATS
 from midog.metrics.counts import Counts, counts_at
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
@@ -85,7 +87,11 @@ def test_our_own_files_score_as_the_detections_do(tmp_path: Path) -> None:
     )
     write_challenge(tmp_path / "001.json", detections, mpp=0.25, threshold=0.5)
     write_coco(
-        tmp_path / f"001{FORMATS['coco']}", detections, file_name="001.tiff", width=700, height=700
+        tmp_path / f"001{FORMATS['coco'].ending}",
+        detections,
+        file_name="001.tiff",
+        width=700,
+        height=700,
     )
     by_name, by_score = (score_rois(tmp_path, ROIS[:1], threshold=t)[0] for t in (None, 0.5))
     assert by_name.counts == by_score.counts == Counts(1, 1, 1)
@@ -96,7 +102,7 @@ def test_our_own_files_score_as_the_detections_do(tmp_path: Path) -> None:
 def test_our_coco_files_beside_are_no_strangers(tmp_path: Path, caplog) -> None:
     write(tmp_path / "001.json")
     write_coco(
-        tmp_path / f"001{FORMATS['coco']}",
+        tmp_path / f"001{FORMATS['coco'].ending}",
         Detections(),
         file_name="001.tiff",
         width=700,

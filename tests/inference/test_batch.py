@@ -20,7 +20,7 @@ from midog.boxes import Detections
 from midog.data.folder import read_rois, select_rois
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError
 from midog.evaluation.scoring import evaluate
-from midog.formats.write import FORMATS
+from midog.formats.registry import FORMATS
 from midog.inference.batch import Job, count_figures, find_images, find_jobs, infer
 from midog.inference.detector import Detector
 from midog.inference.output_folder import RECORD_NAME
@@ -79,8 +79,9 @@ def test_every_format_is_written_and_done_images_are_skipped(images, detector, t
     out, jobs = tmp_path / "out", find_jobs([images])
     first = infer(jobs, detector, out, formats=tuple(FORMATS))
     assert set(first.figures) == {"a.tiff", "b.tiff"}
+    endings = [entry.ending for entry in FORMATS.values()]
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
-    assert names == {f"{stem}{suffix}" for stem in "ab" for suffix in FORMATS.values()}
+    assert names == {f"{stem}{suffix}" for stem in "ab" for suffix in endings}
     before = (out / "a.json").stat().st_mtime_ns
     (out / "b.csv").unlink()
     second = infer(jobs, detector, out, formats=tuple(FORMATS))

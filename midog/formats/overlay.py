@@ -1,0 +1,181 @@
+"""A picture of the image with a frame around each figure, and a legend below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, centers_of
+from midog.errors import DetectionsError
+from midog.files import replacing
+
+COLOURS = {
+    "found": (0, 215, 70),
+    "hit": (0, 215, 70),
+    "false alarm": (240, 20, 20),
+    "missed": (255, 225, 0),
+    "imposter": (0, 110, 255),
+}
+"""Frames in overlay pictures, and rings in reports, RGB 0 to 255."""
+_PLURAL = {
+    "found": "mitotic figures found",
+    "hit": "mitotic figures found",
+    "false alarm": "false alarms",
+    "missed": "missed",
+    "imposter": "look-alikes (imposters)",
+}
+_MARGIN_PX = 6  # between a figure's box and its frame, so that the cell is seen whole
+
+
+def write_overlay(
+    path: Path,
+    image: NDArray[np.uint8],
+    detections: Detections,
+    *,
+    mpp: float,
+    threshold: float,
+    truth: Boxes | None = None,
+) -> None:
+    """Write the image with frames around the mitotic figures and a legend with their counts.
+
+    Detected figures (class 1, score >= threshold) have a green frame and their score. With `truth`,
+    only hits (matched as in scoring, within 7.5 um) are green; false alarms have red double frames,
+    missed figures yellow broken ones, imposters thin blue ones.
+
+    Args:
+        path: The file to replace, PNG or JPEG by its ending; missing folders on the way are made.
+        image: (H, W, 3) uint8 RGB, level 0.
+        detections: Boxes in level-0 px.
+        mpp: um/px of level 0.
+        threshold: In [0, 1].
+        truth: The annotated boxes in level-0 px, if the image is labelled.
+
+    Raises:
+        DetectionsError: If the file cannot be written.
+    """
+    assert image.dtype == np.uint8, image.dtype
+    assert image.ndim == 3, image.shape
+    marks = _marks(detections.figures().at_least(threshold), truth, mpp)
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    for mark in marks:
+        _draw_frame(draw, mark.kind, mark.box)
+    for mark in marks:  # after all frames, so that none crosses a score
+        _draw_score(draw, mark, picture.size)
+    kinds = ["found"] if truth is None else ["hit", "false alarm", "missed", "imposter"]
+    legend = [
+        (kind, f"{sum(mark.kind == kind for mark in marks)} {_PLURAL[kind]}") for kind in kinds
+    ]
+    whole = _with_legend(picture, [*legend, ("", f"score of {threshold:.2f} or more")])
+    with replacing(path, DetectionsError, shared=True, parents=True) as part:
+        if path.suffix.lower() in (".jpg", ".jpeg"):  # in full colour, so that frames stay crisp
+            whole.save(part, "JPEG", quality=92, subsampling=0)
+        else:
+            whole.save(part, "PNG", compress_level=3)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    kind: str
+    box: tuple[float, float, float, float]
+    score: float | None = None
+
+
+def _marks(detected: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]:
+    """What to draw, the important last, on top."""
+    boxes = [tuple(box) for box in detected.boxes.tolist()]
+    scores = detected.scores.tolist()
+    if truth is None:
+        return [_Mark("found", box, score) for box, score in zip(boxes, scores, strict=True)]
+    from midog.metrics.matching import match_points  # imports scipy, which nothing else here needs
+
+    figures, imposters = truth.of_class(MITOTIC_FIGURE), truth.of_class(IMPOSTER)
+    taken = match_points(
+        centers_of(figures) * mpp / 1000, detected.centers * mpp / 1000
+    ).truth_to_found
+    hits = set(taken.tolist())
+    wider = imposters + np.array([-12, -12, 12, 12])  # to be seen around a false alarm on it
+    marks = [_Mark("imposter", tuple(box)) for box in wider.tolist()]
+    marks += [
+        _Mark("missed", tuple(box))
+        for box, at in zip(figures.tolist(), taken, strict=True)
+        if at < 0
+    ]
+    for at, (box, score) in enumerate(zip(boxes, scores, strict=True)):
+        marks.append(_Mark("hit" if at in hits else "false alarm", box, score))
+    return marks
+
+
+def _draw_frame(
+    draw: ImageDraw.ImageDraw, kind: str, box: tuple[float, float, float, float]
+) -> None:
+    """Draw a frame that can be told from the others without colour as well.
+
+    It is plain, double (false alarm), broken (missed) or thin (imposter).
+    """
+    x1, y1 = box[0] - _MARGIN_PX, box[1] - _MARGIN_PX
+    x2, y2 = box[2] + _MARGIN_PX, box[3] + _MARGIN_PX
+    colour = COLOURS[kind]
+    if kind == "imposter":
+        draw.rectangle((x1, y1, x2, y2), outline=colour, width=2)
+    elif kind == "missed":
+        for start in np.arange(0, x2 - x1, 16):
+            for y in (y1, y2):
+                draw.line((x1 + start, y, min(x1 + start + 10, x2), y), fill=colour, width=3)
+        for start in np.arange(0, y2 - y1, 16):
+            for x in (x1, x2):
+                draw.line((x, y1 + start, x, min(y1 + start + 10, y2)), fill=colour, width=3)
+    else:
+        draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=(0, 0, 0), width=5)
+        draw.rectangle((x1, y1, x2, y2), outline=colour, width=3)
+        if kind == "false alarm":
+            draw.rectangle((x1 - 6, y1 - 6, x2 + 6, y2 + 6), outline=colour, width=2)
+
+
+def _draw_score(draw: ImageDraw.ImageDraw, mark: _Mark, size: tuple[int, int]) -> None:
+    if mark.score is None:
+        return
+    font, text = ImageFont.load_default(size=17), f"{mark.score:.2f}"
+    x = min(max(mark.box[0] - _MARGIN_PX - 1, 0), size[0] - 42)
+    above = mark.box[1] - _MARGIN_PX - 28
+    y = above if above >= 0 else mark.box[3] + _MARGIN_PX + 9
+    draw.rectangle((x, y, x + 41, y + 18), fill=COLOURS[mark.kind])
+    draw.text(
+        (x + 21, y + 9),
+        text,
+        (255, 255, 255) if mark.kind == "false alarm" else (0, 0, 0),
+        font,
+        anchor="mm",
+    )
+
+
+def _with_legend(picture: Image.Image, entries: list[tuple[str, str]]) -> Image.Image:
+    """Put a white strip below the picture that explains the frames, in as many lines as needed."""
+    size = min(max(picture.width // 60, 16), 60)
+    font = ImageFont.load_default(size=size)
+    places, x, y = [], size, size
+    for kind, text in entries:
+        wide = int(font.getlength(text)) + (2 * size if kind else 0)
+        if x > size and x + wide > picture.width:
+            x, y = size, y + 2 * size
+        places.append((x, y, kind, text))
+        x += wide + 2 * size
+    whole = Image.new("RGB", (picture.width, picture.height + y + 2 * size), (255, 255, 255))
+    whole.paste(picture)
+    draw = ImageDraw.Draw(whole)
+    for x, y, kind, text in places:
+        top = picture.height + y
+        if kind:
+            inner = (
+                x + _MARGIN_PX,
+                top + _MARGIN_PX,
+                x + size - _MARGIN_PX,
+                top + size - _MARGIN_PX,
+            )
+            _draw_frame(draw, kind, inner)
+        draw.text((x + (2 * size if kind else 0), top - size // 8), text, (0, 0, 0), font)
+    return whole

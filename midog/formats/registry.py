@@ -1,0 +1,148 @@
+"""FORMATS of detections: the one entry of a format holds all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from midog.errors import DetectionsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from midog.boxes import Boxes, Detections
+    from midog.formats.shared import DetectedPoints
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedImage:
+    """An image with its detections, and all else that a format may write.
+
+    Attributes:
+        file_name: Of the image.
+        width: Of the image, level-0 px.
+        height: Of the image, level-0 px.
+        mpp: um/px of level 0.
+        threshold: In [0, 1]; a mitotic figure of that score or more counts.
+        detections: Boxes in level-0 px.
+        truth: The annotated boxes in level-0 px, if the image is labelled.
+        pixels: Reads the image, (H, W, 3) uint8 RGB, level 0; the only thing here that takes time.
+    """
+
+    file_name: str
+    width: int
+    height: int
+    mpp: float
+    threshold: float
+    detections: Detections
+    truth: Boxes | None
+    pixels: Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of detections, one file per image.
+
+    Attributes:
+        words: What it is, for the help; starts with a noun.
+        ending: Of its files, unlike that of any other format: 001.tiff gives 001 + ending.
+        write: Writes the file of an image, whole or not at all; makes missing folders on the way.
+            Raises DetectionsError if it cannot be written.
+        read: Reads the points of a file to score them, if the format can be scored. Raises
+            DetectionsError for a file that is not of the format.
+    """
+
+    words: str
+    ending: str
+    write: Callable[[Path, DetectedImage], None]
+    read: Callable[[Path], DetectedPoints] | None = None
+
+
+def _write_challenge(path: Path, image: DetectedImage) -> None:
+    from midog.formats.challenge import write_challenge
+
+    write_challenge(path, image.detections, mpp=image.mpp, threshold=image.threshold)
+
+
+def _read_challenge(path: Path) -> DetectedPoints:
+    from midog.formats.challenge import read_challenge
+
+    return read_challenge(path)
+
+
+def _write_csv(path: Path, image: DetectedImage) -> None:
+    from midog.formats.csv_table import write_csv
+
+    write_csv(path, image.detections, file_name=image.file_name)
+
+
+def _write_coco(path: Path, image: DetectedImage) -> None:
+    from midog.formats.coco import write_coco
+
+    size = {"width": image.width, "height": image.height}
+    write_coco(path, image.detections, file_name=image.file_name, **size)
+
+
+def _write_overlay(path: Path, image: DetectedImage) -> None:
+    from midog.formats.overlay import write_overlay
+
+    write_overlay(
+        path,
+        image.pixels(),
+        image.detections,
+        mpp=image.mpp,
+        threshold=image.threshold,
+        truth=image.truth,
+    )
+
+
+FORMATS: dict[str, Format] = {
+    "challenge": Format(
+        "the MIDOG challenge's JSON of points, which midog evaluate reads",
+        ".json",
+        _write_challenge,
+        _read_challenge,
+    ),
+    "csv": Format("a table of boxes, both classes", ".csv", _write_csv),
+    "coco": Format("COCO JSON of one image, both classes", ".coco.json", _write_coco),
+    "overlay": Format(
+        "a JPEG of the image with a frame around each figure", ".overlay.jpg", _write_overlay
+    ),
+}
+"""The formats by name, the one to be scored first. A further one is a file and an entry here."""
+
+
+def require_formats(names: Sequence[str]) -> None:
+    """Check the names of formats.
+
+    Raises:
+        DetectionsError: If there is none, or one is not in FORMATS.
+    """
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or not names:
+        raise DetectionsError(
+            f"unknown format {', '.join(unknown) or '(none)'}", f"choose from {', '.join(FORMATS)}"
+        )
+
+
+def describe_formats() -> str:
+    """Return the formats with their words, for the help."""
+    return "; ".join(f"{name}: {entry.words}" for name, entry in FORMATS.items())
+
+
+def readers() -> list[tuple[str, Callable[[Path], DetectedPoints]]]:
+    """Return the ending and the reader of each format that can be scored, the preferred first."""
+    return [(entry.ending, entry.read) for entry in FORMATS.values() if entry.read is not None]
+
+
+def can_be_scored(path: Path) -> bool:
+    """Whether a file is in a format that can be scored, by the longest ending that fits its name.
+
+    001.coco.json is COCO, which cannot, though .json is the ending of challenge.
+    """
+    fitting = [entry for entry in FORMATS.values() if path.name.endswith(entry.ending)]
+    longest = max(fitting, key=lambda entry: len(entry.ending), default=None)
+    return longest is not None and longest.read is not None

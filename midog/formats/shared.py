@@ -1,0 +1,36 @@
+"""What the formats share: names of the classes, numbers in few digits, points that were read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+
+FIGURE_NAME = "mitotic figure"
+NON_FIGURE_NAME = "non-mitotic figure"
+CLASS_NAMES = {MITOTIC_FIGURE: FIGURE_NAME, IMPOSTER: NON_FIGURE_NAME}
+"""Name of a class in files of detections, by label."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedPoints:
+    """The points of one file of detections, in its order.
+
+    Attributes:
+        points_mm: (N, 2) float64, x y in mm.
+        scores: (N,) float64 in [0, 1], NaN where the file gives no probability.
+        is_figure: (N,) bool, the point is named 'mitotic figure' or, as in the files of 2021, has
+            no name.
+    """
+
+    points_mm: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    is_figure: NDArray[np.bool_]
+
+
+def shortest(value: np.float32) -> float:
+    """Return the float that writes a float32 in the fewest digits: 0.7, not 0.699999988079071."""
+    return float(str(value))

@@ -1,0 +1,14 @@
+"""Detections that the tests of several formats write."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midog.boxes import Detections, squares_around
+
+NOTHING = Detections()
+SOME = Detections(
+    boxes=squares_around([(100, 50), (10.25, 200), (300, 300), (0, 0)]),
+    scores=np.array([0.3, 0.9, 0.7, 0.95], np.float32),
+    labels=[1, 1, 1, 2],
+)

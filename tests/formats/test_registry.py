@@ -1,0 +1,93 @@
+"""An entry holds all of a format: names, endings, writers, readers, and what the help states."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midog.boxes import Boxes
+from midog.errors import DetectionsError
+from midog.formats.registry import (
+    FORMATS,
+    DetectedImage,
+    can_be_scored,
+    describe_formats,
+    readers,
+    require_formats,
+)
+from tests.formats.cases import SOME
+
+
+def test_endings_tell_the_formats_of_one_image_apart() -> None:
+    assert list(FORMATS) == ["challenge", "csv", "coco", "overlay"]
+    assert len({entry.ending for entry in FORMATS.values()}) == 4
+
+
+def image(**changes: object) -> DetectedImage:
+    values = {
+        "file_name": "001.tiff",
+        "width": 400,
+        "height": 350,
+        "mpp": 0.25,
+        "threshold": 0.5,
+        "detections": SOME,
+        "truth": Boxes(),
+        "pixels": lambda: np.zeros((350, 400, 3), np.uint8),
+    }
+    return DetectedImage(**values | changes)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_entry_writes_a_file_and_what_can_be_scored_reads_back(tmp_path: Path, name) -> None:
+    entry, path = FORMATS[name], tmp_path / "new" / f"001{FORMATS[name].ending}"
+    entry.write(path, image())
+    assert [inside.name for inside in path.parent.iterdir()] == [path.name]
+    assert can_be_scored(path) == (entry.read is not None)
+    if entry.read is not None:
+        assert len(entry.read(path).scores) == 3, "class 2 is no figure"
+        assert (entry.ending, entry.read) in readers()
+
+
+def test_only_the_overlay_reads_the_pixels(tmp_path: Path) -> None:
+    def pixels() -> None:
+        raise DetectionsError("read")
+
+    for name, entry in FORMATS.items():
+        if name == "overlay":
+            with pytest.raises(DetectionsError, match="read"):
+                entry.write(tmp_path / name, image(pixels=pixels))
+        else:
+            entry.write(tmp_path / name, image(pixels=pixels))
+
+
+def test_the_longest_ending_decides() -> None:
+    names = ("a.json", "a.coco.json", "a.txt", "coco.json")
+    assert [can_be_scored(Path(name)) for name in names] == [True, False, False, True]
+
+
+def test_unknown_formats_and_none_are_errors_that_list_all() -> None:
+    for names, shown in ((["csv", "jason"], "jason"), ([], r"\(none\)")):
+        with pytest.raises(
+            DetectionsError, match=f"unknown format {shown}; choose from challenge, csv, coco"
+        ):
+            require_formats(names)
+    require_formats(list(FORMATS))
+
+
+def test_the_help_names_every_format() -> None:
+    for name, entry in FORMATS.items():
+        assert f"{name}: {entry.words}" in describe_formats()
+
+
+def test_the_registry_alone_needs_no_heavy_library() -> None:
+    heavy = ("numpy", "PIL", "torch", "scipy")
+    code = (
+        "import sys, midog.formats.registry as r; r.describe_formats();"
+        f" print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
