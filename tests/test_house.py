@@ -25,7 +25,7 @@ images: open_file image decode
 models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
 metrics: matching near_pairs pooled_matches counts froc thresholds bootstrap_areas bootstrap
 metrics: permutation agreement calibration mistakes scanner_matrix
-data: csv_text roi
+data: csv_text roi mpp
 data.annotations: read
 data: split_file splits folder check
 data.phantom: paint scanners cells tissue draw

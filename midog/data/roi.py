@@ -11,18 +11,18 @@ from midog.boxes import Boxes
 
 @dataclass(frozen=True, eq=False)
 class Roi:
-    """One image file and what is known of it.
+    """One image file and what the annotation file and the split state of it.
 
     file_name: as the annotation file names it ("001.tiff"); unique in a list of ROIs.
     width, height: level-0 px as the annotation file states them; None where it does not.
-    boxes: figures of both classes, in file order (scoring goes by it).
+    boxes: figures of both classes, in file order (scoring depends on it).
     path: the image file, None where it is not on this machine.
-    mpp: micrometres per pixel at level 0 as the split or the annotation states it, None where
-    neither does.
+    mpp: micrometres per px of level 0 as the split or the annotation states it, None where neither
+        does; `midog.data.mpp` knows what holds then.
     scanner, patient, split: from the split; "" where no split was read. split is train, val, test
-    or unlabelled.
+        or unlabelled.
     columns: further columns of the split and fields of the annotation, by name ("tumour": "canine
-    lymphosarcoma").
+        lymphosarcoma").
     """
 
     file_name: str
@@ -35,3 +35,8 @@ class Roi:
     patient: str = ""
     split: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def patient_or_name(self) -> str:
+        """The patient; where none is named the ROI counts as a patient of its own."""
+        return self.patient or self.file_name

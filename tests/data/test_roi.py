@@ -17,3 +17,8 @@ def test_an_roi_of_which_only_the_name_is_known_has_no_boxes_and_no_place():
 def test_an_roi_cannot_be_changed():
     with pytest.raises(AttributeError):
         Roi("001.tiff").mpp = 0.25
+
+
+def test_an_roi_without_a_patient_is_a_patient_of_its_own():
+    assert Roi("1.png", patient="p").patient_or_name == "p"
+    assert Roi("1.png").patient_or_name == "1.png"
