@@ -60,7 +60,7 @@ def run_demo(
     data = _draw(out, seed, rois_per_scanner, size, say)
     own = [
         f"data.dir={str(data)!r}",
-        f"train.device={device}",
+        f"machine.device={device}",
         f"train.seed={seed}",
         "data.cache=false",
     ]

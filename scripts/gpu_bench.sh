@@ -40,6 +40,6 @@ part() {
 part default 190 samples forward step infer
 part fast 60 infer --config fast --beside fast
 part reference 90 forward step --config reference --beside reference
-part compiled 180 step --set train.compile=true
+part compiled 180 step --set machine.compile=true
 part large 60 step --batch "$([ -n "${SMALL:-}" ] && echo 2 || echo 64)"
 [ -z "${failed:-}" ] || { echo "failed:$failed"; exit 1; }

@@ -31,7 +31,7 @@ SETTINGS = {
     "sampling.patch_size": "64",
     "sampling.patches_per_roi": "8",
     "train.batch_size": "4",
-    "train.device": "cpu",
+    "machine.device": "cpu",
     "train.epochs": "40",
     "train.validate_every": "5",
     "inference.tile": "256",

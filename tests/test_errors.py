@@ -44,6 +44,6 @@ def test_settings_are_named_by_whoever_prints_the_error(fix, settings, python, f
 
 
 def test_a_setting_is_written_as_yaml_writes_it_and_an_argument_as_python_does():
-    assert assignment("train.compile", False) == "train.compile=false"
+    assert assignment("machine.compile", False) == "machine.compile=false"
     assert assignment("overwrite", True) == "overwrite=True"
     assert assignment("train.lr", None) == "train.lr"

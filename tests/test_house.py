@@ -19,7 +19,11 @@ PACKAGE = ROOT / "midog"
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
 errors files boxes progress devices tiling random_streams stains
-config: schema shipped load
+config: settings
+augment: ops
+models: registry
+training.tasks: registry
+config: schema shipped load describe
 images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp open_slide open_tiff
 images: open_file image decode
 models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
@@ -115,7 +119,7 @@ def test_a_module_imports_only_from_floors_below_it(name):
 @pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.models.")])
 def test_models_take_plain_arguments(name):
     others = {each for each in imports_of(modules()[name]) if not each.startswith("midog.models.")}
-    assert others <= {"midog.errors", "midog.config.schema"}
+    assert others <= {"midog.errors", "midog.config.schema", "midog.config.settings"}
 
 
 @pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.metrics.")])

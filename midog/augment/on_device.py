@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from midog.config.schema import AugmentConfig
+from midog.config.schema import AugmentSettings
 from midog.devices import copies_alone
 from midog.random_streams import generators
 from midog.stains import mixing_matrices
@@ -64,14 +64,14 @@ def draw_numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.fl
     return np.array(rows, dtype=np.float32).reshape(-1, DRAWS)
 
 
-def turns_of(numbers: NDArray[np.float32], config: AugmentConfig) -> NDArray[np.int64]:
+def turns_of(numbers: NDArray[np.float32], config: AugmentSettings) -> NDArray[np.int64]:
     """The symmetry 0 to 7 of each patch, (B,), of the numbers of `draw_numbers`; 0 where patches
     are not flipped."""
     eighths = (numbers[:, 0] * 8).astype(np.int64).clip(max=7)
     return eighths if config.flip else np.zeros_like(eighths)
 
 
-def looks_of(numbers: NDArray[np.float32], config: AugmentConfig) -> Looks:
+def looks_of(numbers: NDArray[np.float32], config: AugmentSettings) -> Looks:
     """What the numbers (B, DRAWS) of `draw_numbers` mean under a config."""
     scales = 1 + config.stain * (2 * numbers[:, 1:4] - 1)
     gains = 1 + config.brightness * (2 * numbers[:, 4:7] - 1)

@@ -23,6 +23,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from midog.boxes import Detections
 from midog.config.schema import RunConfig
+from midog.models.registry import RetinaNetSettings
 
 SHIPPED_PX = 800
 """To which torchvision resizes the shorter side of every image, unless told not to."""
@@ -58,7 +59,8 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
     everything else."""
     model: Any = network
     settings = config.model
-    shown = round(TILE_PX * config.magnification)
+    assert isinstance(settings, RetinaNetSettings)
+    shown = round(TILE_PX * config.model.magnification(config.sampling.patch_size))
     around: nn.Module = RetinaNet(
         _Pyramid(model.backbone),
         1,

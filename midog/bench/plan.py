@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from midog.bench.machine import Machine
+from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.data.roi import Roi
 
@@ -51,4 +52,4 @@ def with_settings(config: RunConfig, **sections: Mapping[str, object]) -> RunCon
     tree = config.to_dict()
     for section, values in sections.items():
         tree[section] |= values
-    return RunConfig.model_validate(tree)
+    return parse_config(tree)

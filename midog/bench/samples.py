@@ -129,14 +129,14 @@ def _config(plan: Plan, place: str, patches: int) -> RunConfig:
     residency = "disk" if plan.config.data.cache else "memory"
     return with_settings(
         plan.config,
-        train={"augment_on": place, "residency": residency},
+        machine={"augment_on": place, "residency": residency},
         sampling={"patches_per_roi": per_roi},
     )
 
 
 def _epochs(pixels: Pixels, config: RunConfig, workers: int) -> Callable[[], None]:
     """A function that goes through the next epoch's batches at each call."""
-    config, numbers = with_settings(config, train={"workers": workers}), itertools.count()
+    config, numbers = with_settings(config, machine={"workers": workers}), itertools.count()
 
     def epoch() -> None:
         for _ in training_batches(pixels, config, next(numbers)):

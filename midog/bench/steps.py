@@ -35,7 +35,7 @@ class OurStep:
     """One step of midog's own training on one prepared batch (B, 3, S, S), again and again."""
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
-        self.config = resolve(with_settings(config, train={"device": str(images.device)}))
+        self.config = resolve(with_settings(config, machine={"device": str(images.device)}))
         self.learner = make_learner(self.config, make_fabric(self.config), None)
         self.learner.model.train()
         self.images = images.contiguous(memory_format=torch.channels_last)
@@ -64,7 +64,9 @@ class PlainStep:
     average."""
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
-        self.network = shipped(config.model.backbone, num_classes(config)).train().to(images.device)
+        self.network = (
+            shipped(config.model.backbone.kind, num_classes(config)).train().to(images.device)
+        )
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4)
         self.images = list(images)
         boxes = images.new_tensor(_BOXES)
@@ -121,9 +123,13 @@ def with_loader(step: OurStep, plan: Plan) -> dict[str, float]:
     this stage.
     """
     count = max(3, 512 // plan.batch) if plan.device.type == "cuda" else 3
-    settings = {"batch_size": plan.batch, "workers": plan.threads}
     per_roi = -(-2 * count * plan.batch // len(plan.rois))
-    config = with_settings(step.config, sampling={"patches_per_roi": per_roi}, train=settings)
+    config = with_settings(
+        step.config,
+        sampling={"patches_per_roi": per_roi},
+        train={"batch_size": plan.batch},
+        machine={"workers": plan.threads},
+    )
     pixels = load_pixels(plan.rois, config, plan.device)
     batches = training_batches(pixels, config, 0, device=plan.device)
     peak_memory(plan.device)
@@ -153,10 +159,10 @@ def _rows(
     plan: Plan, name: str, step: OurStep, taken: Mapping[str, Seconds], detail: dict[str, Any]
 ) -> list[Compared]:
     """The whole step, and its gradients alone."""
-    precision = best_precision(plan.device, step.config.train.precision)
+    precision = best_precision(plan.device, step.config.machine.precision)
     gflop = gflop_of(step.learner.net, shown_px(step.config), backward=True)
     limit = plan.conv_limit(precision, gflop)
-    compiled = ", compiled" if step.config.train.compile else ""
+    compiled = ", compiled" if step.config.machine.compile else ""
     how = f"{plan.batch} x {plan.config.sampling.patch_size} px, {precision}{compiled}"
     plainly = f"torchvision as shipped (resized to {SHIPPED_PX}, float32)"
     seconds = {who: taken[f"{who} gradients"] + taken[f"{who} update"] for who in (name, "plain")}

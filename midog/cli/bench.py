@@ -55,7 +55,7 @@ def bench(
         Path | None, typer.Option("--data", help="Data folder whose ROIs to take, none drawn.")
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, e.g. train.compile=true.")
+        list[str] | None, typer.Option("--set", help="key=value, e.g. machine.compile=true.")
     ] = None,
 ) -> None:
     """What this machine can do, what each stage reaches of it, and how much quicker that is than

@@ -162,7 +162,7 @@ def train(
         "data.split": split,
         "train.epochs": epochs,
         "train.seed": seed,
-        "train.device": device,
+        "machine.device": device,
     }
     settings = load_settings(config, overrides, short)
     from midog.training import learner as setup

@@ -70,7 +70,7 @@ def train(
         "data.split": split,
         "train.epochs": epochs,
         "train.seed": seed,
-        "train.device": device,
+        "machine.device": device,
     }
     settings = load_settings(config, overrides, short)
     from midog.studies.scanners import train_study

@@ -1,56 +1,125 @@
-"""From YAML files and dotted overrides to a RunConfig; errors name the key path."""
+"""From YAML files, dotted overrides and values to a RunConfig; errors name the key path."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from midog.config.schema import RunConfig
+from midog.config.settings import Chosen, Settings, UnknownKind
 from midog.config.shipped import find_config
 from midog.errors import ConfigError
 
-_EARLIER = {"train": {"augment_on": "device"}, "inference": {"precision": "32-true"}}
-"""What version 0.1 did before these were settings."""
+Section = TypeVar("Section", bound=Settings)
 
 
-def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> RunConfig:
-    """Defaults, overlaid by a YAML file (a path, or the name of a shipped one), overlaid by
-    `key.path=value`.
+def load_config(
+    path: Path | str | None = None,
+    overrides: Iterable[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """Read settings: the defaults, overlaid by a file, by overrides, and by values.
 
-    Raises ConfigError, one line with every wrong key: unknown ones with the nearest known one.
+    Args:
+        path: A YAML file, or the name of a shipped one.
+        overrides: `key.path=value` each, the value in YAML.
+        values: Python values by key path, such as {"train.seed": 1}; these win.
+
+    Raises:
+        ConfigError: One line with every wrong key; unknown ones with the nearest key that exists.
     """
     tree = _read_yaml(find_config(path)) if path is not None else {}
     for override in overrides:
-        _set_dotted(tree, override)
+        _set_dotted(tree, *_split_override(override))
+    for key, value in (values or {}).items():
+        _set_dotted(tree, key, value)
     return parse_config(tree, source=str(path or "settings"))
 
 
-def parse_config(tree: Mapping[str, Any], source: str = "settings") -> RunConfig:
-    """A RunConfig of nested plain values; `source` is named in the ConfigError."""
+def parse_config(tree: Any, source: str = "settings") -> RunConfig:
+    """Make a RunConfig of nested plain values.
+
+    Args:
+        tree: Sections by name, each of plain values by key; what is missing has its default.
+        source: Where they come from, named in errors.
+
+    Raises:
+        ConfigError: One line with every wrong key.
+    """
+    errors: list[str] = []
+    config = parse_section(RunConfig, tree, "", errors)
+    if config is None:
+        raise ConfigError(f"{source}: " + "; ".join(errors))
+    return config
+
+
+def parse_section(kind: type[Section], tree: Any, path: str, errors: list[str]) -> Section | None:
+    """Make a section of plain values, inner sections first, each by the class chosen for it.
+
+    Args:
+        kind: Class of the section.
+        tree: Its values by key.
+        path: Its key path, "" for the whole config.
+        errors: Receives a line for each wrong key; None is returned where there is one.
+    """
+    before = len(errors)
+    if isinstance(tree, Mapping):
+        tree = dict(tree)
+        for name in [name for name in kind.model_fields if name in tree]:
+            inner = _parse_inner(kind.model_fields[name], tree[name], _join(path, name), errors)
+            if inner is not None:
+                tree[name] = inner
+            elif len(errors) > before:
+                del tree[name]
     try:
-        return RunConfig.model_validate(tree)
+        section = kind.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(
-            f"{source}: " + "; ".join(_explain(each) for each in error.errors())
-        ) from None
+        errors += [_explain(dict(line), path) for line in error.errors()]
+    return section if len(errors) == before else None
 
 
-def parse_saved(tree: Any, source: str) -> RunConfig:
-    """`parse_config` of what an earlier version may have written: settings that it did not know are
-    as it worked."""
-    if not isinstance(tree, Mapping):
-        return parse_config(tree, source)
-    earlier = {
-        name: {**values, **tree[name]}
-        for name, values in _EARLIER.items()
-        if isinstance(tree.get(name), Mapping)
-    }
-    return parse_config({**tree, **earlier}, source)
+def known_keys(kind: type[Settings] = RunConfig, prefix: str = "") -> list[str]:
+    """Key paths of all settings, of every kind that can be chosen."""
+    keys: dict[str, None] = {}
+    for name, field in kind.model_fields.items():
+        keys[prefix + name] = None
+        for inner in inner_classes(field):
+            keys |= dict.fromkeys(known_keys(inner, f"{prefix}{name}."))
+    return list(keys)
+
+
+def inner_classes(field: FieldInfo) -> list[type[Settings]]:
+    """Classes of the section that a field holds, several where one is chosen; none for a value."""
+    if chosen := chosen_of(field):
+        return list(chosen.classes())
+    inner = field.annotation
+    return [inner] if isinstance(inner, type) and issubclass(inner, Settings) else []
+
+
+def chosen_of(field: FieldInfo) -> Chosen | None:
+    """How the class of a field's section is chosen; None where it is always the same."""
+    return next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+
+
+def _parse_inner(field: FieldInfo, value: Any, path: str, errors: list[str]) -> Settings | None:
+    """The section that a field holds; None where it holds a plain value or something is wrong."""
+    if isinstance(value, Settings):
+        return value
+    if chosen := chosen_of(field):
+        try:
+            inner, value = chosen.choose(value)
+        except UnknownKind as error:
+            errors.append(f"{path}.kind {error}")
+            return None
+        return parse_section(inner, value, path, errors)
+    classes = inner_classes(field)
+    return parse_section(classes[0], value, path, errors) if classes else None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -68,49 +137,47 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _set_dotted(tree: dict[str, Any], override: str) -> None:
+def _split_override(override: str) -> tuple[str, Any]:
     key, sign, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not sign or not all(parts):
+    if not sign or not all(key.strip().split(".")):
         raise ConfigError(
             f"override {override!r} is not key=value", "write for example train.lr=0.0003"
         )
     try:
-        value = yaml.safe_load(text)
+        return key.strip(), yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
-    node = tree
-    for part in parts[:-1]:
-        below = node.get(part)
-        node[part] = dict(below) if isinstance(below, dict) else {}
-        node = node[part]
-    node[parts[-1]] = value
 
 
-def _known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
-    keys = []
-    for name, info in model.model_fields.items():
-        kind = info.annotation
-        keys.append(prefix + name)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys += _known_keys(kind, f"{prefix}{name}.")
-    return keys
+def _set_dotted(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for name in sections:
+        below = tree.get(name)
+        if isinstance(below, str):  # `backbone: resnet18` is short for its kind
+            below = {"kind": below}
+        tree[name] = dict(below) if isinstance(below, dict) else {}
+        tree = tree[name]
+    tree[last] = value
 
 
-def _explain(error: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+def _explain(error: Mapping[str, Any], path: str) -> str:
+    key = _join(path, *(str(part) for part in error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}{_suggest(key)}"
     message = error["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(error["input"], dict | BaseModel) else f" is {error['input']!r}"
+    value = "" if isinstance(error["input"], dict | Settings) else f" is {error['input']!r}"
     return f"{key}{value}: {message}" if key else message
 
 
 def _suggest(key: str) -> str:
-    known = _known_keys()
-    last = {name.rsplit(".", 1)[-1]: name for name in known}
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    near = near or [
-        last[m] for m in difflib.get_close_matches(key.rsplit(".", 1)[-1], last, n=1, cutoff=0.6)
-    ]
-    return f" (did you mean {near[0]}?)" if near else ""
+    """A hint at the nearest key path, else at the one whose last part is nearest."""
+    keys = known_keys()
+    last = {name.rsplit(".", 1)[-1]: name for name in keys}
+    matches = difflib.get_close_matches(key, keys, n=1, cutoff=0.75)
+    ends = difflib.get_close_matches(key.rsplit(".", 1)[-1], last, n=1, cutoff=0.6)
+    nearest = [*matches, *(last[end] for end in ends)]
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
+def _join(*parts: str) -> str:
+    return ".".join(part for part in parts if part)

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import Field, SerializeAsAny, create_model, model_validator
+
+from midog.augment.ops import OPS, Op
+from midog.config.settings import Chosen, Settings, auto_or_number, by_kind
+from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
+from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings
 
 Imposters = Literal["ignore", "hard_negative", "second_class"]
 
 
-def _auto_or_number(low: int, high: int | None = None, step: int = 1) -> PlainValidator:
-    """Takes 'auto' or an int of that range and no other; a plain union would tell of each kind
-    apart what is wrong."""
-    wish = f"write auto or a number from {low} {'up' if high is None else f'to {high}'}"
-    wish += f", a multiple of {step}" if step > 1 else ""
+class DataSettings(Settings):
+    """Which images and annotations a run reads."""
 
-    def check(value: Any) -> Any:
-        number = type(value) is int and low <= value <= (high or value) and value % step == 0
-        if not number and value != "auto":
-            raise ValueError(wish)
-        return value
-
-    return PlainValidator(check)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
-    )
-
-
-class DataConfig(_Strict):
     dir: Path = Field(
         Path("data"), description="folder with images/, one annotation file and split.csv"
     )
     annotations: Path | None = Field(
-        None, description="annotation file; none: the only one in `dir`"
+        None, description="annotation file; null: the only one in `dir`"
     )
     split: str | None = Field(
-        None, description="split CSV or a shipped name (midog21); none: `dir`/split.csv"
+        None, description="split CSV or a shipped name (midog21); null: `dir`/split.csv"
     )
     bbox: Literal["auto", "xyxy", "xywh"] = Field(
         "auto", description="how the annotation file writes boxes"
@@ -51,71 +38,36 @@ class DataConfig(_Strict):
     cache: bool = Field(True, description="keep decoded ROIs in the cache folder")
 
 
-class ModelConfig(_Strict):
-    detector: Literal["retinanet"] = "retinanet"
-    backbone: Literal["resnet18", "resnet34", "resnet50"] = "resnet50"
-    weights: str = Field("coco", description="coco, imagenet, none, or a file (.safetensors, .pth)")
-    unfrozen_layers: int = Field(
-        5, ge=0, le=5, description="backbone stages that learn, counted from the top"
-    )
-    resize: int | None = Field(
-        None, ge=64, description="show a patch of sampling.patch_size px at this many px"
-    )
-    anchor_sizes: tuple[tuple[float, ...], ...] = Field(
-        ((40, 50, 63), (56, 71, 90), (80, 101, 127), (160, 202, 254), (320, 403, 508)),
-        description=(
-            "anchor sides in px, a list per level from P3 (stride 8) up; as many levels as lists (1"
-            " to 5)"
-        ),
-    )
-    anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
-    pyramid_channels: int = Field(
-        256,
-        ge=32,
-        le=1024,
-        multiple_of=32,
-        description="channels of the feature pyramid and of the head",
-    )
-    head_convs: int = Field(
-        4, ge=1, le=8, description="convolutions in each of the head's two branches"
-    )
-    nms_iou: float = Field(
-        0.2, ge=0, le=1, description="boxes that overlap more than this are one figure"
-    )
-    max_detections: int = Field(300, ge=1, description="most detections kept per tile")
+class SamplingSettings(Settings):
+    """Which patches a detector is trained on."""
 
-    @model_validator(mode="after")
-    def _anchors(self) -> ModelConfig:
-        sizes = self.anchor_sizes
-        if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
-            raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
-        if not self.anchor_ratios or min(self.anchor_ratios) <= 0 or min(map(min, sizes)) <= 0:
-            raise ValueError("anchor_sizes and anchor_ratios need positive numbers")
-        return self
-
-
-class SamplingConfig(_Strict):
     patch_size: int = Field(
         512, ge=64, le=4096, multiple_of=32, description="side of a training patch, px"
     )
     patches_per_roi: int = Field(10, ge=1, description="patches drawn from each ROI and epoch")
     p_mitotic: float = Field(
-        0.5, ge=0, le=1, description="share of draws that seek a mitotic figure"
+        0.5, ge=0, le=1, description="share of draws that are placed on a mitotic figure"
     )
-    p_imposter: float = Field(0.25, ge=0, le=1, description="share of draws that seek an imposter")
-    imposters: Imposters = "hard_negative"
+    p_imposter: float = Field(
+        0.25, ge=0, le=1, description="share of draws that are placed on an imposter"
+    )
+    imposters: Imposters = Field(
+        "hard_negative",
+        description="ignore: never drawn; hard_negative: drawn, background to the detector; "
+        "second_class: learned as a class",
+    )
     jitter: float | None = Field(
-        None, ge=0, description="largest shift of a sought figure, px; none: all it may be"
+        None, ge=0, description="largest shift of a drawn figure from the centre, px; null: any"
     )
     min_visible: float = Field(
-        0.5, gt=0, le=1, description="share of a cut figure from which it counts"
+        0.5, gt=0, le=1, description="visible share from which a cut figure is a target"
     )
     balance: Literal["roi", "scanner"] = Field(
         "roi", description="equal draws per ROI, or per scanner"
     )
 
     @model_validator(mode="after")
-    def _shares(self) -> SamplingConfig:
+    def _shares(self) -> SamplingSettings:
         if self.p_mitotic + self.p_imposter > 1:
             raise ValueError(
                 f"p_mitotic + p_imposter = {self.p_mitotic + self.p_imposter:g} is over 1"
@@ -123,111 +75,146 @@ class SamplingConfig(_Strict):
         return self
 
 
-class AugmentConfig(_Strict):
-    flip: bool = Field(True, description="flips and quarter turns")
-    stain: float = Field(
-        0.15, ge=0, le=1, description="jitter of the haematoxylin, eosin and residual densities"
-    )
-    brightness: float = Field(0.1, ge=0, le=1, description="jitter of brightness and white balance")
-    blur: float = Field(
-        0.2, ge=0, le=1, description="share of patches that are blurred or sharpened"
-    )
+class AugmentSettings(Settings):
+    """How training patches are augmented: a field for each of OPS, see `augment_settings`."""
+
+    if TYPE_CHECKING:  # the fields are those of OPS
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
-class TrainConfig(_Strict):
-    epochs: int = Field(200, ge=1)
+def augment_settings() -> type[AugmentSettings]:
+    """The class of the section `augment`, with a field for each op that OPS has now."""
+    return _augment_settings(tuple(OPS.items()))
+
+
+@lru_cache
+def _augment_settings(ops: tuple[tuple[str, Op], ...]) -> type[AugmentSettings]:
+    fields: dict[str, Any] = {
+        name: (op.setting, Field(op.default, description=op.about)) for name, op in ops
+    }
+    return create_model("AugmentSettings", __base__=AugmentSettings, **fields)
+
+
+class TrainSettings(Settings):
+    """How the weights are fitted, whatever is learned."""
+
+    epochs: int = Field(
+        200, ge=1, description="passes of patches_per_roi patches from each training ROI"
+    )
     batch_size: int = Field(16, ge=1, description="patches per device and step")
-    accumulate: int = Field(1, ge=1, description="steps whose gradients are summed for one update")
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    lr: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    accumulate: int = Field(
+        1, ge=1, description="steps whose gradients are summed for one update of the weights"
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
+    lr: float = Field(1e-4, gt=0, description="highest learning rate")
+    weight_decay: float = Field(1e-4, ge=0, description="decay of all weights but biases and norms")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="learning rate after the warm-up"
+    )
     warmup_steps: int = Field(
         200, ge=0, description="updates over which the learning rate rises to lr"
     )
     clip_norm: float = Field(1.0, ge=0, description="largest norm of the gradient; 0: no clipping")
     ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="averaged weights that are validated and kept; 0: none"
+        0.999, ge=0, lt=1, description="decay of the averaged weights that are kept; 0: none"
     )
     validate_every: int = Field(
-        10, ge=1, description="epochs between validations; the last epoch always is one"
+        10, ge=1, description="epochs between validations; the last epoch is always one"
     )
     patience: int = Field(
-        0, ge=0, description="validations without a better F1 before it stops; 0: never"
+        0, ge=0, description="validations without a better score before training stops; 0: never"
     )
-    seed: int = Field(0, ge=0, lt=2**63)
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
+    pictures: int = Field(4, ge=0, description="validation patches drawn into TensorBoard")
+
+
+class MachineSettings(Settings):
+    """Where and how a run is computed: not what it learns."""
+
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     devices: int = Field(1, ge=1, description="devices (processes) on this machine")
     num_nodes: int = Field(1, ge=1, description="machines, as the cluster launches them")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto",
-        description="auto: bf16-mixed where the device computes it in hardware, else 32-true",
+        "auto", description="auto: bf16-mixed where the device has it in hardware, else 32-true"
     )
     compile: bool = Field(
-        False, description="compile the network: slower to start, then quicker steps on a GPU"
+        False, description="compile the network: a slower start, then faster steps on a GPU"
     )
     workers: int = Field(
         2, ge=0, description="threads that cut patches; any number gives the same patches"
     )
     residency: Literal["auto", "device", "memory", "disk"] = Field(
-        "auto", description="where decoded ROIs live"
+        "auto", description="where decoded ROIs are kept"
     )
     augment_on: Literal["auto", "device", "cpu"] = Field(
         "auto",
-        description=(
-            "where patches are augmented; auto: by the threads that cut them where the device is"
-            " a CPU"
-        ),
+        description="where patches are augmented; auto: on the cpu where that is the device",
     )
-    pictures: int = Field(4, ge=0, description="validation patches drawn into TensorBoard")
 
 
-class InferenceConfig(_Strict):
-    tile: Annotated[Literal["auto"] | int, _auto_or_number(64, 8192, step=32)] = Field(
-        "auto",
-        description=(
-            "side of a tile, px; auto: as wastes least on the image's size, up to what memory bears"
-        ),
+class InferenceSettings(Settings):
+    """How a detector runs over a whole image."""
+
+    tile: Annotated[Literal["auto"] | int, auto_or_number(64, 8192, step=32)] = Field(
+        "auto", description="side of a tile, px; auto: the one that wastes least and fits in memory"
     )
     overlap: int = Field(
         64, ge=8, le=512, description="figures up to this side are whole in some tile, px"
     )
-    batch_size: Annotated[Literal["auto"] | int, _auto_or_number(1)] = Field(
-        "auto", description="tiles per step; auto: as many as memory bears"
+    batch_size: Annotated[Literal["auto"] | int, auto_or_number(1)] = Field(
+        "auto", description="tiles per step; auto: as many as fit in memory"
     )
     precision: Literal["auto", "32-true", "bf16"] = Field(
-        "auto", description="auto: bf16 where the device computes it in hardware, else 32-true"
+        "auto", description="auto: bf16 where the device has it in hardware, else 32-true"
     )
     floor: float = Field(0.05, ge=0, lt=1, description="lowest score that is written")
 
     @model_validator(mode="after")
-    def _overlap(self) -> InferenceConfig:
+    def _overlap(self) -> InferenceSettings:
         if self.tile != "auto" and self.overlap > self.tile // 2:
             raise ValueError(f"overlap {self.overlap} is over half of tile {self.tile}")
         return self
 
 
-class RunConfig(_Strict):
-    """Everything that decides a run. `RunConfig()` equals configs/default.yaml; see
-    `load_config`."""
+class RunConfig(Settings):
+    """Everything that decides a run. `RunConfig()` equals configs/default.yaml; see `load_config`.
 
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    augment: AugmentConfig = AugmentConfig()
-    train: TrainConfig = TrainConfig()
-    inference: InferenceConfig = InferenceConfig()
+    `model` and `task` are of the class that their `kind` names; `augment` has a field per op.
+    """
 
-    @property
-    def magnification(self) -> float:
-        """How many times as large as it is the network sees an image, whatever its size: tiles as
-        patches."""
-        return self.model.resize / self.sampling.patch_size if self.model.resize else 1.0
+    task: Annotated[SerializeAsAny[TaskSettings], by_kind(lambda: TASKS, "detection")] = Field(
+        DetectionSettings(), description="what is learned"
+    )
+    data: DataSettings = DataSettings()
+    model: Annotated[SerializeAsAny[DetectorSettings], by_kind(lambda: DETECTORS, "retinanet")] = (
+        Field(RetinaNetSettings(), description="detector")
+    )
+    sampling: SamplingSettings = SamplingSettings()
+    augment: Annotated[
+        SerializeAsAny[AugmentSettings],
+        Chosen(lambda value: (augment_settings(), value), lambda: [augment_settings()]),
+    ] = Field(default_factory=lambda: augment_settings()())
+    train: TrainSettings = TrainSettings()
+    machine: MachineSettings = MachineSettings()
+    inference: InferenceSettings = InferenceSettings()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON and YAML types, every key present."""
         return self.model_dump(mode="json")
 
+    def by_key(self) -> dict[str, Any]:
+        """Every setting by its key path, of plain types: {"train.lr": 0.0001, …}."""
+        return _flatten(self.to_dict(), "")
+
     def to_yaml(self) -> str:
         """The YAML text that `load_config` reads back to an equal config."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None, width=120)
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None, width=100)
+
+
+def _flatten(tree: dict[str, Any], path: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        key = f"{path}{name}"
+        flat |= _flatten(value, f"{key}.") if isinstance(value, dict) else {key: value}
+    return flat

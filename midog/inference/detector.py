@@ -236,9 +236,13 @@ class Detector:
         return Network(self.model, self.device, self.precision)
 
     @property
+    def _magnification(self) -> float:
+        return self.config.model.magnification(self.config.sampling.patch_size)
+
+    @property
     def _largest_tile(self) -> int:
         side = min(LARGEST_TILE, pixels_per_step(self.device) ** 0.5)
-        return int(side / self.config.magnification) // STEP * STEP
+        return int(side / self._magnification) // STEP * STEP
 
     def _plan(self, image: SlideImage, scale: float) -> TilePlan:
         """How to look at an image: a function of its size, and of the device's kind and whole
@@ -249,7 +253,7 @@ class Detector:
         )
         batch_size = self.batch_size
         if batch_size == "auto":  # a CPU is no quicker with more than one
-            together = int(pixels_per_step(self.device) / (tile * self.config.magnification) ** 2)
+            together = int(pixels_per_step(self.device) / (tile * self._magnification) ** 2)
             many = 1 if self.device.type == "cpu" else max(together, 1)
             batch_size = fit_batch(len(grid(*size, tile, self.overlap)), many)
         return TilePlan(scale, size, tile, self.overlap, batch_size)

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from midog import __version__
-from midog.config.load import parse_saved
+from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
 from midog.files import replace_folder
@@ -112,7 +112,7 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         )
         raise WeightsError(f"{path}: {wrong}", copy) from None
     try:
-        config = parse_saved(card.config, source=f"config in {path}")
+        config = parse_config(card.config, source=f"config in {path}")
     except ConfigError as error:
         raise WeightsError(
             f"{error} (written by {writer}, this is {__version__})", f"use {writer}"

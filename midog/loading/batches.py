@@ -98,7 +98,7 @@ def load_pixels(
     """
     residency = resolve_residency(rois, config, device)
     ahead = residency == "disk" and 2 * bytes_of(rois, config) < machine_memory()
-    with ThreadPoolExecutor(max(config.train.workers, 1)) as pool:
+    with ThreadPoolExecutor(max(config.machine.workers, 1)) as pool:
         loaded = list(pool.map(lambda roi: _load(roi, config, residency, ahead), rois))
     images: list[Any] = [image for image, _, _ in loaded]
     resident = None
@@ -178,7 +178,7 @@ def augments_on_cpu(pixels: Pixels, config: RunConfig, device: torch.device | No
     device."""
     if pixels.resident is not None:
         return False
-    wanted = config.train.augment_on
+    wanted = config.machine.augment_on
     return wanted == "cpu" or (wanted == "auto" and (device is None or device.type == "cpu"))
 
 
@@ -193,7 +193,7 @@ def training_batches(
     device: torch.device | None = None,
 ) -> Iterator[Batch]:
     """Batches of one epoch from step `start` on, in order; the same for any number of
-    `train.workers`.
+    `machine.workers`.
 
     device: where they are going; None: they stay on the CPU. A batch is valid until the next one is
     asked for.
@@ -218,7 +218,7 @@ def training_batches(
         yield from _ahead(
             make,
             range(start, batches_per_epoch(pixels, config, world)),
-            config.train.workers,
+            config.machine.workers,
             cutter.ring,
         )
     cutter.give_back()
@@ -236,7 +236,7 @@ def validation_batches(
         part = range(step * size, min((step + 1) * size, len(spots)))
         return cutter.batch(step, [spots[i] for i in part], list(part), None)
 
-    yield from _ahead(make, range(-(-len(spots) // size)), config.train.workers, cutter.ring)
+    yield from _ahead(make, range(-(-len(spots) // size)), config.machine.workers, cutter.ring)
     cutter.give_back()
 
 
@@ -312,7 +312,7 @@ def _cutter(
     pixels: Pixels, config: RunConfig, device: torch.device | None, bench: Workbench | None
 ) -> _Cutter:
     # in use at once: the batch that is read, and the two of each thread that are made or waiting
-    slots = 0 if pixels.resident is not None else 2 * config.train.workers + 1
+    slots = 0 if pixels.resident is not None else 2 * config.machine.workers + 1
     side = config.sampling.patch_size
     kind = (slots, (config.train.batch_size, side, side, 3), device)
     ring = pixels.rings.pop(kind, None) or Ring(*kind)

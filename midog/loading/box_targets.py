@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, FloatArray, IntArray
-from midog.config.schema import SamplingConfig
+from midog.config.schema import SamplingSettings
 from midog.loading.locations import Field, Location
 
 WIDTH = 8
@@ -47,7 +47,7 @@ class Taught:
     starts: IntArray
 
 
-def taught_by(fields: Sequence[Field], config: SamplingConfig) -> Taught:
+def taught_by(fields: Sequence[Field], config: SamplingSettings) -> Taught:
     """Imposters are boxes of class 2 under 'second_class' and background otherwise."""
     kinds = [MITOTIC_FIGURE, IMPOSTER] if config.imposters == "second_class" else [MITOTIC_FIGURE]
     keep = [np.isin(field.boxes.labels, kinds) for field in fields]
@@ -64,7 +64,7 @@ def taught_by(fields: Sequence[Field], config: SamplingConfig) -> Taught:
 def batch_targets(
     taught: Taught,
     spots: Sequence[Location],
-    config: SamplingConfig,
+    config: SamplingSettings,
     turns: NDArray[np.int64] | None = None,
 ) -> Targets:
     """Targets of the patches at `spots`, under the config's `min_visible`; turns: (B,) of

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes
-from midog.config.schema import SamplingConfig
+from midog.config.schema import SamplingSettings
 from midog.random_streams import generator, generators
 
 ANYWHERE = 0
@@ -59,7 +59,7 @@ class Location(NamedTuple):
 
 
 def location(
-    fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: int, index: int
+    fields: Sequence[Field], config: SamplingSettings, seed: int, epoch: int, index: int
 ) -> Location:
     """The training patch that draw `index` (0 to epoch_length - 1) of `epoch` takes.
 
@@ -72,7 +72,7 @@ def location(
 
 def locations(
     fields: Sequence[Field],
-    config: SamplingConfig,
+    config: SamplingSettings,
     seed: int,
     epoch: int,
     indices: Sequence[int],
@@ -85,7 +85,7 @@ def locations(
 
 
 def validation_locations(
-    fields: Sequence[Field], config: SamplingConfig, seed: int
+    fields: Sequence[Field], config: SamplingSettings, seed: int
 ) -> list[Location]:
     """Uniform patches, `patches_per_roi` of each ROI, the same whenever they are asked for."""
     total = epoch_length(fields, config)
@@ -95,13 +95,13 @@ def validation_locations(
     ]
 
 
-def epoch_length(fields: Sequence[Field], config: SamplingConfig) -> int:
+def epoch_length(fields: Sequence[Field], config: SamplingSettings) -> int:
     """Number of draws in an epoch."""
     return len(fields) * config.patches_per_roi
 
 
 def roi_order(
-    fields: Sequence[Field], config: SamplingConfig, seed: int, epoch: int
+    fields: Sequence[Field], config: SamplingSettings, seed: int, epoch: int
 ) -> NDArray[np.int64]:
     """ROI of each draw of an epoch, (epoch_length,) int64, shuffled.
 
@@ -125,7 +125,7 @@ def roi_order(
 
 
 def _draw(
-    fields: Sequence[Field], roi: int, config: SamplingConfig, rng: np.random.Generator
+    fields: Sequence[Field], roi: int, config: SamplingSettings, rng: np.random.Generator
 ) -> Location:
     field, lot, side = fields[roi], rng.random(), config.patch_size
     sought = ANYWHERE

@@ -26,14 +26,14 @@ def resolve_residency(
 
     Raises ConfigError where ROIs are to live on a GPU and the CPU is to augment.
     """
-    wanted, augment_on = config.train.residency, config.train.augment_on
+    wanted, augment_on = config.machine.residency, config.machine.augment_on
     on_cpu = device is None or device.type == "cpu"
     if wanted == "device" and on_cpu and augment_on != "device":
         return "memory"
     if wanted == "device" and augment_on == "cpu":
         raise ConfigError(
-            "train.residency=device leaves no pixels for train.augment_on=cpu",
-            "set train.residency=memory or disk",
+            "machine.residency=device leaves no pixels for machine.augment_on=cpu",
+            "set machine.residency=memory or disk",
         )
     if wanted != "auto":
         return wanted

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from midog.config.schema import RunConfig
+from midog.models.registry import ResNetSettings, RetinaNetSettings
 from midog.models.retinanet import RetinaNet
 from midog.models.weights import load_weights
 
@@ -23,9 +24,9 @@ def build_model(config: RunConfig, *, pretrained: bool = True) -> nn.Module:
     pretrained: load config.model.weights; False builds the architecture alone and fetches nothing.
     Raises WeightsError where the weights cannot be had or do not fit.
     """
-    model = MODELS[config.model.detector](config)
+    model = MODELS[config.model.kind](config)
     if pretrained:
-        load_weights(model, config.model.weights, config.model.backbone)
+        load_weights(model, config.model.weights, config.model.backbone.kind)
     return model
 
 
@@ -37,15 +38,17 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
 
 def _retinanet(config: RunConfig) -> nn.Module:
     model = config.model
+    assert isinstance(model, RetinaNetSettings)
+    assert isinstance(model.backbone, ResNetSettings)
     return RetinaNet(
-        model.backbone,
+        model.backbone.kind,
         num_classes(config),
         anchor_sizes=model.anchor_sizes,
         anchor_ratios=model.anchor_ratios,
-        unfrozen_layers=model.unfrozen_layers,
+        unfrozen_layers=model.backbone.unfrozen_layers,
         channels=model.pyramid_channels,
         head_convs=model.head_convs,
-        scale=config.magnification,
+        scale=config.model.magnification(config.sampling.patch_size),
         nms_iou=model.nms_iou,
         max_detections=model.max_detections,
     )

@@ -85,9 +85,9 @@ def train_study(
     becomes of it. Raises CheckpointError, before anything is trained, where a run of a needed name
     has other settings or data, and ConfigError for several devices.
     """
-    if config.train.devices * config.train.num_nodes > 1:
+    if config.machine.devices * config.machine.num_nodes > 1:
         fix = (
-            "set train.devices=1, and start the same command once for each GPU: they share the"
+            "set machine.devices=1, and start the same command once for each GPU: they share the"
             " trainings out"
         )
         raise ConfigError("the trainings of a study run on one device each", fix)

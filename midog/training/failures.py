@@ -84,7 +84,7 @@ def not_finite(
     return TrainingError(
         f"the loss is not finite in epoch {epoch + 1}, batch {number + 1} ({shown}); its patches"
         f" are listed in {path}",
-        "look at them, lower train.lr, or set train.precision=32-true",
+        "look at them, lower train.lr, or set machine.precision=32-true",
     )
 
 
@@ -95,7 +95,7 @@ def no_memory(learner: Learner | None, config: RunConfig, device: torch.device) 
     if learner is None:
         return DeviceError(
             f"the ROIs and the model do not fit into the memory of {device}",
-            "use train.residency=disk",
+            "use machine.residency=disk",
         )
     fits = fitting_batch(learner.net, config, device)
     if not fits:
@@ -106,7 +106,7 @@ def no_memory(learner: Learner | None, config: RunConfig, device: torch.device) 
     return DeviceError(
         f"train.batch_size {size} does not fit into the memory of {device}",
         f"use --set train.batch_size={fits} --set train.accumulate={-(-size * accumulate // fits)}"
-        f"{', or train.residency=disk' if config.train.residency in ('auto', 'device') else ''}",
+        f"{', or machine.residency=disk' * (config.machine.residency in ('auto', 'device'))}",
     )
 
 

@@ -78,14 +78,14 @@ def of_role(rois: Sequence[Roi], role: str) -> list[Roi]:
 def resolve(config: RunConfig, run: Run | None = None) -> RunConfig:
     """The config with `precision: auto` settled: as the run to go on with has it, else as the
     device computes best."""
-    if config.train.precision != "auto":
+    if config.machine.precision != "auto":
         return config
     if run is not None:
-        precision = load_config(run.folder / "config.yaml").train.precision
+        precision = load_config(run.folder / "config.yaml").machine.precision
     else:
-        precision = "bf16-mixed" if has_bf16(pick_device(config.train.device)) else "32-true"
+        precision = "bf16-mixed" if has_bf16(pick_device(config.machine.device)) else "32-true"
     return config.model_copy(
-        update={"train": config.train.model_copy(update={"precision": precision})}
+        update={"machine": config.machine.model_copy(update={"precision": precision})}
     )
 
 
@@ -101,7 +101,7 @@ class Autocast(MixedPrecision):
 def make_fabric(config: RunConfig) -> Fabric:
     """Devices, precision and processes as the (resolved) config names them. DeviceError for a
     device not there."""
-    settings, device = config.train, pick_device(config.train.device)
+    settings, device = config.machine, pick_device(config.machine.device)
     many = settings.devices * settings.num_nodes > 1
     one_gpu = device.type == "cuda" and not many
     mixed = settings.precision == "bf16-mixed"
@@ -144,7 +144,7 @@ def make_learner(config: RunConfig, fabric: Fabric, checkpoint: Path | None) -> 
     if state is not None and checkpoint is not None:
         progress = restore(state, checkpoint, net, optimizer, ema)
         _take_threads(state["threads"], fabric.device)
-    if config.train.compile:
+    if config.machine.compile:
         assert isinstance(net, RetinaNet)
         compile_network(net, fabric.device)
     model, optimizer = fabric.setup(net, optimizer)
@@ -185,9 +185,9 @@ def compile_network(net: RetinaNet, device: torch.device) -> None:
             if line.strip() and not line.endswith("raised:")
         ]
         raise DeviceError(
-            f"train.compile is true, but nothing can be compiled for {device}:"
+            f"machine.compile is true, but nothing can be compiled for {device}:"
             f" {(lines or [type(error).__name__])[0]}",
-            "install a C++ compiler (g++) or, for a GPU, triton; or set train.compile=false",
+            "install a C++ compiler (g++) or, for a GPU, triton; or set machine.compile=false",
         ) from None
     net.compile_parts()
 
@@ -218,7 +218,12 @@ def describe(config: RunConfig, rois: Sequence[Roi]) -> list[str]:
     settings, draws = config.train, len(of_role(rois, "train")) * config.sampling.patches_per_roi
     updates = -(
         -draws
-        // (settings.batch_size * settings.devices * settings.num_nodes * settings.accumulate)
+        // (
+            settings.batch_size
+            * config.machine.devices
+            * config.machine.num_nodes
+            * settings.accumulate
+        )
     )
     side = config.sampling.patch_size
     lines.append(
@@ -227,7 +232,7 @@ def describe(config: RunConfig, rois: Sequence[Roi]) -> list[str]:
     )
     learning, total = count_parameters(build_model(config, pretrained=False))
     lines.append(
-        f"model: {config.model.detector} on {config.model.backbone}, {total / 1e6:.1f} M"
+        f"model: {config.model.kind} on {config.model.backbone.kind}, {total / 1e6:.1f} M"
         f" parameters, {learning / 1e6:.1f} M of them learn"
     )
     return lines

@@ -214,10 +214,10 @@ def validate(
         model.buffers() if world > 1 else ()
     ):  # each rank has BatchNorm statistics of its own
         torch.distributed.broadcast(buffer, src=0)
-    detector = Detector(model, config, device=str(fabric.device), workers=config.train.workers)
+    detector = Detector(model, config, device=str(fabric.device), workers=config.machine.workers)
     mine = range(fabric.global_rank, len(pixels.images), world)
     # shapes of all kinds from here on: nothing is compiled for them
-    plain = torch.compiler.set_stance("force_eager") if config.train.compile else nullcontext()
+    plain = torch.compiler.set_stance("force_eager") if config.machine.compile else nullcontext()
     with plain, fabric.autocast():
         losses = validation_losses(model, pixels, config, fabric.device)
     # at the precision at which `midog infer` detects: the threshold that is chosen here is used

@@ -15,19 +15,26 @@ from typing import Any
 
 import yaml
 
-from midog.config.load import parse_saved
+from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, MidogError, WeightsError
 from midog.files import point_link, replace_text, to_json
 
 logger = logging.getLogger(__name__)
 
-# Settings that change where or how fast a run is computed, not what it learns: a run goes on under
+# Settings that change where or how fast a run is computed, not what it learns: it is resumed under
 # other ones.
 _FREE = {
-    "data": {"dir", "annotations", "split", "bbox", "cache"},
-    "train": {"device", "workers", "residency", "pictures"},
-    "inference": {"batch_size"},
+    "data.dir",
+    "data.annotations",
+    "data.split",
+    "data.bbox",
+    "data.cache",
+    "train.pictures",
+    "machine.device",
+    "machine.workers",
+    "machine.residency",
+    "inference.batch_size",
 }
 
 
@@ -230,7 +237,7 @@ def _is_equal(folder: Path, config: RunConfig, fingerprint: str) -> bool:
 def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]:
     """What differs between the run's settings and data and these, `key: its value, yours` each."""
     try:
-        old = parse_saved(
+        old = parse_config(
             yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml")
         )
         data = json.loads((folder / "data.json").read_text())["fingerprint"]
@@ -238,14 +245,13 @@ def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]
         raise CheckpointError(
             f"{folder}: its config.yaml or data.json cannot be read ({error})"
         ) from None
-    theirs, ours = old.to_dict(), config.to_dict()
-    if config.train.precision == "auto":  # then it is the run that settled it
-        ours["train"]["precision"] = theirs["train"]["precision"]
+    theirs, ours = old.by_key(), config.by_key()
+    if config.machine.precision == "auto":  # then it is the run that settled it
+        ours["machine.precision"] = theirs["machine.precision"]
     changed = [
-        f"{section}.{key}: {theirs[section][key]}, now {ours[section][key]}"
-        for section in ours
-        for key in ours[section]
-        if key not in _FREE.get(section, ()) and theirs[section][key] != ours[section][key]
+        f"{key}: {theirs.get(key)}, now {ours.get(key)}"
+        for key in {**ours, **theirs}
+        if key not in _FREE and theirs.get(key) != ours.get(key)
     ]
     return changed + ([] if data == fingerprint else [f"data: {data}, now {fingerprint}"])
 

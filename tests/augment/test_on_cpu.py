@@ -11,10 +11,10 @@ import torch
 
 from midog.augment.on_cpu import Workbench, augment_patch, look_by_look, opencv_on_one_thread
 from midog.augment.on_device import augment, draw_numbers, looks_of, turn_images
-from midog.config.schema import AugmentConfig
+from midog.config.schema import AugmentSettings, augment_settings
 from midog.images.image import open_image
 
-OFF = AugmentConfig(flip=False, stain=0, brightness=0, blur=0)
+OFF = augment_settings()(flip=False, stain=0, brightness=0, blur=0)
 
 
 def noise(count: int, side: int) -> torch.Tensor:
@@ -25,7 +25,7 @@ def noise(count: int, side: int) -> torch.Tensor:
     return images.to(torch.uint8)
 
 
-def by_opencv(images: torch.Tensor, config: AugmentConfig, numbers: np.ndarray) -> np.ndarray:
+def by_opencv(images: torch.Tensor, config: AugmentSettings, numbers: np.ndarray) -> np.ndarray:
     bench, out = Workbench(images.shape[1]), np.empty(images.shape, np.uint8)
     for look, patch, place in zip(
         look_by_look(looks_of(numbers, config), len(images)), images, out, strict=True
@@ -34,7 +34,7 @@ def by_opencv(images: torch.Tensor, config: AugmentConfig, numbers: np.ndarray) 
     return out
 
 
-def by_device(images: torch.Tensor, config: AugmentConfig, numbers: np.ndarray) -> np.ndarray:
+def by_device(images: torch.Tensor, config: AugmentSettings, numbers: np.ndarray) -> np.ndarray:
     """Grey levels, not rounded."""
     return 255 * augment(images, looks_of(numbers, config)).permute(0, 2, 3, 1).double().numpy()
 
@@ -42,10 +42,10 @@ def by_device(images: torch.Tensor, config: AugmentConfig, numbers: np.ndarray) 
 @pytest.mark.parametrize(
     "config",
     [
-        AugmentConfig(),
-        AugmentConfig(blur=1),
-        AugmentConfig(stain=1, brightness=1, blur=0.5),
-        AugmentConfig(flip=False, stain=0),
+        augment_settings()(),
+        augment_settings()(blur=1),
+        augment_settings()(stain=1, brightness=1, blur=0.5),
+        augment_settings()(flip=False, stain=0),
         OFF.model_copy(update={"blur": 1.0}),
         OFF,
     ],
@@ -62,7 +62,8 @@ def test_patches_are_those_of_the_device_to_within_a_grey_level(config, side):
 
 
 @pytest.mark.parametrize(
-    "config", [AugmentConfig(blur=0), AugmentConfig(blur=1), OFF.model_copy(update={"blur": 1.0})]
+    "config",
+    [augment_settings()(blur=0), augment_settings()(blur=1), OFF.model_copy(update={"blur": 1.0})],
 )
 def test_rounding_leans_to_neither_side(config):
     images = torch.randint(0, 256, (16, 96, 96, 3), generator=torch.Generator().manual_seed(1)).to(
@@ -79,7 +80,9 @@ def test_real_tissue_is_that_of_the_device(composite):
             np.stack([image.read(100 * i, 50 * i, 256, 256) for i in range(8)])
         )
     numbers = draw_numbers(0, 0, range(8))
-    off = by_opencv(images, AugmentConfig(), numbers) - by_device(images, AugmentConfig(), numbers)
+    off = by_opencv(images, augment_settings()(), numbers) - by_device(
+        images, augment_settings()(), numbers
+    )
     assert np.abs(off).max() <= 0.51
     assert abs(off.mean()) < 0.005, "of a grey level"
 
@@ -97,9 +100,12 @@ def test_a_patch_may_be_a_view_of_a_read_only_image():
     whole = noise(1, 200)[0, 30:94, 50:114].contiguous()[None]
     bench, out, numbers = Workbench(64), np.empty((64, 64, 3), np.uint8), draw_numbers(0, 0, [0])
     augment_patch(
-        bench, look_by_look(looks_of(numbers, AugmentConfig()), 1)[0], image[30:94, 50:114], out
+        bench,
+        look_by_look(looks_of(numbers, augment_settings()()), 1)[0],
+        image[30:94, 50:114],
+        out,
     )
-    assert np.array_equal(out, by_opencv(whole, AugmentConfig(), numbers)[0])
+    assert np.array_equal(out, by_opencv(whole, augment_settings()(), numbers)[0])
 
 
 def test_threads_do_not_share_their_room():

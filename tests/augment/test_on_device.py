@@ -19,10 +19,10 @@ from midog.augment.on_device import (
     turn_images,
     turns_of,
 )
-from midog.config.schema import AugmentConfig
+from midog.config.schema import AugmentSettings, augment_settings
 from midog.loading.box_targets import turn_boxes
 
-OFF = AugmentConfig(flip=False, stain=0, brightness=0, blur=0)
+OFF = augment_settings()(flip=False, stain=0, brightness=0, blur=0)
 STAINS = torch.tensor(
     [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]], dtype=torch.float64
 )
@@ -37,7 +37,7 @@ def patches(count: int, side: int = 64, seed: int = 0) -> torch.Tensor:
     return images.to(torch.uint8)
 
 
-def one_by_one(images: torch.Tensor, numbers: np.ndarray, config: AugmentConfig) -> torch.Tensor:
+def one_by_one(images: torch.Tensor, numbers: np.ndarray, config: AugmentSettings) -> torch.Tensor:
     """The augmentation as its description reads, a patch at a time, in float64: (B, 3, S, S)."""
     stains = STAINS / STAINS.norm(dim=1, keepdim=True)
     results = []
@@ -67,9 +67,9 @@ def one_by_one(images: torch.Tensor, numbers: np.ndarray, config: AugmentConfig)
 @pytest.mark.parametrize(
     "config",
     [
-        AugmentConfig(blur=0.7),
-        AugmentConfig(stain=1, brightness=1, blur=1),
-        AugmentConfig(flip=False, stain=0),
+        augment_settings()(blur=0.7),
+        augment_settings()(stain=1, brightness=1, blur=1),
+        augment_settings()(flip=False, stain=0),
         OFF.model_copy(update={"blur": 1.0}),
         OFF.model_copy(update={"flip": True}),
     ],
@@ -102,11 +102,13 @@ def test_boxes_follow_their_pixels():
 
 
 def test_the_eight_turns_differ_and_draws_take_all_of_them():
-    turns = turns_of(draw_numbers(0, 0, range(100)), AugmentConfig())
+    turns = turns_of(draw_numbers(0, 0, range(100)), augment_settings()())
     assert set(turns.tolist()) == set(range(8))
     numbers = np.zeros((8, DRAWS), np.float32)
     numbers[:, 0] = np.arange(8) / 8
-    turned = turn_images(patches(1).expand(8, -1, -1, -1), looks_of(numbers, AugmentConfig()).flips)
+    turned = turn_images(
+        patches(1).expand(8, -1, -1, -1), looks_of(numbers, augment_settings()()).flips
+    )
     assert len({image.numpy().tobytes() for image in turned}) == 8
 
 
@@ -128,7 +130,7 @@ def test_each_kind_changes_every_patch_it_is_to_change_and_stays_in_range(kind):
 
 
 def test_a_patch_is_augmented_by_its_draw_whatever_batch_it_is_in():
-    images, config = patches(4), AugmentConfig(blur=1)
+    images, config = patches(4), augment_settings()(blur=1)
     whole = augment(images, looks_of(draw_numbers(5, 2, [7, 8, 9, 10]), config))
     part = augment(images[2:3], looks_of(draw_numbers(5, 2, [9]), config))
     torch.testing.assert_close(part[0], whole[2], rtol=0, atol=1e-6)

@@ -30,7 +30,7 @@ def with_set(
     overwrite: ClearOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    raise DataError("full", "", {"inference.batch_size": 4, "train.compile": False})
+    raise DataError("full", "", {"inference.batch_size": 4, "machine.compile": False})
 
 
 @command
@@ -45,7 +45,7 @@ def without(batch_size: BatchOption = 1) -> None:
         ("batch_size", None, "--batch-size"),
         ("overwrite", True, "--overwrite"),
         ("runs", "other", "--runs other"),
-        ("train.compile", True, "--set train.compile=true"),
+        ("machine.compile", True, "--set machine.compile=true"),
         ("train.lr", None, "--set train.lr=VALUE"),
         ("mpp", 0.25, "mpp=0.25"),
     ],
@@ -61,7 +61,7 @@ def test_a_command_without_set_names_other_settings_by_key_path():
 def test_an_error_of_a_command_keeps_its_kind_and_names_flags():
     with pytest.raises(DataError) as raised:
         with_set(args=[], standalone_mode=False)
-    assert str(raised.value) == "full; use --batch-size 4 --set train.compile=false"
+    assert str(raised.value) == "full; use --batch-size 4 --set machine.compile=false"
     assert isinstance(raised.value.__cause__, MidogError)
     with pytest.raises(DataError, match=r"^full; or overwrite=True, or use train.lr=0\.1$"):
         without(args=[], standalone_mode=False)

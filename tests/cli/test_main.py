@@ -128,7 +128,7 @@ def test_a_dry_run_prints_and_makes_nothing(midog, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = midog("train", "--dry-run", *settings(tiny))
     assert ran.code == 0
-    assert "backbone: resnet18" in ran.out
+    assert "backbone: {kind: resnet18, unfrozen_layers: 5}" in ran.out
     assert "patches per epoch: 12" in ran.out
     assert list(tmp_path.iterdir()) == []
 
@@ -193,7 +193,7 @@ def test_a_bad_argument_gets_one_line(midog, phantom, tiny, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     copy(phantom, tmp_path / "data")
     before = sorted(path for path in tmp_path.rglob("*"))
-    said = {"train.device=cpu": "--device", "model.weights=none": "model.weights=missing.pth"}
+    said = {"machine.device=cpu": "--device", "model.weights=none": "model.weights=missing.pth"}
     extra = (
         settings([each for each in tiny if said.get(each) not in arguments])
         if arguments[0] == "train"
@@ -290,7 +290,7 @@ def test_two_ranks_train_as_one_and_only_the_first_speaks(phantom, tmp_path):
         "--epochs",
         1,
         "--set",
-        "train.devices=2",
+        "machine.devices=2",
     ]
     process = start(*words, cwd=tmp_path)
     out, err = process.communicate()

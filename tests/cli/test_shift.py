@@ -144,13 +144,13 @@ def test_options_reach_the_study(midog, phantom, tmp_path, monkeypatch):
     assert midog("shift", "train", *words, *more).code == 0
     ((config, rest),) = asked
     assert (config.data.dir, config.data.split) == (phantom, "midog21")
-    assert (config.train.epochs, config.train.seed, config.train.device, config.train.lr) == (
+    assert (config.train.epochs, config.train.seed, config.machine.device, config.train.lr) == (
         7,
         5,
         "cpu",
         0.5,
     )
-    assert config.model.backbone == load_config("small").model.backbone
+    assert config.model.backbone.kind == load_config("small").model.backbone
     assert (rest["runs"], rest["design"]) == (Path("elsewhere"), "leave-one-out")
 
 

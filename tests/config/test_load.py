@@ -15,7 +15,7 @@ def test_overrides_reach_nested_keys_and_win():
     )
     assert config.train.lr == 0.001
     assert config.model.anchor_sizes == ((40, 50),)
-    assert config.model.backbone == "resnet18"
+    assert config.model.backbone.kind == "resnet18"
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,9 @@ def test_an_empty_file_is_the_defaults(tmp_path):
     path = tmp_path / "empty.yaml"
     path.write_text("")
     assert load_config(path) == RunConfig()
+
+
+def test_values_are_taken_as_they_are_and_win():
+    config = load_config("small", ["train.seed=1"], {"train.seed": 2, "data.split": "007"})
+    assert config.train.seed == 2
+    assert config.data.split == "007", "text that looks like a number stays text"

@@ -8,7 +8,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-from midog.config.load import load_config
 from midog.config.shipped import shipped_dir
 
 
@@ -64,8 +63,3 @@ def test_the_wheel_carries_configs_splits_and_every_module(tmp_path):
     assert seen["home"].startswith(str(tmp_path / "site")), "it is the wheel that was looked at"
     assert (seen["split"], seen["epochs"]) == (200, 2400)
     assert all(place.startswith(str(tmp_path / "site")) for place in seen["places"])
-
-
-def test_the_network_sees_images_as_much_larger_as_the_patches_that_it_learned_from():
-    assert load_config().magnification == 1
-    assert load_config(None, ["model.resize=800"]).magnification == 800 / 512

@@ -196,13 +196,3 @@ def test_a_path_without_a_model_says_what_to_give(tmp_path: Path, saved: Path) -
     ):
         with pytest.raises(MidogError, match=says):
             Detector.load(path, device="cpu")
-
-
-def test_a_model_of_an_earlier_version_detects_in_the_precision_that_its_threshold_was_chosen_in(
-    saved: Path,
-) -> None:
-    card = json.loads((saved / "model.json").read_text())
-    del card["config"]["inference"]["precision"]
-    (saved / "model.json").write_text(json.dumps(card))
-    assert Detector.load(saved, device="cpu").precision == "32-true"
-    assert Detector.load(saved, device="cpu", precision="bf16").precision == "bf16"

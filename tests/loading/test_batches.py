@@ -49,7 +49,7 @@ def config(*overrides: str):
         "sampling.patch_size=64",
         "sampling.patches_per_roi=7",
         "train.batch_size=4",
-        "train.workers=0",
+        "machine.workers=0",
     ]
     return load_config(None, [*base, *overrides])
 
@@ -74,7 +74,7 @@ def everything(batches) -> list[tuple[int, bytes, list, list, list]]:
 def test_a_patch_holds_the_pixels_of_its_place():
     pixels, settings = (
         pixels_of((200, 150), (100, 100)),
-        config("train.augment_on=device", "train.batch_size=1"),
+        config("machine.augment_on=device", "train.batch_size=1"),
     )
     spots = locations(pixels.fields, settings.sampling, 0, 3, range(14))
     for spot, batch in zip(spots, training_batches(pixels, settings, 3), strict=True):
@@ -89,7 +89,7 @@ def test_targets_are_turned_as_the_patches_are_to_be():
         image[:] = 255
         image[30:80, 20:70] = 0
     for where in ("cpu", "device"):
-        settings = config(f"train.augment_on={where}", "sampling.min_visible=0.01")
+        settings = config(f"machine.augment_on={where}", "sampling.min_visible=0.01")
         seen = 0
         for batch in training_batches(pixels, settings, 0):
             images, targets = prepare(batch, torch.device("cpu"))
@@ -107,7 +107,7 @@ def test_a_batch_keeps_its_bytes_until_the_next_is_asked_for(workers, where):
     """Threads get all the time they want to write into a slot that is not theirs yet."""
     pixels = pixels_of((200, 150), (100, 100), (40, 300))
     settings = config(
-        f"train.workers={workers}", f"train.augment_on={where}", "sampling.patches_per_roi=20"
+        f"machine.workers={workers}", f"machine.augment_on={where}", "sampling.patches_per_roi=20"
     )
     for epoch in (0, 1):
         for batch in training_batches(pixels, settings, epoch):
@@ -119,7 +119,7 @@ def test_a_batch_keeps_its_bytes_until_the_next_is_asked_for(workers, where):
 def test_the_memory_of_batches_is_used_again_by_the_next_batches_and_the_next_epoch():
     pixels, settings = (
         pixels_of((200, 150)),
-        config("train.workers=1", "sampling.patches_per_roi=40"),
+        config("machine.workers=1", "sampling.patches_per_roi=40"),
     )
     places = [
         {batch.images.data_ptr() for batch in training_batches(pixels, settings, epoch)}
@@ -130,7 +130,7 @@ def test_the_memory_of_batches_is_used_again_by_the_next_batches_and_the_next_ep
 
 
 def test_who_stops_early_keeps_the_last_batch():
-    pixels, settings = pixels_of((200, 150)), config("train.workers=2")
+    pixels, settings = pixels_of((200, 150)), config("machine.workers=2")
     kept = next(iter(training_batches(pixels, settings, 0)))
     first = kept.images.numpy().tobytes()
     for _ in training_batches(pixels, settings, 1):
@@ -139,7 +139,7 @@ def test_who_stops_early_keeps_the_last_batch():
 
 
 def test_two_readers_at_once_do_not_share_memory():
-    pixels, settings = pixels_of((200, 150)), config("train.workers=1")
+    pixels, settings = pixels_of((200, 150)), config("machine.workers=1")
     for _ in training_batches(pixels, settings, 0):
         pass
     for one, other in zip(
@@ -161,7 +161,8 @@ def test_two_readers_at_once_do_not_share_memory():
 def test_where_patches_are_augmented(wanted, device, cpu):
     device = device and torch.device(device)
     assert (
-        augments_on_cpu(pixels_of((100, 100)), config(f"train.augment_on={wanted}"), device) == cpu
+        augments_on_cpu(pixels_of((100, 100)), config(f"machine.augment_on={wanted}"), device)
+        == cpu
     )
 
 
@@ -191,7 +192,9 @@ def test_the_same_batches_for_0_1_and_4_threads():
     first = everything(training_batches(pixels, config(), 3))
     assert len(first) == 21
     for workers in (1, 4):
-        assert everything(training_batches(pixels, config(f"train.workers={workers}"), 3)) == first
+        assert (
+            everything(training_batches(pixels, config(f"machine.workers={workers}"), 3)) == first
+        )
 
 
 def test_two_ranks_together_take_what_one_takes():
@@ -218,7 +221,7 @@ def test_a_rank_without_a_patch_left_repeats_one():
 
 
 def test_a_reader_that_stops_early_leaves_no_thread_behind():
-    batches = training_batches(pixels_of((200, 150)), config("train.workers=4"), 0)
+    batches = training_batches(pixels_of((200, 150)), config("machine.workers=4"), 0)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     import threading
@@ -230,21 +233,21 @@ def test_validation_batches_are_the_same_each_time():
     pixels = pixels_of((200, 150), (100, 100))
     first = everything(validation_batches(pixels, config()))
     assert len(first) == 14
-    assert everything(validation_batches(pixels, config("train.workers=3"))) == first
+    assert everything(validation_batches(pixels, config("machine.workers=3"))) == first
 
 
 @pytest.mark.parametrize("residency", ["memory", "disk", "device"])
 def test_every_residency_gives_the_same_batches(phantom, tmp_path, monkeypatch, residency):
     monkeypatch.setenv("MIDOG_CACHE", str(tmp_path))
     rois = [roi for roi in read_rois(phantom) if roi.split == "train"]
-    settings = config(f"train.residency={residency}", "train.augment_on=device")
+    settings = config(f"machine.residency={residency}", "machine.augment_on=device")
     pixels = load_pixels(rois, settings, torch.device("cpu"))
     with open_image(rois[0].path) as image:
         assert np.array_equal(
             np.asarray(pixels.images[0]), image.read(0, 0, image.width, image.height)
         )
     plain = load_pixels(
-        rois, config("train.residency=memory", "data.cache=false"), torch.device("cpu")
+        rois, config("machine.residency=memory", "data.cache=false"), torch.device("cpu")
     )
     assert everything(training_batches(pixels, settings, 0)) == everything(
         training_batches(plain, settings, 0)

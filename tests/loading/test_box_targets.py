@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
-from midog.config.schema import SamplingConfig
+from midog.config.schema import SamplingSettings
 from midog.loading.box_targets import WIDTH, batch_targets, taught_by, turn_boxes
 from midog.loading.locations import Field, Location
 
 
-def targets_at(boxes: Boxes, config: SamplingConfig, x: int = 0, y: int = 0):
+def targets_at(boxes: Boxes, config: SamplingSettings, x: int = 0, y: int = 0):
     """Labelled and ignored boxes of one patch, without the padding."""
     fields = [Field(1000, 1000, boxes)]
     found = batch_targets(taught_by(fields, config), [Location(0, x, y, 0)], config)
@@ -37,7 +37,7 @@ def turned(box: list[np.float32], turn: int, side: int) -> list[np.float32]:
     return [x1, y1, x2, y2]
 
 
-def plain(field: Field, spot: Location, turn: int, config: SamplingConfig):
+def plain(field: Field, spot: Location, turn: int, config: SamplingSettings):
     """Boxes, labels and ignored boxes of one patch, box by box."""
     side, boxes, labels, ignore = config.patch_size, [], [], []
     for box, label in zip(field.boxes.xyxy, field.boxes.labels.tolist(), strict=True):
@@ -58,7 +58,7 @@ def plain(field: Field, spot: Location, turn: int, config: SamplingConfig):
 def test_imposters_are_labelled_only_as_second_class():
     boxes = Boxes(squares_around([[100, 100], [200, 200]]), np.array([MITOTIC_FIGURE, IMPOSTER]))
     for policy, labels in (("ignore", [1]), ("hard_negative", [1]), ("second_class", [1, 2])):
-        _, found, ignored = targets_at(boxes, SamplingConfig(patch_size=512, imposters=policy))
+        _, found, ignored = targets_at(boxes, SamplingSettings(patch_size=512, imposters=policy))
         assert found == labels
         assert ignored == []
 
@@ -68,7 +68,7 @@ def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
         [[90, 90, 140, 140], [-30, 40, 20, 90], [-40, 40, 10, 90], [300, 300, 350, 350]],
         [1, 1, 1, 1],
     )
-    kept, _, ignored = targets_at(boxes, SamplingConfig(patch_size=128, min_visible=0.3))
+    kept, _, ignored = targets_at(boxes, SamplingSettings(patch_size=128, min_visible=0.3))
     # 38/50 squared is 0.58; 20/50 is 0.4; 10/50 is 0.2; the last is out of sight
     assert kept == [[90, 90, 128, 128], [0, 40, 20, 90]]
     assert ignored == [[-40, 40, 10, 90]]
@@ -77,7 +77,7 @@ def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
 @given(seed=st.integers(0, 2**32), policy=st.sampled_from(["hard_negative", "second_class"]))
 def test_a_batch_teaches_what_its_patches_teach_one_by_one(seed, policy):
     rng = np.random.default_rng(seed)
-    config = SamplingConfig(
+    config = SamplingSettings(
         patch_size=128, imposters=policy, min_visible=float(rng.uniform(0.05, 1))
     )
     fields = []
@@ -107,7 +107,7 @@ def test_a_batch_teaches_what_its_patches_teach_one_by_one(seed, policy):
     "fields", [[Field(100, 100, Boxes())], [Field(100, 100, Boxes([[1, 1, 9, 9]], [IMPOSTER]))]]
 )
 def test_a_batch_without_figures_is_padding_alone(fields):
-    config = SamplingConfig(patch_size=64)
+    config = SamplingSettings(patch_size=64)
     found = batch_targets(taught_by(fields, config), [Location(0, 0, 0, 0)] * 2, config)
     assert found["boxes"].shape == found["ignore"].shape == (2, WIDTH, 4)
     assert found["labels"].shape == (2, WIDTH)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
-from midog.config.schema import SamplingConfig
+from midog.config.schema import SamplingSettings
 from midog.loading.locations import (
     ANYWHERE,
     Field,
@@ -31,7 +31,7 @@ def field(
     return Field(size, size - 100, Boxes(squares_around(points), labels), scanner)
 
 
-def all_locations(fields: list[Field], config: SamplingConfig, epochs: int, seed: int = 1):
+def all_locations(fields: list[Field], config: SamplingSettings, epochs: int, seed: int = 1):
     length = epoch_length(fields, config)
     return [
         each
@@ -49,7 +49,7 @@ def all_locations(fields: list[Field], config: SamplingConfig, epochs: int, seed
     ],
 )
 def test_share_of_draws_follows_the_policy(policy, shares):
-    config = SamplingConfig(patch_size=256, patches_per_roi=50, imposters=policy)
+    config = SamplingSettings(patch_size=256, patches_per_roi=50, imposters=policy)
     sought = np.array(
         [each.sought for each in all_locations([field(1), field(2)], config, epochs=40)]
     )
@@ -77,7 +77,7 @@ def test_what_of_a_sought_figure_is_in_the_image_is_whole_in_its_patch(
 ):
     centre = np.array([[at[0] * width, at[1] * height]])
     only = Field(width, height, Boxes(squares_around(centre, side), np.array([MITOTIC_FIGURE])))
-    config = SamplingConfig(patch_size=patch, p_mitotic=1, p_imposter=0, jitter=jitter)
+    config = SamplingSettings(patch_size=patch, p_mitotic=1, p_imposter=0, jitter=jitter)
     spot = location([only], config, seed, 3, 0)
     assert spot.sought == MITOTIC_FIGURE
     x1, y1, x2, y2 = only.boxes.xyxy[0].clip(0, [width, height, width, height])
@@ -91,14 +91,14 @@ def test_what_of_a_sought_figure_is_in_the_image_is_whole_in_its_patch(
 
 def test_without_jitter_a_figure_far_from_the_edge_is_in_the_middle():
     middle = Field(1000, 1000, Boxes(squares_around([[500, 400]]), np.array([1])))
-    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, jitter=0)
+    config = SamplingSettings(patch_size=256, p_mitotic=1, p_imposter=0, jitter=0)
     spot = location([middle], config, 0, 0, 0)
     assert (spot.x + 128, spot.y + 128) == (500, 400)
 
 
 def test_jitter_reaches_every_part_of_the_patch():
     middle = Field(2000, 2000, Boxes(squares_around([[1000, 1000]]), np.array([1])))
-    config = SamplingConfig(patch_size=256, p_mitotic=1, p_imposter=0, patches_per_roi=500)
+    config = SamplingSettings(patch_size=256, p_mitotic=1, p_imposter=0, patches_per_roi=500)
     offsets = np.array(
         [[1000 - each.x, 1000 - each.y] for each in all_locations([middle], config, 1)]
     )
@@ -109,7 +109,7 @@ def test_jitter_reaches_every_part_of_the_patch():
 @pytest.mark.parametrize("balance", ["roi", "scanner"])
 def test_an_epoch_is_balanced(balance):
     fields = [field(i, scanner="A") for i in range(5)] + [field(9, scanner="B")]
-    config = SamplingConfig(patch_size=256, patches_per_roi=7, balance=balance)
+    config = SamplingSettings(patch_size=256, patches_per_roi=7, balance=balance)
     for epoch in range(3):
         counts = np.bincount(roi_order(fields, config, 0, epoch), minlength=6)
         assert counts.sum() == 42
@@ -121,7 +121,7 @@ def test_an_epoch_is_balanced(balance):
 
 
 def test_a_draw_depends_on_seed_epoch_and_index_alone():
-    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    fields, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
     whole = locations(fields, config, 5, 2, range(30))
     assert [location(fields, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
     assert locations(fields, config, 5, 3, range(30)) != whole
@@ -129,7 +129,7 @@ def test_a_draw_depends_on_seed_epoch_and_index_alone():
 
 
 def test_validation_patches_are_uniform_and_fixed():
-    fields, config = [field(i) for i in range(3)], SamplingConfig(patch_size=256)
+    fields, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
     first = validation_locations(fields, config, 0)
     assert first == validation_locations(fields, config, 0)
     assert all(each.sought == ANYWHERE for each in first)
@@ -138,7 +138,7 @@ def test_validation_patches_are_uniform_and_fixed():
 
 def test_rois_without_figures_are_looked_at_anywhere():
     empty = Field(700, 600, Boxes())
-    spots = locations([empty], SamplingConfig(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
+    spots = locations([empty], SamplingSettings(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
     assert all(
         each.sought == ANYWHERE and 0 <= each.x <= 444 and 0 <= each.y <= 344 for each in spots
     )
@@ -146,7 +146,7 @@ def test_rois_without_figures_are_looked_at_anywhere():
 
 def test_a_roi_smaller_than_a_patch_lies_whole_in_it():
     small = field(3, size=150)
-    for spot in locations([small], SamplingConfig(patch_size=256), 0, 0, range(10)):
+    for spot in locations([small], SamplingSettings(patch_size=256), 0, 0, range(10)):
         assert 150 - 256 <= spot.x <= 0
         assert 50 - 256 <= spot.y <= 0
 
@@ -155,7 +155,7 @@ def test_a_centre_outside_the_image_does_no_harm():
     outside = Field(
         500, 500, Boxes([[-40, 100, 10, 150], [490, 490, 540, 540], [-90, 0, -40, 50]], [1, 1, 1])
     )
-    config = SamplingConfig(patch_size=128, p_mitotic=1, p_imposter=0)
+    config = SamplingSettings(patch_size=128, p_mitotic=1, p_imposter=0)
     for spot in locations([outside], config, 0, 0, range(10)):
         assert spot.sought == MITOTIC_FIGURE
         assert 0 <= spot.x <= 372
@@ -205,7 +205,7 @@ def test_draws_are_those_of_every_release(balance):
         field(2, 200),
         Field(300, 900, Boxes(), "B"),
     ]
-    config = SamplingConfig(patch_size=256, balance=balance)
+    config = SamplingSettings(patch_size=256, balance=balance)
     assert [tuple(each) for each in locations(fields, config, 7, 3, range(12))] == FIRST[balance]
     other = config.model_copy(update={"imposters": "second_class", "jitter": 40.5})
     many = [

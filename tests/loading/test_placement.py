@@ -34,7 +34,7 @@ def test_auto_uses_a_device_with_twice_the_room_and_never_for_rois_of_unknown_si
     for free, where in ((2 * need + 1, "device"), (2 * need, "disk")):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
         assert resolve_residency(rois, config(), CUDA) == where
-        assert resolve_residency(rois, config("train.augment_on=cpu"), CUDA) == "disk"
+        assert resolve_residency(rois, config("machine.augment_on=cpu"), CUDA) == "disk"
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
     assert resolve_residency([*rois, replace(rois[0], width=None)], config(), CUDA) == "disk"
 
@@ -47,13 +47,15 @@ def test_rois_that_are_resampled_are_counted_at_the_size_that_they_will_have(pha
 
 def test_the_memory_of_a_cpu_is_no_device_of_its_own_where_its_threads_augment(phantom):
     rois, cpu = read_rois(phantom), torch.device("cpu")
-    assert resolve_residency(rois, config("train.residency=device"), cpu) == "memory"
+    assert resolve_residency(rois, config("machine.residency=device"), cpu) == "memory"
     assert (
-        resolve_residency(rois, config("train.residency=device", "train.augment_on=cpu"), None)
+        resolve_residency(rois, config("machine.residency=device", "machine.augment_on=cpu"), None)
         == "memory"
     )
     assert (
-        resolve_residency(rois, config("train.residency=device", "train.augment_on=device"), cpu)
+        resolve_residency(
+            rois, config("machine.residency=device", "machine.augment_on=device"), cpu
+        )
         == "device"
     )
 
@@ -61,13 +63,13 @@ def test_the_memory_of_a_cpu_is_no_device_of_its_own_where_its_threads_augment(p
 def test_rois_on_a_gpu_cannot_be_augmented_by_the_cpu(phantom):
     with pytest.raises(ConfigError, match="residency=memory or disk"):
         resolve_residency(
-            read_rois(phantom), config("train.residency=device", "train.augment_on=cpu"), CUDA
+            read_rois(phantom), config("machine.residency=device", "machine.augment_on=cpu"), CUDA
         )
 
 
 @pytest.mark.parametrize("residency", ["device", "memory", "disk"])
 def test_what_is_asked_for_is_done(phantom, residency):
     assert (
-        resolve_residency(read_rois(phantom), config(f"train.residency={residency}"), CUDA)
+        resolve_residency(read_rois(phantom), config(f"machine.residency={residency}"), CUDA)
         == residency
     )

@@ -68,7 +68,10 @@ def test_default_model_has_no_hidden_resize_and_nothing_frozen() -> None:
 
 @pytest.mark.parametrize("unfrozen", [0, 3, 5])
 def test_frozen_parameters_are_counted_apart(unfrozen: int) -> None:
-    model = build_model(settings(model={"unfrozen_layers": unfrozen}), pretrained=False)
+    model = build_model(
+        settings(model={"backbone": {"kind": "resnet18", "unfrozen_layers": unfrozen}}),
+        pretrained=False,
+    )
     learning, total = count_parameters(model)
     assert total == sum(p.numel() for p in model.parameters())
     assert total - learning == sum(
@@ -131,4 +134,4 @@ def test_fast_yaml_builds_no_layer4_and_one_anchor_per_place() -> None:
 
 
 def test_the_registry_holds_the_configs_detectors() -> None:
-    assert RunConfig().model.detector in MODELS
+    assert RunConfig().model.kind in MODELS

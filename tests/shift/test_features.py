@@ -31,10 +31,9 @@ SIDE = 64
 def make(unfrozen: int = 5, **model: Any) -> Detector:
     """A ResNet-18 with random weights and two maps: 128 and 256 channels."""
     settings = {
-        "backbone": "resnet18",
+        "backbone": {"kind": "resnet18", "unfrozen_layers": unfrozen},
         "weights": "none",
         "anchor_sizes": [[32], [50]],
-        "unfrozen_layers": unfrozen,
     }
     torch.manual_seed(0)
     config = parse_config({"model": settings | model, "sampling": {"patch_size": 128}})

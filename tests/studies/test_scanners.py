@@ -319,7 +319,7 @@ def test_a_run_of_the_name_that_is_another_stops_it_before_anything_is_trained(
 
 def test_settings_that_change_no_result_may_differ(asked, phantom, tmp_path):
     train_study(config_of(phantom), runs=tmp_path / "runs")
-    train_study(config_of(phantom, "train.workers=0"), runs=tmp_path / "runs")
+    train_study(config_of(phantom, "machine.workers=0"), runs=tmp_path / "runs")
     assert len(asked) == 2
 
 
@@ -353,7 +353,7 @@ def test_calls_at_the_same_time_share_the_trainings_out(asked, phantom, tmp_path
 
 def test_several_devices_are_an_error(asked, phantom, tmp_path):
     with pytest.raises(ConfigError, match=r"one device each; set train\.devices=1"):
-        train_study(config_of(phantom, "train.devices=2"), runs=tmp_path / "runs")
+        train_study(config_of(phantom, "machine.devices=2"), runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 

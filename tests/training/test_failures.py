@@ -29,7 +29,7 @@ def test_the_batch_size_that_is_advised_was_tried(room, fits):
 
 
 def test_where_not_even_the_rois_fit_they_go_to_disk():
-    assert "train.residency=disk" in str(no_memory(None, load_config(), torch.device("cpu")))
+    assert "machine.residency=disk" in str(no_memory(None, load_config(), torch.device("cpu")))
 
 
 @pytest.mark.parametrize(

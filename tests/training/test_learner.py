@@ -17,7 +17,8 @@ from midog.training import learner as setup
 @pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
 def test_the_optimizer_moves_what_learns_and_decays_no_norm(name, kind):
     config = load_config(
-        None, [f"train.optimizer={name}", "train.weight_decay=0.1", "model.unfrozen_layers=2"]
+        None,
+        [f"train.optimizer={name}", "train.weight_decay=0.1", "model.backbone.unfrozen_layers=2"],
     )
     net = build_model(config, pretrained=False)
     optimizer = setup.make_optimizer(net, config)
@@ -82,7 +83,7 @@ def test_where_nothing_can_be_compiled_one_line_says_so_before_anything_starts(m
 
     monkeypatch.setattr(torch, "compile", broken)
     config = load_config(
-        None, ["train.compile=true", "train.device=cpu", "model.backbone=resnet18"]
+        None, ["machine.compile=true", "machine.device=cpu", "model.backbone=resnet18"]
     )
     config = config.model_copy(
         update={"model": config.model.model_copy(update={"weights": "none"})}
@@ -92,7 +93,7 @@ def test_where_nothing_can_be_compiled_one_line_says_so_before_anything_starts(m
     ) as caught:
         setup.make_learner(config, setup.make_fabric(setup.resolve(config)), None)
     assert "\n" not in str(caught.value)
-    assert "train.compile=false" in str(caught.value)
+    assert "machine.compile=false" in str(caught.value)
 
 
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
@@ -100,8 +101,8 @@ def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(
     monkeypatch, bf16, precision
 ):
     monkeypatch.setattr(setup, "has_bf16", lambda device: bf16)
-    assert setup.resolve(load_config(None, ["train.device=cpu"])).train.precision == precision
-    given = load_config(None, ["train.device=cpu", "train.precision=32-true"])
+    assert setup.resolve(load_config(None, ["machine.device=cpu"])).machine.precision == precision
+    given = load_config(None, ["machine.device=cpu", "machine.precision=32-true"])
     assert setup.resolve(given) == given
 
 
@@ -119,7 +120,7 @@ def test_boxes_and_images_reach_the_model_in_float32_and_it_computes_in_the_prec
             return self.layer(images).sum()
 
     fabric = setup.make_fabric(
-        load_config(None, ["train.device=cpu", f"train.precision={precision}"])
+        load_config(None, ["machine.device=cpu", f"machine.precision={precision}"])
     )
     model = Spy()
     wrapped = fabric.setup(model, torch.optim.SGD(model.parameters()))[0]

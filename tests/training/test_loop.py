@@ -105,7 +105,7 @@ def test_tensorboard_holds_losses_rate_scores_curve_and_pictures(unbroken):
 
 
 def test_another_number_of_threads_gives_the_same_weights(unbroken, phantom, tmp_path):
-    assert_same_bits(loop.train(settings(phantom, "train.workers=0"), runs=tmp_path), unbroken)
+    assert_same_bits(loop.train(settings(phantom, "machine.workers=0"), runs=tmp_path), unbroken)
 
 
 @pytest.mark.parametrize("batch", [0, 2, 4])

@@ -59,16 +59,16 @@ def settings(phantom: Path, batch_size: int, *overrides: str) -> RunConfig:
     small = [
         "sampling.patch_size=64",
         f"train.batch_size={batch_size}",
-        "train.workers=0",
+        "machine.workers=0",
         "data.cache=false",
     ]
     run = [
         f"data.dir={str(phantom)!r}",
         "model.weights=none",
-        "train.precision=bf16-mixed",
-        "train.augment_on=device",
+        "machine.precision=bf16-mixed",
+        "machine.augment_on=device",
     ]
-    return load_config("default", [*small, *run, f"train.device={DEVICE}", *overrides])
+    return load_config("default", [*small, *run, f"machine.device={DEVICE}", *overrides])
 
 
 def learner_on(config: RunConfig) -> Learner:
@@ -158,7 +158,7 @@ def test_on_a_gpu_nothing_waits(phantom: Path) -> None:
 
 def test_clipping_scales_the_gradient_down_to_the_limit_and_0_leaves_it(phantom: Path) -> None:
     config = settings(
-        phantom, 1, "model.backbone=resnet18", "train.precision=32-true", "train.device=cpu"
+        phantom, 1, "model.backbone=resnet18", "machine.precision=32-true", "machine.device=cpu"
     )
     learner = make_learner(config, make_fabric(config), None)
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml
 
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
@@ -71,7 +70,12 @@ def test_where_and_how_fast_it_is_computed_does_not_matter(tmp_path):
     first = start(tmp_path)
     moved = load_config(
         None,
-        ["train.device=cpu", "train.workers=0", "data.dir=elsewhere", "train.residency=memory"],
+        [
+            "machine.device=cpu",
+            "machine.workers=0",
+            "data.dir=elsewhere",
+            "machine.residency=memory",
+        ],
     )
     assert open_run(tmp_path, moved, "d1").folder.resolve() == first.resolve()
 
@@ -162,12 +166,12 @@ def test_looking_for_a_run_touches_nothing(tmp_path):
 
 
 def test_a_run_goes_on_at_its_own_precision_where_none_is_asked_for(tmp_path):
-    folder = start(tmp_path, "train.precision=bf16-mixed", name="a")
+    folder = start(tmp_path, "machine.precision=bf16-mixed", name="a")
     run = choose_run(tmp_path, CONFIG, "d1")
     assert run is not None
     assert run.folder.resolve() == folder.resolve()
-    assert resolve(CONFIG, run).train.precision == "bf16-mixed"
-    assert choose_run(tmp_path, load_config(None, ["train.precision=32-true"]), "d1") is None
+    assert resolve(CONFIG, run).machine.precision == "bf16-mixed"
+    assert choose_run(tmp_path, load_config(None, ["machine.precision=32-true"]), "d1") is None
 
 
 def test_lists_resolve_links_and_drop_doubles(tmp_path):
@@ -214,13 +218,3 @@ def test_an_unfinished_run_of_other_settings_is_told_of_and_left_alone(tmp_path,
         "run b is unfinished, of other settings (train.epochs: 200, now 3); --name b with those"
         " goes on with it"
     ]
-
-
-def test_a_run_that_an_earlier_version_began_has_the_settings_that_it_worked_by(tmp_path):
-    folder = start(tmp_path, name="old")
-    tree = yaml.safe_load((folder / "config.yaml").read_text())
-    del tree["train"]["augment_on"], tree["inference"]["precision"]
-    (folder / "config.yaml").write_text(yaml.safe_dump(tree))
-    assert choose_run(tmp_path, CONFIG, "d1") is None
-    as_then = load_config(None, ["train.augment_on=device", "inference.precision=32-true"])
-    assert choose_run(tmp_path, as_then, "d1") == Run(folder.resolve(), resumes=True)

@@ -74,7 +74,7 @@ def world() -> Pixels:
 
 
 CONFIG = load_config(
-    None, ["inference.tile=512", "sampling.patch_size=256", "train.workers=0", "train.pictures=2"]
+    None, ["inference.tile=512", "sampling.patch_size=256", "machine.workers=0", "train.pictures=2"]
 )
 
 
@@ -116,7 +116,7 @@ def test_pictures_show_patches_with_figures():
 @pytest.mark.parametrize("where", ["cpu", "device"])
 def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where):
     settings = load_config(
-        None, [f"train.augment_on={where}", "train.workers=0", "sampling.patch_size=256"]
+        None, [f"machine.augment_on={where}", "machine.workers=0", "sampling.patch_size=256"]
     )
 
     def prepared(epoch: int) -> tuple[torch.Tensor, Targets]:

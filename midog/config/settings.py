@@ -1,0 +1,98 @@
+"""What sections of settings are made of: a strict base class, and sections chosen by registry."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, PlainValidator
+
+
+class Settings(BaseModel):
+    """A section: frozen, without unknown keys, every number finite."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+class KindSettings(Settings):
+    """A section of which there are several kinds; `kind` is the key of its registry's entry."""
+
+    kind: str
+
+
+class HasSettings(Protocol):
+    """What every registry entry with settings of its own has."""
+
+    @property
+    def settings(self) -> type[KindSettings]:
+        """The class of its section."""
+
+    @property
+    def about(self) -> str:
+        """Its words for help and listings."""
+
+
+class UnknownKind(ValueError):
+    """A kind that its registry does not have; the message says which it has."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Marks a field whose class is chosen when settings are read, as registries may grow.
+
+    Args:
+        choose: From what was written to the section's class and what to validate it with. Raises
+            UnknownKind.
+        classes: Every class that can be chosen now, for lists of known keys.
+        kinds: The registry, where the choice is one by kind.
+    """
+
+    choose: Callable[[Any], tuple[type[Settings], Any]]
+    classes: Callable[[], Collection[type[Settings]]]
+    kinds: Callable[[], Mapping[str, HasSettings]] | None = None
+
+
+def by_kind(registry: Callable[[], Mapping[str, HasSettings]], default: str) -> Chosen:
+    """Mark a field as a union by `kind`; a bare string is short for its kind with all defaults."""
+
+    def choose(value: Any) -> tuple[type[Settings], Any]:
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, Mapping):
+            return registry()[default].settings, value
+        kind = value.get("kind", default)
+        if not isinstance(kind, str) or kind not in registry():
+            raise UnknownKind(f"is {kind!r}: choose {one_of(registry())}{near(kind, registry())}")
+        return registry()[kind].settings, {**value, "kind": kind}
+
+    return Chosen(choose, lambda: [entry.settings for entry in registry().values()], registry)
+
+
+def one_of(names: Collection[str]) -> str:
+    """The names as a choice: "a", "a or b", "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def near(name: object, names: Collection[str]) -> str:
+    """A hint at the nearest of the names, empty where none is near."""
+    matches = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f" (did you mean {matches[0]}?)" if matches else ""
+
+
+def auto_or_number(low: int, high: int | None = None, step: int = 1) -> PlainValidator:
+    """Accept 'auto' or an int of that range and nothing else, with one message for both."""
+    wish = f"write auto or a number from {low} {'up' if high is None else f'to {high}'}"
+    wish += f", a multiple of {step}" if step > 1 else ""
+
+    def check(value: Any) -> Any:
+        number = type(value) is int and low <= value <= (high or value) and value % step == 0
+        if not number and value != "auto":
+            raise ValueError(wish)
+        return value
+
+    return PlainValidator(check)

@@ -1,0 +1,47 @@
+"""What every setting means: for the help, for listings, and as default.yaml."""
+
+from __future__ import annotations
+
+import pytest
+
+from midog.augment.ops import OPS, Op
+from midog.config.describe import about, all_settings, default_yaml, kinds
+from midog.config.load import known_keys
+from midog.config.schema import RunConfig
+from midog.config.shipped import find_config
+from midog.errors import ConfigError
+
+
+def test_default_yaml_is_made_from_the_schema():
+    assert find_config("default").read_text() == default_yaml(), "run scripts/make_default_yaml.py"
+
+
+def test_every_setting_is_described_once_with_its_default():
+    settings = {setting.key: setting for setting in all_settings()}
+    assert len(settings) == len(all_settings())
+    assert {key: settings[key].default for key in RunConfig().by_key()} == RunConfig().by_key()
+    assert all(setting.description for setting in settings.values())
+    assert set(settings) == {key for key in known_keys() if not _is_section(key)}
+
+
+def _is_section(key: str) -> bool:
+    return any(other.startswith(f"{key}.") for other in known_keys())
+
+
+def test_a_help_text_has_description_choices_and_default():
+    assert about("train.patience").help == (
+        "Validations without a better score before training stops; 0: never. [default: 0]"
+    )
+    assert about("train.optimizer").help == "Update rule (adam, adamw, sgd). [default: adamw]"
+
+
+def test_an_unknown_setting_is_an_error_with_the_nearest_one():
+    with pytest.raises(ConfigError, match=r"train\.epoch .*train\.epochs"):
+        about("train.epoch")
+
+
+def test_kinds_and_ops_are_those_of_the_registries_now(monkeypatch):
+    assert set(kinds()) == {"task", "model", "model.backbone"}
+    monkeypatch.setitem(OPS, "noise", Op("grain", float, 0.5))
+    assert about("augment.noise").default == 0.5
+    assert "  noise: 0.5" in default_yaml()
