@@ -23,7 +23,7 @@ from midog.evaluation.scoring import evaluate
 from midog.formats.registry import FORMATS
 from midog.inference.batch import Job, count_figures, find_images, find_jobs, infer
 from midog.inference.detector import Detector
-from midog.inference.output_folder import RECORD_NAME
+from midog.inference.output_folder import ENTRIES_NAME, RECORD_NAME
 from tests.inference.small import CONFIG
 
 
@@ -132,7 +132,7 @@ def test_the_threshold_decides_the_names_and_another_one_is_not_mixed_in(
     middle = scores[len(scores) // 2]
     other = Detector(retinanet, CONFIG, device="cpu", threshold=middle, workers=0)
     with pytest.raises(
-        DetectionsError, match="another threshold; choose another --out, or --overwrite"
+        DetectionsError, match="another threshold; choose another out, or overwrite=True"
     ):
         infer(jobs, other, out)
     infer(jobs, other, out, overwrite=True)
@@ -234,8 +234,7 @@ def test_a_file_that_cannot_be_written_fails_its_image_alone(
     assert "cannot be written" in str(outcome.failed["a.tiff"])
     assert list(outcome.figures) == ["b.tiff"]
     assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
-    made = json.loads((tmp_path / "out" / RECORD_NAME).read_text())["made"]
-    assert list(made) == ["b"]
+    assert [path.name for path in (tmp_path / "out" / ENTRIES_NAME).glob("*.json")] == ["b.json"]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +254,8 @@ def test_what_was_done_before_a_stop_is_whole_and_not_done_again(
     with pytest.raises(type(error)):
         infer(find_jobs([images]), detector, tmp_path / "out")
     assert threading.active_count() == threads
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [RECORD_NAME, "a.json"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == [ENTRIES_NAME, RECORD_NAME, "a.json"]
     monkeypatch.setattr(detector, "detect", real)
     again = infer(find_jobs([images]), detector, tmp_path / "out")
     assert (again.skipped, list(again.figures)) == (["a.tiff"], ["b.tiff"])

@@ -1,8 +1,10 @@
-"""Detections of two models, thresholds or um/px are never mixed in one folder, however a run before
-ended."""
+"""One folder never mixes detections of two models, thresholds or um/px, whoever fills it when."""
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ A, B = {"weights": "aaaa", "threshold": 0.5}, {"weights": "bbbb", "threshold": 0
 def image(path: Path, stem: str, content: str = "") -> Path:
     """A file that stands for an image, outside the folder."""
     place = path.parent / "images"
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     (place / f"{stem}.tiff").write_text(content or stem)
     return place / f"{stem}.tiff"
 
@@ -32,7 +34,11 @@ def done(
 
 
 def fill(
-    path: Path, settings: dict, stems: str, mpp: float | None = None, overwrite: bool = False
+    path: Path,
+    settings: dict,
+    stems: Iterable[str],
+    mpp: float | None = None,
+    overwrite: bool = False,
 ) -> OutputFolder:
     """Write a file for each stem, as a detector of these settings would."""
     folder = OutputFolder(path, settings, list(stems), overwrite=overwrite)
@@ -61,7 +67,7 @@ def test_another_image_of_the_same_name_is_not_taken_for_it(out):
     fill(out, A, "1")
     other = image(out, "1", "other pixels")
     with pytest.raises(
-        DetectionsError, match=r"another image named 1\.tiff; choose another --out, or --overwrite"
+        DetectionsError, match=r"another image named 1\.tiff; choose another out, or overwrite=True"
     ):
         OutputFolder(out, A, ["1"], overwrite=False).is_done(other, None, ["challenge"])
     assert not OutputFolder(out, A, ["1"], overwrite=True).is_done(other, None, ["challenge"])
@@ -71,7 +77,7 @@ def test_another_image_of_the_same_name_is_not_taken_for_it(out):
 def test_another_model_is_refused_unless_it_overwrites_all(out):
     fill(out, A, "12")
     with pytest.raises(
-        DetectionsError, match="made with another weights; choose another --out, or --overwrite"
+        DetectionsError, match="made with another weights; choose another out, or overwrite=True"
     ):
         OutputFolder(out, B, ["1", "2"], overwrite=False)
     with pytest.raises(DetectionsError, match="holds detections of 1 other images"):
@@ -99,7 +105,7 @@ def test_another_mpp_is_done_again(out):
     assert not (out / "1.json").exists(), "what then fails is not taken for done"
 
 
-def test_files_of_a_stranger_are_not_taken_for_done(out):
+def test_files_of_a_third_party_are_not_taken_for_done(out):
     out.mkdir()
     (out / "1.json").write_text("theirs")
     assert not done(OutputFolder(out, A, ["1"], overwrite=False), "1")
@@ -120,3 +126,103 @@ def test_a_folder_that_is_whole_is_opened_without_writing(out, monkeypatch):
     assert done(again, "2")
     with pytest.raises(OSError, match="read-only"):
         OutputFolder(out, B, ["1", "2"], overwrite=True)
+
+
+def test_an_entry_of_other_settings_is_not_taken_for_done(out):
+    """A process that was under way while another one overwrote the folder leaves such an entry."""
+    slow = fill(out, A, "1")
+    fill(out, B, "1", overwrite=True)
+    with pytest.raises(DetectionsError, match=r"process overwrites .* with another weights"):
+        slow.begin(image(out, "1"), None)
+    slow.finish(image(out, "1"), None)
+    again = OutputFolder(out, B, ["1"], overwrite=False)
+    assert not done(again, "1")
+    again.begin(image(out, "1"), None)
+    assert not (out / "1.json").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "{}"])
+def test_an_entry_that_is_not_whole_is_not_taken_for_done(out, damage):
+    fill(out, A, "1")
+    (out / output_folder.ENTRIES_NAME / "1.json").write_text(damage)
+    again = OutputFolder(out, A, ["1"], overwrite=False)
+    assert not done(again, "1")
+
+
+def fill_some(path: Path, stems: list[str], start: Barrier) -> None:
+    start.wait()
+    folder = OutputFolder(path, A, stems, overwrite=False)
+    for stem in stems:
+        source = path.parent / "images" / f"{stem}.tiff"
+        if not folder.is_done(source, None, ["challenge"]):
+            folder.begin(source, None)
+            (path / f"{stem}.json").write_text(stem)
+            folder.finish(source, None)
+
+
+def test_several_processes_fill_one_folder_at_once(out):
+    stems = [str(number) for number in range(120)]
+    for stem in stems:
+        image(out, stem)
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    shares = [stems[:50], stems[40:90], stems[80:], stems[::-1]]  # some images are in several
+    workers = [context.Process(target=fill_some, args=(out, share, start)) for share in shares]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    again = OutputFolder(out, A, stems, overwrite=False)
+    assert all(done(again, stem) for stem in stems)
+    assert {path.read_text() for path in out.glob("[!.]*.json")} == set(stems)
+    assert not list(out.rglob("*.part"))
+
+
+def open_folder(path: Path, settings: dict, start: Barrier) -> None:
+    for number in range(20):
+        start.wait()
+        try:
+            OutputFolder(path / str(number), settings, ["1"], overwrite=False)
+        except DetectionsError:
+            (path / f"{number}-{settings['weights']}-refused").touch()
+
+
+def test_of_two_models_that_open_a_new_folder_at_once_one_is_refused(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    workers = [
+        context.Process(target=open_folder, args=(tmp_path, settings, start)) for settings in (A, B)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    for number in range(20):
+        refused = [path.name.split("-")[1] for path in tmp_path.glob(f"{number}-*-refused")]
+        recorded = output_folder.read_settings(tmp_path / str(number))
+        assert sorted([recorded["weights"], *refused]) == ["aaaa", "bbbb"]
+
+
+def test_recording_costs_one_small_write_per_image(out, monkeypatch):
+    written: list[int] = []
+    real = output_folder.replace_text
+
+    def count(path: Path, text: str, *rest: object, **options: object) -> None:
+        written.append(len(text))
+        real(path, text, *rest, **options)
+
+    monkeypatch.setattr(output_folder, "replace_text", count)
+    costs = {}
+    for number in (10, 100):
+        written.clear()
+        path = out / str(number)
+        stems = [f"{index:03d}" for index in range(number)]
+        fill(path, A, stems)
+        assert len(written) == 1 + number, "the settings, and an entry for each image"
+        costs[number] = sum(written[1:])
+        written.clear()
+        fill(path, A, stems)
+        assert written == [], "all are done"
+    assert costs[100] == 10 * costs[10]
