@@ -6,7 +6,19 @@ here: it is a difference.
 
 from __future__ import annotations
 
-SETTINGS: dict[str, tuple[str, ...]] = {}
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "model.detector": ("model.kind={}",),
+    "model.backbone": ("model.backbone.kind={}",),
+    "model.unfrozen_layers": ("model.backbone.unfrozen_layers={}",),
+    "train.device": ("machine.device={}",),
+    "train.devices": ("machine.devices={}",),
+    "train.num_nodes": ("machine.num_nodes={}",),
+    "train.precision": ("machine.precision={}",),
+    "train.compile": ("machine.compile={}",),
+    "train.workers": ("machine.workers={}",),
+    "train.residency": ("machine.residency={}",),
+    "train.augment_on": ("machine.augment_on={}",),
+}
 """Further spellings of a setting, by its key before the work. `{}` stands for the value; several
 overrides are separated by `;`. The first that a checkout accepts is used."""
 
@@ -29,12 +41,12 @@ IGNORED_KEYS: tuple[tuple[str, str], ...] = (
 )
 """Document and key of values that are not compared: time, versions."""
 
-ADDED_KEYS: tuple[tuple[str, str], ...] = ()
+ADDED_KEYS: tuple[tuple[str, str], ...] = (("settings", r"task\.kind"),)
 """Document and key of what only one version has."""
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "random": ("midog.data.sampling:random", "midog.loading.locations:random"),
-    "randoms": ("midog.data.sampling:randoms", "midog.loading.locations:randoms"),
+    "random": ("midog.data.sampling:random", "midog.random_streams:generator"),
+    "randoms": ("midog.data.sampling:randoms", "midog.random_streams:generators"),
     "merge": ("midog.tiling:merge",),
     "grid": ("midog.tiling:grid",),
     "looks_of": ("midog.data.augment:looks_of", "midog.augment.on_device:looks_of"),
