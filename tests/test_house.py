@@ -20,7 +20,7 @@ PACKAGE = ROOT / "midog"
 FLOORS = """
 errors files boxes progress devices tiling random_streams stains
 config: settings
-augment: ops
+augment: op flip colour blur ops
 models: registry
 training.tasks: registry
 config: schema shipped load describe
@@ -34,9 +34,8 @@ data.annotations: read
 data: split_file splits folder check
 data.phantom: paint scanners cells tissue draw
 data.download: transfer archives
-loading: locations
-augment: on_device on_cpu
-loading: box_targets buffers placement rois_on_device batches
+augment: draw on_device on_cpu
+loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry
 inference: start network tiles model_folder detector output_folder batch
 training: interrupts runs ema checkpoint log

@@ -1,5 +1,4 @@
-"""The augmentation of `augment` by OpenCV, patch by patch: uint8 in and out, for the threads that
-cut patches."""
+"""Augmentation by OpenCV, patch by patch: uint8 in and out, for the threads that cut patches."""
 
 from __future__ import annotations
 
@@ -9,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from midog.augment.on_device import Looks
+from midog.augment.draw import Augmentation, Step
+from midog.augment.on_device import to_float
 
 _BAND = 128
 """Rows worked on at a time: what a band takes stays in a core's own cache."""
@@ -19,9 +20,11 @@ _BAND = 128
 
 @contextmanager
 def opencv_on_one_thread() -> Iterator[None]:
-    """OpenCV would share each call out over threads of its own, as many as there are cores; our
-    threads are that many already, and would wait for each other's. The number is the process's, so
-    it is put back."""
+    """Keep OpenCV from sharing each call out over threads of its own.
+
+    There are as many of ours as there are cores, and they would wait for each other's. The number
+    is the process's, so it is put back.
+    """
     import cv2
 
     before = cv2.getNumThreads()
@@ -32,8 +35,12 @@ def opencv_on_one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-class Workbench(threading.local):
-    """Room in which a thread augments patches of one size; each thread that uses it has its own."""
+class Scratch(threading.local):
+    """Memory in which a thread augments patches of one size; each thread that uses it has its own.
+
+    Args:
+        side: Of the patches, px.
+    """
 
     def __init__(self, side: int) -> None:
         self.patch, self.turned = (np.empty((side, side, 3), np.uint8) for _ in range(2))
@@ -44,51 +51,90 @@ class Workbench(threading.local):
         self.light, self.smooth = (np.empty((side, side, 3), np.float32) for _ in range(2))
 
 
-class Look(NamedTuple):
+class PatchAugmentation(NamedTuple):
     """What is done to one patch.
 
     flips: whether it is transposed, flipped top to bottom, flipped left to right. affine: (3, 4)
     float32, from the logarithms of its light (0 to 255) to the new ones; None: its colours stay.
-    amount: of blur (> 0) or sharpening.
+    amount: of blur (> 0) or sharpening. steps: the ops that follow, with arrays of this patch.
     """
 
     flips: list[bool]
     affine: NDArray[np.float32] | None
     amount: float
+    steps: tuple[Step, ...] = ()
 
 
-def look_by_look(looks: Looks, patches: int) -> list[Look]:
-    """The looks of a batch of that many patches, patch by patch."""
-    flips = [[False] * 3] * patches if looks.flips is None else looks.flips.tolist()
+def patch_by_patch(augmentation: Augmentation, patches: int) -> list[PatchAugmentation]:
+    """Return the augmentation of a batch of `patches` patches, patch by patch."""
+    flips = [[False] * 3] * patches
+    if augmentation.flips is not None:
+        flips = augmentation.flips.tolist()
     affines: list[NDArray[np.float32] | None] = [None] * patches
-    if looks.mixing is not None and looks.gains is not None:
+    if augmentation.mixing is not None and augmentation.gains is not None:
         # log(new / 255) = log(gain) + log(old / 255) @ mixing
-        mixing, white = looks.mixing.numpy().transpose(0, 2, 1), np.float32(np.log(255))
-        shifts = np.log(np.maximum(looks.gains.numpy(), 1e-6)) + white * (1 - mixing.sum(axis=2))
+        mixing, white = augmentation.mixing.numpy().transpose(0, 2, 1), np.float32(np.log(255))
+        gains = np.maximum(augmentation.gains.numpy(), 1e-6)
+        shifts = np.log(gains) + white * (1 - mixing.sum(axis=2))
         affines = [*np.concatenate([mixing, shifts[:, :, None]], axis=2)]
     amounts = np.zeros(patches)
-    amounts[looks.blurred.numpy()] = looks.amounts.numpy()
-    return [Look(*each) for each in zip(flips, affines, amounts.tolist(), strict=True)]
+    amounts[augmentation.blurred.numpy()] = augmentation.amounts.numpy()
+    return [
+        PatchAugmentation(flips[patch], affines[patch], amount, _steps_of(augmentation, patch))
+        for patch, amount in enumerate(amounts.tolist())
+    ]
 
 
 def augment_patch(
-    bench: Workbench, look: Look, patch: NDArray[np.uint8], out: NDArray[np.uint8]
+    scratch: Scratch,
+    augmentation: PatchAugmentation,
+    patch: NDArray[np.uint8],
+    out: NDArray[np.uint8],
 ) -> None:
-    """Write the patch (S, S, 3) as `look` has it to `out`; bench: the room of this thread.
+    """Augment a patch as `on_device.augment` does, to within a grey level.
 
-    As `augment` makes it, to within a grey level: colours and blur are float32, and rounded once.
+    Colours and blur are float32, and rounded once; the ops that follow take and give uint8.
+
+    Args:
+        scratch: Of this thread.
+        augmentation: Of this patch.
+        patch: (S, S, 3) uint8; it may be read-only.
+        out: (S, S, 3) uint8, overwritten.
     """
     import cv2
 
-    turned = out if look.affine is None else bench.turned
-    _turn(patch, look.flips, turned)
-    if look.affine is not None:
-        _mix(bench, look.affine, turned, bench.light if look.amount else out)
-    elif look.amount:
-        np.copyto(bench.light, turned)
-    if look.amount:
-        cv2.GaussianBlur(bench.light, (5, 5), 1, bench.smooth, borderType=cv2.BORDER_REFLECT_101)
-        cv2.addWeighted(bench.light, 1 - look.amount, bench.smooth, look.amount, 0, out, cv2.CV_8U)
+    affine, amount = augmentation.affine, augmentation.amount
+    turned = out if affine is None else scratch.turned
+    _turn(patch, augmentation.flips, turned)
+    if affine is not None:
+        _mix(scratch, affine, turned, scratch.light if amount else out)
+    elif amount:
+        np.copyto(scratch.light, turned)
+    if amount:
+        cv2.GaussianBlur(
+            scratch.light, (5, 5), 1, scratch.smooth, borderType=cv2.BORDER_REFLECT_101
+        )
+        cv2.addWeighted(scratch.light, 1 - amount, scratch.smooth, amount, 0, out, cv2.CV_8U)
+    for step in augmentation.steps:
+        out[...] = _run(step, out)
+
+
+def _steps_of(augmentation: Augmentation, patch: int) -> tuple[Step, ...]:
+    return tuple(
+        Step(op, {name: values[patch].numpy() for name, values in parameters.items()})
+        for op, parameters in augmentation.steps
+    )
+
+
+def _run(step: Step, patch: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The patch after one op, by its CPU form or else by its device form."""
+    op, parameters = step
+    if op.on_cpu is not None:
+        return op.on_cpu(patch, parameters)
+    assert op.on_device is not None
+    tensors = {name: torch.as_tensor(values)[None] for name, values in parameters.items()}
+    light = op.on_device(to_float(torch.from_numpy(patch)[None]), tensors)
+    return light[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def _turn(patch: NDArray[np.uint8], flips: list[bool], out: NDArray[np.uint8]) -> None:
@@ -105,7 +151,7 @@ def _turn(patch: NDArray[np.uint8], flips: list[bool], out: NDArray[np.uint8]) -
 
 
 def _mix(
-    bench: Workbench, affine: NDArray[np.float32], patch: NDArray[np.uint8], out: NDArray[Any]
+    scratch: Scratch, affine: NDArray[np.float32], patch: NDArray[np.uint8], out: NDArray[Any]
 ) -> None:
     """Write the patch with its colours mapped, 0 to 255, to `out`: rounded to uint8, or float32;
     spoils `patch`."""
@@ -114,14 +160,11 @@ def _mix(
     for top in range(0, len(out), _BAND):
         band, target = patch[top : top + _BAND], out[top : top + _BAND]
         ones, logs, light = (
-            bench.ones[: len(band)],
-            bench.logs[: len(band)],
-            bench.colours[: len(band)],
+            room[: len(band)] for room in (scratch.ones, scratch.logs, scratch.colours)
         )
         cv2.max(band, ones, band)  # black has no logarithm
-        cv2.accumulateWeighted(
-            band, logs, 1.0
-        )  # logs = band as float32, in half the time that numpy takes
+        # logs = band as float32, in half the time that numpy takes
+        cv2.accumulateWeighted(band, logs, 1.0)
         cv2.log(logs, logs)
         cv2.transform(logs, affine, light)
         cv2.exp(light, light)

@@ -1,33 +1,16 @@
-"""Augmentation ops by name: each one's setting, what it means, and what it does to a patch."""
+"""OPS: every kind of augmentation, in the order in which random numbers are drawn for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import Field
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-@dataclass(frozen=True)
-class Op:
-    """An augmentation.
-
-    Args:
-        about: What it does, for help and listings.
-        setting: Type of its setting `augment.NAME`, as pydantic checks it.
-        default: Its setting where none is written.
-    """
-
-    about: str
-    setting: Any
-    default: Any
-
+from midog.augment.blur import BLUR
+from midog.augment.colour import BRIGHTNESS, STAIN
+from midog.augment.flip import FLIP
+from midog.augment.op import Op
 
 OPS: dict[str, Op] = {
-    "flip": Op("flips and quarter turns", bool, True),
-    "stain": Op("jitter of the haematoxylin, eosin and residual densities", Share, 0.15),
-    "brightness": Op("jitter of brightness and white balance", Share, 0.1),
-    "blur": Op("share of patches that are blurred or sharpened", Share, 0.2),
+    "flip": FLIP,
+    "stain": STAIN,
+    "brightness": BRIGHTNESS,
+    "blur": BLUR,
 }
+"""By the name of its setting `augment.NAME`. A new op goes last: the others keep their numbers."""

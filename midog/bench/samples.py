@@ -16,8 +16,9 @@ from midog.bench.plan import Plan, with_settings
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
 from midog.config.schema import RunConfig
-from midog.loading.batches import Pixels, load_pixels, training_batches
 from midog.loading.locations import epoch_length, locations
+from midog.loading.rois import DecodedRois, decode_rois
+from midog.training.tasks.detection import training_loader
 
 _CPU = torch.device("cpu")
 _ONE = "OpenSlide, pandas and albumentations"
@@ -34,17 +35,18 @@ def samples_stage(plan: Plan, *, ours: int = 1024, plain: int = 96) -> Compared:
     plan.say(f"samples: {len(plan.rois)} ROIs, {side} px patches")
     configs = {place: _config(plan, place, ours) for place in ("device", "cpu")}
     sampling = configs["device"].sampling
-    pixels = load_pixels(plan.rois, configs["device"])
-    total = epoch_length(pixels.fields, sampling)
-    spots = locations(pixels.fields, sampling, 0, 0, list(range(min(plain, total))))
+    config = configs["device"]
+    decoded = decode_rois(plan.rois, config.data, config.machine, side)
+    total = epoch_length(decoded.sampled, sampling)
+    spots = locations(decoded.sampled, sampling, 0, 0, list(range(min(plain, total))))
     colours: tuple[Colour, ...] = ("jitter", "stain")
     patches = {colour: PlainPatches(plan.rois, spots, side, colour) for colour in colours}
     loader = plain_loader(patches["jitter"], plan.config.train.batch_size, plan.threads)
 
     def both(workers: int) -> dict[str, Callable[[], object]]:
         return {
-            "crops": _epochs(pixels, configs["device"], workers),
-            "augmented": _epochs(pixels, configs["cpu"], workers),
+            "crops": _epochs(decoded, configs["device"], workers),
+            "augmented": _epochs(decoded, configs["cpu"], workers),
         }
 
     one_by_one: dict[str, Callable[[], object]] = {
@@ -134,12 +136,13 @@ def _config(plan: Plan, place: str, patches: int) -> RunConfig:
     )
 
 
-def _epochs(pixels: Pixels, config: RunConfig, workers: int) -> Callable[[], None]:
+def _epochs(decoded: DecodedRois, config: RunConfig, workers: int) -> Callable[[], None]:
     """A function that goes through the next epoch's batches at each call."""
     config, numbers = with_settings(config, machine={"workers": workers}), itertools.count()
+    loader = training_loader(decoded, config, _CPU)
 
     def epoch() -> None:
-        for _ in training_batches(pixels, config, next(numbers)):
+        for _ in loader.batches(next(numbers)):
             pass
 
     return epoch

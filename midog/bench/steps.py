@@ -19,12 +19,13 @@ from midog.bench.plan import Plan, with_settings
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, synchronize, take_turns
 from midog.config.schema import RunConfig
-from midog.loading.batches import Batch, load_pixels, training_batches
-from midog.loading.box_targets import WIDTH, Targets
+from midog.loading.box_targets import WIDTH, BoxTargets
+from midog.loading.rois import decode_rois
+from midog.loading.source import Batch
 from midog.models.build import num_classes
 from midog.training.learner import make_fabric, make_learner, resolve
 from midog.training.optimise import Pace, fixed_shapes, step_weights
-from midog.training.tasks.detection import prepare
+from midog.training.tasks.detection import prepare, training_loader
 
 _BOXES = ((100.0, 100.0, 150.0, 150.0), (300.0, 300.0, 350.0, 350.0))
 _STUDY_PATCHES = 2400 * 1500
@@ -42,14 +43,14 @@ class OurStep:
         boxes = images.new_zeros(len(images), WIDTH, 4)
         boxes[:, : len(_BOXES)] = images.new_tensor(_BOXES)
         labels = (boxes[..., 2] > 0).long()
-        self.targets = Targets(boxes=boxes, labels=labels, ignore=torch.zeros_like(boxes))
+        self.targets = BoxTargets(boxes=boxes, labels=labels, ignore=torch.zeros_like(boxes))
 
     def gradients(self) -> None:
         """Forward, losses, backward."""
         with fixed_shapes():
             self.learn_from(self.images, self.targets)
 
-    def learn_from(self, images: Tensor, targets: Targets) -> None:
+    def learn_from(self, images: Tensor, targets: BoxTargets) -> None:
         """The gradients of one prepared batch."""
         losses = self.learner.model(images, targets)
         self.learner.fabric.backward(sum(losses.values()))
@@ -130,8 +131,9 @@ def with_loader(step: OurStep, plan: Plan) -> dict[str, float]:
         train={"batch_size": plan.batch},
         machine={"workers": plan.threads},
     )
-    pixels = load_pixels(plan.rois, config, plan.device)
-    batches = training_batches(pixels, config, 0, device=plan.device)
+    side = config.sampling.patch_size
+    decoded = decode_rois(plan.rois, config.data, config.machine, side, plan.device)
+    batches = training_loader(decoded, config, plan.device).batches()
     peak_memory(plan.device)
     with fixed_shapes():
         _train(step, batches, count)  # from here on, as much is under way as ever will be
@@ -144,7 +146,7 @@ def with_loader(step: OurStep, plan: Plan) -> dict[str, float]:
     return found | peak_memory(plan.device)
 
 
-def _train(step: OurStep, batches: Iterator[Batch], count: int) -> Pace:
+def _train(step: OurStep, batches: Iterator[Batch[BoxTargets]], count: int) -> Pace:
     """Steps on the next `count` batches, and how quickly they went."""
     pace, device = Pace(), step.images.device
     for batch in pace.wait_for(itertools.islice(batches, count)):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import Field, SerializeAsAny, create_model, model_validator
 
-from midog.augment.ops import OPS, Op
+from midog.augment.op import Op
+from midog.augment.ops import OPS
 from midog.config.settings import Chosen, Settings, auto_or_number, by_kind
 from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
 from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings

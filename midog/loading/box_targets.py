@@ -1,9 +1,9 @@
-"""What the patches of a batch teach: figures cut, kept or ignored, turned as their patch is, padded
+"""Boxes that patches are targets for: figures cut, kept or ignored, moved as their patch is, padded
 to one shape."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -14,19 +14,23 @@ from torch import Tensor
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, FloatArray, IntArray
 from midog.config.schema import SamplingSettings
-from midog.loading.locations import Field, Location
+from midog.loading.locations import Location, SampledRoi
 
 WIDTH = 8
-"""A batch holds a multiple of this many boxes per patch: of few shapes, what was compiled for one
-stays of use."""
+"""A batch holds a multiple of this many boxes per patch: with few shapes, compiled code stays
+valid."""
+
+MoveBoxes = Callable[[FloatArray, NDArray[np.int64], int], FloatArray]
+"""From boxes (N, 4) px, the number of the patch of each, (N,), and the side of a patch to the boxes
+where an augmentation takes them."""
 
 
-class Targets(TypedDict):
-    """What a model is to find in B patches, in px of the patch; padded with zeros.
+class BoxTargets(TypedDict):
+    """The true boxes of B patches, in px of the patch; padded with zeros.
 
     boxes: (B, N, 4) float32, clipped to the patch. labels: (B, N) int64, 0 where padded.
-    ignore: (B, M, 4) float32, not clipped: figures too little of which is visible, neither taught
-    nor counter-taught.
+    ignore: (B, M, 4) float32, not clipped: figures too little of which is visible, neither a target
+    nor background.
     """
 
     boxes: Tensor
@@ -35,8 +39,8 @@ class Targets(TypedDict):
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
-    """The figures that a policy teaches, of all ROIs in a row: those of ROI i from starts[i] to
+class TargetFigures:
+    """The figures that are targets, of all ROIs in a row: those of ROI i from starts[i] to
     starts[i + 1].
 
     boxes: (T, 4) float32 px of their ROI. labels: (T,) int64. starts: (ROIs + 1,) int64.
@@ -47,14 +51,18 @@ class Taught:
     starts: IntArray
 
 
-def taught_by(fields: Sequence[Field], config: SamplingSettings) -> Taught:
-    """Imposters are boxes of class 2 under 'second_class' and background otherwise."""
-    kinds = [MITOTIC_FIGURE, IMPOSTER] if config.imposters == "second_class" else [MITOTIC_FIGURE]
-    keep = [np.isin(field.boxes.labels, kinds) for field in fields]
-    boxes = [field.boxes.xyxy[each] for field, each in zip(fields, keep, strict=True)]
-    labels = [field.boxes.labels[each] for field, each in zip(fields, keep, strict=True)]
+def target_figures(rois: Sequence[SampledRoi], sampling: SamplingSettings) -> TargetFigures:
+    """Return the figures that the policy of `sampling.imposters` makes targets.
+
+    Imposters are boxes of class 2 under 'second_class' and background otherwise.
+    """
+    both = sampling.imposters == "second_class"
+    targets = [MITOTIC_FIGURE, IMPOSTER] if both else [MITOTIC_FIGURE]
+    keep = [np.isin(roi.boxes.labels, targets) for roi in rois]
+    boxes = [roi.boxes.xyxy[kept] for roi, kept in zip(rois, keep, strict=True)]
+    labels = [roi.boxes.labels[kept] for roi, kept in zip(rois, keep, strict=True)]
     starts = np.cumsum([0, *map(len, boxes)])
-    return Taught(
+    return TargetFigures(
         np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
         np.concatenate([starts[:0], *labels]),
         starts,
@@ -62,55 +70,42 @@ def taught_by(fields: Sequence[Field], config: SamplingSettings) -> Taught:
 
 
 def batch_targets(
-    taught: Taught,
-    spots: Sequence[Location],
-    config: SamplingSettings,
-    turns: NDArray[np.int64] | None = None,
-) -> Targets:
-    """Targets of the patches at `spots`, under the config's `min_visible`; turns: (B,) of
-    `turn_boxes`, none: 0."""
-    side, rois = config.patch_size, np.array([spot.roi for spot in spots], np.int64)
-    counts = taught.starts[rois + 1] - taught.starts[rois]
-    patch = np.repeat(np.arange(len(spots)), counts)
+    figures: TargetFigures,
+    locations: Sequence[Location],
+    sampling: SamplingSettings,
+    move_boxes: MoveBoxes | None = None,
+) -> BoxTargets:
+    """Return the targets of some patches.
+
+    Args:
+        figures: Of all ROIs.
+        locations: Of the B patches.
+        sampling: A figure of which less than `min_visible` is in the patch is ignored.
+        move_boxes: What the augmentation of these patches does to boxes; None: nothing.
+    """
+    side, rois = sampling.patch_size, np.array([place.roi for place in locations], np.int64)
+    counts = figures.starts[rois + 1] - figures.starts[rois]
+    patch = np.repeat(np.arange(len(locations)), counts)
     which = np.arange(len(patch)) + np.repeat(
-        taught.starts[rois] - (np.cumsum(counts) - counts), counts
+        figures.starts[rois] - (np.cumsum(counts) - counts), counts
     )
-    origins = np.array([(spot.x, spot.y, spot.x, spot.y) for spot in spots], np.float32).reshape(
-        -1, 4
-    )
-    shifted = taught.boxes[which] - origins[patch]
+    corners = [(place.x, place.y, place.x, place.y) for place in locations]
+    shifted = figures.boxes[which] - np.array(corners, np.float32).reshape(-1, 4)[patch]
     clipped = shifted.clip(0, side)
     visible = _area(clipped) / np.maximum(_area(shifted), np.finfo(np.float32).tiny)
-    keep = visible >= config.min_visible
+    keep = visible >= sampling.min_visible
     lost = (visible > 0) & ~keep
-    turns = np.zeros(len(spots), np.int64) if turns is None else turns
-    boxes, ignore = (
-        turn_boxes(each, turns[patch[mask]], side)
-        for each, mask in ((clipped[keep], keep), (shifted[lost], lost))
-    )
-    return Targets(
-        boxes=torch.from_numpy(_padded(boxes, patch[keep], len(spots))),
-        labels=torch.from_numpy(_padded(taught.labels[which[keep]], patch[keep], len(spots))),
-        ignore=torch.from_numpy(_padded(ignore, patch[lost], len(spots))),
-    )
-
-
-def turn_boxes(boxes: FloatArray, turns: NDArray[np.int64], side: int) -> FloatArray:
-    """Boxes (N, 4) x1 y1 x2 y2 px of patches of that side, each moved as its patch is turned.
-
-    turns: (N,) 0 to 7, `turn % 4` quarter turns counter-clockwise, mirrored left to right first for
-    turn >= 4.
-    """
-    x1, y1, x2, y2 = boxes.T
-    mirrored = turns >= 4
-    x1, x2 = np.where(mirrored, side - x2, x1), np.where(mirrored, side - x1, x2)
-    for quarter in range(3):  # each takes (x, y) to (y, side - x)
-        on = turns % 4 > quarter
-        x1, y1, x2, y2 = (
-            np.where(on, new, old)
-            for new, old in ((y1, x1), (side - x2, y1), (y2, x2), (side - x1, y2))
+    boxes, ignore = clipped[keep], shifted[lost]
+    if move_boxes is not None:
+        boxes, ignore = (
+            move_boxes(boxes, patch[keep], side),
+            move_boxes(ignore, patch[lost], side),
         )
-    return np.stack([x1, y1, x2, y2], axis=1)
+    return BoxTargets(
+        boxes=torch.from_numpy(_padded(boxes, patch[keep], len(locations))),
+        labels=torch.from_numpy(_padded(figures.labels[which[keep]], patch[keep], len(locations))),
+        ignore=torch.from_numpy(_padded(ignore, patch[lost], len(locations))),
+    )
 
 
 def _padded(rows: NDArray[Any], patch: NDArray[np.int64], patches: int) -> NDArray[Any]:

@@ -1,8 +1,7 @@
 """Where to look: which patch of which ROI a draw takes, as a pure function of (seed, epoch, index).
 
 An epoch is a list of draws. Who draws them (how many threads, ranks or restarts) changes nothing,
-since each draw has random numbers of its own: Philox is counter-based (Salmon et al., 'Parallel
-random numbers: as easy as 1, 2, 3', SC 2011), so (stream, epoch, index) is simply its counter.
+since each draw has random numbers of its own (see `midog.random_streams`).
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from midog.config.schema import SamplingSettings
 from midog.random_streams import generator, generators
 
 ANYWHERE = 0
-"""What a draw sought: ANYWHERE, MITOTIC_FIGURE (1) or IMPOSTER (2)."""
+"""What a draw requests: ANYWHERE, MITOTIC_FIGURE (1) or IMPOSTER (2)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
-    """An ROI as the sampler sees it, in px of the model's mpp.
+class SampledRoi:
+    """An ROI as sampling sees it, in px of the model's mpp.
 
     width, height: px. boxes: figures, px. scanner: the domain it belongs to.
     """
@@ -37,109 +36,119 @@ class Field:
     scanner: str = ""
 
     @cached_property
-    def sights(self) -> dict[int, list[list[float]]]:
-        """By class, the boxes of which something lies in the image, cut to it: what lies beyond
-        cannot be shown."""
+    def visible_boxes(self) -> dict[int, list[list[float]]]:
+        """By class, the boxes that lie in the image at least in part, cut to it."""
         cut = self.boxes.xyxy.clip(0, np.array([self.width, self.height] * 2, dtype=np.float32))
-        seen = (cut[:, 2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1]) > 0
+        visible = (cut[:, 2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1]) > 0
         return {
-            kind: cut[seen & (self.boxes.labels == kind)].tolist()
-            for kind in (MITOTIC_FIGURE, IMPOSTER)
+            label: cut[visible & (self.boxes.labels == label)].tolist()
+            for label in (MITOTIC_FIGURE, IMPOSTER)
         }
 
 
 class Location(NamedTuple):
-    """One draw: patch of field `roi` with its upper left corner at x, y (px; negative where the ROI
-    is smaller)."""
+    """One draw: the patch of ROI `roi` with its upper left corner at x, y.
+
+    roi: its number. x, y: px; negative where the ROI is smaller than the patch. requested:
+    ANYWHERE, MITOTIC_FIGURE or IMPOSTER.
+    """
 
     roi: int
     x: int
     y: int
-    sought: int
+    requested: int
 
 
 def location(
-    fields: Sequence[Field], config: SamplingSettings, seed: int, epoch: int, index: int
+    rois: Sequence[SampledRoi], sampling: SamplingSettings, seed: int, epoch: int, index: int
 ) -> Location:
-    """The training patch that draw `index` (0 to epoch_length - 1) of `epoch` takes.
+    """Return the training patch that a draw takes.
 
-    With probability p_mitotic it seeks a mitotic figure of its ROI (if it has any), with p_imposter
-    an imposter (if the policy seeks them), else it looks anywhere. A sought figure is whole in the
-    patch, as far as it is in the ROI.
+    With probability p_mitotic it requests a mitotic figure of its ROI (if it has any), with
+    p_imposter an imposter (if the policy requests them), else it is anywhere. A requested figure is
+    whole in the patch, as far as it is in the ROI.
+
+    Args:
+        rois: To draw from.
+        sampling: Probabilities, policy and size of the patches.
+        seed: Of the training.
+        epoch: From 0.
+        index: 0 to epoch_length - 1.
     """
-    return locations(fields, config, seed, epoch, [index])[0]
+    return locations(rois, sampling, seed, epoch, [index])[0]
 
 
 def locations(
-    fields: Sequence[Field],
-    config: SamplingSettings,
+    rois: Sequence[SampledRoi],
+    sampling: SamplingSettings,
     seed: int,
     epoch: int,
     indices: Sequence[int],
     order: NDArray[np.int64] | None = None,
 ) -> list[Location]:
-    """`location` of several indices of one epoch. order: its `roi_order`, where that is at hand."""
-    order = roi_order(fields, config, seed, epoch) if order is None else order
+    """Return `location` of several indices of one epoch; order: its `roi_order`, if at hand."""
+    order = roi_order(rois, sampling, seed, epoch) if order is None else order
     draws = zip(order[indices].tolist(), generators(seed, "train", epoch, indices), strict=True)
-    return [_draw(fields, roi, config, rng) for roi, rng in draws]
+    return [_draw(rois, roi, sampling, rng) for roi, rng in draws]
 
 
 def validation_locations(
-    fields: Sequence[Field], config: SamplingSettings, seed: int
+    rois: Sequence[SampledRoi], sampling: SamplingSettings, seed: int
 ) -> list[Location]:
-    """Uniform patches, `patches_per_roi` of each ROI, the same whenever they are asked for."""
-    total = epoch_length(fields, config)
+    """Return uniform patches, `patches_per_roi` of each ROI, the same at every call."""
+    total = epoch_length(rois, sampling)
     draws = enumerate(generators(seed, "validation", 0, range(total)))
     return [
-        _anywhere(fields, i // config.patches_per_roi, config.patch_size, rng) for i, rng in draws
+        _anywhere(rois, index // sampling.patches_per_roi, sampling.patch_size, rng)
+        for index, rng in draws
     ]
 
 
-def epoch_length(fields: Sequence[Field], config: SamplingSettings) -> int:
-    """Number of draws in an epoch."""
-    return len(fields) * config.patches_per_roi
+def epoch_length(rois: Sequence[SampledRoi], sampling: SamplingSettings) -> int:
+    """Return the number of draws in an epoch."""
+    return len(rois) * sampling.patches_per_roi
 
 
 def roi_order(
-    fields: Sequence[Field], config: SamplingSettings, seed: int, epoch: int
+    rois: Sequence[SampledRoi], sampling: SamplingSettings, seed: int, epoch: int
 ) -> NDArray[np.int64]:
-    """ROI of each draw of an epoch, (epoch_length,) int64, shuffled.
+    """Return the ROI of each draw of an epoch, (epoch_length,) int64, shuffled.
 
     balance 'roi': exactly patches_per_roi of each ROI. balance 'scanner': as many in all; scanners
     differ by at most one draw, and so do the ROIs of one scanner.
     """
     rng = generator(seed, "order", epoch, 0)
-    total = epoch_length(fields, config)
-    if config.balance == "roi":
-        order = np.repeat(np.arange(len(fields)), config.patches_per_roi)
+    total = epoch_length(rois, sampling)
+    if sampling.balance == "roi":
+        order = np.repeat(np.arange(len(rois)), sampling.patches_per_roi)
         return rng.permutation(order)
-    scanners = sorted({field.scanner for field in fields})
+    scanners = sorted({roi.scanner for roi in rois})
     # which scanners get the odd draws changes from epoch to epoch
     turn = rng.permutation(len(scanners))[np.arange(total) % len(scanners)]
     order = np.empty(total, dtype=np.int64)
     for number, scanner in enumerate(scanners):
-        rois = rng.permutation([i for i, field in enumerate(fields) if field.scanner == scanner])
+        own = rng.permutation([i for i, roi in enumerate(rois) if roi.scanner == scanner])
         places = np.flatnonzero(turn == number)
-        order[places] = rois[np.arange(len(places)) % len(rois)]
+        order[places] = own[np.arange(len(places)) % len(own)]
     return rng.permutation(order)
 
 
 def _draw(
-    fields: Sequence[Field], roi: int, config: SamplingSettings, rng: np.random.Generator
+    rois: Sequence[SampledRoi], number: int, sampling: SamplingSettings, rng: np.random.Generator
 ) -> Location:
-    field, lot, side = fields[roi], rng.random(), config.patch_size
-    sought = ANYWHERE
-    if lot < config.p_mitotic:
-        sought = MITOTIC_FIGURE
-    elif config.imposters != "ignore" and lot < config.p_mitotic + config.p_imposter:
-        sought = IMPOSTER
-    candidates = field.sights.get(sought)
-    if not candidates:
-        return _anywhere(fields, roi, side, rng)
-    x1, y1, x2, y2 = candidates[rng.integers(len(candidates))]
-    x = _origin(x1, x2, 2 * rng.random() - 1, field.width, side, config.jitter)
-    y = _origin(y1, y2, 2 * rng.random() - 1, field.height, side, config.jitter)
-    return Location(roi, x, y, sought)
+    roi, draw, side = rois[number], rng.random(), sampling.patch_size
+    requested = ANYWHERE
+    if draw < sampling.p_mitotic:
+        requested = MITOTIC_FIGURE
+    elif sampling.imposters != "ignore" and draw < sampling.p_mitotic + sampling.p_imposter:
+        requested = IMPOSTER
+    boxes = roi.visible_boxes.get(requested)
+    if not boxes:
+        return _anywhere(rois, number, side, rng)
+    x1, y1, x2, y2 = boxes[rng.integers(len(boxes))]
+    x = _origin(x1, x2, 2 * rng.random() - 1, roi.width, side, sampling.jitter)
+    y = _origin(y1, y2, 2 * rng.random() - 1, roi.height, side, sampling.jitter)
+    return Location(number, x, y, requested)
 
 
 def _origin(
@@ -155,10 +164,11 @@ def _origin(
     return min(max(origin, min(0, extent - side)), max(0, extent - side))
 
 
-def _anywhere(fields: Sequence[Field], roi: int, side: int, rng: np.random.Generator) -> Location:
-    field = fields[roi]
+def _anywhere(
+    rois: Sequence[SampledRoi], number: int, side: int, rng: np.random.Generator
+) -> Location:
     x, y = (
         int(rng.integers(min(0, extent - side), max(0, extent - side) + 1))
-        for extent in (field.width, field.height)
+        for extent in (rois[number].width, rois[number].height)
     )
-    return Location(roi, x, y, ANYWHERE)
+    return Location(number, x, y, ANYWHERE)

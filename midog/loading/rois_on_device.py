@@ -1,5 +1,4 @@
-"""ROIs that live on a device: one flat buffer of bytes, from which the patches of a batch are
-gathered there."""
+"""ROIs on a device: one flat buffer of bytes, from which the patches of a batch are gathered."""
 
 from __future__ import annotations
 
@@ -13,11 +12,12 @@ from torch import Tensor
 
 from midog.devices import copies_alone
 from midog.images.tiff_mapped import AnyPixels
+from midog.loading.buffers import pinned
 from midog.loading.locations import Location
 
 
 @dataclass(frozen=True, eq=False)
-class Resident:
+class RoisOnDevice:
     """ROIs row after row in one buffer, with room before the first and after the last for a patch
     that reaches beyond.
 
@@ -31,7 +31,7 @@ class Resident:
     side: int
 
     def images(self) -> list[Tensor]:
-        """Each ROI, (H, W, 3) uint8, where it lies."""
+        """Return views of the ROIs, (H, W, 3) uint8 each."""
         return [
             self.bytes[start : start + 3 * width * height].view(height, width, 3)
             for start, (width, height) in zip(
@@ -39,15 +39,20 @@ class Resident:
             )
         ]
 
-    def gather(self, places: Tensor, inside: bool) -> Tensor:
-        """Patches (B, side, side, 3) uint8 at the places (B, 5) int64 of `places`; white beyond the
-        edges.
+    def patches(self, locations: Sequence[Location]) -> Tensor:
+        """Return patches (B, side, side, 3) uint8, white beyond the edges. No loop and no wait."""
+        corners, inside = self.corners(locations)
+        return self.gather(pinned(corners, self.bytes.device), inside)
 
-        inside: whether all of them lie in their ROI, so that nothing is beyond. No loop and no
-        wait.
+    def gather(self, corners: Tensor, inside: bool) -> Tensor:
+        """Return the patches at corners of `corners`.
+
+        Args:
+            corners: (B, 5) int64.
+            inside: Whether all of them lie in their ROI, so that nothing is beyond.
         """
         device = self.bytes.device
-        start, x, y, width, height = places.to(device, non_blocking=copies_alone(device))[
+        start, x, y, width, height = corners.to(device, non_blocking=copies_alone(device))[
             :, :, None
         ].unbind(1)
         along = torch.arange(self.side, device=device)
@@ -66,26 +71,35 @@ class Resident:
         )
         return torch.where((rows[:, :, None] & columns[:, None, :])[..., None], patches, 255)
 
-    def places(self, spots: Sequence[Location]) -> tuple[Tensor, bool]:
-        """(B, 5) int64: start of the ROI, x, y, width, height; and whether all patches lie inside.
-        On the CPU."""
-        roi, x, y = np.array([spot[:3] for spot in spots], np.int64).T
+    def corners(self, locations: Sequence[Location]) -> tuple[Tensor, bool]:
+        """Say where patches lie in the buffer.
+
+        Returns:
+            (B, 5) int64 on the CPU: start of the ROI, x, y, width, height; and whether all patches
+            lie inside their ROI.
+        """
+        roi, x, y = np.array([place[:3] for place in locations], np.int64).T
         width, height = self.sizes[roi].T
         within = (x >= 0) & (y >= 0) & (x + self.side <= width) & (y + self.side <= height)
-        return torch.from_numpy(np.stack([self.starts[roi], x, y, width, height], axis=1)), bool(
-            within.all()
-        )
+        rows = np.stack([self.starts[roi], x, y, width, height], axis=1)
+        return torch.from_numpy(rows), bool(within.all())
 
 
-def to_resident(images: Sequence[AnyPixels], side: int, device: torch.device) -> Resident:
-    """Copy ROIs (H, W, 3) uint8 to the device, one after the other."""
+def copy_to_device(images: Sequence[AnyPixels], side: int, device: torch.device) -> RoisOnDevice:
+    """Copy ROIs to a device, one after the other.
+
+    Args:
+        images: (H, W, 3) uint8 each.
+        side: Of the patches that will be gathered, px.
+        device: A CPU is one as well.
+    """
     sizes = np.array([(image.shape[1], image.shape[0]) for image in images], np.int64).reshape(
         -1, 2
     )
     ends = 3 * side + np.cumsum(3 * sizes.prod(axis=1))
     starts = ends - 3 * sizes.prod(axis=1)
     whole = torch.empty(int(ends[-1]) + 3 * side, dtype=torch.uint8, device=device)
-    resident = Resident(whole, starts, sizes, side)
-    for place, image in zip(resident.images(), images, strict=True):
+    copied = RoisOnDevice(whole, starts, sizes, side)
+    for place, image in zip(copied.images(), images, strict=True):
         place.copy_(torch.from_numpy(np.array(image)))
-    return resident
+    return copied

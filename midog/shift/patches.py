@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from midog.data.mpp import roi_mpp
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
 from midog.images.image import SlideImage, open_image, scale_for
-from midog.loading.batches import roi_mpp
 from midog.random_streams import number_of_file
 from midog.stains import tissue_share
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from midog.config.schema import RunConfig
 from midog.errors import DeviceError, TrainingError
 from midog.files import replace_text, to_json
-from midog.loading.batches import Pixels, rank_indices
-from midog.loading.locations import epoch_length, locations
+from midog.loading.batches import Loader
+from midog.loading.box_targets import BoxTargets
+from midog.loading.locations import Location
+from midog.loading.rois import DecodedRois
 from midog.training.learner import Learner
 from midog.training.runs import Run
 
@@ -21,7 +23,8 @@ def look_at(
     learner: Learner,
     run: Run,
     config: RunConfig,
-    pixels: Pixels,
+    loader: Loader[Location, BoxTargets],
+    decoded: DecodedRois,
 ) -> None:
     """Add the losses of the last batches to the epoch's sums; stop where one, or a gradient's norm,
     is not finite."""
@@ -42,7 +45,8 @@ def look_at(
             learner,
             run,
             config,
-            pixels,
+            loader,
+            decoded,
         )
     for (_, losses), row in zip(recent, values.tolist(), strict=True):
         for name, value in zip(losses, row, strict=True):
@@ -63,18 +67,16 @@ def not_finite(
     learner: Learner,
     run: Run,
     config: RunConfig,
-    pixels: Pixels,
+    loader: Loader[Location, BoxTargets],
+    decoded: DecodedRois,
 ) -> TrainingError:
     """The error of a loss that is not finite, once nonfinite.json says where that batch's patches
     were cut."""
     epoch, fabric = learner.progress.epoch, learner.fabric
-    length = epoch_length(pixels.fields, config.sampling)
-    indices = rank_indices(
-        length, config.train.batch_size, number, fabric.global_rank, fabric.world_size
-    )
-    spots = locations(pixels.fields, config.sampling, config.train.seed, epoch, indices)
+    places = loader.locations(epoch, number, rank=fabric.global_rank, world=fabric.world_size)
     patches = [
-        {"file_name": pixels.rois[spot.roi].file_name, "x": spot.x, "y": spot.y} for spot in spots
+        {"file_name": decoded.rois[place.roi].file_name, "x": place.x, "y": place.y}
+        for place in places
     ]
     shown = {name: str(value) for name, value in losses.items()}
     rank = f"-rank{fabric.global_rank}" if fabric.world_size > 1 else ""

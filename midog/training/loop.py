@@ -18,7 +18,9 @@ from midog.data.folder import data_fingerprint
 from midog.data.roi import Roi
 from midog.errors import DeviceError
 from midog.inference.detector import Detector
-from midog.loading.batches import Batch, Pixels, batches_per_epoch, load_pixels, training_batches
+from midog.loading.box_targets import BoxTargets
+from midog.loading.rois import DecodedRois, decode_rois
+from midog.loading.source import Batch
 from midog.metrics.counts import RoiPoints
 from midog.training.checkpoint import Progress, save_best, save_checkpoint
 from midog.training.failures import look_at, no_memory
@@ -38,12 +40,15 @@ from midog.training.log import RunLog
 from midog.training.optimise import Pace, fixed_shapes, step_weights
 from midog.training.runs import Run, choose_run, locked, make_run, write_state
 from midog.training.tasks.detection import (
+    RoiLoader,
     Validation,
     detect_points,
     draw_pictures,
     is_better,
     prepare,
     score,
+    training_loader,
+    validation_loader,
     validation_losses,
 )
 
@@ -86,8 +91,10 @@ def train(
         if old is not None and fabric.is_global_zero:
             stack.enter_context(locked(old.folder))  # the first rank's lock stands for all
         try:
-            pixels = {
-                role: load_pixels(chosen, config, fabric.device) for role, chosen in roles.items()
+            side = config.sampling.patch_size
+            decoded = {
+                role: decode_rois(chosen, config.data, config.machine, side, fabric.device)
+                for role, chosen in roles.items()
             }
             interrupts.check()
             learner = make_learner(
@@ -100,7 +107,7 @@ def train(
             )
             if fabric.is_global_zero:
                 logger.info("%s", _opening(run, learner.progress, config))
-            fit(learner, run, config, pixels, fingerprint, interrupts)
+            fit(learner, run, config, decoded, fingerprint, interrupts)
         except torch.OutOfMemoryError:
             full = True
     if full:  # out here, where what the failed step held is let go
@@ -112,7 +119,7 @@ def fit(
     learner: Learner,
     run: Run,
     config: RunConfig,
-    pixels: dict[str, Pixels],
+    decoded: dict[str, DecodedRois],
     fingerprint: str,
     interrupts: Interrupts,
 ) -> None:
@@ -121,18 +128,21 @@ def fit(
     progress, settings = learner.progress, config.train
     if progress.finished:  # and stopped before it could say so
         return save(learner, run)
+    device = learner.fabric.device
+    patches = training_loader(decoded["train"], config, device)
+    fixed = validation_loader(decoded["val"], config, device)
     log = None
     if learner.fabric.is_global_zero:
         log = RunLog(run.folder, epochs=settings.epochs, epoch=progress.epoch, step=progress.step)
     try:
         while not progress.finished:
-            pace = train_epoch(learner, run, config, pixels["train"], interrupts)
+            pace = train_epoch(learner, run, config, patches, decoded["train"], interrupts)
             validation = None
             if is_due(progress.epoch, config):
-                validation = validate(learner, config, pixels["val"], interrupts)
+                validation = validate(learner, config, fixed, decoded["val"], interrupts)
                 keep_best(learner, run, config, validation, fingerprint)
             if log is not None:
-                report(log, learner, config, pixels, validation, pace)
+                report(log, learner, config, fixed, validation, pace)
             progress.epoch, progress.batch, progress.losses = progress.epoch + 1, 0, {}
             progress.finished = (
                 progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
@@ -148,21 +158,20 @@ def fit(
 
 @fixed_shapes()
 def train_epoch(
-    learner: Learner, run: Run, config: RunConfig, pixels: Pixels, interrupts: Interrupts
+    learner: Learner,
+    run: Run,
+    config: RunConfig,
+    loader: RoiLoader,
+    decoded: DecodedRois,
+    interrupts: Interrupts,
 ) -> Pace:
     """Train the rest of the epoch under way. Raises TrainingError on a non-finite loss."""
     fabric, progress, world = learner.fabric, learner.progress, learner.fabric.world_size
-    total, group = batches_per_epoch(pixels, config, world), config.train.accumulate
+    total, group = loader.steps(world), config.train.accumulate
     recent: list[tuple[int, dict[str, Tensor]]] = []
     norms: list[Tensor] = []
-    batches = training_batches(
-        pixels,
-        config,
-        progress.epoch,
-        start=progress.batch,
-        rank=fabric.global_rank,
-        world=world,
-        device=fabric.device,
+    batches = loader.batches(
+        progress.epoch, start=progress.batch, rank=fabric.global_rank, world=world
     )
     pace = Pace()
     learner.model.train()
@@ -182,7 +191,7 @@ def train_epoch(
             interrupts.wanted, all=False
         )
         if stop or look:
-            look_at(recent, norms, learner, run, config, pixels)
+            look_at(recent, norms, learner, run, config, loader, decoded)
             recent, norms = [], []
         progress.batch = number + 1
         if stop:
@@ -190,7 +199,9 @@ def train_epoch(
     return pace
 
 
-def learn_from(learner: Learner, batch: Batch, share: int, *, update: bool) -> dict[str, Tensor]:
+def learn_from(
+    learner: Learner, batch: Batch[BoxTargets], share: int, *, update: bool
+) -> dict[str, Tensor]:
     """Add the gradient of a batch's losses, one of `share` for an update; returns the losses."""
     images, targets = prepare(batch, learner.fabric.device)
     with learner.fabric.no_backward_sync(learner.model, enabled=not update):
@@ -205,7 +216,11 @@ def is_due(epoch: int, config: RunConfig) -> bool:
 
 
 def validate(
-    learner: Learner, config: RunConfig, pixels: Pixels, interrupts: Interrupts
+    learner: Learner,
+    config: RunConfig,
+    loader: RoiLoader,
+    decoded: DecodedRois,
+    interrupts: Interrupts,
 ) -> Validation:
     """Loss on the fixed patches, detections over whole ROIs (shared out over the ranks), scores at
     every threshold."""
@@ -215,16 +230,16 @@ def validate(
     ):  # each rank has BatchNorm statistics of its own
         torch.distributed.broadcast(buffer, src=0)
     detector = Detector(model, config, device=str(fabric.device), workers=config.machine.workers)
-    mine = range(fabric.global_rank, len(pixels.images), world)
+    mine = range(fabric.global_rank, len(decoded.images), world)
     # shapes of all kinds from here on: nothing is compiled for them
     plain = torch.compiler.set_stance("force_eager") if config.machine.compile else nullcontext()
     with plain, fabric.autocast():
-        losses = validation_losses(model, pixels, config, fabric.device)
+        losses = validation_losses(model, loader, fabric.device)
     # at the precision at which `midog infer` detects: the threshold that is chosen here is used
     # there
     try:
         points = detect_points(
-            detector, pixels, mine, interrupts.check if world == 1 else lambda: None
+            detector, decoded, mine, interrupts.check if world == 1 else lambda: None
         )
     except DeviceError as error:
         fix = error.fix.replace("--batch-size ", "--set inference.batch_size=")
@@ -235,7 +250,7 @@ def validate(
         points = {number: each for share in shares for number, each in share.items()}
         if fabric.strategy.reduce_boolean_decision(interrupts.wanted, all=False):
             raise Interrupted(interrupts.signum or 0)
-    return score(points, pixels, losses)
+    return score(points, decoded, losses)
 
 
 def keep_best(
@@ -274,7 +289,7 @@ def report(
     log: RunLog,
     learner: Learner,
     config: RunConfig,
-    pixels: dict[str, Pixels],
+    loader: RoiLoader,
     validation: Validation | None,
     pace: Pace,
 ) -> None:
@@ -290,7 +305,11 @@ def report(
         log.curve(validation.sweep, progress.step)
         if config.train.pictures:
             drawn = draw_pictures(
-                learner.judged, pixels["val"], config, learner.fabric.device, validation.threshold
+                learner.judged,
+                loader,
+                learner.fabric.device,
+                config.train.pictures,
+                validation.threshold,
             )
             log.pictures(drawn, progress.step)
         message = _line(progress, config, scalars)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from midog.augment.on_cpu import Workbench, augment_patch, look_by_look, opencv_on_one_thread
-from midog.augment.on_device import augment, draw_numbers, looks_of, turn_images
+from midog.augment.draw import augmentation_of, draw_numbers
+from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
+from midog.augment.on_device import augment, turn_images
 from midog.config.schema import AugmentSettings, augment_settings
 from midog.images.image import open_image
 
@@ -26,17 +27,19 @@ def noise(count: int, side: int) -> torch.Tensor:
 
 
 def by_opencv(images: torch.Tensor, config: AugmentSettings, numbers: np.ndarray) -> np.ndarray:
-    bench, out = Workbench(images.shape[1]), np.empty(images.shape, np.uint8)
-    for look, patch, place in zip(
-        look_by_look(looks_of(numbers, config), len(images)), images, out, strict=True
+    scratch, out = Scratch(images.shape[1]), np.empty(images.shape, np.uint8)
+    for step, patch, place in zip(
+        patch_by_patch(augmentation_of(numbers, config), len(images)), images, out, strict=True
     ):
-        augment_patch(bench, look, patch.numpy(), place)
+        augment_patch(scratch, step, patch.numpy(), place)
     return out
 
 
 def by_device(images: torch.Tensor, config: AugmentSettings, numbers: np.ndarray) -> np.ndarray:
     """Grey levels, not rounded."""
-    return 255 * augment(images, looks_of(numbers, config)).permute(0, 2, 3, 1).double().numpy()
+    return (
+        255 * augment(images, augmentation_of(numbers, config)).permute(0, 2, 3, 1).double().numpy()
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_real_tissue_is_that_of_the_device(composite):
 def test_symmetries_are_exact():
     config = OFF.model_copy(update={"flip": True})
     images, numbers = noise(32, 64), draw_numbers(0, 0, range(32))
-    expected = turn_images(images, looks_of(numbers, config).flips)
+    expected = turn_images(images, augmentation_of(numbers, config).flips)
     assert np.array_equal(by_opencv(images, config, numbers), expected.numpy())
 
 
@@ -98,10 +101,10 @@ def test_a_patch_may_be_a_view_of_a_read_only_image():
     image = noise(1, 200)[0].numpy()
     image.flags.writeable = False
     whole = noise(1, 200)[0, 30:94, 50:114].contiguous()[None]
-    bench, out, numbers = Workbench(64), np.empty((64, 64, 3), np.uint8), draw_numbers(0, 0, [0])
+    scratch, out, numbers = Scratch(64), np.empty((64, 64, 3), np.uint8), draw_numbers(0, 0, [0])
     augment_patch(
-        bench,
-        look_by_look(looks_of(numbers, augment_settings()()), 1)[0],
+        scratch,
+        patch_by_patch(augmentation_of(numbers, augment_settings()()), 1)[0],
         image[30:94, 50:114],
         out,
     )
@@ -109,11 +112,11 @@ def test_a_patch_may_be_a_view_of_a_read_only_image():
 
 
 def test_threads_do_not_share_their_room():
-    bench, seen = Workbench(64), []
-    thread = threading.Thread(target=lambda: seen.append(bench.light))
+    scratch, seen = Scratch(64), []
+    thread = threading.Thread(target=lambda: seen.append(scratch.light))
     thread.start()
     thread.join()
-    assert not np.shares_memory(seen[0], bench.light)
+    assert not np.shares_memory(seen[0], scratch.light)
 
 
 def test_opencv_gets_its_threads_back():

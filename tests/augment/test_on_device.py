@@ -3,24 +3,15 @@ one."""
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from midog.augment.on_device import (
-    DRAWS,
-    augment,
-    draw_numbers,
-    looks_of,
-    to_float,
-    turn_images,
-    turns_of,
-)
+from midog.augment.draw import augmentation_of, draw_count, draw_numbers
+from midog.augment.flip import turn_boxes, turns_of
+from midog.augment.on_device import augment, to_float, turn_images
 from midog.config.schema import AugmentSettings, augment_settings
-from midog.loading.box_targets import turn_boxes
 
 OFF = augment_settings()(flip=False, stain=0, brightness=0, blur=0)
 STAINS = torch.tensor(
@@ -77,7 +68,7 @@ def one_by_one(images: torch.Tensor, numbers: np.ndarray, config: AugmentSetting
 def test_a_batch_is_augmented_as_its_patches_one_by_one(config):
     images, numbers = patches(16), draw_numbers(3, 1, range(16))
     before = images.clone()
-    found = augment(images, looks_of(numbers, config))
+    found = augment(images, augmentation_of(numbers, config))
     assert found.dtype == torch.float32
     assert found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(
@@ -87,34 +78,34 @@ def test_a_batch_is_augmented_as_its_patches_one_by_one(config):
 
 
 def test_boxes_follow_their_pixels():
-    numbers = np.zeros((8, DRAWS), np.float32)
+    numbers = np.zeros((8, draw_count()), np.float32)
     numbers[:, 0] = np.arange(8) / 8
     config = OFF.model_copy(update={"flip": True})
     images = torch.zeros(8, 64, 64, 3, dtype=torch.uint8)
     images[:, 10:30, 5:12] = 1  # y 10..30, x 5..12
     boxes = turn_boxes(
-        np.array([[5, 10, 12, 30]] * 8, np.float32), turns_of(numbers, config), 64
+        np.array([[5, 10, 12, 30]] * 8, np.float32), turns_of(numbers, True)["turns"], 64
     ).astype(int)
-    turned = turn_images(images, looks_of(numbers, config).flips)
+    turned = turn_images(images, augmentation_of(numbers, config).flips)
     for image, (x1, y1, x2, y2) in zip(turned, boxes.tolist(), strict=True):
         assert image[y1:y2, x1:x2].min() == 1
         assert image.sum() == 3 * (x2 - x1) * (y2 - y1)
 
 
 def test_the_eight_turns_differ_and_draws_take_all_of_them():
-    turns = turns_of(draw_numbers(0, 0, range(100)), augment_settings()())
+    turns = turns_of(draw_numbers(0, 0, range(100)), True)["turns"]
     assert set(turns.tolist()) == set(range(8))
-    numbers = np.zeros((8, DRAWS), np.float32)
+    numbers = np.zeros((8, draw_count()), np.float32)
     numbers[:, 0] = np.arange(8) / 8
     turned = turn_images(
-        patches(1).expand(8, -1, -1, -1), looks_of(numbers, augment_settings()()).flips
+        patches(1).expand(8, -1, -1, -1), augmentation_of(numbers, augment_settings()()).flips
     )
     assert len({image.numpy().tobytes() for image in turned}) == 8
 
 
 def test_without_any_augmentation_nothing_changes():
     images = patches(2)
-    out = augment(images, looks_of(draw_numbers(0, 0, [0, 1]), OFF))
+    out = augment(images, augmentation_of(draw_numbers(0, 0, [0, 1]), OFF))
     assert torch.equal(out, to_float(images))
 
 
@@ -122,7 +113,7 @@ def test_without_any_augmentation_nothing_changes():
 def test_each_kind_changes_every_patch_it_is_to_change_and_stays_in_range(kind):
     images = patches(8)
     out = augment(
-        images, looks_of(draw_numbers(0, 0, range(8)), OFF.model_copy(update={kind: 1.0}))
+        images, augmentation_of(draw_numbers(0, 0, range(8)), OFF.model_copy(update={kind: 1.0}))
     )
     assert out.min() >= 0
     assert out.max() <= 1
@@ -131,34 +122,9 @@ def test_each_kind_changes_every_patch_it_is_to_change_and_stays_in_range(kind):
 
 def test_a_patch_is_augmented_by_its_draw_whatever_batch_it_is_in():
     images, config = patches(4), augment_settings()(blur=1)
-    whole = augment(images, looks_of(draw_numbers(5, 2, [7, 8, 9, 10]), config))
-    part = augment(images[2:3], looks_of(draw_numbers(5, 2, [9]), config))
+    whole = augment(images, augmentation_of(draw_numbers(5, 2, [7, 8, 9, 10]), config))
+    part = augment(images[2:3], augmentation_of(draw_numbers(5, 2, [9]), config))
     torch.testing.assert_close(part[0], whole[2], rtol=0, atol=1e-6)
-
-
-def test_numbers_belong_to_seed_epoch_and_index():
-    numbers = draw_numbers(0, 1, [3, 4])
-    assert numbers.shape == (2, DRAWS)
-    assert numbers.dtype == np.float32
-    assert np.array_equal(draw_numbers(0, 1, [4])[0], numbers[1])
-    assert not np.array_equal(draw_numbers(0, 2, [3])[0], numbers[0])
-    assert draw_numbers(0, 0, []).shape == (0, DRAWS)
-
-
-def test_numbers_are_those_of_every_release():
-    assert draw_numbers(7, 3, [0])[0, :2].tolist() == [
-        float.fromhex("0x1.5518b00000000p-2"),
-        float.fromhex("0x1.78db700000000p-1"),
-    ]
-    many = b"".join(
-        draw_numbers(seed, epoch, range(50)).tobytes()
-        for seed in (0, 2**63 - 1)
-        for epoch in (0, 399)
-    )
-    assert (
-        hashlib.sha256(many).hexdigest()
-        == "d31f7899c278f960a99050f3900f80b3dd4528fa5c3d530f672d9fce41c6e09c"
-    )
 
 
 def test_uint8_becomes_0_to_1():

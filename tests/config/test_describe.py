@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from midog.augment.ops import OPS, Op
+from midog.augment.op import Op
+from midog.augment.ops import OPS
 from midog.config.describe import about, all_settings, default_yaml, kinds
 from midog.config.load import known_keys
 from midog.config.schema import RunConfig
@@ -42,6 +43,7 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_one():
 
 def test_kinds_and_ops_are_those_of_the_registries_now(monkeypatch):
     assert set(kinds()) == {"task", "model", "model.backbone"}
-    monkeypatch.setitem(OPS, "noise", Op("grain", float, 0.5))
+    grain = Op("grain", float, 0.5, draws=0, parameters=lambda numbers, setting: {})
+    monkeypatch.setitem(OPS, "noise", grain)
     assert about("augment.noise").default == 0.5
     assert "  noise: 0.5" in default_yaml()

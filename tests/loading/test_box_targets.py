@@ -1,4 +1,4 @@
-"""What patches teach: the plain way, one patch and one box at a time, says the same."""
+"""Box targets: those of a batch are those of its patches, one patch and one box at a time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midog.augment.flip import turn_boxes
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
 from midog.config.schema import SamplingSettings
-from midog.loading.box_targets import WIDTH, batch_targets, taught_by, turn_boxes
-from midog.loading.locations import Field, Location
+from midog.loading.box_targets import WIDTH, batch_targets, target_figures
+from midog.loading.locations import Location, SampledRoi
 
 
 def targets_at(boxes: Boxes, config: SamplingSettings, x: int = 0, y: int = 0):
     """Labelled and ignored boxes of one patch, without the padding."""
-    fields = [Field(1000, 1000, boxes)]
-    found = batch_targets(taught_by(fields, config), [Location(0, x, y, 0)], config)
+    rois = [SampledRoi(1000, 1000, boxes)]
+    found = batch_targets(target_figures(rois, config), [Location(0, x, y, 0)], config)
     here = found["labels"][0] > 0
     ignored = found["ignore"][0].any(dim=1)
     return (
@@ -25,6 +26,11 @@ def targets_at(boxes: Boxes, config: SamplingSettings, x: int = 0, y: int = 0):
         found["labels"][0][here].tolist(),
         found["ignore"][0][ignored].tolist(),
     )
+
+
+def moves(turns: np.ndarray):
+    """What `batch_targets` is given to move boxes by."""
+    return lambda boxes, patch, side: turn_boxes(boxes, turns[patch], side)
 
 
 def turned(box: list[np.float32], turn: int, side: int) -> list[np.float32]:
@@ -37,13 +43,13 @@ def turned(box: list[np.float32], turn: int, side: int) -> list[np.float32]:
     return [x1, y1, x2, y2]
 
 
-def plain(field: Field, spot: Location, turn: int, config: SamplingSettings):
+def plain(field: SampledRoi, place: Location, turn: int, config: SamplingSettings):
     """Boxes, labels and ignored boxes of one patch, box by box."""
     side, boxes, labels, ignore = config.patch_size, [], [], []
     for box, label in zip(field.boxes.xyxy, field.boxes.labels.tolist(), strict=True):
         if label == IMPOSTER and config.imposters != "second_class":
             continue
-        moved = box - np.array([spot.x, spot.y, spot.x, spot.y], np.float32)
+        moved = box - np.array([place.x, place.y, place.x, place.y], np.float32)
         cut = moved.clip(0, side)
         whole = np.maximum((moved[2] - moved[0]) * (moved[3] - moved[1]), np.finfo(np.float32).tiny)
         visible = (cut[2] - cut[0]) * (cut[3] - cut[1]) / whole
@@ -75,22 +81,22 @@ def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():
 
 
 @given(seed=st.integers(0, 2**32), policy=st.sampled_from(["hard_negative", "second_class"]))
-def test_a_batch_teaches_what_its_patches_teach_one_by_one(seed, policy):
+def test_targets_of_a_batch_are_those_of_its_patches_one_by_one(seed, policy):
     rng = np.random.default_rng(seed)
     config = SamplingSettings(
         patch_size=128, imposters=policy, min_visible=float(rng.uniform(0.05, 1))
     )
-    fields = []
+    rois = []
     for count in (0, 5, 60):
         boxes = squares_around(rng.uniform(-20, 320, (count, 2)), side=float(rng.uniform(0, 60)))
-        fields.append(Field(300, 300, Boxes(boxes, rng.integers(1, 3, count))))
-    spots = [
+        rois.append(SampledRoi(300, 300, Boxes(boxes, rng.integers(1, 3, count))))
+    places = [
         Location(int(roi), int(x), int(y), 0)
         for roi, x, y in rng.integers((0, -40, -40), (3, 300, 300), (9, 3))
     ]
     turns = rng.integers(0, 8, 9)
-    found = batch_targets(taught_by(fields, config), spots, config, turns)
-    each = [plain(fields[s.roi], s, t, config) for s, t in zip(spots, turns.tolist(), strict=True)]
+    found = batch_targets(target_figures(rois, config), places, config, moves(turns))
+    each = [plain(rois[s.roi], s, t, config) for s, t in zip(places, turns.tolist(), strict=True)]
     for number, (key, dtype) in enumerate(
         {"boxes": torch.float32, "labels": torch.int64, "ignore": torch.float32}.items()
     ):
@@ -104,21 +110,12 @@ def test_a_batch_teaches_what_its_patches_teach_one_by_one(seed, policy):
 
 
 @pytest.mark.parametrize(
-    "fields", [[Field(100, 100, Boxes())], [Field(100, 100, Boxes([[1, 1, 9, 9]], [IMPOSTER]))]]
+    "rois",
+    [[SampledRoi(100, 100, Boxes())], [SampledRoi(100, 100, Boxes([[1, 1, 9, 9]], [IMPOSTER]))]],
 )
-def test_a_batch_without_figures_is_padding_alone(fields):
+def test_a_batch_without_figures_is_padding_alone(rois):
     config = SamplingSettings(patch_size=64)
-    found = batch_targets(taught_by(fields, config), [Location(0, 0, 0, 0)] * 2, config)
+    found = batch_targets(target_figures(rois, config), [Location(0, 0, 0, 0)] * 2, config)
     assert found["boxes"].shape == found["ignore"].shape == (2, WIDTH, 4)
     assert found["labels"].shape == (2, WIDTH)
     assert not any(found[key].any() for key in ("boxes", "labels", "ignore"))
-
-
-@pytest.mark.parametrize("turn", range(8))
-def test_a_turned_box_is_where_its_corners_go(turn):
-    grid = np.arange(16 * 16).reshape(16, 16)
-    moved = np.rot90(grid[:, ::-1] if turn >= 4 else grid, turn % 4)
-    x1, y1, x2, y2 = turn_boxes(np.array([[2, 3, 9, 7]], np.float32), np.array([turn]), 16)[
-        0
-    ].astype(int)
-    assert set(moved[y1:y2, x1:x2].ravel()) == set(grid[3:7, 2:9].ravel())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from midog.loading.buffers import Ring
+from midog.loading.buffers import BufferPool, Buffers, pinned
 
 
 class Event:
@@ -18,8 +18,8 @@ class Event:
 
 
 def test_slots_come_in_turn():
-    ring = Ring(3, (2, 4))
-    slots = [ring.slot(number) for number in range(6)]
+    buffers = Buffers(3, (2, 4))
+    slots = [buffers.slot(number) for number in range(6)]
     assert slots[0].shape == (2, 4)
     assert slots[0].dtype == torch.uint8
     assert [slot.data_ptr() for slot in slots[:3]] == [slot.data_ptr() for slot in slots[3:]]
@@ -27,11 +27,11 @@ def test_slots_come_in_turn():
 
 
 def test_on_the_cpu_nothing_is_pinned_or_waited_for():
-    ring, values = Ring(1, (2,), torch.device("cpu")), torch.ones(2)
-    assert ring.pinned(values) is values
-    ring.slot(0)
-    ring.release(0)
-    ring.slot(1)
+    buffers, values = Buffers(1, (2,), torch.device("cpu")), torch.ones(2)
+    assert pinned(values, torch.device("cpu")) is pinned(values, None) is values
+    buffers.slot(0)
+    buffers.release(0)
+    buffers.slot(1)
 
 
 def test_a_writer_waits_for_what_cuda_has_still_to_read(monkeypatch):
@@ -47,18 +47,29 @@ def test_a_writer_waits_for_what_cuda_has_still_to_read(monkeypatch):
         torch, "empty", lambda *shape, pin_memory, dtype: plain(*shape, dtype=dtype)
     )
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
-    ring = Ring(2, (4,), torch.device("cuda"))
-    ring.slot(0), ring.slot(1)
+    buffers = Buffers(2, (4,), torch.device("cuda"))
+    buffers.slot(0), buffers.slot(1)
     assert log == []
-    ring.release(0)
-    ring.release(1)
+    buffers.release(0)
+    buffers.release(1)
     assert log == [], "the reader waits for nothing"
-    ring.slot(3)
+    buffers.slot(3)
     assert log == ["waited for b"]
-    ring.slot(2)
-    ring.slot(4)
+    buffers.slot(2)
+    buffers.slot(4)
     assert log == ["waited for b", "waited for a"], "once"
 
 
-def test_a_ring_without_slots_is_for_pixels_that_are_on_the_device_already():
-    Ring(0, (4,), torch.device("cpu")).release(0)
+def test_buffers_without_slots_are_for_pixels_that_are_on_the_device_already():
+    Buffers(0, (4,), torch.device("cpu")).release(0)
+
+
+def test_a_pool_gives_buffers_of_the_kind_that_was_put_back():
+    pool = BufferPool()
+    first, second = pool.take(3, (4,)), pool.take(3, (4,))
+    assert first is not second
+    pool.put_back(first)
+    pool.put_back(second)
+    assert pool.take(2, (4,)) not in (first, second)
+    assert {pool.take(3, (4,)), pool.take(3, (4,))} == {first, second}
+    assert pool.take(3, (4,)) not in (first, second)

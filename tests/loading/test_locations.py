@@ -13,7 +13,7 @@ from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
 from midog.config.schema import SamplingSettings
 from midog.loading.locations import (
     ANYWHERE,
-    Field,
+    SampledRoi,
     epoch_length,
     location,
     locations,
@@ -24,19 +24,19 @@ from midog.loading.locations import (
 
 def field(
     seed: int = 0, size: int = 1000, figures: int = 8, imposters: int = 8, scanner: str = "A"
-) -> Field:
+) -> SampledRoi:
     rng = np.random.default_rng(seed)
     points = rng.uniform(-10, size + 10, size=(figures + imposters, 2))
     labels = np.array([MITOTIC_FIGURE] * figures + [IMPOSTER] * imposters)
-    return Field(size, size - 100, Boxes(squares_around(points), labels), scanner)
+    return SampledRoi(size, size - 100, Boxes(squares_around(points), labels), scanner)
 
 
-def all_locations(fields: list[Field], config: SamplingSettings, epochs: int, seed: int = 1):
-    length = epoch_length(fields, config)
+def all_locations(rois: list[SampledRoi], config: SamplingSettings, epochs: int, seed: int = 1):
+    length = epoch_length(rois, config)
     return [
-        each
+        place
         for epoch in range(epochs)
-        for each in locations(fields, config, seed, epoch, range(length))
+        for place in locations(rois, config, seed, epoch, range(length))
     ]
 
 
@@ -50,14 +50,14 @@ def all_locations(fields: list[Field], config: SamplingSettings, epochs: int, se
 )
 def test_share_of_draws_follows_the_policy(policy, shares):
     config = SamplingSettings(patch_size=256, patches_per_roi=50, imposters=policy)
-    sought = np.array(
-        [each.sought for each in all_locations([field(1), field(2)], config, epochs=40)]
+    requested = np.array(
+        [place.requested for place in all_locations([field(1), field(2)], config, epochs=40)]
     )
     for kind, share in shares.items():
         # five standard errors of a binomial of this many draws: the numbers are seeded, so it holds
         # or it does not
-        margin = 5 * np.sqrt(share * (1 - share) / len(sought))
-        assert abs((sought == kind).mean() - share) <= margin
+        margin = 5 * np.sqrt(share * (1 - share) / len(requested))
+        assert abs((requested == kind).mean() - share) <= margin
 
 
 @settings(max_examples=300, deadline=None)
@@ -72,35 +72,37 @@ def test_share_of_draws_follows_the_policy(policy, shares):
     jitter=st.one_of(st.none(), st.floats(0, 400)),
     seed=st.integers(0, 2**32),
 )
-def test_what_of_a_sought_figure_is_in_the_image_is_whole_in_its_patch(
+def test_what_of_a_requested_figure_is_in_the_image_is_whole_in_its_patch(
     width, height, patch, at, side, jitter, seed
 ):
     centre = np.array([[at[0] * width, at[1] * height]])
-    only = Field(width, height, Boxes(squares_around(centre, side), np.array([MITOTIC_FIGURE])))
+    only = SampledRoi(
+        width, height, Boxes(squares_around(centre, side), np.array([MITOTIC_FIGURE]))
+    )
     config = SamplingSettings(patch_size=patch, p_mitotic=1, p_imposter=0, jitter=jitter)
-    spot = location([only], config, seed, 3, 0)
-    assert spot.sought == MITOTIC_FIGURE
+    place = location([only], config, seed, 3, 0)
+    assert place.requested == MITOTIC_FIGURE
     x1, y1, x2, y2 = only.boxes.xyxy[0].clip(0, [width, height, width, height])
-    assert spot.x <= x1
-    assert spot.y <= y1
-    assert x2 <= spot.x + patch
-    assert y2 <= spot.y + patch
-    for origin, extent in ((spot.x, width), (spot.y, height)):
+    assert place.x <= x1
+    assert place.y <= y1
+    assert x2 <= place.x + patch
+    assert y2 <= place.y + patch
+    for origin, extent in ((place.x, width), (place.y, height)):
         assert min(0, extent - patch) <= origin <= max(0, extent - patch)
 
 
 def test_without_jitter_a_figure_far_from_the_edge_is_in_the_middle():
-    middle = Field(1000, 1000, Boxes(squares_around([[500, 400]]), np.array([1])))
+    middle = SampledRoi(1000, 1000, Boxes(squares_around([[500, 400]]), np.array([1])))
     config = SamplingSettings(patch_size=256, p_mitotic=1, p_imposter=0, jitter=0)
-    spot = location([middle], config, 0, 0, 0)
-    assert (spot.x + 128, spot.y + 128) == (500, 400)
+    place = location([middle], config, 0, 0, 0)
+    assert (place.x + 128, place.y + 128) == (500, 400)
 
 
 def test_jitter_reaches_every_part_of_the_patch():
-    middle = Field(2000, 2000, Boxes(squares_around([[1000, 1000]]), np.array([1])))
+    middle = SampledRoi(2000, 2000, Boxes(squares_around([[1000, 1000]]), np.array([1])))
     config = SamplingSettings(patch_size=256, p_mitotic=1, p_imposter=0, patches_per_roi=500)
     offsets = np.array(
-        [[1000 - each.x, 1000 - each.y] for each in all_locations([middle], config, 1)]
+        [[1000 - place.x, 1000 - place.y] for place in all_locations([middle], config, 1)]
     )
     assert offsets.min() < 25 + 10
     assert offsets.max() > 256 - 25 - 10
@@ -108,10 +110,10 @@ def test_jitter_reaches_every_part_of_the_patch():
 
 @pytest.mark.parametrize("balance", ["roi", "scanner"])
 def test_an_epoch_is_balanced(balance):
-    fields = [field(i, scanner="A") for i in range(5)] + [field(9, scanner="B")]
+    rois = [field(i, scanner="A") for i in range(5)] + [field(9, scanner="B")]
     config = SamplingSettings(patch_size=256, patches_per_roi=7, balance=balance)
     for epoch in range(3):
-        counts = np.bincount(roi_order(fields, config, 0, epoch), minlength=6)
+        counts = np.bincount(roi_order(rois, config, 0, epoch), minlength=6)
         assert counts.sum() == 42
         if balance == "roi":
             assert counts.tolist() == [7] * 6
@@ -121,44 +123,45 @@ def test_an_epoch_is_balanced(balance):
 
 
 def test_a_draw_depends_on_seed_epoch_and_index_alone():
-    fields, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
-    whole = locations(fields, config, 5, 2, range(30))
-    assert [location(fields, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
-    assert locations(fields, config, 5, 3, range(30)) != whole
-    assert locations(fields, config, 6, 2, range(30)) != whole
+    rois, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
+    whole = locations(rois, config, 5, 2, range(30))
+    assert [location(rois, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
+    assert locations(rois, config, 5, 3, range(30)) != whole
+    assert locations(rois, config, 6, 2, range(30)) != whole
 
 
 def test_validation_patches_are_uniform_and_fixed():
-    fields, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
-    first = validation_locations(fields, config, 0)
-    assert first == validation_locations(fields, config, 0)
-    assert all(each.sought == ANYWHERE for each in first)
-    assert np.bincount([each.roi for each in first]).tolist() == [10, 10, 10]
+    rois, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
+    first = validation_locations(rois, config, 0)
+    assert first == validation_locations(rois, config, 0)
+    assert all(place.requested == ANYWHERE for place in first)
+    assert np.bincount([place.roi for place in first]).tolist() == [10, 10, 10]
 
 
 def test_rois_without_figures_are_looked_at_anywhere():
-    empty = Field(700, 600, Boxes())
-    spots = locations([empty], SamplingSettings(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
+    empty = SampledRoi(700, 600, Boxes())
+    places = locations([empty], SamplingSettings(patch_size=256, p_mitotic=0.75), 0, 0, range(10))
     assert all(
-        each.sought == ANYWHERE and 0 <= each.x <= 444 and 0 <= each.y <= 344 for each in spots
+        place.requested == ANYWHERE and 0 <= place.x <= 444 and 0 <= place.y <= 344
+        for place in places
     )
 
 
 def test_a_roi_smaller_than_a_patch_lies_whole_in_it():
     small = field(3, size=150)
-    for spot in locations([small], SamplingSettings(patch_size=256), 0, 0, range(10)):
-        assert 150 - 256 <= spot.x <= 0
-        assert 50 - 256 <= spot.y <= 0
+    for place in locations([small], SamplingSettings(patch_size=256), 0, 0, range(10)):
+        assert 150 - 256 <= place.x <= 0
+        assert 50 - 256 <= place.y <= 0
 
 
 def test_a_centre_outside_the_image_does_no_harm():
-    outside = Field(
+    outside = SampledRoi(
         500, 500, Boxes([[-40, 100, 10, 150], [490, 490, 540, 540], [-90, 0, -40, 50]], [1, 1, 1])
     )
     config = SamplingSettings(patch_size=128, p_mitotic=1, p_imposter=0)
-    for spot in locations([outside], config, 0, 0, range(10)):
-        assert spot.sought == MITOTIC_FIGURE
-        assert 0 <= spot.x <= 372
+    for place in locations([outside], config, 0, 0, range(10)):
+        assert place.requested == MITOTIC_FIGURE
+        assert 0 <= place.x <= 372
 
 
 FIRST = {
@@ -199,23 +202,23 @@ MANY = {
 
 @pytest.mark.parametrize("balance", ["roi", "scanner"])
 def test_draws_are_those_of_every_release(balance):
-    fields = [
+    rois = [
         field(0),
         field(1, 700, figures=0, scanner="B"),
         field(2, 200),
-        Field(300, 900, Boxes(), "B"),
+        SampledRoi(300, 900, Boxes(), "B"),
     ]
     config = SamplingSettings(patch_size=256, balance=balance)
-    assert [tuple(each) for each in locations(fields, config, 7, 3, range(12))] == FIRST[balance]
+    assert [tuple(place) for place in locations(rois, config, 7, 3, range(12))] == FIRST[balance]
     other = config.model_copy(update={"imposters": "second_class", "jitter": 40.5})
     many = [
-        tuple(each)
+        tuple(place)
         for seed in (0, 2**63 - 1)
         for epoch in (0, 5, 399)
-        for each in locations(fields, other, seed, epoch, range(40))
+        for place in locations(rois, other, seed, epoch, range(40))
     ]
     assert hashlib.sha256(repr(many).encode()).hexdigest() == MANY[balance]
-    fixed = [tuple(each) for each in validation_locations(fields, config, 7)][:5]
+    fixed = [tuple(place) for place in validation_locations(rois, config, 7)][:5]
     assert fixed == [
         (0, 390, 310, 0),
         (0, 665, 134, 0),

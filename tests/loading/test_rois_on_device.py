@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midog.loading.batches import cut
 from midog.loading.locations import Location
-from midog.loading.rois_on_device import to_resident
+from midog.loading.rois import cut_patch
+from midog.loading.rois_on_device import copy_to_device
 
 CPU = torch.device("cpu")
 
@@ -20,15 +20,14 @@ def rois(*sizes: tuple[int, int]) -> list[np.ndarray]:
     return [rng.integers(0, 255, (height, width, 3), dtype=np.uint8) for width, height in sizes]
 
 
-def gathered(images: list[np.ndarray], spots: list[Location], side: int) -> np.ndarray:
-    resident = to_resident(images, side, CPU)
-    return resident.gather(*resident.places(spots)).numpy()
+def gathered(images: list[np.ndarray], locations: list[Location], side: int) -> np.ndarray:
+    return copy_to_device(images, side, CPU).patches(locations).numpy()
 
 
-def one_by_one(images: list[np.ndarray], spots: list[Location], side: int) -> np.ndarray:
-    out = np.zeros((len(spots), side, side, 3), np.uint8)
-    for spot, patch in zip(spots, out, strict=True):
-        cut(images[spot.roi], spot.x, spot.y, side, patch)
+def one_by_one(images: list[np.ndarray], locations: list[Location], side: int) -> np.ndarray:
+    out = np.zeros((len(locations), side, side, 3), np.uint8)
+    for place, patch in zip(locations, out, strict=True):
+        cut_patch(images[place.roi], place.x, place.y, side, patch)
     return out
 
 
@@ -42,25 +41,29 @@ SIZES = [(100, 80), (20, 30), (33, 200), (64, 64), (1, 1)]
     side=st.sampled_from([32, 64]),
 )
 def test_a_batch_is_what_is_cut_patch_by_patch(places, side):
-    images, spots = rois(*SIZES), [Location(*place, 0) for place in places]
-    np.testing.assert_array_equal(gathered(images, spots, side), one_by_one(images, spots, side))
+    images, locations = rois(*SIZES), [Location(*place, 0) for place in places]
+    np.testing.assert_array_equal(
+        gathered(images, locations, side), one_by_one(images, locations, side)
+    )
 
 
 def test_patches_inside_need_no_white():
-    images, spots = (
+    images, locations = (
         rois((100, 80), (64, 64)),
         [Location(0, 0, 0, 0), Location(0, 36, 16, 0), Location(1, 0, 0, 0)],
     )
-    resident = to_resident(images, 64, CPU)
-    assert resident.places(spots)[1]
-    assert not resident.places([*spots, Location(0, 37, 16, 0)])[1]
-    np.testing.assert_array_equal(gathered(images, spots, 64), one_by_one(images, spots, 64))
+    copied = copy_to_device(images, 64, CPU)
+    assert copied.corners(locations)[1]
+    assert not copied.corners([*locations, Location(0, 37, 16, 0)])[1]
+    np.testing.assert_array_equal(
+        gathered(images, locations, 64), one_by_one(images, locations, 64)
+    )
 
 
 @pytest.mark.parametrize("sizes", [SIZES, SIZES[:1]])
 def test_rois_lie_in_it_whole(sizes):
     images = rois(*sizes)
-    resident = to_resident(images, 64, CPU)
-    for image, lying in zip(images, resident.images(), strict=True):
+    copied = copy_to_device(images, 64, CPU)
+    for image, lying in zip(images, copied.images(), strict=True):
         assert np.array_equal(lying.numpy(), image)
-        assert lying.data_ptr() >= resident.bytes.data_ptr()
+        assert lying.data_ptr() >= copied.bytes.data_ptr()

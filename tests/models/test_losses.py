@@ -265,4 +265,4 @@ def test_the_loader_pads_as_the_losses_do():
     from midog.loading import box_targets as targets
 
     assert targets.WIDTH == ROWS
-    assert targets.Targets.__annotations__.keys() == Targets.__annotations__.keys()
+    assert targets.BoxTargets.__annotations__.keys() == Targets.__annotations__.keys()

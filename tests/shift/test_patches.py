@@ -153,7 +153,7 @@ def test_missing_images_are_left_out_with_a_warning(draw, caplog):
 
 
 def test_an_image_without_mpp_is_named(draw):
-    with pytest.raises(ImageError, match=r"1\.png: no mpp"):
+    with pytest.raises(ImageError, match=r"1\.png: its mpp"):
         fixed_patches([draw("1.png", coordinates(), mpp=None)], size_px=32)
 
 

@@ -17,10 +17,11 @@ from torch.profiler import ProfilerActivity, profile
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.data.folder import read_rois
-from midog.loading.batches import load_pixels, training_batches
+from midog.loading.rois import decode_rois
 from midog.training.learner import Learner, make_fabric, make_learner
 from midog.training.loop import learn_from
 from midog.training.optimise import Pace, clip, fixed_shapes, learning_rate, step_weights
+from midog.training.tasks.detection import training_loader
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -81,8 +82,9 @@ def stepper(learner: Learner, config: RunConfig) -> Callable[[], None]:
     """One whole step: batch to the device, augmentation, forward, losses, backward, clipping,
     update, average."""
     rois = [roi for roi in read_rois(config.data.dir) if roi.split == "train"]
-    pixels = load_pixels(rois, config, learner.fabric.device)
-    batches = training_batches(pixels, config, 0, device=learner.fabric.device)
+    device = learner.fabric.device
+    decoded = decode_rois(rois, config.data, config.machine, config.sampling.patch_size, device)
+    batches = training_loader(decoded, config, device).batches()
 
     def step() -> None:
         learn_from(learner, next(batches), 1, update=True)

@@ -17,8 +17,11 @@ from midog.boxes import MITOTIC_FIGURE, centers_of
 from midog.config.schema import RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
-from midog.loading.batches import Batch, Pixels, validation_batches
-from midog.loading.box_targets import Targets
+from midog.loading.batches import Loader
+from midog.loading.box_targets import BoxTargets
+from midog.loading.locations import Location
+from midog.loading.rois import DecodedRois, augments_on_cpu, training_source, validation_source
+from midog.loading.source import Batch
 from midog.metrics.counts import (
     Counts,
     RoiPoints,
@@ -60,19 +63,36 @@ class Validation:
         return named
 
 
-def prepare(batch: Batch, device: torch.device) -> tuple[Tensor, Targets]:
+RoiLoader = Loader[Location, BoxTargets]
+
+
+def training_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
+    """Make the loader of training patches for a device."""
+    settings = config.train
+    on_cpu = augments_on_cpu(decoded, config.machine.augment_on, device)
+    source = training_source(decoded, config.sampling, config.augment, on_cpu=on_cpu)
+    return Loader(source, settings.batch_size, config.machine.workers, settings.seed, device)
+
+
+def validation_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
+    """Make the loader of the fixed validation patches for a device."""
+    settings = config.train
+    source = validation_source(decoded, config.sampling)
+    return Loader(source, settings.batch_size, config.machine.workers, settings.seed, device)
+
+
+def prepare(batch: Batch[BoxTargets], device: torch.device) -> tuple[Tensor, BoxTargets]:
     """Bring a batch to the device, augmented there if it is to be: images (B, 3, S, S) float32 in
     [0, 1], targets."""
     images = batch.images.to(device, non_blocking=copies_alone(device))
-    return (to_float(images) if batch.looks is None else augment(images, batch.looks)), to_device(
-        batch.targets, device
-    )
+    light = to_float(images) if batch.augmentation is None else augment(images, batch.augmentation)
+    return light, to_device(batch.targets, device)
 
 
-def to_device(targets: Targets, device: torch.device) -> Targets:
+def to_device(targets: BoxTargets, device: torch.device) -> BoxTargets:
     """Targets with their tensors on the device."""
     alone = copies_alone(device)
-    return Targets(
+    return BoxTargets(
         boxes=targets["boxes"].to(device, non_blocking=alone),
         labels=targets["labels"].to(device, non_blocking=alone),
         ignore=targets["ignore"].to(device, non_blocking=alone),
@@ -81,12 +101,12 @@ def to_device(targets: Targets, device: torch.device) -> Targets:
 
 @torch.no_grad()
 def validation_losses(
-    model: nn.Module, pixels: Pixels, config: RunConfig, device: torch.device
+    model: nn.Module, loader: RoiLoader, device: torch.device
 ) -> dict[str, float]:
     """Mean loss by part over the fixed validation patches, not augmented."""
     model.eval()
     found: list[tuple[int, dict[str, Tensor]]] = []
-    for batch in validation_batches(pixels, config, device):
+    for batch in loader.batches():
         found.append((len(batch), model(*prepare(batch, device))))
     count = sum(size for size, _ in found)
     sums: dict[str, float] = {}
@@ -98,18 +118,18 @@ def validation_losses(
 
 
 def detect_points(
-    detector: Detector, pixels: Pixels, numbers: Sequence[int], check: Callable[[], None]
+    detector: Detector, decoded: DecodedRois, numbers: Sequence[int], check: Callable[[], None]
 ) -> dict[int, RoiPoints]:
     """True and found figures of some ROIs, in millimetres. `check` is called between ROIs and may
     raise."""
     points = {}
     for number in numbers:
-        image, mpp = pixels.images[number], pixels.mpp[number]
+        image, mpp = decoded.images[number], decoded.mpp[number]
         array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
         found = detector(
             array, mpp=detector.mpp
         ).figures()  # `images` are in the model's px already
-        truth = centers_of(pixels.fields[number].boxes.of_class(MITOTIC_FIGURE))
+        truth = centers_of(decoded.sampled[number].boxes.of_class(MITOTIC_FIGURE))
         points[number] = RoiPoints(
             truth * mpp / 1000, found.centers * mpp / 1000, found.scores.astype(np.float64)
         )
@@ -117,14 +137,16 @@ def detect_points(
     return points
 
 
-def score(points: dict[int, RoiPoints], pixels: Pixels, losses: dict[str, float]) -> Validation:
+def score(
+    points: dict[int, RoiPoints], decoded: DecodedRois, losses: dict[str, float]
+) -> Validation:
     """Choose the threshold over all ROIs, then count by scanner at it."""
     curve = sweep([points[number] for number in sorted(points)])
     threshold = best_threshold(curve)
     groups: dict[str, list[RoiPoints]] = {"all": []}
     for number in sorted(points):
         groups["all"].append(points[number])
-        groups.setdefault(pixels.fields[number].scanner or "unknown", []).append(points[number])
+        groups.setdefault(decoded.sampled[number].scanner or "unknown", []).append(points[number])
     return Validation(
         threshold=threshold,
         counts={name: counts_at(group, threshold) for name, group in groups.items()},
@@ -142,26 +164,26 @@ def is_better(f1: float, best: float) -> bool:
 
 @torch.no_grad()
 def draw_pictures(
-    model: nn.Module, pixels: Pixels, config: RunConfig, device: torch.device, threshold: float
+    model: nn.Module, loader: RoiLoader, device: torch.device, count: int, threshold: float
 ) -> list[NDArray[np.uint8]]:
-    """`train.pictures` validation patches, those with a figure first: true boxes green, found ones
+    """`count` validation patches, those with a figure first: true boxes green, found ones
     yellow."""
     model.eval()
     with_figure: list[tuple[Tensor, Tensor]] = []
     without: list[tuple[Tensor, Tensor]] = []
-    for batch in validation_batches(pixels, config, device):
+    for batch in loader.batches():
         images = batch.images.clone()  # a batch's own go with it
         for image, boxes, labels in zip(
             images, batch.targets["boxes"], batch.targets["labels"], strict=True
         ):
             figures = boxes[labels == MITOTIC_FIGURE]
             (with_figure if len(figures) else without).append((image, figures))
-        del without[config.train.pictures :]
-        if len(with_figure) >= config.train.pictures:
+        del without[count:]
+        if len(with_figure) >= count:
             break
     return [
         _draw_boxes(image, truth, model(to_float(image[None].to(device)))[0], threshold)
-        for image, truth in [*with_figure, *without][: config.train.pictures]
+        for image, truth in [*with_figure, *without][:count]
     ]
 
 

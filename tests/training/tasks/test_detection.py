@@ -13,16 +13,19 @@ from midog.boxes import Boxes, squares_around
 from midog.config.load import load_config
 from midog.data.roi import Roi
 from midog.inference.detector import Detector
-from midog.loading.batches import Pixels, training_batches, validation_batches
-from midog.loading.box_targets import Targets
-from midog.loading.locations import Field
+from midog.loading.box_targets import BoxTargets
+from midog.loading.locations import SampledRoi
+from midog.loading.rois import DecodedRois
 from midog.models.postprocess import Candidates
 from midog.training.tasks.detection import (
+    RoiLoader,
     detect_points,
     draw_pictures,
     is_better,
     prepare,
     score,
+    training_loader,
+    validation_loader,
     validation_losses,
 )
 
@@ -58,7 +61,7 @@ class FindsDark(nn.Module):
         )
 
 
-def world() -> Pixels:
+def world() -> DecodedRois:
     """Two ROIs of two scanners with two black squares each; in the second one, the annotation knows
     one of them."""
     images = [np.full((300, 300, 3), 255, np.uint8) for _ in range(2)]
@@ -67,8 +70,10 @@ def world() -> Pixels:
         image[240:260, 140:160] = 0
     truth = [np.array([[50, 50], [150, 250]]), np.array([[50, 50]])]
     boxes = [Boxes(squares_around(points), np.ones(len(points), int)) for points in truth]
-    fields = [Field(300, 300, each, scanner) for each, scanner in zip(boxes, "AB", strict=True)]
-    return Pixels(
+    fields = [
+        SampledRoi(300, 300, each, scanner) for each, scanner in zip(boxes, "AB", strict=True)
+    ]
+    return DecodedRois(
         images, fields, [0.25, 0.23], [Roi(f"{i}.tiff", 300, 300, boxes[i]) for i in (0, 1)]
     )
 
@@ -76,6 +81,13 @@ def world() -> Pixels:
 CONFIG = load_config(
     None, ["inference.tile=512", "sampling.patch_size=256", "machine.workers=0", "train.pictures=2"]
 )
+
+
+CPU = torch.device("cpu")
+
+
+def fixed_patches() -> RoiLoader:
+    return validation_loader(world(), CONFIG, CPU)
 
 
 def test_points_are_in_millimetres_of_each_roi_and_counted_by_scanner():
@@ -100,12 +112,12 @@ def test_points_are_in_millimetres_of_each_roi_and_counted_by_scanner():
 
 
 def test_validation_losses_are_means_over_the_patches():
-    losses = validation_losses(FindsDark(), world(), CONFIG, torch.device("cpu"))
+    losses = validation_losses(FindsDark(), fixed_patches(), CPU)
     assert losses["loss"] == losses["loss_classification"] > 0
 
 
 def test_pictures_show_patches_with_figures():
-    pictures = draw_pictures(FindsDark(), world(), CONFIG, torch.device("cpu"), 0.5)
+    pictures = draw_pictures(FindsDark(), fixed_patches(), CPU, 2, 0.5)
     assert len(pictures) == 2
     assert all(picture.shape == (256, 256, 3) for picture in pictures)
     assert all(((picture == [0, 255, 0]).all(axis=-1)).any() for picture in pictures), (
@@ -119,8 +131,8 @@ def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where
         None, [f"machine.augment_on={where}", "machine.workers=0", "sampling.patch_size=256"]
     )
 
-    def prepared(epoch: int) -> tuple[torch.Tensor, Targets]:
-        return prepare(next(iter(training_batches(world(), settings, epoch))), torch.device("cpu"))
+    def prepared(epoch: int) -> tuple[torch.Tensor, BoxTargets]:
+        return prepare(next(training_loader(world(), settings, CPU).batches(epoch)), CPU)
 
     (images, targets), again = prepared(1), prepared(1)
     assert images.dtype == torch.float32
@@ -133,7 +145,7 @@ def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where
 
 
 def test_validation_patches_are_as_they_are():
-    batch = next(iter(validation_batches(world(), CONFIG)))
+    batch = next(fixed_patches().batches())
     images, _ = prepare(batch, torch.device("cpu"))
     assert torch.equal((images * 255).round().byte(), batch.images.permute(0, 3, 1, 2))
 
