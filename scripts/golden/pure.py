@@ -66,7 +66,8 @@ def taught() -> Named:
         config, fields = _config(settings).sampling, _fields()
         spots = find("locations")(fields, config, 3, 0, range(len(fields) * 5))
         turns = np.arange(len(spots)) % 8
-        targets = find("batch_targets")(find("taught_by")(fields, config), spots, config, turns)
+        figures = find("taught_by")(fields, config)
+        targets = find("batch_targets")(figures, spots, config, _moves(turns))
         for key in ("boxes", "labels", "ignore"):
             yield f"{name}: {key}", targets[key]
 
@@ -79,7 +80,7 @@ def augmented() -> Named:
     for name, settings in AUGMENT.items():
         config = _config(settings).augment
         looks = find("looks_of")(numbers, config)
-        yield f"{name}: turns", find("turns_of")(numbers, config)
+        yield f"{name}: turns", _turns(numbers, config)
         yield f"{name}: on the device", find("augment")(torch.from_numpy(images), looks)
         bench, out = find("Workbench")(64), np.zeros_like(images)
         with find("opencv_on_one_thread")():
@@ -127,6 +128,22 @@ def _config(settings: dict[str, str]) -> Any:
     from midog import load_config
 
     return load_config(None, spell(settings))
+
+
+def _moves(turns: np.ndarray) -> Any:
+    """What `batch_targets` takes: turns, or a function that turns boxes by them."""
+    turn_boxes = find("turn_boxes")
+    if not turn_boxes.__module__.startswith("midog.augment"):
+        return turns
+    return lambda boxes, patch, side: turn_boxes(boxes, turns[patch], side)
+
+
+def _turns(numbers: np.ndarray, config: Any) -> np.ndarray:
+    """Turns of patches from all their numbers, 0 where they are not flipped."""
+    turns = find("turns_of")(numbers, config)
+    if not isinstance(turns, dict):
+        return np.asarray(turns)
+    return np.asarray(turns["turns"] if config.flip else 0 * turns["turns"])
 
 
 def _fields() -> list[Any]:

@@ -49,7 +49,15 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "randoms": ("midog.data.sampling:randoms", "midog.random_streams:generators"),
     "merge": ("midog.tiling:merge",),
     "grid": ("midog.tiling:grid",),
-    "looks_of": ("midog.data.augment:looks_of", "midog.augment.on_device:looks_of"),
+    "looks_of": (
+        "midog.data.augment:looks_of",
+        "midog.augment.on_device:looks_of",
+        "midog.augment.draw:augmentation_of",
+    ),
+    "look_by_look": ("midog.augment.on_cpu:patch_by_patch",),
+    "Workbench": ("midog.augment.on_cpu:Scratch",),
+    "Field": ("midog.data.sampling:Field", "midog.loading.locations:SampledRoi"),
+    "taught_by": ("midog.loading.box_targets:target_figures",),
     "augment": ("midog.data.augment:augment", "midog.augment.on_device:augment"),
 }
 """Where a function or class is, `module:name`, for those that changed their name and those whose
