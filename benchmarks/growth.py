@@ -87,7 +87,7 @@ def evaluate_scanners(count: int, folder: Path) -> Work:
 def sweep_points(count: int, folder: Path) -> Work:
     """The counts at every threshold, of so many detections."""
     from midog.bench.sweep import made_up_rois
-    from midog.metrics.counts import sweep
+    from midog.metrics.sweep import sweep
 
     points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: sweep(points)
@@ -96,7 +96,7 @@ def sweep_points(count: int, folder: Path) -> Work:
 def average_precision_of_points(count: int, folder: Path) -> Work:
     """Average precision of so many detections."""
     from midog.bench.sweep import made_up_rois
-    from midog.metrics.counts import average_precision
+    from midog.metrics.average_precision import average_precision
 
     points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: average_precision(points)
@@ -105,7 +105,7 @@ def average_precision_of_points(count: int, folder: Path) -> Work:
 def thresholds(count: int, folder: Path) -> Work:
     """The counts of 100,000 detections at so many thresholds."""
     from midog.bench.sweep import counts_from, made_up_rois
-    from midog.metrics.counts import sweep
+    from midog.metrics.sweep import sweep
 
     points = made_up_rois(500, PER_ROI, 10, seed=0)
     return lambda: counts_from(sweep(points), np.linspace(0, 1, count))
@@ -148,7 +148,7 @@ def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
     listed, side, mpp = [], round(SIDE_MM * 1000 / 0.25), 0.25
     for number, points in enumerate(made_up_rois(rois, PER_ROI, 10, seed=0)):
         boxes, found = (
-            squares_around(each * 1000 / mpp) for each in (points.truth_mm, points.found_mm)
+            squares_around(each * 1000 / mpp) for each in (points.truth_mm, points.detected_mm)
         )
         detections = Detections(found, points.scores, np.ones(len(found)))
         write_challenge(folder / f"{number:03d}.json", detections, mpp=mpp, threshold=0.5)

@@ -19,7 +19,8 @@ import sys
 import time
 
 from midog.bench.sweep import THRESHOLDS, counts_from, made_up_rois
-from midog.metrics.counts import counts_at, sweep
+from midog.metrics.counts import counts_at
+from midog.metrics.sweep import sweep
 
 
 def main() -> int:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from midog.errors import MidogError as MidogError
     from midog.evaluation.scoring import evaluate as evaluate
     from midog.inference.detector import Detector as Detector
-    from midog.metrics.counts import best_threshold as best_threshold
     from midog.metrics.matching import match_points as match_points
+    from midog.metrics.thresholds import best_threshold as best_threshold
     from midog.models.build import build_model as build_model
     from midog.shift.domain_shift import domain_shift as domain_shift
     from midog.training.loop import train as train
@@ -29,7 +29,7 @@ _HOME = {
     "MidogError": "midog.errors",
     "Roi": "midog.data.roi",
     "RunConfig": "midog.config.schema",
-    "best_threshold": "midog.metrics.counts",
+    "best_threshold": "midog.metrics.thresholds",
     "build_model": "midog.models.build",
     "domain_shift": "midog.shift.domain_shift",
     "evaluate": "midog.evaluation.scoring",

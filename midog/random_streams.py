@@ -24,8 +24,8 @@ Purpose = Literal[
 PURPOSES: dict[Purpose, str] = {
     "bootstrap": "seed: patients drawn with replacement (metrics/bootstrap.py)",
     "sides": "seed: which patients swap sides (metrics/permutation.py)",
-    "deals": "seed: scanners dealt anew to patients (metrics/scanner_matrix.py)",
-    "orders": "0: orders of the values of a rank correlation (metrics/scanner_matrix.py)",
+    "deals": "seed: scanners dealt anew to patients (metrics/value_mix.py)",
+    "orders": "0: orders of the values of a rank correlation (metrics/rank_correlation.py)",
     "halves": "seed, draw: patients put in one order and cut in two (shift/distances.py)",
     "patches": "seed: equally many patches of each half (shift/distances.py)",
     "pixels": "0: the pixels of many that statistics are taken of (shift/images.py)",

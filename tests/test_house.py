@@ -27,8 +27,9 @@ config: schema shipped load describe
 images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp open_slide open_tiff
 images: open_file image decode
 models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
-metrics: matching near_pairs pooled_matches counts froc thresholds bootstrap_areas bootstrap
-metrics: permutation agreement calibration mistakes scanner_matrix
+metrics: points near_pairs matching pooled_matches counts sweep average_precision froc thresholds
+metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
+metrics: rank_correlation value_mix scanner_matrix
 data: csv_text roi mpp
 data.annotations: read
 data: split_file splits folder check
@@ -41,7 +42,7 @@ inference: start network tiles model_folder detector output_folder batch
 training: interrupts runs ema checkpoint log
 training.tasks: detection
 training: learner optimise failures loop
-evaluation: groups points result scoring comparison tuning
+evaluation: groups measures detection_files points result scoring comparison tuning
 shift: images patches distances features
 studies: scanners
 shift: result domain_shift

@@ -12,7 +12,9 @@ from midog.bench.plan import Plan
 from midog.bench.result import Compared, compare
 from midog.bench.timing import take_turns
 from midog.errors import MidogError
-from midog.metrics.counts import Counts, RoiPoints, Sweep, counts_at, sweep
+from midog.metrics.counts import Counts, counts_at
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import Sweep, sweep
 from midog.random_streams import seeded
 
 THRESHOLDS = 0.3 + np.arange(690) / 1000

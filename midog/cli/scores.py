@@ -260,22 +260,25 @@ def print_tuned(tuned: Tuned) -> None:
 
 
 def print_scores(result: Evaluation) -> None:
-    """A line for each group; intervals of F1 where there are any."""
-    header = ["group", "ROIs", "figures", "TP", "FP", "FN", "precision", "recall", "F1"]
-    header += [f"{result.level:.0%} interval"] * bool(result.resamples) + ["AP", "FROC"]
+    """A line for each group, with the measures that have a column; the interval of the main one."""
+    from midog.evaluation.measures import MAIN, MEASURES
+
+    measures = [measure for measure in MEASURES.values() if measure.table]
+    header = ["group", "ROIs", "figures", "TP", "FP", "FN"]
+    for measure in measures:
+        header.append(measure.table)
+        if result.resamples and measure.key == MAIN:
+            header.append(f"{result.level:.0%} interval")
     rows = []
     for name, group in result.groups.items():
         counts = [group.rois, group.figures, group.counts.tp, group.counts.fp, group.counts.fn]
-        row = [
-            name,
-            *map(str, counts),
-            *(number(group.value(each)) for each in ("precision", "recall", "f1")),
-        ]
-        if result.resamples:
-            row.append(
-                f"{number(group.intervals['f1'].low)} - {number(group.intervals['f1'].high)}"
-            )
-        rows.append([*row, number(group.ap50), number(group.froc_auc)])
+        row = [name, *map(str, counts)]
+        for measure in measures:
+            row.append(number(group.values[measure.key]))
+            if result.resamples and measure.key == MAIN:
+                limits = group.intervals[MAIN]
+                row.append(f"{number(limits.low)} - {number(limits.high)}")
+        rows.append(row)
     print_table(header, rows)
 
 
@@ -284,10 +287,10 @@ def print_comparison(result: Comparison) -> None:
     header = ["group", "score", "A", "B", "A - B", f"{result.level:.0%} interval", "p"]
     rows = []
     for name, theirs in result.differences.items():
-        for measure, each in theirs.items():
-            values = [number(groups[name].value(measure)) for groups in (result.a, result.b)]
-            limits = f"{number(each.low, '+')} to {number(each.high, '+')}"
-            rows.append([name, measure, *values, number(each.value, "+"), limits, number(each.p)])
+        for key, gain in theirs.items():
+            values = [number(groups[name].values[key]) for groups in (result.a, result.b)]
+            limits = f"{number(gain.low, '+')} to {number(gain.high, '+')}"
+            rows.append([name, key, *values, number(gain.value, "+"), limits, number(gain.p)])
     print_table(header, rows)
     say(_about_p(result))
 

@@ -24,8 +24,11 @@ from midog.inference.batch import Job, infer
 from midog.inference.detector import Detector
 from midog.inference.model_folder import CARD, find_folder
 from midog.inference.output_folder import RECORD_NAME
-from midog.metrics.counts import Counts, RoiPoints, Sweep, best_threshold, counts_at, sweep
+from midog.metrics.counts import Counts, counts_at
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import Sweep, sweep
 from midog.metrics.thresholds import (
+    best_threshold,
     highest_precision,
     lowest_fp_rate,
     threshold_at_fp_rate,

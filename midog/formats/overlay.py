@@ -91,12 +91,12 @@ def _marks(detected: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]
     scores = detected.scores.tolist()
     if truth is None:
         return [_Mark("found", box, score) for box, score in zip(boxes, scores, strict=True)]
-    from midog.metrics.matching import match_points  # imports scipy, which nothing else here needs
+    from midog.metrics.matching import match_points
 
     figures, imposters = truth.of_class(MITOTIC_FIGURE), truth.of_class(IMPOSTER)
     taken = match_points(
         centers_of(figures) * mpp / 1000, detected.centers * mpp / 1000
-    ).truth_to_found
+    ).truth_to_detection
     hits = set(taken.tolist())
     wider = imposters + np.array([-12, -12, 12, 12])  # to be seen around a false alarm on it
     marks = [_Mark("imposter", tuple(box)) for box in wider.tolist()]

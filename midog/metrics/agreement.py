@@ -1,5 +1,5 @@
-"""How well found densities agree with the true ones, ROI by ROI: rank correlation, bias and limits
-of agreement."""
+"""How well detected densities agree with the true ones, ROI by ROI: rank correlation, bias and
+limits of agreement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from midog.boxes import IntArray
-from midog.metrics.counts import Values, ratios
+from midog.metrics.counts import ratios
+from midog.metrics.points import Values
 
 LIMITS_SD = 1.96
 """Standard deviations from the bias to a limit of agreement: 95 % of differences that are normally
@@ -20,15 +21,17 @@ distributed."""
 
 @dataclass(frozen=True)
 class Agreement:
-    """Truth against prediction over ROIs, in figures per mm2.
+    """Truth against detection over ROIs, in figures per mm2.
 
-    rois: number of ROIs with both densities known.
-    spearman: rank correlation in [-1, 1]; NaN with fewer than two ROIs or where either density is
-    the same in all.
-    bias: mean of found - truth, so that > 0 is too many; NaN without ROIs.
-    sd: standard deviation of found - truth (n - 1 in the denominator); NaN with fewer than two
-    ROIs.
-    low, high: limits of agreement, bias -/+ 1.96 sd.
+    Attributes:
+        rois: Number of ROIs of which both densities are known.
+        spearman: Rank correlation in [-1, 1]; NaN with fewer than two ROIs or where either density
+            is the same in all.
+        bias: Mean of detected - true, so that > 0 is too many; NaN without ROIs.
+        sd: Standard deviation of detected - true (n - 1 in the denominator); NaN with fewer than
+            two ROIs.
+        low: Lower limit of agreement, bias - 1.96 sd.
+        high: Upper limit of agreement, bias + 1.96 sd.
     """
 
     rois: int
@@ -41,30 +44,35 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class AgreementSamples:
-    """The agreement in each resample, (B,) float64; NaN where it is undefined there. limit_*:
-    limits of agreement."""
+    """The agreement in each resample, (B,) float64; NaN where it is undefined there."""
 
     spearman: Values
     bias: Values
-    limit_low: Values
-    limit_high: Values
+    low: Values
+    high: Values
 
 
-def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
-    """The agreement of two densities of the same ROIs, (R,) and (R,) float64, figures per mm2.
+def agreement(truth_per_mm2: ArrayLike, detected_per_mm2: ArrayLike) -> Agreement:
+    """Return the agreement of two densities of the same ROIs.
 
     An ROI of which either is NaN (an unknown area) is left out. Bland and Altman, Lancet 1986,
-    327:307-310: the limits are those of single ROIs, without an interval of their own. Raises
-    ValueError where shapes disagree or a density is infinite.
+    327:307-310: the limits are those of single ROIs, without an interval of their own.
+
+    Args:
+        truth_per_mm2: (R,) float64, true figures per mm2.
+        detected_per_mm2: (R,) float64, detections that count per mm2.
+
+    Raises:
+        ValueError: If shapes disagree or a density is infinite.
     """
-    truth, found, known = _checked(truth_per_mm2, found_per_mm2)
-    truth, found = truth[known], found[known]
-    difference = found - truth
+    truth, detected, usable = _checked(truth_per_mm2, detected_per_mm2)
+    truth, detected = truth[usable], detected[usable]
+    difference = detected - truth
     bias = float(difference.mean()) if len(difference) else math.nan
     sd = float(difference.std(ddof=1)) if len(difference) > 1 else math.nan
     return Agreement(
         rois=len(difference),
-        spearman=_spearman(truth, found),
+        spearman=_spearman(truth, detected),
         bias=bias,
         sd=sd,
         low=bias - LIMITS_SD * sd,
@@ -73,39 +81,44 @@ def agreement(truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike) -> Agreement:
 
 
 def resample_agreement(
-    truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike, weights: IntArray
+    truth_per_mm2: ArrayLike, detected_per_mm2: ArrayLike, weights: IntArray
 ) -> AgreementSamples:
-    """`agreement` in every resample, as if each ROI stood `weights` times in the list of ROIs.
+    """Return the agreement in every resample, as if each ROI stood `weights` times in the list.
 
-    truth_per_mm2, found_per_mm2: (R,), as of `agreement`, and so are the errors. weights: (B, R)
-    int64, how often each ROI counts in each resample.
+    Args:
+        truth_per_mm2: (R,) as of `agreement`.
+        detected_per_mm2: (R,) as of `agreement`.
+        weights: (B, R) int64, how often each ROI counts in each resample.
+
+    Raises:
+        ValueError: If shapes disagree or a density is infinite.
     """
-    truth, found, known = _checked(truth_per_mm2, found_per_mm2)
-    truth, found, weights = truth[known], found[known], weights[:, known]
-    difference, rois = found - truth, weights.sum(axis=1)
+    truth, detected, usable = _checked(truth_per_mm2, detected_per_mm2)
+    truth, detected, weights = truth[usable], detected[usable], weights[:, usable]
+    difference, rois = detected - truth, weights.sum(axis=1)
     bias = ratios(weights @ difference, rois)
     # From the bias of each resample, not from sums of squares: equal differences must give 0, not
     # their rounding.
     squares = (weights * (difference - bias[:, None]) ** 2).sum(axis=1)
     sd = np.sqrt(ratios(squares, np.maximum(rois - 1, 0)))
     return AgreementSamples(
-        spearman=_weighted_spearman(truth, found, weights),
+        spearman=_weighted_spearman(truth, detected, weights),
         bias=bias,
-        limit_low=bias - LIMITS_SD * sd,
-        limit_high=bias + LIMITS_SD * sd,
+        low=bias - LIMITS_SD * sd,
+        high=bias + LIMITS_SD * sd,
     )
 
 
 def _checked(
-    truth_per_mm2: ArrayLike, found_per_mm2: ArrayLike
+    truth_per_mm2: ArrayLike, detected_per_mm2: ArrayLike
 ) -> tuple[Values, Values, NDArray[np.bool_]]:
-    """Both densities, and at which ROIs they are known, (R,) each."""
-    truth, found = np.asarray(truth_per_mm2, np.float64), np.asarray(found_per_mm2, np.float64)
-    if truth.ndim != 1 or truth.shape != found.shape:
-        raise ValueError(f"densities must be (R,) and (R,), got {truth.shape} and {found.shape}")
-    if np.isinf(truth).any() or np.isinf(found).any():
+    """Both densities, and of which ROIs both are known, (R,) each."""
+    truth, detected = (np.asarray(d, np.float64) for d in (truth_per_mm2, detected_per_mm2))
+    if truth.ndim != 1 or truth.shape != detected.shape:
+        raise ValueError(f"densities must be (R,) and (R,), got {truth.shape} and {detected.shape}")
+    if np.isinf(truth).any() or np.isinf(detected).any():
         raise ValueError("densities must not be infinite")
-    return truth, found, ~(np.isnan(truth) | np.isnan(found))
+    return truth, detected, ~(np.isnan(truth) | np.isnan(detected))
 
 
 def _weighted_spearman(first: Values, second: Values, weights: IntArray) -> Values:
@@ -121,12 +134,10 @@ def _weighted_ranks(values: Values, weights: IntArray) -> Values:
     order = np.argsort(values)
     _, starts = np.unique(values[order], return_index=True)
     at = np.unique(values, return_inverse=True)[1]
-    there = np.add.reduceat(
-        weights[:, order], starts, axis=1
-    )  # (B, U), how often each distinct value is there
-    ranks = (
-        np.cumsum(there, axis=1) - (there - 1) / 2 - (weights.sum(axis=1, keepdims=True) + 1) / 2
-    )
+    # (B, U), how often each distinct value occurs
+    times = np.add.reduceat(weights[:, order], starts, axis=1)
+    mean_rank = (weights.sum(axis=1, keepdims=True) + 1) / 2
+    ranks = np.cumsum(times, axis=1) - (times - 1) / 2 - mean_rank
     return np.asarray(ranks[:, at])
 
 

@@ -5,43 +5,50 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from midog.boxes import IntArray
-
-Points = NDArray[np.float64]
+from midog.metrics.points import Points
 
 _CELL = 4.0
-"""Side of a cell of the grid in reaches: over 2, so that what is in reach of a point lies in at
+"""Side of a cell of the grid in reaches: over 2, so that what is within reach of a point lies in at
 most 2 x 2 cells."""
 _CELL_BITS = 21
-"""Cells along each axis; what lies further out is put in the last one. At 7.5 um that is 31 m to
-either side."""
+"""Cells along an axis, as a power of 2; what lies further out is put into the last cell. With a
+reach of 7.5 um that is 31 m to either side."""
 
 
 def near_pairs(
     first: Points, first_roi: IntArray, second: Points, second_roi: IntArray, reach: float
 ) -> tuple[IntArray, IntArray]:
-    """Indices (P,), (P,) of all pairs of the same ROI of which neither |dx| nor |dy| is over
-    `reach`, and of some more.
+    """Propose the pairs of points of the same ROI that lie within reach along both axes.
 
-    first (N, 2), second (M, 2): float64, finite. *_roi: (N,), (M,) int64, 0 to 2^20. Each pair
-    comes once, in no order. Pairs are only proposed, so that the caller measures them; rounding
-    loses none, as it never turns a <= b round on the way from coordinates to cells.
+    Pairs are only proposed, so that the caller measures them: a few come that are out of reach.
+    Rounding loses none, as it never turns a <= b round on the way from coordinates to cells.
+
+    Args:
+        first: (N, 2) float64, finite.
+        first_roi: (N,) int64, 0 to 2^20: the ROI of each point.
+        second: (M, 2) float64, finite.
+        second_roi: (M,) int64, as `first_roi`.
+        reach: The most that |dx| and |dy| may be, > 0.
+
+    Returns:
+        Indices (P,) into `first` and (P,) into `second`, int64. A pair comes once, in no order.
     """
     cells = _cell_of(second, second_roi, reach)
     order = np.argsort(cells)
     cells = cells[order]
-    at_first, wanted = _cells_in_reach(first, first_roi, reach)
-    begin = np.searchsorted(cells, wanted, side="left")
-    lengths = np.searchsorted(cells, wanted, side="right") - begin
+    at_first, cells_in_reach = _cells_in_reach(first, first_roi, reach)
+    begin = np.searchsorted(cells, cells_in_reach, side="left")
+    lengths = np.searchsorted(cells, cells_in_reach, side="right") - begin
     before = np.cumsum(lengths) - lengths
     at_second = order[np.arange(lengths.sum()) + np.repeat(begin - before, lengths)]
     return np.repeat(at_first, lengths), at_second
 
 
 def _cells_in_reach(points: Points, roi: IntArray, reach: float) -> tuple[IntArray, IntArray]:
-    """(Q,), (Q,): the cells that hold whatever is in reach of a point (N,), each once."""
+    """(Q,), (Q,): a point, and a cell that holds some of what is within its reach; all such pairs,
+    none twice."""
     (left, top), (right, bottom) = (points - reach).T, (points + reach).T
     corners = np.stack(
         [

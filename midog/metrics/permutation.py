@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from midog.boxes import IntArray
-from midog.metrics.counts import Values
+from midog.metrics.points import Values
 from midog.random_streams import seeded
 
 _ROUNDING = 1e-12
@@ -17,17 +17,24 @@ _ROUNDING = 1e-12
 
 
 def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray:
-    """Which of A's and B's ROIs stand on the first side, A and B being swapped for some patients:
-    (S, 2 R) int64.
+    """Tell which of A's and B's ROIs stand on the first side, A and B being swapped for some
+    patients.
 
-    patients: of the R ROIs. Weights are 0 or 1; 1 - weights is the other side. Columns are A's ROI
-    1, B's ROI 1, A's ROI 2, …, so that either side has its ROIs in their order. Row 0 swaps nobody.
     If A and B are equally good, it is chance which of the two results of a patient is A's, so that
     every row is as likely as row 0 (Ernst, Statistical Science 2004, 'Permutation methods: a basis
-    for exact inference'). The rows are all 2^P swaps of P patients where that is at most
-    `resamples`; else so many random ones follow row 0. They depend on the names, `resamples` and
-    `seed` alone, not on the order of the ROIs. No row for fewer than two patients, as one says
-    nothing about others.
+    for exact inference'). The rows are all 2^P swaps of P patients if that is at most `resamples`;
+    else so many random ones follow row 0. They depend on the names, `resamples` and `seed` alone,
+    not on the order of the ROIs.
+
+    Args:
+        patients: The patient of each of R ROIs.
+        resamples: The most swaps.
+        seed: Of the random swaps.
+
+    Returns:
+        (S, 2 R) int64, 0 or 1; 1 - weights is the other side. Columns are A's ROI 1, B's ROI 1, A's
+        ROI 2, …, so that either side has its ROIs in their order. Row 0 swaps nobody. No row for
+        fewer than two patients, as one says nothing about others.
     """
     names, patient_of_roi = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     count = len(names)
@@ -43,16 +50,20 @@ def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
 
 
 def p_value(samples_a: Values, samples_b: Values) -> float:
-    """Share of swaps in which the sides differ at least as much as A and B do: the two-sided p, in
-    (0, 1].
+    """Return the two-sided p: the share of swaps in which the sides differ at least as much as A
+    and B do.
 
-    samples_a, samples_b: (S,) a figure of each side from `swap_weights`, row 0 that of A and B
-    themselves, which counts as one of the swaps, so that p is never 0. Swaps in which a side's
-    figure is undefined (NaN) are left out; where they are more than half, or row 0 is one of them,
-    or there is no swap, p is NaN.
+    Args:
+        samples_a: (S,) a score of the first side from `swap_weights`, row 0 that of A itself.
+        samples_b: (S,) of the other side.
+
+    Returns:
+        In (0, 1], as A and B themselves count as one of the swaps. Swaps in which a side's score is
+        undefined (NaN) are left out; if they are more than half, or row 0 is one of them, or there
+        is no swap, p is NaN.
     """
     gains = np.abs(samples_a - samples_b)
-    known = gains[~np.isnan(gains)]
-    if len(known) == 0 or 2 * len(known) < len(gains) or np.isnan(gains[0]):
+    defined = gains[~np.isnan(gains)]
+    if len(defined) == 0 or 2 * len(defined) < len(gains) or np.isnan(gains[0]):
         return math.nan
-    return float(np.mean(known >= gains[0] - _ROUNDING))
+    return float(np.mean(defined >= gains[0] - _ROUNDING))

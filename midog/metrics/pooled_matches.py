@@ -1,4 +1,4 @@
-"""Which found points hit a figure, by the challenge's radius and by overlap, at all thresholds and
+"""Which detections match a figure, by the challenge's radius and by overlap, at all thresholds and
 in all ROIs."""
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IntArray
-from midog.metrics.matching import RADIUS_MM, Points, as_points
+from midog.metrics.matching import RADIUS_MM
 from midog.metrics.near_pairs import near_pairs
-
-Values = NDArray[np.float64]
+from midog.metrics.points import Points, RoiPoints, Values
 
 HALF_SIDE_MM = 0.01125
 """Half of the 22.5 um square that the challenge draws around a point for average precision: two
@@ -22,48 +21,25 @@ squares that are 7.5 um apart along an axis overlap with an IoU of 0.5."""
 
 
 @dataclass(frozen=True, eq=False)
-class RoiPoints:
-    """True figures of one ROI and what was found there.
+class PooledMatches:
+    """The detections of R ROIs, one ROI after the other, and which of them match a figure.
 
-    truth_mm (N, 2), found_mm (M, 2): x y in float64 mm, figures in file order. scores (M,):
-    float64, any finite range. Raises ValueError where shapes disagree or a value is not finite.
-    """
-
-    truth_mm: Points
-    found_mm: Points
-    scores: Values
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "truth_mm", as_points(self.truth_mm))
-        object.__setattr__(self, "found_mm", as_points(self.found_mm))
-        object.__setattr__(self, "scores", np.asarray(self.scores, np.float64))
-        if self.scores.shape != (len(self.found_mm),) or not np.isfinite(self.scores).all():
-            raise ValueError(
-                f"scores must be ({len(self.found_mm)},) and finite, got {self.scores.shape}"
-            )
-
-    def at_least(self, threshold: float) -> RoiPoints:
-        """The same figures, and the found points with score >= threshold in their order."""
-        keep = self.scores >= threshold
-        return RoiPoints(self.truth_mm, self.found_mm[keep], self.scores[keep])
-
-
-@dataclass(frozen=True, eq=False)
-class Hits:
-    """The found points of R ROIs, one ROI after the other, and which of them hit a figure.
-
-    scores (M,): float64. owner (M,): int64, the ROI of each. figures (R,): int64, true figures of
-    each ROI. in_radius, overlapping (M,): bool, see `found_hits` and `overlap_hits`.
+    Attributes:
+        scores: (M,) float64.
+        owner: (M,) int64, the ROI of each detection.
+        figures: (R,) int64, true figures of each ROI.
+        by_radius: (M,) bool, see `matched_by_radius`.
+        by_overlap: (M,) bool, see `matched_by_overlap`, with an IoU of 0.5.
     """
 
     scores: Values
     owner: IntArray
     figures: IntArray
-    in_radius: NDArray[np.bool_]
-    overlapping: NDArray[np.bool_]
+    by_radius: NDArray[np.bool_]
+    by_overlap: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, rois: Sequence[RoiPoints]) -> Hits:
+    def of(cls, rois: Sequence[RoiPoints]) -> PooledMatches:
         """Match each ROI once."""
         together = _Together.of(rois)
         figures = np.array([len(roi.truth_mm) for roi in rois], np.int64)
@@ -71,74 +47,79 @@ class Hits:
             together.scores,
             together.owner,
             figures,
-            _radius_hits(together),
-            _overlap_hits(together, HALF_SIDE_MM, 0.5),
+            _matched_by_radius(together),
+            _matched_by_overlap(together, HALF_SIDE_MM, 0.5),
         )
 
-    def select(self, rois: Sequence[int] | IntArray) -> Hits:
+    def select(self, rois: Sequence[int] | IntArray) -> PooledMatches:
         """Those of some ROIs, in the order given."""
         rois = np.asarray(rois, np.int64)
         lengths = np.bincount(self.owner, minlength=len(self.figures))
         begin, lengths = (np.cumsum(lengths) - lengths)[rois], lengths[rois]
         owner = np.repeat(np.arange(len(rois)), lengths)
         points = np.arange(len(owner)) + (begin - (np.cumsum(lengths) - lengths))[owner]
-        return Hits(
+        return PooledMatches(
             self.scores[points],
             owner,
             self.figures[rois],
-            self.in_radius[points],
-            self.overlapping[points],
+            self.by_radius[points],
+            self.by_overlap[points],
         )
 
 
-def found_hits(roi: RoiPoints) -> NDArray[np.bool_]:
-    """For each found point (M,): does the number of hit figures grow when it joins those of higher
-    score?
+def matched_by_radius(rois: Sequence[RoiPoints]) -> NDArray[np.bool_]:
+    """Tell which detections match a figure by the challenge's rule, at all thresholds at once.
 
-    By the challenge's rule, see `match_points`; of equal scores the first joins first.
+    A detection does if the number of matched figures grows when it joins those of higher score in
+    its ROI, see `match_points`; of equal scores the first joins first.
+
+    Args:
+        rois: Points of R ROIs.
+
+    Returns:
+        (M,) bool, for the detections of one ROI after the other.
     """
-    return all_found_hits([roi])
+    return _matched_by_radius(_Together.of(rois))
 
 
-def overlap_hits(roi: RoiPoints, half_side_mm: float, iou: float) -> NDArray[np.bool_]:
-    """For each found point (M,): does its square take a figure's, by COCO's rule?"""
-    return all_overlap_hits([roi], half_side_mm, iou)
-
-
-def all_found_hits(rois: Sequence[RoiPoints]) -> NDArray[np.bool_]:
-    """`found_hits` of all ROIs, one ROI after the other."""
-    return _radius_hits(_Together.of(rois))
-
-
-def all_overlap_hits(
+def matched_by_overlap(
     rois: Sequence[RoiPoints], half_side_mm: float, iou: float
 ) -> NDArray[np.bool_]:
-    """`overlap_hits` of all ROIs, one ROI after the other."""
-    return _overlap_hits(_Together.of(rois), half_side_mm, iou)
+    """Tell which detections take a figure by COCO's rule, with squares around the points.
+
+    Args:
+        rois: Points of R ROIs.
+        half_side_mm: Half of the squares' side.
+        iou: The least overlap.
+
+    Returns:
+        (M,) bool, for the detections of one ROI after the other.
+    """
+    return _matched_by_overlap(_Together.of(rois), half_side_mm, iou)
 
 
 @dataclass(frozen=True, eq=False)
 class _Together:
-    """The points of all ROIs in a row: figures (N, 2) with their ROI, found points (M, 2) with
-    theirs and scores."""
+    """The points of all ROIs in a row: figures (N, 2) with their ROI, detections (M, 2) with theirs
+    and their scores."""
 
     truth: Points
     truth_owner: IntArray
-    found: Points
+    detected: Points
     owner: IntArray
     scores: Values
 
     @classmethod
     def of(cls, rois: Sequence[RoiPoints]) -> _Together:
         figures, points = (
-            np.array([len(each) for each in lists], np.int64)
-            for lists in ([roi.truth_mm for roi in rois], [roi.scores for roi in rois])
+            np.array([len(of_roi) for of_roi in arrays], np.int64)
+            for arrays in ([roi.truth_mm for roi in rois], [roi.scores for roi in rois])
         )
         nowhere = np.zeros((0, 2))
         return cls(
             truth=np.concatenate([nowhere, *(roi.truth_mm for roi in rois)]),
             truth_owner=np.repeat(np.arange(len(rois)), figures),
-            found=np.concatenate([nowhere, *(roi.found_mm for roi in rois)]),
+            detected=np.concatenate([nowhere, *(roi.detected_mm for roi in rois)]),
             owner=np.repeat(np.arange(len(rois)), points),
             scores=np.concatenate([np.zeros(0), *(roi.scores for roi in rois)]),
         )
@@ -147,44 +128,44 @@ class _Together:
         """Pairs (figure, point) of one ROI that may be in reach along both axes: a little more, for
         the rounding."""
         return near_pairs(
-            self.truth, self.truth_owner, self.found, self.owner, reach_mm * (1 + 1e-9)
+            self.truth, self.truth_owner, self.detected, self.owner, reach_mm * (1 + 1e-9)
         )
 
 
-def _radius_hits(points: _Together) -> NDArray[np.bool_]:
+def _matched_by_radius(points: _Together) -> NDArray[np.bool_]:
     figure, point = points.near(RADIUS_MM)
-    difference = points.truth[figure] - points.found[point]
-    squared = (
-        difference[:, 0] * difference[:, 0] + difference[:, 1] * difference[:, 1]
-    )  # to the bit as `pairs_within`
+    difference = points.truth[figure] - points.detected[point]
+    # to the bit as `pairs_within`
+    squared = difference[:, 0] * difference[:, 0] + difference[:, 1] * difference[:, 1]
     inside = squared <= RADIUS_MM * RADIUS_MM
     figure, point, distance = figure[inside], point[inside], np.sqrt(squared[inside])
-    hits, crowded = _lone_figures(figure, point, points)
-    hits[_adders(figure[crowded], point[crowded], distance[crowded], points.scores)] = True
-    return hits
+    matched, crowded = _lone_figures(figure, point, points)
+    matched[_adders(figure[crowded], point[crowded], distance[crowded], points.scores)] = True
+    return matched
 
 
-def _overlap_hits(points: _Together, half_side: float, iou: float) -> NDArray[np.bool_]:
+def _matched_by_overlap(points: _Together, half_side: float, iou: float) -> NDArray[np.bool_]:
     figure, point = points.near(2 * half_side)
-    overlap = _iou(points.found[point], points.truth[figure], half_side)
+    overlap = _iou(points.detected[point], points.truth[figure], half_side)
     touching = (
-        np.abs(points.found[point] - points.truth[figure]).max(axis=1, initial=0) <= 2 * half_side
+        np.abs(points.detected[point] - points.truth[figure]).max(axis=1, initial=0)
+        <= 2 * half_side
     )
     enough = touching & (overlap >= iou)
     figure, point, overlap = figure[enough], point[enough], overlap[enough]
-    hits, crowded = _lone_figures(figure, point, points)
-    hits[_takers(figure[crowded], point[crowded], overlap[crowded], points.scores)] = True
-    return hits
+    matched, crowded = _lone_figures(figure, point, points)
+    matched[_takers(figure[crowded], point[crowded], overlap[crowded], points.scores)] = True
+    return matched
 
 
 def _lone_figures(
     figure: IntArray, point: IntArray, points: _Together
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Hits (M,) of the figures that share no point with another, and which of the pairs (P,) are of
-    other figures.
+    """The detections (M,) that match figures which share no detection with another, and which of
+    the pairs (P,) are of other figures.
 
-    Most figures are such, and by either rule the first point in reach hits: of the highest score,
-    of these the first.
+    Most figures are such, and by either rule the first detection in reach matches: of the highest
+    score, of these the first.
     """
     shared = np.bincount(point, minlength=len(points.scores))[point] > 1
     crowded = np.zeros(len(points.truth), bool)
@@ -198,31 +179,37 @@ def _lone_figures(
     none = len(points.scores)
     first = np.full(len(points.truth), none)
     np.minimum.at(first, figure[best], point[best])
-    hits = np.zeros(len(points.scores), bool)
-    hits[first[first < none]] = True
-    return hits, of_crowded
+    matched = np.zeros(len(points.scores), bool)
+    matched[first[first < none]] = True
+    return matched, of_crowded
 
 
 def _adders(figure: IntArray, point: IntArray, distance: Values, scores: Values) -> list[int]:
-    """The points of these pairs (P,) with which the number of hit figures grows, as `found_hits`
-    says.
+    """The points of these pairs (P,) with which the number of matched figures grows, as
+    `matched_by_radius` says.
 
     The greedy rule is a serial dictatorship: figures choose in file order, each the (distance,
     index) that it likes best. A newcomer therefore changes nothing before the first figure that
     likes it better than what it has; that figure takes it, and what it gives up is in turn a
     newcomer to the figures after it (those before have turned it down, and figures only ever trade
-    up). So the matching is at every step the plain rule's for the points so far.
+    up). So the matching is at every step `match_points`'s for the points so far.
     """
     nobody = (math.inf, -1)
-    holders = dict.fromkeys(
-        figure.tolist(), nobody
-    )  # (distance, index) of the point that each figure has
+    # (distance, index) of the point that each figure has
+    holders = dict.fromkeys(figure.tolist(), nobody)
     adders = []
-    reach = _by_point(figure, point, distance)
+    in_reach = _by_point(figure, point, distance)
     for newcomer in _falling(point, scores):
         at: int = newcomer
         while at >= 0:
-            taker = next((each for each in reach[at] if (each[1], at) < holders[each[0]]), None)
+            taker = next(
+                (
+                    (figure, apart)
+                    for figure, apart in in_reach[at]
+                    if (apart, at) < holders[figure]
+                ),
+                None,
+            )
             if taker is None:
                 break
             given_up = holders[taker[0]][1]
@@ -236,11 +223,11 @@ def _adders(figure: IntArray, point: IntArray, distance: Values, scores: Values)
 def _takers(figure: IntArray, point: IntArray, overlap: Values, scores: Values) -> list[int]:
     """The points of these pairs (P,) that take a figure: by falling score, each the free one that
     it overlaps most."""
-    reach = _by_point(figure, point, overlap)
+    in_reach = _by_point(figure, point, overlap)
     taken: set[int] = set()
     takers = []
     for at in _falling(point, scores):
-        free = [(overlaps, each) for each, overlaps in reach[at] if each not in taken]
+        free = [(overlaps, figure) for figure, overlaps in in_reach[at] if figure not in taken]
         if free:
             taken.add(max(free)[1])  # of equal overlaps the later figure, as in COCO
             takers.append(at)
@@ -252,12 +239,11 @@ def _by_point(
 ) -> dict[int, list[tuple[int, float]]]:
     """The (figure, value) of each point's pairs, figures in file order."""
     order = np.lexsort((figure, point))
-    reach: dict[int, list[tuple[int, float]]] = {at: [] for at in point.tolist()}
-    for at, each, its in zip(
-        point[order].tolist(), figure[order].tolist(), value[order].tolist(), strict=True
-    ):
-        reach[at].append((each, its))
-    return reach
+    in_reach: dict[int, list[tuple[int, float]]] = {at: [] for at in point.tolist()}
+    pairs = (point[order].tolist(), figure[order].tolist(), value[order].tolist())
+    for at, its_figure, its_value in zip(*pairs, strict=True):
+        in_reach[at].append((its_figure, its_value))
+    return in_reach
 
 
 def _falling(point: IntArray, scores: Values) -> list[int]:

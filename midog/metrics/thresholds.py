@@ -1,21 +1,53 @@
-"""The choice of a threshold by precision or by false positives per mm2; `best_threshold` chooses by
-F1."""
+"""The choice of a threshold: by F1, by precision, or by false positives per mm2."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midog.metrics.counts import Sweep, Values
+from midog.metrics.points import Values
+from midog.metrics.sweep import Sweep
+
+
+def best_threshold(sweep: Sweep) -> float:
+    """Choose the threshold t in (0, 1] with the best F1: the middle of the widest range that has
+    it.
+
+    F1 is a step function of t that changes at the scores only. Of all ranges between two changes
+    with the highest F1 the widest is taken (of equally wide ones, the highest), since its middle
+    bears most drift of the scores. Where no detection matches at any threshold, F1 is 0 on all of
+    (0, 1] and the answer is 0.5; so it is without any figure, where all thresholds are alike.
+    """
+    if sweep.figures == 0:
+        return 0.5
+    edges = _edges(sweep)
+    f1 = np.concatenate([[0.0], sweep.f1])
+    steps = np.flatnonzero(_has_width(edges))
+    best = f1[steps] == f1[steps].max()
+    # Neighbouring steps of the best F1 are one range: from where `best` sets in to where it ends.
+    turns = np.diff(np.concatenate([[False], best, [False]]).astype(np.int8))
+    high = edges[steps[np.flatnonzero(turns == 1)]]
+    low = edges[steps[np.flatnonzero(turns == -1) - 1] + 1]
+    widest = int(np.argmax(high - low))
+    return _middle_of(low[widest], high[widest])
 
 
 def threshold_at_precision(sweep: Sweep, precision: float) -> float | None:
-    """The threshold t in (0, 1] with the highest recall of all that have at least this precision;
-    None: none has it.
+    """Choose the threshold t in (0, 1] with the highest recall of all that have this precision.
 
-    precision: in [0, 1]. Of equal recall the highest precision is taken; t is the middle of the
-    range that has both. A threshold above all scores finds nothing, so that its precision is
-    undefined: it is never taken. Raises ValueError for a precision outside [0, 1].
+    Of equal recall the highest precision is taken; t is the middle of the range that has both. A
+    threshold above all scores leaves no detection, so that its precision is undefined: it is never
+    taken.
+
+    Args:
+        sweep: Counts at every threshold.
+        precision: The least precision, in [0, 1].
+
+    Returns:
+        The threshold; None if none has that precision.
+
+    Raises:
+        ValueError: If the precision is outside [0, 1].
     """
     if not 0 <= precision <= 1:
         raise ValueError(f"precision must lie in [0, 1], got {precision}")
@@ -25,18 +57,28 @@ def threshold_at_precision(sweep: Sweep, precision: float) -> float | None:
 
 
 def highest_precision(sweep: Sweep) -> float:
-    """The highest precision of any threshold in (0, 1]; NaN where none finds anything."""
+    """Return the highest precision of any threshold in (0, 1]; NaN if none leaves a detection."""
     return float(max(sweep.precision[_has_width(_edges(sweep))[1:]], default=np.nan))
 
 
 def threshold_at_fp_rate(sweep: Sweep, area_mm2: float, fp_per_mm2: float) -> float | None:
-    """The threshold t in (0, 1] with the highest recall of all that have at most this many false
-    positives per mm2.
+    """Choose the threshold t in (0, 1] with the highest recall of all within a rate of false
+    positives.
 
-    area_mm2: > 0, of all ROIs of the sweep together. fp_per_mm2: >= 0.
     Of equal recall the fewest false positives are taken; t is the middle of the range that has
-    both. None: every such threshold is so high that no figure is found (or there is none). Raises
-    ValueError for another area or rate, and so for an unknown (NaN) area.
+    both.
+
+    Args:
+        sweep: Counts at every threshold.
+        area_mm2: Of all ROIs of the sweep together, > 0.
+        fp_per_mm2: The most false positives per mm2, >= 0.
+
+    Returns:
+        The threshold; None if every such threshold is so high that no figure is detected, or if
+        there is no figure.
+
+    Raises:
+        ValueError: If the area or the rate is another, and so if the area is NaN (not known).
     """
     if not fp_per_mm2 >= 0:
         raise ValueError(f"fp_per_mm2 must be >= 0, got {fp_per_mm2}")
@@ -45,17 +87,24 @@ def threshold_at_fp_rate(sweep: Sweep, area_mm2: float, fp_per_mm2: float) -> fl
 
 
 def lowest_fp_rate(sweep: Sweep, area_mm2: float) -> float:
-    """The fewest false positives per mm2 of any threshold in (0, 1] that finds a figure; inf where
-    none does.
+    """Return the fewest false positives per mm2 of any threshold in (0, 1] that detects a figure.
 
-    Raises ValueError where the area is not known or not > 0.
+    Args:
+        sweep: Counts at every threshold.
+        area_mm2: Of all ROIs of the sweep together, > 0.
+
+    Returns:
+        The rate; inf if no threshold detects a figure.
+
+    Raises:
+        ValueError: If the area is NaN (not known) or not > 0.
     """
     return float(_fp_rates(sweep, area_mm2).min())
 
 
 def _fp_rates(sweep: Sweep, area_mm2: float) -> Values:
-    """(K + 1,) false positives per mm2 of each step, inf where it finds no figure or no t in (0, 1]
-    has it."""
+    """(K + 1,) false positives per mm2 of each step, inf where it detects no figure or no t in
+    (0, 1] has it."""
     if not 0 < area_mm2 < np.inf:
         raise ValueError(f"area_mm2 must be known and > 0, got {area_mm2}")
     useful = np.concatenate([[False], sweep.tp > 0]) & _has_width(_edges(sweep))
@@ -63,27 +112,29 @@ def _fp_rates(sweep: Sweep, area_mm2: float) -> Values:
 
 
 def _edges(sweep: Sweep) -> Values:
-    """(K + 2,), falling from 1 to 0: for t on (edges[k + 1], edges[k]] the points of the k highest
-    scores count."""
+    """(K + 2,), falling from 1 to 0: for t on (edges[k + 1], edges[k]] the detections of the k
+    highest scores count, none of them for k = 0."""
     return np.concatenate([[1.0], np.clip(sweep.thresholds, 0, 1), [0.0]])
 
 
 def _has_width(edges: Values) -> NDArray[np.bool_]:
-    """(K + 1,): is there a t in (0, 1] at which so many scores count? Not so around scores outside
-    (0, 1)."""
+    """(K + 1,): whether a t in (0, 1] exists at which so many scores count. None does around scores
+    outside (0, 1)."""
     return np.asarray(edges[1:] < edges[:-1])
 
 
 def _best(sweep: Sweep, allowed: NDArray[np.bool_]) -> int:
-    """Of the allowed steps (K + 1,) the one with the most hits, and of these the one with the
-    fewest points."""
-    hits = np.where(allowed, np.concatenate([[0], sweep.tp]), -1)
-    return int(np.argmax(hits))  # the first of equals: hits and points only grow from step to step
+    """Of the allowed steps (K + 1,) the one that detects most figures, and of these the one with
+    the fewest detections."""
+    tp = np.where(allowed, np.concatenate([[0], sweep.tp]), -1)
+    return int(np.argmax(tp))  # the first of equals: counts only grow from step to step
 
 
 def _middle(edges: Values, step: int) -> float:
-    """The middle of (edges[step + 1], edges[step]], its end where the middle of neighbouring floats
-    is its start."""
-    low, high = edges[step + 1], edges[step]
+    return _middle_of(edges[step + 1], edges[step])
+
+
+def _middle_of(low: float, high: float) -> float:
+    """The middle of (low, high]; `high` where the middle of neighbouring floats is `low`."""
     middle = (low + high) / 2
     return float(middle if middle > low else high)

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from midog.evaluation.groups import ALL
 from midog.evaluation.result import Evaluation, GroupScores, RoiScores
 from midog.metrics.bootstrap import Interval
-from midog.metrics.counts import Values
+from midog.metrics.points import Values
 from midog.report.charts import (
     FAINT,
     INK,

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from midog.data.roi import Roi
 from midog.errors import ImageError
 from midog.evaluation.groups import ALL
+from midog.evaluation.measures import MAIN, MEASURES, Measure
 from midog.evaluation.result import MISTAKES, Evaluation, Mistake
 from midog.images.image import SlideImage, open_image
 from midog.metrics.mistakes import (
@@ -32,6 +33,9 @@ from midog.report.page import write_page
 from midog.report.pictures import FALSE_ALARM, MISSED, crop_around, data_uri
 
 logger = logging.getLogger(__name__)
+
+TABLES = ("scores", "errors", "agreement", "calibration")
+"""Tables of the page that have a column for every measure that names them."""
 
 WORST = 8
 """Pictures of each kind of mistake."""
@@ -119,6 +123,13 @@ def write_evaluation_page(
         "title": title,
         "result": result,
         "whole": result.groups[ALL],
+        "measures": MEASURES,
+        "tiles": sorted(
+            (measure for measure in MEASURES.values() if measure.tile),
+            key=lambda measure: measure.key != MAIN,
+        ),
+        "columns": {table: columns_of(table) for table in TABLES},
+        "terms": [measure for measure in MEASURES.values() if measure.term],
         "kinds": MISTAKES,
         # without names there is no point of another one
         "distances": [
@@ -131,6 +142,12 @@ def write_evaluation_page(
         "galleries": galleries(result, rois),
     }
     write_page(path, "evaluation.html", values)
+
+
+def columns_of(table: str) -> list[Measure]:
+    """Return the measures that have a column in a table of the page, in their order."""
+    columns = [measure for measure in MEASURES.values() if measure.page_table == table]
+    return sorted(columns, key=lambda measure: measure.page_order)
 
 
 def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:

@@ -20,20 +20,13 @@ from midog.data.folder import data_fingerprint, read_rois, require_images, selec
 from midog.data.roi import Roi
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
-from midog.evaluation.scoring import LEVEL, RESAMPLES, patient_of
+from midog.evaluation.scoring import LEVEL, RESAMPLES
 from midog.inference.batch import Job, infer
 from midog.inference.detector import Detector
 from midog.inference.output_folder import identity_of
-from midog.metrics.scanner_matrix import (
-    Loss,
-    Matrix,
-    RankCorrelation,
-    Tested,
-    build_matrix,
-    losses,
-    mixing,
-    rank_correlation,
-)
+from midog.metrics.rank_correlation import RankCorrelation, rank_correlation
+from midog.metrics.scanner_matrix import Loss, Matrix, Tested, build_matrix, losses
+from midog.metrics.value_mix import compare_mixes
 from midog.shift.distances import FEATURE_DISTANCES, project
 from midog.shift.features import Distances, Looks, distances_between, distances_within, look
 from midog.shift.images import IMAGE_DISTANCES
@@ -272,7 +265,7 @@ def _test(
     return {
         scanner: Tested(
             [each.counts for each in scored if each.roi.scanner == scanner],
-            [patient_of(each.roi) for each in scored if each.roi.scanner == scanner],
+            [each.roi.patient_or_name for each in scored if each.roi.scanner == scanner],
         )
         for scanner in dict.fromkeys(roi.scanner for roi in rois)
     }
@@ -328,14 +321,17 @@ def find_confounders(rois: Sequence[Roi]) -> list[Confounder]:
     scanners anew to the patients makes it as large in 1 % of 999 permutations at most.
     """
     labelled = [roi for roi in rois if roi.split != "unlabelled"]
-    scanners, patients = [roi.scanner for roi in labelled], [patient_of(roi) for roi in labelled]
+    scanners, patients = (
+        [roi.scanner for roi in labelled],
+        [roi.patient_or_name for roi in labelled],
+    )
     found = []
     columns = dict.fromkeys(name for roi in labelled for name in roi.columns)
     for column in (name for name in columns if name.strip().lower() != "scanner"):
         values = [roi.columns.get(column, "unknown") for roi in labelled]
         if not 1 < len(set(values)) <= len(labelled) // 4:
             continue  # the same everywhere, or different for nearly every ROI
-        mixed = mixing(scanners, patients, values)
+        mixed = compare_mixes(scanners, patients, values)
         if mixed.distance > _MIXED and mixed.p <= _CHANCE:
             table: dict[str, Counter[str]] = {}
             for scanner, value in zip(scanners, values, strict=True):

@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from midog import __version__
 from midog.files import plain
 from midog.metrics.bootstrap import Interval
-from midog.metrics.scanner_matrix import (
-    PUBLISHED_F1,
-    PUBLISHED_SCANNERS,
-    Loss,
-    Matrix,
-    ModelRow,
-    RankCorrelation,
-)
+from midog.metrics.rank_correlation import RankCorrelation
+from midog.metrics.scanner_matrix import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss, Matrix, ModelRow
 from midog.shift.images import ImageStats
 
 SCHEMA_VERSION = 1

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from midog.files import replace_text
-from midog.metrics.counts import Sweep
+from midog.metrics.sweep import Sweep
 from midog.progress import make_progress
 
 PR_POINTS = 127

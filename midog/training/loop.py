@@ -21,7 +21,7 @@ from midog.inference.detector import Detector
 from midog.loading.box_targets import BoxTargets
 from midog.loading.rois import DecodedRois, decode_rois
 from midog.loading.source import Batch
-from midog.metrics.counts import RoiPoints
+from midog.metrics.points import RoiPoints
 from midog.training.checkpoint import Progress, save_best, save_checkpoint
 from midog.training.failures import look_at, no_memory
 from midog.training.interrupts import Interrupted, Interrupts

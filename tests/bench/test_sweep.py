@@ -9,7 +9,8 @@ import pytest
 
 from midog.bench import sweep as bench
 from midog.errors import MidogError
-from midog.metrics.counts import Counts, counts_at, sweep
+from midog.metrics.counts import Counts, counts_at
+from midog.metrics.sweep import sweep
 
 
 def test_the_sweep_is_set_against_690_calls(plan):
@@ -39,6 +40,6 @@ def test_counts_are_read_off_a_sweep_at_any_threshold():
 
 def test_made_up_rois_hold_what_was_asked_for_and_repeat():
     one, again = (bench.made_up_rois(2, 30, 4, seed=5) for _ in range(2))
-    assert [(len(roi.truth_mm), len(roi.found_mm)) for roi in one] == [(4, 30)] * 2
-    assert all((a.found_mm == b.found_mm).all() for a, b in zip(one, again, strict=True))
+    assert [(len(roi.truth_mm), len(roi.detected_mm)) for roi in one] == [(4, 30)] * 2
+    assert all((a.detected_mm == b.detected_mm).all() for a, b in zip(one, again, strict=True))
     assert len(bench.made_up_rois(1, 5, 0, seed=0)[0].truth_mm) == 0

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.comparison import COMPARISON_SCHEMA_VERSION, Comparison, compare
-from midog.evaluation.result import MEASURES
+from midog.evaluation.measures import compared
 from midog.evaluation.scoring import evaluate
 from midog.metrics.counts import Counts
 from tests.evaluation.cases import ROIS, YES, roi, write, write_found
@@ -44,7 +44,7 @@ def test_a_model_is_no_better_than_itself(tmp_path: Path) -> None:
     result = compare(a, a, rois, resamples=50)
     assert list(result.differences) == ["all", "XR", "CS2"]
     for theirs in result.differences.values():
-        assert list(theirs) == list(MEASURES)
+        assert list(theirs) == [measure.key for measure in compared()]
         for each in theirs.values():
             assert (each.value, each.low, each.high, each.p, each.p_bootstrap) == (0, 0, 0, 1, 1)
 
@@ -162,7 +162,7 @@ def test_json_is_plain_with_null_for_what_is_not_known(tmp_path: Path) -> None:
     assert tree["patients"] == {"all": 3, "XR": 2, "CS2": 1}
     assert tree["permutation"] == {"unit": "patient", "most_swaps": 20, "seed": 4}
     assert tree["bootstrap"] == {"unit": "patient", "level": 0.95, "resamples": 20, "seed": 4}
-    assert list(tree["groups"]["all"]) == list(MEASURES)
+    assert list(tree["groups"]["all"]) == [measure.key for measure in compared()]
     assert tree["groups"]["CS2"]["recall"] == {
         "a": 3 / 8,
         "b": 3 / 8,

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from midog.evaluation.result import FURTHER, MEASURES, MISTAKES
+from midog.evaluation.measures import MEASURES, compared
+from midog.evaluation.result import MISTAKES
 from midog.evaluation.scoring import evaluate
 from midog.files import plain
 from midog.metrics.mistakes import FALSE_ALARMS, MISS_DISTANCES
@@ -139,9 +140,9 @@ def test_json_says_what_the_result_says(tmp_path: Path) -> None:
             **{f"limit_{end}": ours["agreement"][end] for end in ("low", "high")},
             "ece": ours["calibration"]["ece"],
         }
-        assert list(ours["intervals"]) == [*MEASURES, *FURTHER]
-        for measure in (*MEASURES, *FURTHER):
-            assert (ours | elsewhere)[measure] == plain(group.value(measure))
+        assert list(ours["intervals"]) == list(MEASURES)
+        for measure in MEASURES:
+            assert (ours | elsewhere)[measure] == plain(group.values[measure])
             interval = group.intervals[measure]
             assert ours["intervals"][measure] == [plain(interval.low), plain(interval.high)]
         assert list(ours["misses_by_distance"]) == list(MISS_DISTANCES)
@@ -165,7 +166,7 @@ def test_the_plain_case_has_every_kind_of_mistake(tmp_path: Path) -> None:
 
 def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     nothing = EDGES["nothing_at_all"](tmp_path)[0].to_dict()["groups"]["all"]
-    assert [nothing[measure] for measure in MEASURES] == [None] * 5
+    assert [nothing[measure.key] for measure in compared()] == [None] * 5
     zero = (
         "fp_per_roi",
         "fp_per_mm2",
@@ -176,7 +177,7 @@ def test_what_is_undefined_is_null(tmp_path: Path) -> None:
     )
     zero += ("bias", "limit_low", "limit_high")
     assert nothing["intervals"] == {
-        name: [0, 0] if name in zero else [None, None] for name in (*MEASURES, *FURTHER)
+        name: [0, 0] if name in zero else [None, None] for name in MEASURES
     }
     assert nothing["curve"]["threshold"] == []
     assert nothing["calibration"]["ece"] is None

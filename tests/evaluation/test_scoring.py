@@ -15,15 +15,19 @@ import pytest
 
 from midog.data.roi import Roi
 from midog.errors import DetectionsError
+from midog.evaluation.measures import MEASURES, compared
 from midog.evaluation.points import score_rois
-from midog.evaluation.result import FURTHER, MEASURES, MISTAKES
+from midog.evaluation.result import MISTAKES
 from midog.evaluation.scoring import evaluate
 from midog.metrics.agreement import agreement
+from midog.metrics.average_precision import average_precision
 from midog.metrics.bootstrap import draw_weights, interval
 from midog.metrics.calibration import reliability
-from midog.metrics.counts import Counts, average_precision, counts_at, found_hits, sweep
+from midog.metrics.counts import Counts, counts_at
 from midog.metrics.froc import froc_auc, froc_curve
 from midog.metrics.mistakes import MISS_DISTANCES, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY, MISSES
+from midog.metrics.pooled_matches import matched_by_radius
+from midog.metrics.sweep import sweep
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
 SCANNERS, TUMOURS = ("XR", "CS2", "S360"), ("lung", "skin")
@@ -127,9 +131,9 @@ def test_scores_of_a_group_are_those_of_the_metrics_on_its_points(tmp_path: Path
         points, area = [each.points for each in scored], sum(each.area_mm2 for each in scored)
         assert group.counts == counts_at(points, 0.4)
         for measure in ("precision", "recall", "f1"):
-            assert group.value(measure) == getattr(group.counts, measure)
-        assert group.value("ap50") == group.ap50 == average_precision(points)
-        assert group.value("froc_auc") == group.froc_auc == froc_auc(points)
+            assert group.values[measure] == getattr(group.counts, measure)
+        assert group.values["ap50"] == average_precision(points)
+        assert group.values["froc_auc"] == froc_auc(points)
         assert group.area_mm2 == pytest.approx(area)
         for ours, theirs in (
             (group.curve, sweep(points)),
@@ -138,7 +142,7 @@ def test_scores_of_a_group_are_those_of_the_metrics_on_its_points(tmp_path: Path
                 group.calibration,
                 reliability(
                     np.concatenate([each.scores for each in points]),
-                    np.concatenate([found_hits(each) for each in points]),
+                    matched_by_radius(points),
                 ),
             ),
             (
@@ -162,10 +166,12 @@ def test_average_precision_and_froc_take_all_points_and_do_not_depend_on_the_thr
 ) -> None:
     groups = [evaluate(folder, ROIS, threshold=t, resamples=0).groups for t in (None, 0.5, 0.95)]
     # Hit, false alarm, hit of three figures: precision 1 up to recall 1/3, 2/3 up to 2/3, then 0.
-    assert groups[0]["all"].ap50 == pytest.approx((34 + 33 * 2 / 3) / 101)
-    assert [each["all"].ap50 for each in groups] == [groups[0]["all"].ap50] * 3
-    assert [each["all"].froc_auc for each in groups] == [groups[0]["all"].froc_auc] * 3
-    assert groups[0]["Aperio CS2"].ap50 == groups[0]["Aperio CS2"].froc_auc == 0
+    assert groups[0]["all"].values["ap50"] == pytest.approx((34 + 33 * 2 / 3) / 101)
+    assert [each["all"].values["ap50"] for each in groups] == [groups[0]["all"].values["ap50"]] * 3
+    assert [each["all"].values["froc_auc"] for each in groups] == [
+        groups[0]["all"].values["froc_auc"]
+    ] * 3
+    assert groups[0]["Aperio CS2"].values["ap50"] == groups[0]["Aperio CS2"].values["froc_auc"] == 0
 
 
 def test_groups_by_any_column(folder: Path) -> None:
@@ -210,9 +216,9 @@ def test_intervals_are_the_seeds(tmp_path: Path) -> None:
     )
     assert one.intervals == again.intervals
     assert one.intervals != other.intervals
-    assert list(one.intervals) == [*MEASURES, *FURTHER]
+    assert list(one.intervals) == list(MEASURES)
     for measure, each in one.intervals.items():
-        assert each.value == one.value(measure) == other.value(measure)
+        assert each.value == one.values[measure] == other.values[measure]
         assert each.low < each.high
         assert each.value < each.high
         assert each.low < each.value or measure == "ece", (
@@ -273,7 +279,7 @@ def test_every_interval_is_that_of_literally_resampled_rois(tmp_path: Path) -> N
                 (folder / f"{stem}.json").write_bytes((tmp_path / f"{at}.json").read_bytes())
         whole = evaluate(folder, again, resamples=0).groups["all"]
         for name, values in drawn.items():
-            values.append(whole.value(name))
+            values.append(whole.values[name])
         rmtree(folder)
     for name, each in ours.intervals.items():
         low, high = np.quantile(drawn[name], [0.025, 0.975])
@@ -294,15 +300,13 @@ def test_one_patient_alone_has_scores_but_no_interval(tmp_path: Path) -> None:
     assert (group.patients, group.counts) == (1, Counts(4, 0, 4))
     for measure, each in group.intervals.items():
         np.testing.assert_array_equal(
-            each.value, group.value(measure)
+            each.value, group.values[measure]
         )  # without an area some are NaN
         assert math.isnan(each.low)
         assert math.isnan(each.high)
     tree = evaluate(tmp_path, rois[:2], resamples=30).to_dict()
     assert tree["groups"]["all"]["recall"] == 0.5
-    assert tree["groups"]["all"]["intervals"] == {
-        name: [None, None] for name in (*MEASURES, *FURTHER)
-    }
+    assert tree["groups"]["all"]["intervals"] == {name: [None, None] for name in MEASURES}
     json.dumps(tree, allow_nan=False)
 
 
@@ -573,9 +577,9 @@ def test_a_scanner_without_figures_has_counts_and_precision_and_no_recall(folder
     group = result.groups["S360"]
     assert group.counts == Counts(0, 2, 0)
     assert group.counts.precision == group.counts.f1 == 0
-    assert all(math.isnan(group.value(measure)) for measure in NOT_WITHOUT_FIGURES)
+    assert all(math.isnan(group.values[measure]) for measure in NOT_WITHOUT_FIGURES)
     tree = result.to_dict()["groups"]["S360"]
-    assert [tree[measure] for measure in MEASURES] == [0, None, 0, None, None]
+    assert [tree[measure.key] for measure in compared()] == [0, None, 0, None, None]
     assert tree["intervals"]["precision"] == [0, 0]
     assert all(tree["intervals"][measure] == [None, None] for measure in NOT_WITHOUT_FIGURES)
     assert tree["curve"]["recall"] == [None, None]
@@ -587,7 +591,13 @@ def test_an_roi_without_detections_is_missed_not_left_out(folder: Path) -> None:
     group = evaluate(folder, ROIS, resamples=40).groups["Aperio CS2"]
     assert group.counts == Counts(0, 0, 1)
     assert math.isnan(group.counts.precision)
-    assert group.counts.recall == group.counts.f1 == group.ap50 == group.froc_auc == 0
+    assert (
+        group.counts.recall
+        == group.counts.f1
+        == group.values["ap50"]
+        == group.values["froc_auc"]
+        == 0
+    )
     assert group.mistakes == dict.fromkeys(MISTAKES, 0) | {MISSED_WHOLLY: 1}
     assert math.isnan(group.calibration.ece)
     assert len(group.curve.thresholds) == len(group.froc.recall) == 0
@@ -603,9 +613,9 @@ def test_no_detections_at_all(tmp_path: Path, figures) -> None:
     group, zero = result.groups["all"], 0.0 if figures else math.nan
     assert group.counts == Counts(0, 0, 3 * len(figures))
     np.testing.assert_array_equal(
-        [group.value(each) for each in MEASURES], [math.nan, zero, zero, zero, zero]
+        [group.values[measure.key] for measure in compared()], [math.nan, zero, zero, zero, zero]
     )
-    for measure in MEASURES[1:]:
+    for measure in [measure.key for measure in compared()][1:]:
         each = group.intervals[measure]
         np.testing.assert_array_equal([each.low, each.high], [zero, zero])
     assert math.isnan(group.intervals["precision"].low)
@@ -617,7 +627,7 @@ def test_an_roi_without_figures_and_points_is_undefined_in_every_ratio(tmp_path:
     write(tmp_path / "1.json")
     tree = evaluate(tmp_path, [roi("1.tiff")], resamples=10).to_dict()["groups"]["all"]
     assert [tree[count] for count in ("tp", "fp", "fn", "figures")] == [0, 0, 0, 0]
-    assert [tree[measure] for measure in MEASURES] == [None] * 5
+    assert [tree[measure.key] for measure in compared()] == [None] * 5
     assert tree["fp_per_roi"] == 0
 
 
@@ -651,8 +661,8 @@ def test_the_fields_detections_as_files_give_the_fields_counts(
         expected = parity["expected"][name]
         field = expected["at_threshold"]["0.642"]
         assert group.counts == Counts(field["tp"], field["fp"], field["fn"])
-        assert group.ap50 == pytest.approx(expected["ap50"], abs=1e-6)
-        assert group.froc_auc == pytest.approx(expected["froc_auc_0_8"], abs=1e-6)
+        assert group.values["ap50"] == pytest.approx(expected["ap50"], abs=1e-6)
+        assert group.values["froc_auc"] == pytest.approx(expected["froc_auc_0_8"], abs=1e-6)
     per_roi = [(row.counts.tp, row.counts.fp, row.counts.fn) for row in by_name.rois]
     assert per_roi == [
         tuple(each)

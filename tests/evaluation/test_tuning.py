@@ -23,7 +23,10 @@ from midog.evaluation.tuning import Goal, choose_threshold, tune
 from midog.inference.batch import Job, infer
 from midog.inference.detector import Detector
 from midog.inference.output_folder import RECORD_NAME
-from midog.metrics.counts import Counts, RoiPoints, best_threshold, counts_at, sweep
+from midog.metrics.counts import Counts, counts_at
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import sweep
+from midog.metrics.thresholds import best_threshold
 from tests.evaluation.cases import NO, YES, roi, write
 
 FIGURES = [(500 * number, 500) for number in range(1, 5)]

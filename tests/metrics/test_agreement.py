@@ -131,14 +131,14 @@ def test_each_resample_is_the_agreement_of_the_literally_resampled_list(case) ->
     for at, row in enumerate(weights):
         literal = agreement(np.repeat(truth, row), np.repeat(found, row))
         expected = [literal.spearman, literal.bias, literal.low, literal.high]
-        drawn = [each[at] for each in (ours.spearman, ours.bias, ours.limit_low, ours.limit_high)]
+        drawn = [each[at] for each in (ours.spearman, ours.bias, ours.low, ours.high)]
         assert drawn == pytest.approx(expected, rel=1e-12, abs=1e-10, nan_ok=True)
         assert np.array_equal(drawn[0], literal.spearman, equal_nan=True)
 
 
 def test_equal_differences_have_limits_of_no_width() -> None:
     ours = resample_agreement([0.1, 0.2, 0.4], [0.4, 0.5, 0.6], np.array([[3, 0, 0], [1, 2, 0]]))
-    assert ours.limit_low == pytest.approx(ours.limit_high, abs=1e-15)
+    assert ours.low == pytest.approx(ours.high, abs=1e-15)
 
 
 def test_densities_that_are_none_are_refused_in_resamples_too() -> None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midog.metrics.bootstrap_areas import resample_areas
-from midog.metrics.counts import average_precision
+from midog.metrics.average_precision import average_precision
+from midog.metrics.bootstrap_areas import resample_average_precision, resample_froc_auc
 from midog.metrics.froc import froc_auc
-from midog.metrics.pooled_matches import Hits, RoiPoints
+from midog.metrics.points import RoiPoints
+from midog.metrics.pooled_matches import PooledMatches
 
 
 def some_rois(seed: int, decimals: int) -> list[RoiPoints]:
@@ -33,12 +34,19 @@ def some_rois(seed: int, decimals: int) -> list[RoiPoints]:
     return rois
 
 
+def resample_areas(rois: list[RoiPoints], weights: np.ndarray) -> np.ndarray:
+    matches = PooledMatches.of(rois)
+    return np.stack(
+        [resample_average_precision(matches, weights), resample_froc_auc(matches, weights)]
+    )
+
+
 def literally(rois: list[RoiPoints], weights: np.ndarray) -> np.ndarray:
     lists = [
         [roi for roi, times in zip(rois, row, strict=True) for _ in range(times)]
         for row in weights.tolist()
     ]
-    return np.array([[average_precision(each), froc_auc(each)] for each in lists]).T
+    return np.array([[average_precision(rois), froc_auc(rois)] for rois in lists]).T
 
 
 @pytest.mark.parametrize("decimals", [1, 2, 12])
@@ -46,7 +54,7 @@ def literally(rois: list[RoiPoints], weights: np.ndarray) -> np.ndarray:
 def test_as_of_the_literal_list_for_any_number_of_resamples(decimals, resamples) -> None:
     rois = some_rois(decimals, decimals)
     weights = np.random.default_rng(resamples).poisson(1, (resamples, len(rois)))
-    np.testing.assert_array_equal(resample_areas(Hits.of(rois), weights), literally(rois, weights))
+    np.testing.assert_array_equal(resample_areas(rois, weights), literally(rois, weights))
 
 
 def test_rois_of_which_few_are_drawn() -> None:
@@ -54,19 +62,17 @@ def test_rois_of_which_few_are_drawn() -> None:
     one_each = np.concatenate(
         [np.eye(len(rois), dtype=np.int64), 3 * np.eye(len(rois), dtype=np.int64)]
     )
-    np.testing.assert_array_equal(
-        resample_areas(Hits.of(rois), one_each), literally(rois, one_each)
-    )
+    np.testing.assert_array_equal(resample_areas(rois, one_each), literally(rois, one_each))
 
 
 def test_without_a_draw_or_a_figure_nothing_is_known() -> None:
     rois = some_rois(0, 2)
-    ap50, froc = resample_areas(Hits.of(rois), np.zeros((40, len(rois)), np.int64))
+    ap50, froc = resample_areas(rois, np.zeros((40, len(rois)), np.int64))
     assert np.isnan([ap50, froc]).all()
     assert [
-        len(each) for each in resample_areas(Hits.of(rois), np.zeros((0, len(rois)), np.int64))
+        len(samples) for samples in resample_areas(rois, np.zeros((0, len(rois)), np.int64))
     ] == [0, 0]
-    alarms_only = np.isnan(resample_areas(Hits.of(rois[:3]), np.array([[1, 0, 2], [0, 1, 0]])))
+    alarms_only = np.isnan(resample_areas(rois[:3], np.array([[1, 0, 2], [0, 1, 0]])))
     assert alarms_only.tolist() == [[True, False], [True, False]]
 
 
@@ -76,4 +82,4 @@ def test_all_points_of_one_score() -> None:
         RoiPoints([(0, 0)], [(0, 0)], [0.7]),
     ]
     weights = np.array([[1, 0], [0, 1], [2, 1]])
-    np.testing.assert_array_equal(resample_areas(Hits.of(rois), weights), literally(rois, weights))
+    np.testing.assert_array_equal(resample_areas(rois, weights), literally(rois, weights))

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midog.metrics.counts import RoiPoints, counts_at, sweep
-from midog.metrics.froc import froc_auc, froc_curve, sweep_auc
+from midog.metrics.counts import counts_at
+from midog.metrics.froc import froc_auc, froc_auc_of_sweep, froc_curve
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import sweep
 
 
 def roi(truth_px, found_px, scores, mpp: float = 0.25) -> RoiPoints:
@@ -117,7 +119,7 @@ def test_area_equals_the_recipe_with_40_calls_of_the_plain_rule(rois) -> None:
 
 @given(some_rois())
 def test_area_from_a_sweep_at_hand_is_the_same(rois) -> None:
-    assert sweep_auc(sweep(rois), len(rois)) == froc_auc(rois)
+    assert froc_auc_of_sweep(sweep(rois), len(rois)) == froc_auc(rois)
 
 
 @pytest.mark.parametrize(

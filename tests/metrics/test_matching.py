@@ -117,23 +117,25 @@ def test_distance_of_the_radius_matches_and_beyond_it_does_not() -> None:
 def test_figures_choose_in_file_order_even_where_another_assignment_finds_more() -> None:
     truth = to_mm([[0, 0], [20, 0]])
     found = to_mm([[10, 0], [-25, 0]])
-    assert match_points(truth, found).truth_to_found.tolist() == [0, -1]
-    assert match_points(truth[::-1], found).truth_to_found.tolist() == [0, 1]
+    assert match_points(truth, found).truth_to_detection.tolist() == [0, -1]
+    assert match_points(truth[::-1], found).truth_to_detection.tolist() == [0, 1]
 
 
 def test_of_equally_near_points_the_lower_index_is_taken() -> None:
     truth = to_mm([[50, 50]])
     assert match_points(
         truth, to_mm([[60, 50], [40, 50], [50, 50 + 10]])
-    ).truth_to_found.tolist() == [0]
-    assert match_points(truth, to_mm([[50, 60], [50, 50], [50, 50]])).truth_to_found.tolist() == [1]
+    ).truth_to_detection.tolist() == [0]
+    assert match_points(
+        truth, to_mm([[50, 60], [50, 50], [50, 50]])
+    ).truth_to_detection.tolist() == [1]
 
 
 @settings(max_examples=100, deadline=None)
 @given(crowded_px, crowded_px)
 def test_no_point_is_taken_twice_and_counts_add_up(truth_px, found_px) -> None:
     matches = match_points(to_mm(truth_px), to_mm(found_px))
-    taken = matches.truth_to_found[matches.truth_to_found >= 0]
+    taken = matches.truth_to_detection[matches.truth_to_detection >= 0]
     assert len(set(taken.tolist())) == len(taken) == matches.tp
     assert matches.tp + matches.fn == len(truth_px)
     assert matches.tp + matches.fp == len(found_px)
@@ -149,8 +151,8 @@ def test_without_figures(truth, found, expected) -> None:
 def test_without_found_points() -> None:
     matches = match_points(np.array([[1.0, 1.0], [2.0, 2.0]]), np.zeros((0, 2)))
     assert (matches.tp, matches.fp, matches.fn) == (0, 0, 2)
-    assert matches.truth_to_found.dtype == np.int64
-    assert matches.truth_to_found.tolist() == [-1, -1]
+    assert matches.truth_to_detection.dtype == np.int64
+    assert matches.truth_to_detection.tolist() == [-1, -1]
 
 
 def test_many_points_in_one_place() -> None:

@@ -58,14 +58,14 @@ def test_each_kind_is_the_plain_rules(found, figures, imposters) -> None:
 @given(some, some)
 def test_a_double_is_a_point_whose_figure_took_another(found, figures) -> None:
     matches = match_points(figures, found)
-    false_alarms = np.setdiff1d(np.arange(len(found)), matches.truth_to_found)
+    false_alarms = np.setdiff1d(np.arange(len(found)), matches.truth_to_detection)
     kinds = false_alarm_kinds(np.asarray(found).reshape(-1, 2)[false_alarms], figures, [])
     for point, kind in zip(false_alarms, kinds, strict=True):
         within = [
             at for at, figure in enumerate(figures) if distance_um(figure, found[point]) <= 7.5
         ]
         assert kind == ("double" if within else "nothing")
-        assert all(matches.truth_to_found[at] >= 0 for at in within)
+        assert all(matches.truth_to_detection[at] >= 0 for at in within)
 
 
 def test_the_kinds_one_by_one() -> None:
@@ -167,9 +167,9 @@ def test_a_point_that_counts_beside_a_miss_went_to_another_figure(figures, point
     """So that the kind's name is true: the matching never leaves it free."""
     found, counted = [xy for xy, _ in points], np.array([counts for _, counts in points], bool)
     matches = match_points(figures, np.reshape(found, (-1, 2))[counted])
-    missed = np.reshape(figures, (-1, 2))[matches.truth_to_found < 0]
+    missed = np.reshape(figures, (-1, 2))[matches.truth_to_detection < 0]
     kinds, _ = kinds_of_misses(missed, found, np.zeros(len(found)), counted)
-    taken = set(matches.truth_to_found.tolist())
+    taken = set(matches.truth_to_detection.tolist())
     for figure, kind in zip(missed, kinds, strict=True):
         near = [
             at

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from midog.metrics.bootstrap import difference, draw_weights, resample
-from midog.metrics.counts import Counts, RoiPoints, average_precision
+from midog.metrics.average_precision import average_precision
+from midog.metrics.bootstrap import difference, draw_weights
+from midog.metrics.bootstrap_areas import resample_average_precision
+from midog.metrics.counts import Counts, count_table, recall
 from midog.metrics.permutation import p_value, swap_weights
+from midog.metrics.points import RoiPoints
+from midog.metrics.pooled_matches import PooledMatches
 
 NAN = math.nan
-NOTHING = RoiPoints([], [], [])
 A_AND_B = [1, 0]
 B_AND_A = [0, 1]
 
@@ -24,14 +27,16 @@ def pairs(a: Sequence, b: Sequence) -> list:
     return [each for pair in zip(a, b, strict=True) for each in pair]
 
 
+def resample_recall(counts: Sequence[Counts], weights: np.ndarray) -> np.ndarray:
+    tp, _, fn = (weights @ count_table(counts)).T
+    return recall(tp, fn)
+
+
 def p_of_recall(
     a: Sequence[Counts], b: Sequence[Counts], patients: Sequence[str], resamples: int = 2000
 ) -> float:
     kept = swap_weights(patients, resamples, seed=0)
-    sides = [
-        resample(pairs(a, b), [NOTHING] * 2 * len(a), weights).recall
-        for weights in (kept, 1 - kept)
-    ]
+    sides = [resample_recall(pairs(a, b), weights) for weights in (kept, 1 - kept)]
     return p_value(*sides)
 
 
@@ -168,7 +173,8 @@ def test_exact_in_any_data(case) -> None:
     for turned in itertools.product([False, True], repeat=4):
         mine = [pair[::-1] if turn else pair for pair, turn in zip(results, turned, strict=True)]
         listed = [each for pair in mine for each in pair]
-        a, b = (resample([Counts()] * 8, listed, weights).ap50 for weights in (kept, 1 - kept))
+        matches = PooledMatches.of(listed)
+        a, b = (resample_average_precision(matches, weights) for weights in (kept, 1 - kept))
         assert (a[0], b[0]) == tuple(
             average_precision([pair[side] for pair in mine]) for side in (0, 1)
         )
@@ -192,12 +198,9 @@ def test_few_false_alarms_where_no_model_is_better_and_too_many_by_the_bootstrap
                 [Counts(int(hits), 0, 20 - int(hits)) for hits in rng.binomial(20, chance)]
                 for _ in range(2)
             )
-            nothing = [NOTHING] * count
-            sides = [
-                resample(pairs(a, b), nothing * 2, weights).recall for weights in (kept, 1 - kept)
-            ]
+            sides = [resample_recall(pairs(a, b), weights) for weights in (kept, 1 - kept)]
             by_swap[count] += p_value(*sides) <= 0.05
-            resamples = [resample(each, nothing, drawn).recall for each in (a, b)]
+            resamples = [resample_recall(model, drawn) for model in (a, b)]
             by_bootstrap[count] += difference(0.0, 0.0, *resamples).p <= 0.05
     assert by_swap[5] == 0
     assert by_swap[7] <= 0.05 * times + 2 * math.sqrt(0.05 * 0.95 * times)

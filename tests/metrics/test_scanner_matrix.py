@@ -1,5 +1,5 @@
-"""The scanner matrix: counts and F1 by hand, paired draws of patients, what is undefined, losses,
-rank correlation."""
+"""The scanner matrix: counts and F1 by hand, paired draws of patients, what is undefined, and
+losses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from midog.metrics import scanner_matrix
 from midog.metrics.bootstrap import Interval
@@ -20,11 +19,8 @@ from midog.metrics.scanner_matrix import (
     PUBLISHED_F1,
     PUBLISHED_SCANNERS,
     Matrix,
-    RankCorrelation,
     build_matrix,
     losses,
-    mixing,
-    rank_correlation,
 )
 
 NAN = math.nan
@@ -398,124 +394,6 @@ def test_a_native_model_that_was_not_tested_on_its_scanner_tells_nothing():
     )
     assert math.isnan(found[0].from_native)
     assert math.isnan(found[1].from_own)
-
-
-# --- rank correlation
-
-pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=6)
-
-
-def varies(both: Sequence[tuple[float, float]]) -> bool:
-    return all(len(set(values)) > 1 for values in zip(*both, strict=True))
-
-
-@settings(max_examples=50)
-@given(pairs.filter(varies))
-def test_rho_is_spearmans_and_p_that_of_all_orders_ties_and_all(both):
-    a, b = np.array(both, float).T
-    found = rank_correlation(a, b)
-    assert found.n == len(both)
-    assert found.rho == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-    assert found.p == pytest.approx(exact_p(a, b), abs=1e-12)
-
-
-@pytest.mark.parametrize("decimals", [0, 3], ids=["ties", "no ties"])
-def test_up_to_8_pairs_p_is_exact(decimals):
-    a, b = np.random.default_rng(1).uniform(0, 4, (2, 8)).round(decimals)
-    assert varies(list(zip(a, b, strict=True)))
-    assert rank_correlation(a, b).p == pytest.approx(exact_p(a, b), abs=1e-12)
-
-
-def exact_p(a: np.ndarray, b: np.ndarray) -> float:
-    """Of scipy's permutation test: how often a |rho| is at least as large."""
-    ranks = stats.rankdata(b)
-
-    def strength(x: np.ndarray, axis: int = -1) -> np.ndarray:
-        x = x - x.mean(axis=axis, keepdims=True)
-        return np.abs((x * (ranks - ranks.mean())).sum(axis=axis))
-
-    test = stats.permutation_test(
-        (stats.rankdata(a),),
-        strength,
-        permutation_type="pairings",
-        alternative="greater",
-        n_resamples=math.factorial(len(a)),
-        vectorized=True,
-    )
-    return float(test.pvalue)
-
-
-def test_over_so_many_pairs_p_is_drawn_and_close_to_that_of_all_orders(monkeypatch):
-    a, b = np.random.default_rng(2).normal(size=(2, 6))
-    exact = rank_correlation(a, b)
-    monkeypatch.setattr(scanner_matrix, "ALL_ORDERS_TO", 5)
-    drawn = rank_correlation(a, b)
-    assert drawn == rank_correlation(a, b), "the same at every call"
-    assert (drawn.rho, drawn.n) == (exact.rho, exact.n)
-    assert 0 < abs(drawn.p - exact.p) < 4 * math.sqrt(exact.p * (1 - exact.p) / 9999)
-
-
-def test_p_is_never_0():
-    values = list(range(12))
-    assert rank_correlation(values, values) == RankCorrelation(pytest.approx(1.0), 1 / 10000, 12)
-    assert rank_correlation(values[:3], values[2::-1]) == RankCorrelation(
-        pytest.approx(-1.0), 2 / 6, 3
-    )
-
-
-def test_pairs_with_a_nan_are_left_out():
-    a, b = [1.0, 2.0, NAN, 3.0, 4.0, 9.0], [2.0, 1.0, 0.0, 4.0, 3.0, NAN]
-    assert rank_correlation(a, b) == rank_correlation([1, 2, 3, 4], [2, 1, 4, 3])
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "n"),
-    [
-        ([], [], 0),
-        ([1, 2], [3, 4], 2),
-        ([1, 2, NAN], [3, 4, 5], 2),
-        ([1, 1, 1], [1, 2, 3], 3),
-        ([1, 2, 3], [0] * 3, 3),
-    ],
-)
-def test_fewer_than_3_pairs_or_equal_values_have_no_correlation(a, b, n):
-    assert equal(rank_correlation(a, b), RankCorrelation(NAN, NAN, n))
-
-
-# --- what goes with the scanner
-
-
-def test_the_distance_of_mixes_is_the_largest_total_variation():
-    """A: half x, half y; B: a quarter x, three quarters y; C: x alone."""
-    scanners, values = "AABBBBCC", "xyxyyyxx"
-    assert mixing(scanners, [str(n) for n in range(8)], values).distance == 3 / 4
-    assert mixing(scanners, [str(n) for n in range(8)], "x" * 8) == scanner_matrix.Mixing(0.0, 1.0)
-
-
-def test_p_of_a_mix_is_that_of_all_deals():
-    """Five patients each, all of one kind on A: 2 of 252 deals are as far apart."""
-    found = mixing("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy")
-    assert found.distance == 1.0
-    assert abs(found.p - 2 / 252) < 4 * math.sqrt(2 / 252 / 999) + 1 / 1000
-    assert found == mixing("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy"), (
-        "the same at every call"
-    )
-    assert (
-        mixing("A" * 20 + "B" * 20, [str(n) for n in range(40)], "x" * 20 + "y" * 20).p == 1 / 1000
-    )
-
-
-def test_patients_and_not_rois_are_the_evidence_of_a_mix():
-    """Twenty ROIs of each scanner, but two patients: a third of all deals are as far apart."""
-    patients = [f"{n // 10}" for n in range(40)]
-    found = mixing("A" * 20 + "B" * 20, patients, "x" * 20 + "y" * 20)
-    assert found.distance == 1.0
-    assert abs(found.p - 1 / 3) < 4 * math.sqrt(2 / 9 / 999)
-
-
-@pytest.mark.parametrize("scanners", ["", "AAA"])
-def test_fewer_than_two_scanners_have_one_mix(scanners):
-    assert mixing(scanners, scanners, scanners) == scanner_matrix.Mixing(0.0, 1.0)
 
 
 # --- the reference

@@ -1,4 +1,4 @@
-"""Thresholds for a precision or a rate of false positives: by hand, and against every threshold
+"""Thresholds for F1, a precision or a rate of false positives: by hand, and against every threshold
 there is."""
 
 from __future__ import annotations
@@ -7,24 +7,28 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midog.metrics.counts import RoiPoints, counts_at, sweep
+from midog.metrics.counts import counts_at
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import sweep
 from midog.metrics.thresholds import (
+    best_threshold,
     highest_precision,
     lowest_fp_rate,
     threshold_at_fp_rate,
     threshold_at_precision,
 )
+from tests.metrics.cases import crowded_rois, roi, scattered_rois
 
 
-def row(hits: str, scores: list[float], figures: int | None = None) -> RoiPoints:
+def row(matched: str, scores: list[float], figures: int | None = None) -> RoiPoints:
     """Points far apart, 'x' on a figure and '.' on nothing; `figures` in all, the others missed."""
-    found = [(float(at), 0.0) for at in range(len(hits))]
-    truth = [xy for xy, hit in zip(found, hits, strict=True) if hit == "x"]
+    detected = [(float(at), 0.0) for at in range(len(matched))]
+    truth = [xy for xy, hit in zip(detected, matched, strict=True) if hit == "x"]
     truth += [(float(at), 9.0) for at in range((figures or len(truth)) - len(truth))]
-    return RoiPoints(truth, found, scores)
+    return RoiPoints(truth, detected, scores)
 
 
 @st.composite
@@ -45,9 +49,71 @@ def some_rois(draw) -> list[RoiPoints]:
 
 
 def all_counts(rois: list[RoiPoints]):
-    """By the plain rule: counts at every t in (0, 1] that differs from another."""
-    scores = {score for each in rois for score in each.scores.tolist() if score > 0}
+    """By `counts_at`: counts at every t in (0, 1] that differs from another."""
+    scores = {score for roi in rois for score in roi.scores.tolist() if score > 0}
     return [counts_at(rois, t) for t in (*scores, 1.0)]
+
+
+# --- F1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(crowded_rois(), scattered_rois()), max_size=3))
+def test_best_threshold_has_the_best_f1_of_all_thresholds(rois) -> None:
+    swept = sweep(rois)
+    best = best_threshold(swept)
+    assert 0 < best <= 1
+    above_zero = swept.thresholds[swept.thresholds > 0]
+    all_f1 = [counts_at(rois, t).f1 for t in (*above_zero, 1.0)]
+    if swept.figures:
+        assert counts_at(rois, best).f1 == max(all_f1)
+
+
+def test_best_threshold_is_the_middle_of_the_widest_best_range() -> None:
+    figures = [(0, 0), (200, 0)]
+    # F1: 0 on (0.9, 1], 2/3 on (0.8, 0.9], 1 on (0.3, 0.8], 0.8 on (0, 0.3]
+    swept = sweep([roi(figures, [(0, 0), (200, 0), (400, 0)], [0.9, 0.8, 0.3])])
+    assert best_threshold(swept) == pytest.approx(0.55)
+    # Equal F1 on (0.5, 0.9], with one of two, and on (0, 0.1], with both and two false alarms: the
+    # wider one wins.
+    swept = sweep([roi(figures, [(0, 0), (400, 0), (600, 0), (200, 0)], [0.9, 0.5, 0.4, 0.1])])
+    assert swept.f1[0] == swept.f1[-1] == 2 / 3
+    assert best_threshold(swept) == pytest.approx(0.7)
+
+
+def test_best_threshold_joins_neighbouring_ranges_of_equal_f1() -> None:
+    # One hit and one more false alarm at 0.6 keep F1 at 2/3: 2 / (2 + 0 + 1), then 4 / (4 + 2 + 0).
+    swept = sweep(
+        [roi([(0, 0), (200, 0)], [(0, 0), (200, 0), (400, 0), (600, 0)], [0.8, 0.6, 0.6, 0.6])]
+    )
+    assert swept.f1.tolist() == [2 / 3, 2 / 3]
+    assert best_threshold(swept) == pytest.approx(0.4)  # the middle of (0, 0.8]
+
+
+@pytest.mark.parametrize(
+    "rois",
+    [
+        [],
+        [roi([], [], [])],
+        [roi([], [(0, 0)], [0.9])],
+        [roi([(0, 0)], [], [])],
+        [roi([(0, 0)], [(300, 0)], [0.9])],
+    ],
+    ids=["no ROI", "empty ROI", "no figure", "no point", "no hit"],
+)
+def test_best_threshold_is_one_half_where_none_is_better_than_another(rois) -> None:
+    assert best_threshold(sweep(rois)) == 0.5
+
+
+def test_best_threshold_between_neighbouring_floats_still_separates_them() -> None:
+    low, high = 0.5, np.nextafter(0.5, 1)  # their middle rounds to the lower
+    rois = [roi([(0, 0), (900, 900)], [(0, 0), (300, 0), (600, 0)], [high, low, low])]
+    rois += [roi([(0, 0)], [(0, 0)], [high]), roi([], [(0, 0)], [1.0])]
+    assert counts_at(rois, best_threshold(sweep(rois))) == counts_at(rois, high)
+
+
+def test_scores_of_any_scale_leave_the_best_threshold_in_its_range() -> None:
+    assert best_threshold(sweep([roi([(0, 0)], [(0, 0), (300, 0)], [7.5, -2.0])])) == 0.5
 
 
 # --- precision

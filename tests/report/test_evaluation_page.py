@@ -162,7 +162,7 @@ def test_the_table_of_groups_holds_scores_and_intervals(plain: Plain) -> None:
         ]
         assert row[:7] == [name, *map(str, counts)]
         assert [cell.split()[0] for cell in row[7:]] == [
-            f"{group.value(measure):.3f}"
+            f"{group.values[measure]:.3f}"
             for measure in ("precision", "recall", "f1", "ap50", "froc_auc")
         ]
     low, high = (
@@ -231,7 +231,7 @@ def test_calibration_and_errors_of_each_group(plain: Plain) -> None:
             page.by_id("calibration")
         )
         rates = [
-            f"{group.value(rate):.1f}"
+            f"{group.values[rate]:.1f}"
             f" {between(group.intervals[rate].low, group.intervals[rate].high, 1)}"
             for rate in ("fp_per_mm2", "fp_per_roi")
         ]

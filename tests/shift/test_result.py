@@ -13,7 +13,8 @@ import pytest
 from midog import __version__
 from midog.metrics.bootstrap import Interval
 from midog.metrics.counts import Counts
-from midog.metrics.scanner_matrix import Cell, Loss, Matrix, ModelRow, RankCorrelation
+from midog.metrics.rank_correlation import RankCorrelation
+from midog.metrics.scanner_matrix import Cell, Loss, Matrix, ModelRow
 from midog.shift.images import image_stats
 from midog.shift.result import Confounder, Pair, ShiftResult
 

@@ -8,7 +8,8 @@ import numpy as np
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from midog.metrics.counts import RoiPoints, sweep
+from midog.metrics.points import RoiPoints
+from midog.metrics.sweep import sweep
 from midog.training.log import RunLog, read_metrics
 
 

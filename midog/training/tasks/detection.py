@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.utils import draw_bounding_boxes
 
 from midog.augment.on_device import augment, to_float
-from midog.boxes import MITOTIC_FIGURE, centers_of
+from midog.boxes import MITOTIC_FIGURE
 from midog.config.schema import RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
@@ -22,15 +22,11 @@ from midog.loading.box_targets import BoxTargets
 from midog.loading.locations import Location
 from midog.loading.rois import DecodedRois, augments_on_cpu, training_source, validation_source
 from midog.loading.source import Batch
-from midog.metrics.counts import (
-    Counts,
-    RoiPoints,
-    Sweep,
-    average_precision,
-    best_threshold,
-    counts_at,
-    sweep,
-)
+from midog.metrics.average_precision import average_precision
+from midog.metrics.counts import Counts, counts_at
+from midog.metrics.points import RoiPoints, points_from_boxes
+from midog.metrics.sweep import Sweep, sweep
+from midog.metrics.thresholds import best_threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +122,8 @@ def detect_points(
     for number in numbers:
         image, mpp = decoded.images[number], decoded.mpp[number]
         array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
-        found = detector(
-            array, mpp=detector.mpp
-        ).figures()  # `images` are in the model's px already
-        truth = centers_of(decoded.sampled[number].boxes.of_class(MITOTIC_FIGURE))
-        points[number] = RoiPoints(
-            truth * mpp / 1000, found.centers * mpp / 1000, found.scores.astype(np.float64)
-        )
+        detections = detector(array, mpp=detector.mpp)  # `images` are in the model's px already
+        points[number] = points_from_boxes(decoded.sampled[number].boxes, detections, mpp)
         check()
     return points
 

@@ -95,9 +95,9 @@ def test_points_are_in_millimetres_of_each_roi_and_counted_by_scanner():
     points = detect_points(
         Detector(FindsDark(), CONFIG, device="cpu"), pixels, [0, 1], lambda: None
     )
-    assert points[0].found_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.25 / 1000)
+    assert points[0].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.25 / 1000)
     assert points[1].truth_mm == pytest.approx(np.array([[50, 50]]) * 0.23 / 1000)
-    assert points[1].found_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.23 / 1000)
+    assert points[1].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.23 / 1000)
     validation = score(points, pixels, {"loss": 2.0})
     assert {name: (c.tp, c.fp, c.fn) for name, c in validation.counts.items()} == {
         "all": (3, 1, 0),

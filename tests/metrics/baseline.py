@@ -1,5 +1,5 @@
-"""Hits point by point, one ROI after the other, in the words of the rules: what the quick way must
-equal."""
+"""Matches point by point, one ROI after the other, in the words of the rules: what the fast
+functions must equal."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import math
 import numpy as np
 
 from midog.metrics.matching import RADIUS_MM, pairs_within
-from midog.metrics.pooled_matches import RoiPoints
+from midog.metrics.points import RoiPoints
 
 
-def found_hits(roi: RoiPoints) -> np.ndarray:
-    """Does the number of hit figures grow when a point joins those of higher score? By chains of
-    displacements."""
-    pairs = pairs_within(roi.truth_mm, roi.found_mm, RADIUS_MM)
+def matched_by_radius(roi: RoiPoints) -> np.ndarray:
+    """Whether the number of matched figures grows when a point joins those of higher score, by
+    chains of displacements."""
+    pairs = pairs_within(roi.truth_mm, roi.detected_mm, RADIUS_MM)
     by_point = np.argsort(
-        pairs.found, kind="stable"
+        pairs.detected, kind="stable"
     )  # the figures within reach of a point stay in file order
     figures, distances = pairs.truth[by_point].tolist(), pairs.distance[by_point].tolist()
-    ends = np.searchsorted(pairs.found[by_point], np.arange(len(roi.found_mm) + 1)).tolist()
+    ends = np.searchsorted(pairs.detected[by_point], np.arange(len(roi.detected_mm) + 1)).tolist()
     holders = [(math.inf, -1)] * len(
         roi.truth_mm
     )  # (distance, index) of the point that each figure has
-    adds = np.zeros(len(roi.found_mm), bool)
+    adds = np.zeros(len(roi.detected_mm), bool)
     for newcomer in np.argsort(-roi.scores, kind="stable").tolist():
         point = newcomer
         while point >= 0:
@@ -40,22 +40,22 @@ def found_hits(roi: RoiPoints) -> np.ndarray:
     return adds
 
 
-def overlap_hits(roi: RoiPoints, half_side: float, iou: float) -> np.ndarray:
+def matched_by_overlap(roi: RoiPoints, half_side: float, iou: float) -> np.ndarray:
     """By falling score, each point takes the free figure that it overlaps most; of equal overlaps
     the later one."""
-    hits, taken = np.zeros(len(roi.found_mm), bool), np.zeros(len(roi.truth_mm), bool)
+    matched, taken = np.zeros(len(roi.detected_mm), bool), np.zeros(len(roi.truth_mm), bool)
     for point in np.argsort(-roi.scores, kind="stable").tolist():
         best, best_figure = iou, -1
         for figure in range(len(roi.truth_mm)):
             if (
                 not taken[figure]
-                and (overlap := iou_of(roi.found_mm[point], roi.truth_mm[figure], half_side))
+                and (overlap := iou_of(roi.detected_mm[point], roi.truth_mm[figure], half_side))
                 >= best
             ):
                 best, best_figure = overlap, figure
         if best_figure >= 0:
-            taken[best_figure] = hits[point] = True
-    return hits
+            taken[best_figure] = matched[point] = True
+    return matched
 
 
 def iou_of(first: np.ndarray, second: np.ndarray, half_side: float) -> float:
