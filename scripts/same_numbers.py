@@ -31,6 +31,9 @@ from golden.side import Side, StepError
 SHOWN = 6
 """Lines that are shown of what differs in an artefact."""
 
+LATER = ("spellings.py", "pure.py")
+"""Parts of this script that change nothing of what other steps than `pure` leave behind."""
+
 FAILED = "FAILED"
 """End of the name of what stands for a step that failed."""
 
@@ -67,12 +70,13 @@ def main() -> int:
 def run_chain(side: Side, steps: Sequence[str]) -> list[Artefact]:
     """Artefacts of the steps, kept in `artefacts.json` of the side's folder.
 
-    What the folder holds of the same code is not run again. A step that fails gives an artefact
-    that differs from all others.
+    What the folder holds of the same code is not run again, but for `pure`. A step that fails
+    gives an artefact that differs from all others.
     """
     wanted = {*steps, *(needed for step in steps for needed in NEEDS.get(step, ()))}
     stamp = f"{fingerprint(side.checkout)} {side.threads}"
     made = read_artefacts(side.folder, stamp)
+    made.pop("pure", None)
     if not made:
         shutil.rmtree(side.folder, ignore_errors=True)
         side.folder.mkdir(parents=True)
@@ -128,7 +132,7 @@ def fingerprint(checkout: Path) -> str:
     here = Path(__file__).resolve().parent
     places = [*(checkout / name for name in ("midog", "configs", "data_splits")), here / "golden"]
     for path in sorted(path for place in places for path in place.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and path.name != "spellings.py":
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in LATER:
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

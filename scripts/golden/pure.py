@@ -61,7 +61,7 @@ def sampled() -> Named:
 
 
 def taught() -> Named:
-    """Targets of the patches of an epoch, turned as they are."""
+    """Targets of the patches of an epoch, and boxes that are turned."""
     for name, settings in SAMPLING.items():
         config, fields = _config(settings).sampling, _fields()
         spots = find("locations")(fields, config, 3, 0, range(len(fields) * 5))
@@ -70,6 +70,8 @@ def taught() -> Named:
         targets = find("batch_targets")(figures, spots, config, _moves(turns))
         for key in ("boxes", "labels", "ignore"):
             yield f"{name}: {key}", targets[key]
+    boxes = np.concatenate([field.boxes.xyxy for field in _fields()])
+    yield "turned", find("turn_boxes")(boxes, np.arange(len(boxes)) % 8, 96)
 
 
 def augmented() -> Named:
@@ -81,6 +83,9 @@ def augmented() -> Named:
         config = _config(settings).augment
         looks = find("looks_of")(numbers, config)
         yield f"{name}: turns", _turns(numbers, config)
+        for part in ("flips", "mixing", "gains", "blurred", "amounts"):
+            if (drawn := getattr(looks, part)) is not None:
+                yield f"{name}: {part}", drawn
         yield f"{name}: on the device", find("augment")(torch.from_numpy(images), looks)
         bench, out = find("Workbench")(64), np.zeros_like(images)
         with find("opencv_on_one_thread")():

@@ -49,15 +49,14 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "randoms": ("midog.data.sampling:randoms", "midog.random_streams:generators"),
     "merge": ("midog.tiling:merge",),
     "grid": ("midog.tiling:grid",),
-    "looks_of": (
-        "midog.data.augment:looks_of",
-        "midog.augment.on_device:looks_of",
-        "midog.augment.draw:augmentation_of",
+    "looks_of": ("midog.data.augment:looks_of", "midog.augment.draw:augmentation_of"),
+    "look_by_look": (
+        "midog.data.augment_cpu:look_by_look",
+        "midog.augment.on_cpu:patch_by_patch",
     ),
-    "look_by_look": ("midog.augment.on_cpu:patch_by_patch",),
-    "Workbench": ("midog.augment.on_cpu:Scratch",),
+    "Workbench": ("midog.data.augment_cpu:Workbench", "midog.augment.on_cpu:Scratch"),
     "Field": ("midog.data.sampling:Field", "midog.loading.locations:SampledRoi"),
-    "taught_by": ("midog.loading.box_targets:target_figures",),
+    "taught_by": ("midog.data.targets:taught_by", "midog.loading.box_targets:target_figures"),
     "augment": ("midog.data.augment:augment", "midog.augment.on_device:augment"),
 }
 """Where a function or class is, `module:name`, for those that changed their name and those whose
