@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from midog.metrics.thresholds import best_threshold as best_threshold
     from midog.models.build import build_model as build_model
     from midog.shift.domain_shift import domain_shift as domain_shift
-    from midog.training.loop import train as train
+    from midog.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _HOME = {
     "load_config": "midog.config.load",
     "match_points": "midog.metrics.matching",
     "read_rois": "midog.data.folder",
-    "train": "midog.training.loop",
+    "train": "midog.training.train",
 }
 __all__ = [*_HOME, "__version__"]
 

@@ -22,8 +22,8 @@ from midog.inference.detector import Detector
 from midog.metrics.counts import Counts
 from midog.progress import bar
 from midog.report.evaluation_page import write_evaluation_page
-from midog.training.loop import train
 from midog.training.runs import find_run, is_finished
+from midog.training.train import train
 
 _NOTE = ".midog-demo"  # marks a folder as a demo's and holds its seed
 _UNSEEN = SCANNERS[2].name

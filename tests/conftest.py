@@ -48,10 +48,10 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch on `phantom`; copy it before you change it."""
     from midog.config.load import load_config
-    from midog.training import loop
+    from midog.training.train import train
 
     overrides = [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"]
-    return loop.train(load_config(None, overrides), runs=tmp_path_factory.mktemp("runs"), name="a")
+    return train(load_config(None, overrides), runs=tmp_path_factory.mktemp("runs"), name="a")
 
 
 @pytest.fixture(scope="session")

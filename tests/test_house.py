@@ -39,9 +39,11 @@ augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry
 inference: start network tiles model_folder detector output_folder batch
-training: interrupts runs ema checkpoint log
-training.tasks: detection
-training: learner optimise failures loop
+training: interrupts runs ema checkpoint learner ranks
+training.tasks: task
+training: failures watch optimise log best loop
+training.tasks: detection_scores detection_pictures detection detection_data
+training: train
 evaluation: groups measures detection_files points result scoring comparison tuning
 shift: images patches distances features
 studies: scanners

@@ -21,7 +21,7 @@ from midog.bench.sweep import sweep_stage
 from midog.config.schema import RunConfig
 from midog.data.roi import Roi
 from midog.devices import pick_device
-from midog.training.learner import of_role, read_training_rois
+from midog.training.tasks.detection_data import of_role, read_training_rois
 
 STAGES: dict[str, Callable[[Plan], Compared]] = {
     "samples": samples_stage,
@@ -73,7 +73,7 @@ def run_bench(
         machine = look_at_machine(where, torch.get_num_threads(), batch=batch)
         rois: list[Roi] = []
         if own_data:
-            rois = of_role(read_training_rois(next(iter(configs.values()))), "train")
+            rois = of_role(read_training_rois(next(iter(configs.values())).data), "train")
         elif set(stages) & set(_ON_ROIS):
             say(f"drawing ROIs of {roi[0]}x{roi[1]} px")
             rois = draw_rois(folder, *roi)

@@ -22,10 +22,11 @@ from midog.config.schema import RunConfig
 from midog.loading.box_targets import WIDTH, BoxTargets
 from midog.loading.rois import decode_rois
 from midog.loading.source import Batch
-from midog.models.build import num_classes
-from midog.training.learner import make_fabric, make_learner, resolve
+from midog.models.build import build_model, num_classes
+from midog.training.learner import make_fabric, make_learner
 from midog.training.optimise import Pace, fixed_shapes, step_weights
 from midog.training.tasks.detection import prepare, training_loader
+from midog.training.train import resolve
 
 _BOXES = ((100.0, 100.0, 150.0, 150.0), (300.0, 300.0, 350.0, 350.0))
 _STUDY_PATCHES = 2400 * 1500
@@ -37,8 +38,12 @@ class OurStep:
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
         self.config = resolve(with_settings(config, machine={"device": str(images.device)}))
-        self.learner = make_learner(self.config, make_fabric(self.config), None)
-        self.learner.model.train()
+        torch.manual_seed(self.config.train.seed)
+        network, machine = build_model(self.config), self.config.machine
+        self.learner = make_learner(network, self.config.train, make_fabric(machine))
+        if machine.compile:
+            network.compile_parts()  # type: ignore[operator]
+        self.learner.wrapped.train()
         self.images = images.contiguous(memory_format=torch.channels_last)
         boxes = images.new_zeros(len(images), WIDTH, 4)
         boxes[:, : len(_BOXES)] = images.new_tensor(_BOXES)
@@ -52,12 +57,12 @@ class OurStep:
 
     def learn_from(self, images: Tensor, targets: BoxTargets) -> None:
         """The gradients of one prepared batch."""
-        losses = self.learner.model(images, targets)
+        losses = self.learner.wrapped(images, targets)
         self.learner.fabric.backward(sum(losses.values()))
 
     def update(self) -> None:
         """Clip, move the weights and their average."""
-        step_weights(self.learner, self.config, updates=1000)
+        step_weights(self.learner, self.config.train, updates=1000)
 
 
 class PlainStep:
@@ -162,7 +167,7 @@ def _rows(
 ) -> list[Compared]:
     """The whole step, and its gradients alone."""
     precision = best_precision(plan.device, step.config.machine.precision)
-    gflop = gflop_of(step.learner.net, shown_px(step.config), backward=True)
+    gflop = gflop_of(step.learner.network, shown_px(step.config), backward=True)
     limit = plan.conv_limit(precision, gflop)
     compiled = ", compiled" if step.config.machine.compile else ""
     how = f"{plan.batch} x {plan.config.sampling.patch_size} px, {precision}{compiled}"

@@ -165,30 +165,28 @@ def train(
         "machine.device": device,
     }
     settings = load_settings(config, overrides, short)
-    from midog.training import learner as setup
+    from midog.training import train as training
 
     if dry_run:
-        settings = setup.resolve(settings)
+        settings = training.resolve(settings)
         typer.echo(settings.to_yaml())
-        for line in setup.describe(settings, setup.read_training_rois(settings)):
+        for line in training.describe(settings):
             typer.echo(line)
         return
-    from midog.training.loop import train as run_training
     from midog.training.runs import read_state
+    from midog.training.tasks.registry import TASKS
 
     with stoppable("stopped; the same command goes on from what is saved"):
-        folder = run_training(settings, name=name, runs=runs, fresh=fresh)
+        folder = training.train(settings, name=name, runs=runs, fresh=fresh)
     if not is_first():
         return
     state = read_state(folder)
-    best = state.get("best_f1")
+    best = state.get("best_score")
     if best is not None:
-        say(f"best F1 on val {best:.3f} (epoch {state['best_epoch']})")
+        say(f"best {state['score_name']} on val {best:.3f} (epoch {state['best_epoch']})")
     typer.echo(folder / "best")
-    say(
-        f"next: midog infer {settings.data.dir} --subset test; midog evaluate detections --data"
-        f" {settings.data.dir}"
-    )
+    if after := TASKS[settings.task.kind].next:
+        say(f"next: {after.format(data=settings.data.dir)}")
 
 
 @app.command(cls=Command)
@@ -266,7 +264,7 @@ def infer(
     kinds = [kind.strip() for kind in formats.split(",") if kind.strip()]
     require_formats(kinds)
     jobs = find_jobs(images, subset=subset, split=split, mpp=mpp)
-    where = model or newest_model(runs)
+    where = model or newest_model(runs, task="detection")
     from midog.inference.detector import Detector
 
     detector = Detector.load(

@@ -223,7 +223,7 @@ def tune(
     goal = Goal(precision, fp_per_mm2)
     rois = read_rois(data, split=split, annotations=annotations, bbox=bbox)
     total, done = len(select_rois(rois, "val")), 0
-    where = model or newest_model(runs)
+    where = model or newest_model(runs, task="detection")
     with stoppable("stopped; the model is as it was"), bar("val ROIs") as move:
 
         def count(name: str, figures: int | None) -> None:

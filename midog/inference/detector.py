@@ -26,6 +26,7 @@ from midog.images.image import SlideImage, scale_for
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.model_folder import (
     CARD,
+    TASK,
     WEIGHTS,
     Card,
     find_folder,
@@ -174,6 +175,7 @@ class Detector:
         assert not Card.model_fields.keys() & self.info.keys(), "info is for further keys"
         card = {
             "format": 1,
+            "task": TASK,
             "config": self.config.to_dict(),
             "class_names": self.class_names,
             "mpp": self.mpp,

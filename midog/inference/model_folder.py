@@ -23,6 +23,9 @@ from midog.files import replace_folder
 from midog.models.build import num_classes
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
+TASK = "detection"
+"""The task whose models a Detector is made of."""
+
 _PICKLES = {".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin"}
 _SAFE_ONLY = (
     "weights are loaded from safetensors alone, as a pickle can run code; give a folder that midog"
@@ -35,6 +38,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
     format: Literal[1]
+    task: Literal["detection"]
     config: dict[str, Any]
     class_names: tuple[str, ...] = Field(min_length=1)
     mpp: float = Field(gt=0)
@@ -104,6 +108,8 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         raise WeightsError(
             f"{path} has format {tree['format']}, known is 1", f"use {writer}, which wrote it"
         )
+    if (task := tree.get("task")) != TASK:
+        raise WeightsError(f"{path} is of a model of task {task}", f"give a model of task {TASK}")
     try:
         card = Card.model_validate(tree)
     except ValidationError as error:

@@ -1,5 +1,4 @@
-"""The trainings that show what a change of scanner costs: one per scanner, and one per scanner left
-out."""
+"""The scanner study: trainings on single scanners, and on all but one, tested on all of them."""
 
 from __future__ import annotations
 
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from midog.boxes import MITOTIC_FIGURE
-from midog.config.schema import RunConfig
+from midog.config.schema import DataSettings, RunConfig
 from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, write_split
 from midog.errors import CheckpointError, ConfigError, DataError
-from midog.training.loop import train
-from midog.training.runs import find_run, is_finished, locked, require_equal
+from midog.training.runs import Identity, find_run, is_finished, locked, require_identical
+from midog.training.train import train
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +26,10 @@ Design = Literal["both", "single", "leave-one-out"]
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a study. name: of its run. train_on: scanners it learns from. split: what it
-    learns and tests."""
+    """One training of a study.
+
+    name: of its run. train_on: its scanners. split: its ROIs by role.
+    """
 
     name: str
     train_on: tuple[str, ...]
@@ -36,35 +37,42 @@ class Training:
 
 
 def plan_study(rois: Sequence[Roi], design: Design = "both") -> list[Training]:
-    """A training on each scanner alone, then one without each scanner; all of them test on the same
-    ROIs.
+    """Plan a training on every scanner alone, then one without every scanner.
 
-    rois: with their places in a split. Each training learns from the train ROIs of its scanners and
-    picks its threshold on their val ROIs, so that it knows nothing of the scanners that it has not
-    seen; the test ROIs of all scanners are the test of each. Scanners that cannot be trained on
-    alone (no figure in train, or no ROI in val) are left out with a warning. With two scanners,
-    leaving one out is training on the other, and is not done twice. Raises DataError where fewer
-    than two scanners remain, or there is no ROI in test.
+    A training uses the train ROIs of its scanners and chooses its threshold on their val ROIs, so
+    that nothing of the other scanners enters it; all trainings are tested on the test ROIs of all
+    scanners. Scanners that cannot be trained on alone (no figure in train, or no ROI in val) are
+    left out with a warning. With two scanners, leaving one out is training on the other, and is
+    not done twice.
+
+    Args:
+        rois: With their places in a split.
+        design: Which of the two kinds of training.
+
+    Raises:
+        DataError: Fewer than two scanners remain, or no ROI is in test.
     """
     scanners = _trainable(rois)
     if len(scanners) < 2:
         what = f"scanners with figures in train and ROIs in val: {', '.join(scanners) or 'none'}"
         raise DataError(
-            what, "a shift between scanners needs two: give a split that has them with --split"
+            what,
+            "a shift between scanners needs two: name a split that has them in {data.split}",
+            {"data.split": None},
         )
     if not any(roi.split == "test" for roi in rois):
         raise DataError("the split has no ROI in test", "make one with `midog splits make`")
     slugs = _slugs(scanners)
-    plans = []
+    trainings = []
     if design in ("both", "single"):
-        plans += [
+        trainings += [
             Training(f"only_{slugs[name]}", (name,), _part(rois, (name,))) for name in scanners
         ]
     if design == "leave-one-out" or (design == "both" and len(scanners) > 2):
         for left_out in scanners:
             others = tuple(name for name in scanners if name != left_out)
-            plans.append(Training(f"without_{slugs[left_out]}", others, _part(rois, others)))
-    return plans
+            trainings.append(Training(f"without_{slugs[left_out]}", others, _part(rois, others)))
+    return trainings
 
 
 def train_study(
@@ -74,85 +82,101 @@ def train_study(
     design: Design = "both",
     on_training: Callable[[int, int, str], None] = lambda done, total, line: None,
 ) -> list[Path]:
-    """Train what `plan_study` plans of `config.data`; return the folders of the runs that are
-    finished.
+    """Train what `plan_study` plans for the ROIs of `config.data`.
 
-    Finished runs are skipped and unfinished ones gone on with, so that the same call goes on after
-    a break; calls at the same time, each on a GPU of its own, share the trainings out among them.
-    runs: folder of runs; the splits are written below it, into .splits/, and named in each run's
-    config.
-    on_training: told for each training how many came before it, how many there are, and what
-    becomes of it. Raises CheckpointError, before anything is trained, where a run of a needed name
-    has other settings or data, and ConfigError for several devices.
+    Finished runs are skipped and unfinished ones are resumed, so that the same call continues after
+    an interruption; calls at the same time, on a GPU each, share the trainings out among them.
+
+    Args:
+        config: Of all runs, but for their splits.
+        runs: Folder of runs; the splits are written below it, into .splits/, and named in the
+            config of each run.
+        design: As of `plan_study`.
+        on_training: Called for each training with the number of those before it, the number of all,
+            and a line on what becomes of it.
+
+    Returns:
+        The folders of the finished runs.
+
+    Raises:
+        CheckpointError: A run of a planned name has other settings or data; nothing is trained.
+        ConfigError: The settings name several devices.
+        MidogError: As of `plan_study` and `train`.
     """
     if config.machine.devices * config.machine.num_nodes > 1:
-        fix = (
-            "set machine.devices=1, and start the same command once for each GPU: they share the"
-            " trainings out"
+        raise ConfigError(
+            "the trainings of a study run on one device each",
+            "use {machine.devices}, and start the same command once for each GPU: they share the"
+            " trainings out",
+            {"machine.devices": 1},
         )
-        raise ConfigError("the trainings of a study run on one device each", fix)
     root = Path(runs)
-    places = root.resolve() / ".splits"
-    steps = _prepare(config, root, places, design)
-    places.mkdir(parents=True, exist_ok=True)
+    splits = root.resolve() / ".splits"
+    prepared = [
+        (training, _with_split(config, splits / f"{training.name}.csv"), rois)
+        for training, rois in _read(config.data, design)
+    ]
+    for training, own, rois in prepared:
+        _require_same(root, training.name, Identity(own, data_fingerprint(rois)))
+    splits.mkdir(parents=True, exist_ok=True)
     folders = []
-    for done, (plan, own, theirs) in enumerate(steps):
+    for done, (training, own, rois) in enumerate(prepared):
         with ExitStack() as stack:
             try:
-                stack.enter_context(locked(places, f".{plan.name}.lock"))
+                stack.enter_context(locked(splits, f".{training.name}.lock"))
             except CheckpointError:
-                on_training(done, len(steps), f"{plan.name} is being trained by another process")
+                line = f"{training.name} is being trained by another process"
+                on_training(done, len(prepared), line)
                 continue
-            write_split(plan.split, places / f"{plan.name}.csv")
-            folder = find_run(root, plan.name)
+            write_split(training.split, splits / f"{training.name}.csv")
+            folder = find_run(root, training.name)
             if folder is None or not is_finished(folder):
-                on_training(
-                    done, len(steps), f"{plan.name}: training on {', '.join(plan.train_on)}"
-                )
-                folder = train(own, name=plan.name, runs=root, rois=theirs)
+                line = f"{training.name}: training on {', '.join(training.train_on)}"
+                on_training(done, len(prepared), line)
+                folder = train(own, name=training.name, runs=root, rois=rois)
             else:
-                on_training(done, len(steps), f"{plan.name} is done")
+                on_training(done, len(prepared), f"{training.name} is done")
             folders.append(folder)
     return folders
 
 
-def _prepare(
-    config: RunConfig, root: Path, places: Path, design: Design
-) -> list[tuple[Training, RunConfig, list[Roi]]]:
-    """Each training with its config and ROIs; errors as of `train_study`."""
-    data = config.data
-    rois = read_rois(data.dir, split=data.split, annotations=data.annotations, bbox=data.bbox)
-    plans = plan_study(rois, design)
+def _read(settings: DataSettings, design: Design) -> list[tuple[Training, list[Roi]]]:
+    """The planned trainings with their ROIs."""
+    rois = read_rois(
+        settings.dir, split=settings.split, annotations=settings.annotations, bbox=settings.bbox
+    )
+    trainings = plan_study(rois, design)
     require_images([roi for roi in rois if roi.split in ("train", "val")])
-    steps = []
-    for plan in plans:
-        theirs = _in(plan.split, rois)
-        split = str(places / f"{plan.name}.csv")
-        own = config.model_copy(update={"data": data.model_copy(update={"split": split})})
-        if (folder := find_run(root, plan.name)) is not None:
-            require_equal(
-                folder, own, data_fingerprint(theirs), "choose another --runs, or the same settings"
-            )
-        steps.append((plan, own, theirs))
-    return steps
+    return [(training, _listed(training.split, rois)) for training in trainings]
+
+
+def _with_split(config: RunConfig, split: Path) -> RunConfig:
+    data = config.data.model_copy(update={"split": str(split)})
+    return config.model_copy(update={"data": data})
+
+
+def _require_same(runs: Path, name: str, identity: Identity) -> None:
+    if (folder := find_run(runs, name)) is not None:
+        fix = "choose another {runs}, or the same settings"
+        require_identical(folder, identity, fix, {"runs": None})
 
 
 def _trainable(rois: Sequence[Roi]) -> list[str]:
     """Scanners, in the order of the ROIs, that have a figure in train and an ROI in val."""
-    known = dict.fromkeys(roi.scanner for roi in rois if roi.split in ("train", "val"))
-    learn = {
+    scanners = dict.fromkeys(roi.scanner for roi in rois if roi.split in ("train", "val"))
+    with_figures = {
         roi.scanner
         for roi in rois
         if roi.split == "train" and (roi.boxes.labels == MITOTIC_FIGURE).any()
     }
-    tune = {roi.scanner for roi in rois if roi.split == "val"}
-    for name in known:
-        if name not in learn or name not in tune:
-            lacking = "figure in train" if name not in learn else "ROI in val"
+    with_val = {roi.scanner for roi in rois if roi.split == "val"}
+    for name in scanners:
+        if name not in with_figures or name not in with_val:
+            lacking = "figure in train" if name not in with_figures else "ROI in val"
             logger.warning(
                 "%s has no %s: it is tested on, and no model is trained on it", name, lacking
             )
-    return [name for name in known if name in learn and name in tune]
+    return [name for name in scanners if name in with_figures and name in with_val]
 
 
 def _part(rois: Sequence[Roi], scanners: Sequence[str]) -> Split:
@@ -165,14 +189,14 @@ def _part(rois: Sequence[Roi], scanners: Sequence[str]) -> Split:
     return Split(f"trained on {', '.join(scanners)}", tuple(rows))
 
 
-def _in(split: Split, rois: Sequence[Roi]) -> list[Roi]:
+def _listed(split: Split, rois: Sequence[Roi]) -> list[Roi]:
     """The ROIs that the split lists."""
     names = {row.file_name for row in split.rows}
     return [roi for roi in rois if roi.file_name in names]
 
 
 def _slugs(scanners: Sequence[str]) -> dict[str, str]:
-    """Each scanner's name as part of a run's name; two that would be written alike get a number."""
+    """Every scanner's name as part of a run's name; two that would be equal get a number."""
     slugs: dict[str, str] = {}
     for scanner in scanners:
         stem = slug = re.sub(r"[^a-z0-9]+", "_", scanner.lower()).strip("_") or "unknown"

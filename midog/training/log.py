@@ -1,4 +1,4 @@
-"""What a run tells: TensorBoard events, metrics.csv, state.json and lines on the terminal."""
+"""What a run reports: TensorBoard events, metrics.csv, and lines on the terminal."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from midog.files import replace_text
-from midog.metrics.sweep import Sweep
 from midog.progress import make_progress
-
-PR_POINTS = 127
-"""Thresholds of TensorBoard's precision-recall curve."""
+from midog.training.checkpoint import TrainingProgress
+from midog.training.tasks.task import PrecisionRecall, Validation
 
 
 class RunLog:
-    """Open while a run trains. `step` is the number of updates: events beyond the one it starts at
-    are dropped."""
+    """The log of a run while it trains; to be closed.
+
+    Args:
+        folder: Of the run.
+        epochs: Of the whole run.
+        epoch: Epochs done; rows of metrics.csv after them are dropped.
+        step: Updates done; events after them are dropped.
+        console: Default: stderr.
+    """
 
     def __init__(
         self, folder: Path, *, epochs: int, epoch: int, step: int, console: Console | None = None
@@ -44,55 +49,77 @@ class RunLog:
         self.bar.stop()
         self.writer.close()
 
+    def report(
+        self,
+        progress: TrainingProgress,
+        lr: float,
+        pace_scalars: Mapping[str, float],
+        validation: Validation | None,
+    ) -> None:
+        """Report an epoch that is trained.
+
+        Args:
+            progress: Still in this epoch.
+            lr: Learning rate of its last update.
+            pace_scalars: How fast it went, by name.
+            validation: At its end, if there was one.
+        """
+        batches = max(progress.batch, 1)
+        losses = {f"train/loss_{name}": value / batches for name, value in progress.losses.items()}
+        scalars = {"train/loss": sum(losses.values()), **losses, "train/lr": lr, **pace_scalars}
+        line = None
+        if validation is not None:
+            scalars |= validation.scalars
+            if validation.curve is not None:
+                self.curve(validation.curve, progress.step)
+            self.pictures(validation.pictures, progress.step)
+            line = self._line(progress, scalars, validation.line)
+        self.scalars(scalars, progress.step)
+        self.epoch({"epoch": progress.epoch + 1, "step": progress.step, **scalars}, line)
+
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Write named numbers at that update; NaN (an F1 of nothing) is left out."""
+        """Write named numbers at that update; NaN (a score of nothing) is left out."""
         for name, value in values.items():
             if not math.isnan(value):
                 self.writer.add_scalar(name, value, step)
 
-    def curve(self, sweep: Sweep, step: int) -> None:
-        """The precision-recall curve over whole validation ROIs."""
-        if not len(sweep.thresholds):
-            return
-        order = np.argsort(sweep.thresholds)
-        at = np.searchsorted(sweep.thresholds[order], np.linspace(0, 1, PR_POINTS))
-        nothing = (0, 0, sweep.figures)  # beyond the best score
-        counts = zip((sweep.tp, sweep.fp, sweep.fn), nothing, strict=True)
-        tp, fp, fn = (np.append(each[order], beyond)[at] for each, beyond in counts)
-        precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
-        recall = np.divide(tp, tp + fn, out=np.zeros(len(tp)), where=tp + fn > 0)
+    def curve(self, curve: PrecisionRecall, step: int) -> None:
+        """Write the precision-recall curve of a validation."""
         self.writer.add_pr_curve_raw(
             "val/pr_curve",
-            tp,
-            fp,
-            np.zeros_like(tp),
-            fn,
-            precision,
-            recall,
+            curve.tp,
+            curve.fp,
+            np.zeros_like(curve.tp),
+            curve.fn,
+            curve.precision,
+            curve.recall,
             step,
-            num_thresholds=PR_POINTS,
+            num_thresholds=len(curve.tp),
         )
 
     def pictures(self, images: Sequence[NDArray[np.uint8]], step: int) -> None:
-        """Pictures (H, W, 3) uint8, true and found boxes drawn in."""
+        """Write pictures (H, W, 3) uint8."""
         for number, image in enumerate(images):
             self.writer.add_image(f"val/patch_{number}", image, step, dataformats="HWC")
 
-    def epoch(self, row: Mapping[str, float], message: str | None) -> None:
-        """Add a row to metrics.csv, move the bar, and print the message if there is one."""
+    def epoch(self, row: Mapping[str, float], line: str | None) -> None:
+        """Add a row to metrics.csv, move the bar, and print the line if there is one."""
         _add_row(self.csv, row)
         self.writer.flush()
         self.bar.update(self.task, completed=int(row["epoch"]))
-        if message:
-            self.say(message)
+        if line:
+            self.console.print(line, highlight=False, soft_wrap=True)
 
-    def say(self, message: str) -> None:
-        """One line on the terminal."""
-        self.console.print(message, highlight=False, soft_wrap=True)
+    def _line(self, progress: TrainingProgress, scalars: Mapping[str, float], middle: str) -> str:
+        best = "  best" if progress.best_epoch == progress.epoch else ""
+        return (
+            f"epoch {progress.epoch + 1}/{self.epochs}  loss {scalars['train/loss']:.3f}  {middle}"
+            f"  {scalars['train/patches_per_second']:.0f} patches/s{best}"
+        )
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a metrics.csv; none where there is no file."""
+    """Return the rows of a metrics.csv; none where the file does not exist."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -100,13 +127,12 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def _add_row(path: Path, row: Mapping[str, Any]) -> None:
-    """The file with one row more, written anew: a kill leaves the old one whole, and late columns
-    get their place."""
+    """Rewrite the file with one more row: a kill leaves the old one, late columns get a place."""
     _write_rows(path, [*read_metrics(path), {key: _format(value) for key, value in row.items()}])
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(dict.fromkeys(name for each in rows for name in each))
+    names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
@@ -121,8 +147,7 @@ def _format(value: Any) -> str:
 
 
 def _drop_rows(path: Path, epoch: int) -> None:
-    """Forget rows of epochs (numbered from 1) after the first `epoch`: they are trained again after
-    a break."""
+    """Drop the rows after the first `epoch` epochs: they are trained again after a break."""
     rows = read_metrics(path)
     kept = [row for row in rows if int(row["epoch"]) <= epoch]
     if len(kept) < len(rows):

@@ -1,4 +1,4 @@
-"""One update of the weights, and how quickly an epoch of them goes."""
+"""One update of the weights, and how fast an epoch of them goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from midog.config.schema import RunConfig
+from midog.config.schema import TrainSettings
 from midog.training.learner import Learner
 
 Item = TypeVar("Item")
@@ -21,15 +21,17 @@ Item = TypeVar("Item")
 
 @dataclass
 class Pace:
-    """How quickly an epoch goes. patches: of all ranks. seconds: taken; waited: those in which no
-    batch was there."""
+    """How fast an epoch goes.
+
+    patches: of all processes. seconds: of wall time. waited: seconds in which no batch was ready.
+    """
 
     patches: int = 0
     seconds: float = 0.0
     waited: float = 0.0
 
     def wait_for(self, batches: Iterable[Item]) -> Iterator[Item]:
-        """The batches; notes how long each makes wait."""
+        """Yield the batches, and note how long they keep the loop waiting."""
         coming, began = iter(batches), time.perf_counter()
         while True:
             asked = time.perf_counter()
@@ -41,8 +43,7 @@ class Pace:
             yield batch
 
     def scalars(self) -> dict[str, float]:
-        """Named numbers for the log: patches per second, and the share of the time in which a batch
-        was not there."""
+        """Return patches per second and the share of the time spent waiting, by name."""
         seconds = max(self.seconds, 1e-9)
         return {
             "train/patches_per_second": self.patches / seconds,
@@ -52,8 +53,7 @@ class Pace:
 
 @contextmanager
 def fixed_shapes() -> Iterator[None]:
-    """Within it, cuDNN tries its convolutions once and takes the quickest: this pays where batches
-    are of one shape."""
+    """Have cuDNN try its convolutions once and take the fastest: pays where shapes stay equal."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -62,38 +62,45 @@ def fixed_shapes() -> Iterator[None]:
         torch.backends.cudnn.benchmark = before
 
 
-def step_weights(learner: Learner, config: RunConfig, updates: int) -> Tensor:
-    """Clip the gradient, set the learning rate of this update of `updates`, move the weights and
-    their average.
+def step_weights(learner: Learner, settings: TrainSettings, updates: int) -> Tensor:
+    """Clip the gradient, set the learning rate, move the weights and their average.
 
-    Returns the gradient's norm before clipping, on the device: nothing here waits for it.
+    Args:
+        learner: Holds the gradient of this update; its progress is moved on by one step.
+        settings: Clipping, learning rate and schedule.
+        updates: Of the whole run.
+
+    Returns:
+        The gradient's norm before clipping, on the device: nothing here waits for it.
     """
     progress = learner.progress
-    norm = clip(learner, config.train.clip_norm)
+    norm = clip(learner, settings.clip_norm)
     for group in learner.optimizer.param_groups:
-        group["lr"] = learning_rate(config, progress.step, updates)
+        group["lr"] = learning_rate(settings, progress.step, updates)
     learner.optimizer.step()
     learner.optimizer.zero_grad(set_to_none=True)
-    if learner.ema is not None:
-        learner.ema.update()
+    if learner.average is not None:
+        learner.average.update()
     progress.step += 1
     return norm
 
 
 def clip(learner: Learner, limit: float) -> Tensor:
-    """Norm of the gradient, which is scaled down to `limit` where it is over it (0: never)."""
+    """Scale the gradient down where its norm exceeds `limit` (0: never); return the norm before."""
     if limit:
         norm = learner.fabric.clip_gradients(
-            learner.model, learner.optimizer, max_norm=limit, error_if_nonfinite=False
+            learner.wrapped, learner.optimizer, max_norm=limit, error_if_nonfinite=False
         )
         return torch.as_tensor(norm)
-    return get_total_norm([each.grad for each in learner.net.parameters() if each.grad is not None])
+    gradients = [weights.grad for weights in learner.network.parameters()]
+    return get_total_norm([gradient for gradient in gradients if gradient is not None])
 
 
-def learning_rate(config: RunConfig, step: int, updates: int) -> float:
-    """Learning rate of update `step` of `updates`: a linear rise over warmup_steps, then constant
-    or half a cosine."""
-    settings = config.train
+def learning_rate(settings: TrainSettings, step: int, updates: int) -> float:
+    """Return the learning rate of update `step` (from 0) of `updates`.
+
+    It rises linearly over `warmup_steps`, and then is constant or half a cosine.
+    """
     warmup = min(settings.warmup_steps, updates // 2)
     if step < warmup:
         return settings.lr * (step + 1) / warmup

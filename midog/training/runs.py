@@ -1,5 +1,4 @@
-"""The folder of a run: which one a training goes on with, its lock, its state, and where the newest
-model is."""
+"""The folders of runs: which one a training resumes, its lock, its state, and the newest model."""
 
 from __future__ import annotations
 
@@ -22,48 +21,58 @@ from midog.files import point_link, replace_text, to_json
 
 logger = logging.getLogger(__name__)
 
-# Settings that change where or how fast a run is computed, not what it learns: it is resumed under
-# other ones.
+# Settings that change where or how fast a run is computed, or what it reports, not what it learns:
+# a run is resumed under other ones.
 _FREE = {
-    "data.dir",
-    "data.annotations",
-    "data.split",
-    "data.bbox",
-    "data.cache",
-    "train.pictures",
-    "machine.device",
-    "machine.workers",
-    "machine.residency",
+    *("data.dir", "data.annotations", "data.split", "data.bbox", "data.cache"),
+    *("machine.device", "machine.workers", "machine.residency", "train.pictures"),
     "inference.batch_size",
 }
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What makes a run the same run: its settings, and the fingerprint of its data."""
+
+    config: RunConfig
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Run:
-    """A run's folder. `resumes`: it holds a checkpoint to go on from."""
+    """A run's folder. resumes: it holds a checkpoint."""
 
     folder: Path
     resumes: bool
 
     @property
     def checkpoint(self) -> Path:
-        """last.ckpt, which may not be there yet."""
+        """last.ckpt, which may not exist yet."""
         return self.folder / "last.ckpt"
 
     @property
     def best(self) -> Path:
-        """The link to the best model, which may not be there yet."""
+        """The link to the best model, which may not exist yet."""
         return self.folder / "best"
 
 
 def choose_run(
-    runs: Path, config: RunConfig, fingerprint: str, *, name: str | None = None, fresh: bool = False
+    runs: Path, identity: Identity, *, name: str | None = None, fresh: bool = False
 ) -> Run | None:
-    """The run to go on with: the one of that name, or the newest unfinished one of equal config and
-    data.
+    """Choose the run to resume; nothing is touched.
 
-    None where a new one is to be made, as always with `fresh`. Touches nothing.
-    Raises CheckpointError where the named run has another config or other data, or is finished.
+    Args:
+        runs: Folder of runs.
+        identity: Of the training.
+        name: Of the run; None takes the newest unfinished one that is identical.
+        fresh: Resume none.
+
+    Returns:
+        None where a new run is to be made.
+
+    Raises:
+        CheckpointError: The named run has other settings or data, or is finished.
+        ConfigError: The name cannot be a folder's.
     """
     if name is not None and (not name or "/" in name or name.startswith(".") or name == "latest"):
         raise ConfigError(
@@ -72,26 +81,29 @@ def choose_run(
     if fresh:
         return None
     if name is not None:
-        return _named(runs / name, config, fingerprint) if (runs / name).exists() else None
+        return _named(runs / name, identity) if (runs / name).exists() else None
     unfinished = [
         folder for folder in list_runs(runs) if not is_finished(folder) and not _is_locked(folder)
     ]
     for folder in unfinished:
-        if _is_equal(folder, config, fingerprint):
+        if _is_identical(folder, identity):
             return Run(folder, resumes=(folder / "last.ckpt").is_file())
     if unfinished:
-        _tell_of(unfinished[0], config, fingerprint)
+        _report_unfinished(unfinished[0], identity)
     return None
 
 
-def make_run(
-    runs: Path, config: RunConfig, fingerprint: str, *, name: str | None, stack: ExitStack
-) -> Run:
-    """A new run of that name (None: date and time), locked until `stack` closes; runs/latest points
-    to it.
+def make_run(runs: Path, identity: Identity, *, name: str | None, stack: ExitStack) -> Run:
+    """Make a new run, to which runs/latest points from then on.
 
-    A run of that name that is there is set aside. Raises CheckpointError where another process
-    trains it.
+    Args:
+        runs: Folder of runs, made where it does not exist.
+        identity: Of the training.
+        name: Of the run; None: date and time. An existing run of that name is set aside.
+        stack: The run is locked until it closes.
+
+    Raises:
+        CheckpointError: Another process trains the run of that name.
     """
     runs.mkdir(parents=True, exist_ok=True)
     if name is not None and (runs / name).exists():
@@ -106,51 +118,74 @@ def make_run(
         except FileExistsError:
             number += 1
     stack.enter_context(locked(folder))
-    replace_text(folder / "data.json", to_json({"fingerprint": fingerprint}, indent=None))
-    replace_text(folder / "config.yaml", config.to_yaml())  # last: a folder with this file is a run
+    replace_text(folder / "data.json", to_json({"fingerprint": identity.fingerprint}, indent=None))
+    # last: a folder with this file is a run
+    replace_text(folder / "config.yaml", identity.config.to_yaml())
     point_link(runs / "latest", folder)
     return Run(folder, resumes=False)
 
 
 def list_runs(runs: Path) -> list[Path]:
-    """Folders of runs, newest first; links such as runs/latest are resolved and not listed
-    twice."""
-    found = {path.parent.resolve() for path in runs.glob("*/config.yaml")}
+    """Return the folders of runs, newest first, links resolved, none twice."""
+    folders = {path.parent.resolve() for path in runs.glob("*/config.yaml")}
     return sorted(
-        found,
+        folders,
         key=lambda folder: ((folder / "config.yaml").stat().st_mtime_ns, folder.name),
         reverse=True,
     )
 
 
-def newest_model(runs: Path) -> Path:
-    """The best model of the newest run that has one; WeightsError where there is none."""
+def newest_model(runs: Path, *, task: str) -> Path:
+    """Return the best model, of that task, of the newest run that has one.
+
+    Raises:
+        WeightsError: No run has one.
+    """
+    others = set()
     for folder in list_runs(runs):
-        if (folder / "best" / "model.json").is_file():
+        model_task = _task_of(folder / "best" / "model.json")
+        if model_task == task:
             return (folder / "best").resolve()
+        others |= {model_task} - {None}
+    only = f", only of {', '.join(sorted(map(str, others)))}" if others else ""
     raise WeightsError(
-        f"no trained model below {runs}/", "train one with `midog train`, or give --model PATH"
+        f"{runs}/ has no trained model of task {task}{only}",
+        "train one with `midog train`, or name one with {model}",
+        {"model": None},
     )
 
 
 def find_run(runs: Path, name: str) -> Path | None:
-    """The folder of the run of that name, None where there is none."""
+    """Return the folder of the run of that name, None where there is none."""
     folder = runs / name
     return folder if (folder / "config.yaml").is_file() else None
 
 
-def require_equal(folder: Path, config: RunConfig, fingerprint: str, fix: str) -> None:
-    """Raise CheckpointError, with that remedy, where a run learns with other settings or from other
-    data."""
-    changed = _differences(folder, config, fingerprint)
+def require_identical(
+    folder: Path, identity: Identity, fix: str, named: Mapping[str, object]
+) -> None:
+    """Require a run to have these settings and data.
+
+    Args:
+        folder: Of the run.
+        identity: The settings and data.
+        fix: Of the error, with places for those that it names.
+        named: Arguments that the fix names; see MidogError.
+
+    Raises:
+        CheckpointError: The run has others.
+    """
+    changed = _differences(folder, identity)
     if changed:
         raise CheckpointError(
-            f"run {folder.name} was started with other settings: {'; '.join(changed)}", fix
+            f"run {folder.name} was started with other settings: {'; '.join(changed)}",
+            fix,
+            named,
         )
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What `write_state` wrote; empty where nothing whole is there."""
+    """Return what `write_state` wrote; empty where the file is missing or damaged."""
     try:
         state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError):
@@ -159,60 +194,75 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """state.json: what lists of runs need to know without opening the checkpoint (epoch, finished,
-    best F1)."""
+    """Write state.json: what lists of runs show without opening the checkpoint."""
     replace_text(folder / "state.json", to_json(state))
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the run trained all its epochs or stopped early by its own rule."""
+    """Return whether the run trained all its epochs, or stopped early by its own rule."""
     return read_state(folder).get("finished") is True
 
 
 @contextmanager
 def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
-    """Hold the run (or what else `file_name` in `folder` stands for) for this process, however it
-    ends.
+    """Hold a run for this process, however the process ends.
 
-    Raises CheckpointError where another process holds it.
+    Args:
+        folder: Of the run.
+        file_name: Of the lock in it.
+
+    Raises:
+        CheckpointError: Another process holds it.
     """
     with (folder / file_name).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CheckpointError(
-                f"run {folder.name} is being trained by another process", "wait, or use --name"
+                f"run {folder.name} is being trained by another process",
+                "wait, or choose another {name}",
+                {"name": None},
             ) from None
         yield
 
 
-def _named(folder: Path, config: RunConfig, fingerprint: str) -> Run:
+def _task_of(card: Path) -> str | None:
+    """The task that a model.json names; None where there is no such file or name."""
+    try:
+        tree = json.loads(card.read_bytes())
+    except (OSError, ValueError):
+        return None
+    task = tree.get("task") if isinstance(tree, dict) else None
+    return task if isinstance(task, str) else None
+
+
+def _named(folder: Path, identity: Identity) -> Run:
     if not (folder / "config.yaml").is_file():
         raise CheckpointError(
-            f"{folder} is there and is no run (no config.yaml)", "choose another --name"
+            f"{folder} exists and is no run (it has no config.yaml)",
+            "choose another {name}",
+            {"name": None},
         )
-    require_equal(
-        folder,
-        config,
-        fingerprint,
-        "choose another --name, the same settings, or --fresh to set it aside",
+    aside = "{fresh} to set it aside"
+    named = {"name": None, "fresh": True}
+    require_identical(
+        folder, identity, f"choose another {{name}}, the same settings, or {aside}", named
     )
     if is_finished(folder):
-        raise CheckpointError(
-            f"run {folder.name} is finished", "choose another --name, or --fresh to set it aside"
-        )
+        fix = f"choose another {{name}}, or {aside}"
+        raise CheckpointError(f"run {folder.name} is finished", fix, named)
     return Run(folder, resumes=(folder / "last.ckpt").is_file())
 
 
-def _tell_of(folder: Path, config: RunConfig, fingerprint: str) -> None:
-    """Say what keeps the newest unfinished run of these data from being gone on with."""
+def _report_unfinished(folder: Path, identity: Identity) -> None:
+    """Log why the newest unfinished run of the same data is not resumed."""
     try:
-        changed = _differences(folder, config, fingerprint)
+        changed = _differences(folder, identity)
     except MidogError:
         return
-    if not any(each.startswith("data: ") for each in changed):
+    if not any(line.startswith("data: ") for line in changed):
         logger.info(
-            "run %s is unfinished, of other settings (%s); --name %s with those goes on with it",
+            "run %s is unfinished but has other settings (%s); resume it with those and --name %s",
             folder.name,
             ", ".join(changed),
             folder.name,
@@ -224,40 +274,41 @@ def _set_aside(folder: Path) -> None:
     while (aside := folder.with_name(f"{folder.name}~{number}")).exists():
         number += 1
     folder.rename(aside)
-    logger.warning("run %s was there: it is %s now", folder.name, aside.name)
+    logger.warning("the existing run %s is renamed to %s", folder.name, aside.name)
 
 
-def _is_equal(folder: Path, config: RunConfig, fingerprint: str) -> bool:
+def _is_identical(folder: Path, identity: Identity) -> bool:
     try:
-        return not _differences(folder, config, fingerprint)
+        return not _differences(folder, identity)
     except (ConfigError, CheckpointError):
         return False
 
 
-def _differences(folder: Path, config: RunConfig, fingerprint: str) -> list[str]:
-    """What differs between the run's settings and data and these, `key: its value, yours` each."""
+def _differences(folder: Path, identity: Identity) -> list[str]:
+    """What differs in the run's settings and data, as lines `key: the run's value, now yours`."""
+    path = folder / "config.yaml"
     try:
-        old = parse_config(
-            yaml.safe_load((folder / "config.yaml").read_text()), str(folder / "config.yaml")
-        )
-        data = json.loads((folder / "data.json").read_text())["fingerprint"]
+        config = parse_config(yaml.safe_load(path.read_text()), str(path))
+        fingerprint = json.loads((folder / "data.json").read_text())["fingerprint"]
     except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
         raise CheckpointError(
             f"{folder}: its config.yaml or data.json cannot be read ({error})"
         ) from None
-    theirs, ours = old.by_key(), config.by_key()
-    if config.machine.precision == "auto":  # then it is the run that settled it
+    theirs, ours = config.by_key(), identity.config.by_key()
+    if ours["machine.precision"] == "auto":  # then the run has resolved it
         ours["machine.precision"] = theirs["machine.precision"]
     changed = [
         f"{key}: {theirs.get(key)}, now {ours.get(key)}"
-        for key in {**ours, **theirs}
+        for key in dict.fromkeys([*ours, *theirs])
         if key not in _FREE and theirs.get(key) != ours.get(key)
     ]
-    return changed + ([] if data == fingerprint else [f"data: {data}, now {fingerprint}"])
+    if fingerprint != identity.fingerprint:
+        changed.append(f"data: {fingerprint}, now {identity.fingerprint}")
+    return changed
 
 
 def _is_locked(folder: Path) -> bool:
-    """Whether a process trains the run; looks without making the file."""
+    """Whether a process trains the run; the lock's file is not made."""
     try:
         with (folder / ".lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -29,8 +29,8 @@ from midog.shift.domain_shift import domain_shift, find_confounders
 from midog.shift.images import IMAGE_DISTANCES
 from midog.shift.patches import fixed_patches
 from midog.shift.result import Confounder, ShiftResult
-from midog.training.loop import train
 from midog.training.runs import write_state
+from midog.training.train import train
 from tests.spoiled import TINY, annotations, copy, edit
 
 SMALL = {"device": "cpu", "per_roi": 2, "patch_px": 64, "resamples": 40}

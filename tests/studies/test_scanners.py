@@ -1,5 +1,4 @@
-"""The study: what is trained on what, that finished trainings are skipped, and that a broken-off
-one goes on."""
+"""The study: its trainings, that finished ones are skipped, and interrupted ones resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ from midog.studies import scanners as study
 from midog.studies.scanners import plan_study, train_study
 from midog.training import loop
 from midog.training.interrupts import Interrupted
-from midog.training.runs import is_finished, list_runs, locked, make_run, write_state
+from midog.training.runs import Identity, is_finished, list_runs, locked, make_run, write_state
 from tests.spoiled import TINY, annotations, copy
 
 LABEL = {"figure": [MITOTIC_FIGURE], "imposter": [IMPOSTER], "": []}
@@ -45,7 +44,7 @@ def roi(name: str, scanner: str, split: str, label: str = "figure") -> Roi:
 
 
 def rois_of(scanners: Sequence[str]) -> list[Roi]:
-    """One ROI of each labelled role per scanner, and two of a scanner that nobody labelled."""
+    """One ROI of each labelled role per scanner, and two of an unlabelled scanner."""
     labelled = [
         roi(f"{name}_{role}", name, role) for name in scanners for role in ("train", "val", "test")
     ]
@@ -144,13 +143,13 @@ def test_a_scanner_of_the_test_alone_is_no_news(caplog):
 @pytest.mark.parametrize("scanners", ["", "A"])
 def test_fewer_than_two_scanners_are_an_error(scanners):
     with pytest.raises(
-        DataError, match=f"figures in train and ROIs in val: {scanners or 'none'}; .*--split"
+        DataError, match=f"figures in train and ROIs in val: {scanners or 'none'}; .*data\\.split"
     ):
         plan_study(rois_of(scanners))
 
 
 def test_data_without_a_split_are_an_error():
-    with pytest.raises(DataError, match="--split"):
+    with pytest.raises(DataError, match="data\\.split"):
         plan_study([Roi("a"), Roi("b")])
 
 
@@ -179,7 +178,8 @@ def asked(monkeypatch) -> Asked:
 
     def note(config: RunConfig, *, name: str, runs: Path, rois: list[Roi]) -> Path:
         with ExitStack() as stack:
-            folder = make_run(runs, config, data_fingerprint(rois), name=name, stack=stack).folder
+            identity = Identity(config, data_fingerprint(rois))
+            folder = make_run(runs, identity, name=name, stack=stack).folder
         write_state(folder, {"finished": True})
         calls.append((name, config, rois))
         return folder
@@ -261,16 +261,16 @@ def test_what_the_split_file_says_is_what_was_learned_from(asked, phantom, tmp_p
 
 
 def test_finished_runs_are_skipped_and_progress_is_told(asked, phantom, tmp_path):
-    told: list[tuple[int, int, str]] = []
+    reports: list[tuple[int, int, str]] = []
     first = train_study(
-        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: told.append(each)
+        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: reports.append(each)
     )
     again = train_study(
-        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: told.append(each)
+        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: reports.append(each)
     )
     assert first == again
     assert [name for name, _, _ in asked] == ["only_phantom_a", "only_phantom_b"]
-    assert told == [
+    assert reports == [
         (0, 2, "only_phantom_a: training on Phantom A"),
         (1, 2, "only_phantom_b: training on Phantom B"),
         (0, 2, "only_phantom_a is done"),
@@ -309,7 +309,8 @@ def test_a_run_of_the_name_that_is_another_stops_it_before_anything_is_trained(
     asked.clear()
     overrides, says = change(data)
     with pytest.raises(
-        CheckpointError, match=f"run only_phantom_b was started with other .*{says}.*; .*--runs"
+        CheckpointError,
+        match=f"run only_phantom_b was started with other .*{says}.*; .*another runs",
     ):
         train_study(config_of(data, *overrides), runs=runs)
     assert asked == []
@@ -332,15 +333,17 @@ def test_a_missing_image_is_an_error_before_anything_is_made(asked, phantom, tmp
 
 
 def test_calls_at_the_same_time_share_the_trainings_out(asked, phantom, tmp_path):
-    told: list[str] = []
+    reports: list[str] = []
     runs = tmp_path / "runs"
     (runs / ".splits").mkdir(parents=True)
     with locked(runs / ".splits", ".only_phantom_a.lock"):  # as another process holds it
         folders = train_study(
-            config_of(phantom), runs=runs, on_training=lambda done, total, line: told.append(line)
+            config_of(phantom),
+            runs=runs,
+            on_training=lambda done, total, line: reports.append(line),
         )
     assert folders == [runs / "only_phantom_b"]
-    assert told == [
+    assert reports == [
         "only_phantom_a is being trained by another process",
         "only_phantom_b: training on Phantom B",
     ]
@@ -352,7 +355,7 @@ def test_calls_at_the_same_time_share_the_trainings_out(asked, phantom, tmp_path
 
 
 def test_several_devices_are_an_error(asked, phantom, tmp_path):
-    with pytest.raises(ConfigError, match=r"one device each; set train\.devices=1"):
+    with pytest.raises(ConfigError, match=r"one device each; use machine\.devices=1"):
         train_study(config_of(phantom, "machine.devices=2"), runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
@@ -364,15 +367,15 @@ def interrupting(run_name: str, train_epoch: Callable[..., float]) -> Callable[.
     """`train_epoch`, with a Ctrl-C in the second epoch of that run, once."""
     pressed = []
 
-    def run_epoch(learner, run, *rest) -> float:
-        if run.folder.name == run_name and learner.progress.epoch == 1 and not pressed:
+    def run_epoch(learner, task, settings, watch) -> float:
+        if watch.folder.name == run_name and learner.progress.epoch == 1 and not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
-        return train_epoch(learner, run, *rest)
+        return train_epoch(learner, task, settings, watch)
 
     return run_epoch
 
 
-def test_a_study_that_was_interrupted_goes_on_where_it_stopped(
+def test_a_study_that_was_interrupted_resumes_where_it_stopped(
     phantom, tmp_path, monkeypatch, caplog
 ):
     caplog.set_level(logging.INFO, "midog")
@@ -384,12 +387,12 @@ def test_a_study_that_was_interrupted_goes_on_where_it_stopped(
     assert (is_finished(first), is_finished(second)) == (True, False)
     checkpoint = (first / "last.ckpt").read_bytes()
     caplog.clear()
-    told: list[str] = []
+    reports: list[str] = []
     assert train_study(
-        config, runs=runs, on_training=lambda done, total, line: told.append(line)
+        config, runs=runs, on_training=lambda done, total, line: reports.append(line)
     ) == [first, second]
-    assert told == ["only_phantom_a is done", "only_phantom_b: training on Phantom B"]
-    assert f"going on with {second} at epoch 2 of 2" in caplog.text
+    assert reports == ["only_phantom_a is done", "only_phantom_b: training on Phantom B"]
+    assert f"resuming {second} at epoch 2 of 2" in caplog.text
     assert is_finished(second)
     assert (first / "last.ckpt").read_bytes() == checkpoint
     assert {folder.name for folder in list_runs(runs)} == {

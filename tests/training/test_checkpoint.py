@@ -13,10 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from midog.config.schema import RunConfig
 from midog.errors import CheckpointError
-from midog.inference.detector import Detector
-from midog.training.checkpoint import Progress, read_checkpoint, restore, save_best, save_checkpoint
+from midog.training.checkpoint import TrainingProgress, read_checkpoint, restore, save_checkpoint
 
 
 def learner(seed: int = 0):
@@ -30,19 +28,26 @@ def learner(seed: int = 0):
 
 def test_everything_comes_back(tmp_path):
     net, optimizer = learner(0)
-    progress = Progress(
-        epoch=3, batch=2, step=17, losses={"a": 0.5}, best_f1=0.7, best_epoch=1, stale=1
+    progress = TrainingProgress(
+        epoch=3,
+        batch=2,
+        step=17,
+        losses={"a": 0.5},
+        best_score=0.7,
+        score_name="F1",
+        best_epoch=1,
+        stale=1,
     )
     save_checkpoint(tmp_path / "last.ckpt", progress, net, optimizer, None)
     other, its_optimizer = learner(1)
-    state = read_checkpoint(tmp_path / "last.ckpt")
-    assert restore(state, tmp_path, other, its_optimizer, None) == progress
+    checkpoint = read_checkpoint(tmp_path / "last.ckpt")
+    assert restore(checkpoint, other, its_optimizer, None) == progress
     for ours, theirs in zip(net.state_dict().values(), other.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
     assert torch.equal(
         optimizer.state[net[0].weight]["exp_avg"], its_optimizer.state[other[0].weight]["exp_avg"]
     )
-    assert state["threads"] == torch.get_num_threads()
+    assert checkpoint.state["threads"] == torch.get_num_threads()
 
 
 KILLED = """
@@ -52,7 +57,7 @@ from midog.training import checkpoint
 net = torch.nn.Linear(500, 500)
 optimizer = torch.optim.AdamW(net.parameters())
 path = Path(sys.argv[1])
-checkpoint.save_checkpoint(path, checkpoint.Progress(epoch=1), net, optimizer, None)
+checkpoint.save_checkpoint(path, checkpoint.TrainingProgress(epoch=1), net, optimizer, None)
 write = torch.save
 def half(state, file):
     class Short:
@@ -68,7 +73,7 @@ def half(state, file):
             file.flush()
     write(state, Short())
 torch.save = half
-checkpoint.save_checkpoint(path, checkpoint.Progress(epoch=2), net, optimizer, None)
+checkpoint.save_checkpoint(path, checkpoint.TrainingProgress(epoch=2), net, optimizer, None)
 """
 
 
@@ -79,25 +84,25 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_one_before(tmp_path):
     )
     assert done.returncode == -9, done.stderr
     assert (tmp_path / ".last.ckpt.part").stat().st_size == 400_000, "it was in the middle"
-    assert read_checkpoint(path)["progress"]["epoch"] == 1
+    assert read_checkpoint(path).state["progress"]["epoch"] == 1
     net, optimizer = learner()
-    save_checkpoint(path, Progress(epoch=5), net, optimizer, None)
-    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+    save_checkpoint(path, TrainingProgress(epoch=5), net, optimizer, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_a_full_disk_is_an_error_and_the_old_file_stays(tmp_path, monkeypatch):
     net, optimizer = learner()
     path = tmp_path / "last.ckpt"
-    save_checkpoint(path, Progress(epoch=1), net, optimizer, None)
+    save_checkpoint(path, TrainingProgress(epoch=1), net, optimizer, None)
 
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(CheckpointError, match="the disk is full; make room"):
-        save_checkpoint(path, Progress(epoch=2), net, optimizer, None)
-    assert read_checkpoint(path)["progress"]["epoch"] == 1
-    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+        save_checkpoint(path, TrainingProgress(epoch=2), net, optimizer, None)
+    assert read_checkpoint(path).state["progress"]["epoch"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 class Evil:
@@ -110,7 +115,7 @@ def test_a_pickle_is_not_trusted(tmp_path, monkeypatch):
     torch.save({"format": 1, "evil": Evil()}, tmp_path / "torch.ckpt")
     (tmp_path / "plain.ckpt").write_bytes(pickle.dumps(Evil()))
     for name in ("torch.ckpt", "plain.ckpt"):
-        with pytest.raises(CheckpointError, match="--fresh"):
+        with pytest.raises(CheckpointError, match="fresh=True"):
             read_checkpoint(tmp_path / name)
     assert not Path("evil").exists()
 
@@ -119,7 +124,7 @@ def test_a_pickle_is_not_trusted(tmp_path, monkeypatch):
 def test_a_damaged_file_is_one_line(tmp_path, damage):
     net, optimizer = learner()
     path = tmp_path / "last.ckpt"
-    save_checkpoint(path, Progress(), net, optimizer, None)
+    save_checkpoint(path, TrainingProgress(), net, optimizer, None)
     whole = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -135,34 +140,30 @@ def test_a_damaged_file_is_one_line(tmp_path, damage):
 @pytest.mark.parametrize(
     ("key", "value"), [("epoch", "x"), ("epoch", -1), ("step", None), ("best_epoch", 99)]
 )
-def test_a_progress_that_cannot_be_is_damage(tmp_path, key, value):
+def test_a_progress_out_of_range_is_damage(tmp_path, key, value):
     net, optimizer = learner()
-    save_checkpoint(tmp_path / "last.ckpt", Progress(epoch=3), net, optimizer, None)
-    state = read_checkpoint(tmp_path / "last.ckpt")
-    state["progress"][key] = value
+    save_checkpoint(tmp_path / "last.ckpt", TrainingProgress(epoch=3), net, optimizer, None)
+    checkpoint = read_checkpoint(tmp_path / "last.ckpt")
+    checkpoint.state["progress"][key] = value
     with pytest.raises(CheckpointError, match=r"last\.ckpt does not fit"):
-        restore(state, tmp_path / "last.ckpt", net, optimizer, None)
+        restore(checkpoint, net, optimizer, None)
 
 
 def test_a_checkpoint_of_another_model_is_named(tmp_path):
     net, optimizer = learner()
-    save_checkpoint(tmp_path / "last.ckpt", Progress(), net, optimizer, None)
+    save_checkpoint(tmp_path / "last.ckpt", TrainingProgress(), net, optimizer, None)
     other = nn.Linear(2, 2)
     with pytest.raises(CheckpointError, match="does not fit this model"):
         restore(
             read_checkpoint(tmp_path / "last.ckpt"),
-            tmp_path,
             other,
             torch.optim.SGD(other.parameters()),
             None,
         )
 
 
-def test_best_is_a_link_onto_a_finished_folder_and_the_old_one_goes(tmp_path):
-    for epoch in (1, 4, 4):
-        folder = save_best(
-            Detector(nn.Linear(1, 1), RunConfig(), threshold=0.3, device="cpu"), tmp_path, epoch
-        )
-        assert (tmp_path / "best").resolve() == folder.resolve()
-        assert (tmp_path / "best" / "model.json").is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "best-0004-1"]
+def test_the_summary_has_the_best_score_with_its_name_and_null_without_one():
+    none = {"epoch": 0, "step": 0, "finished": False, "best_score": None, "score_name": None}
+    assert TrainingProgress().summary() == none | {"best_epoch": 0}
+    best = TrainingProgress(best_score=0.5, score_name="F1", best_epoch=2).summary()
+    assert (best["best_score"], best["score_name"], best["best_epoch"]) == (0.5, "F1", 3)

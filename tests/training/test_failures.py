@@ -1,4 +1,4 @@
-"""What stops a run is told with what to do; see test_loop for whole runs that stop so."""
+"""What stops a run is explained with what to do; see test_train for whole runs that stop so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from midog.config.load import load_config
-from midog.training.failures import _first_bad, fitting_batch, no_memory
+from midog.training.failures import (
+    first_bad_batch,
+    fitting_batch,
+    no_memory_to_learn,
+    no_memory_to_load,
+)
+from tests.training.line_task import LineTask
 
 
 class Hungry(torch.nn.Module):
@@ -16,20 +22,32 @@ class Hungry(torch.nn.Module):
         super().__init__()
         self.weight, self.room = torch.nn.Parameter(torch.ones(1)), room
 
-    def forward(self, images, targets):
-        if len(images) > self.room:
+    def forward(self, batch):
+        if len(batch) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return {"loss": self.weight.sum() * images.sum()}
+        return self.weight * batch
 
 
 @pytest.mark.parametrize(("room", "fits"), [(100, 8), (3, 2), (1, 1), (0, 0)])
 def test_the_batch_size_that_is_advised_was_tried(room, fits):
-    config = load_config(None, ["train.batch_size=16", "sampling.patch_size=64"])
-    assert fitting_batch(Hungry(room), config, torch.device("cpu")) == fits
+    assert fitting_batch(LineTask(), Hungry(room), 16, torch.device("cpu")) == fits
+
+
+@pytest.mark.parametrize(
+    ("room", "fix"),
+    [
+        (3, "use train.batch_size=2 and train.accumulate=16, or machine.residency=disk"),
+        (0, "patch_size"),
+    ],
+)
+def test_the_advice_keeps_the_patches_of_an_update(room, fix):
+    train = load_config(None, ["train.batch_size=16", "train.accumulate=2"]).train
+    error = no_memory_to_learn(LineTask(), Hungry(room), train, "auto", torch.device("cpu"))
+    assert fix in str(error)
 
 
 def test_where_not_even_the_rois_fit_they_go_to_disk():
-    assert "machine.residency=disk" in str(no_memory(None, load_config(), torch.device("cpu")))
+    assert "machine.residency=disk" in str(no_memory_to_load(torch.device("cpu")))
 
 
 @pytest.mark.parametrize(
@@ -50,4 +68,7 @@ def test_where_not_even_the_rois_fit_they_go_to_disk():
 def test_the_batch_that_is_named_is_the_first_whose_loss_or_gradient_is_not_finite(
     losses, norms, accumulate, first
 ):
-    assert _first_bad(torch.tensor(losses).bool(), torch.tensor(norms).bool(), accumulate) == first
+    assert (
+        first_bad_batch(torch.tensor(losses).bool(), torch.tensor(norms).bool(), accumulate)
+        == first
+    )

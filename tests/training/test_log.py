@@ -8,9 +8,9 @@ import numpy as np
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from midog.metrics.points import RoiPoints
-from midog.metrics.sweep import sweep
+from midog.training.checkpoint import TrainingProgress
 from midog.training.log import RunLog, read_metrics
+from midog.training.tasks.task import PrecisionRecall, Validation
 
 
 def open_log(folder, epoch=0, step=0):
@@ -53,13 +53,34 @@ def test_events_beyond_the_step_of_a_resume_are_purged_and_nan_is_left_out(tmp_p
     assert "f1" not in events.Tags()["scalars"]
 
 
-def test_the_curve_of_nothing_and_of_something(tmp_path):
+def test_an_epoch_is_reported_with_its_mean_losses_and_its_validation(tmp_path):
     log = open_log(tmp_path)
-    nothing = np.zeros((0, 2))
-    log.curve(sweep([RoiPoints(nothing, nothing, np.zeros(0))]), 1)
-    points = np.array([[0.1, 0.1], [0.2, 0.2]])
-    log.curve(sweep([RoiPoints(points, points, np.array([0.9, 0.4]))]), 2)
+    counts, ratios = np.array([2, 1, 0]), np.array([1.0, 0.5, 0.0])
+    validation = Validation(
+        score=0.5,
+        score_name="closeness",
+        scalars={"val/closeness": 0.5},
+        line="closeness 0.5",
+        curve=PrecisionRecall(counts, counts, counts, ratios, ratios),
+        pictures=[np.zeros((4, 4, 3), np.uint8)],
+    )
+    progress = TrainingProgress(epoch=1, batch=4, step=8, losses={"a": 2.0, "b": 1.0}, best_epoch=1)
+    log.report(progress, 0.1, {"train/patches_per_second": 12.0}, validation)
     log.close()
+    row = read_metrics(tmp_path / "metrics.csv")[0]
+    assert (row["epoch"], row["train/loss"], row["train/loss_a"]) == ("2", "0.75", "0.5")
+    line = "epoch 2/5  loss 0.750  closeness 0.5  12 patches/s  best"
+    assert line in log.console.file.getvalue()
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
     events.Reload()
-    assert [event.step for event in events.Tensors("val/pr_curve")] == [2]
+    assert [event.step for event in events.Tensors("val/pr_curve")] == [8]
+    assert events.Tags()["images"] == ["val/patch_0"]
+
+
+def test_an_epoch_without_validation_has_its_row_and_no_line(tmp_path):
+    log = open_log(tmp_path)
+    progress = TrainingProgress(batch=2, step=2, losses={"a": 1.0})
+    log.report(progress, 0.1, {"train/patches_per_second": 12.0}, None)
+    log.close()
+    assert read_metrics(tmp_path / "metrics.csv")[0]["train/loss"] == "0.5"
+    assert "loss" not in log.console.file.getvalue()

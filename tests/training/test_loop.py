@@ -1,273 +1,107 @@
-"""The recipe: a run learns, is judged, is kept, and goes on to the same weights however it was
-stopped."""
+"""The loop drives any task: it needs nothing of detection, and saves, keeps and stops alike."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from midog.boxes import Boxes
 from midog.config.load import load_config
-from midog.data.folder import read_rois
-from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
-from midog.inference.detector import Detector
-from midog.training import loop
-from midog.training.interrupts import Interrupted
+from midog.config.schema import TrainSettings
 from midog.training.log import read_metrics
-from midog.training.runs import read_state
-from tests.spoiled import TINY
+from midog.training.loop import add_gradients, fit, is_due, train_epoch
+from midog.training.runs import Run, read_state
+from tests.test_house import imports_of, modules
+from tests.training.line_task import LineTask, line_learner, watch_of
 
 
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    """All that a run learned: its weights, its average's, its optimizer's."""
-    state = torch.load(run / "last.ckpt", weights_only=True)
-    flat = {f"model.{key}": value for key, value in state["model"].items()}
-    flat |= {f"ema.{key}": value for key, value in (state["ema"] or {}).items()}
-    for number, slots in state["optimizer"]["state"].items():
-        flat |= {f"optimizer.{number}.{key}": value for key, value in slots.items()}
-    return flat
+def settings(*overrides: str) -> TrainSettings:
+    small = ["train.epochs=3", "train.validate_every=1"]
+    return load_config(None, [*small, *overrides]).train
 
 
-def assert_same_bits(one: Path, other: Path) -> None:
-    first, second = weights(one), weights(other)
-    assert first.keys() == second.keys()
-    differing = [key for key in first if not torch.equal(first[key], second[key])]
-    assert differing == []
+def fit_line(folder: Path, task: LineTask, train: TrainSettings) -> dict:
+    learner = line_learner(train)
+    watch = watch_of(learner, folder, train.accumulate)
+    fit(learner, task, train, watch, Run(folder, resumes=False), "d1")
+    return read_state(folder)
 
 
-def without_speed(run: Path) -> list[dict[str, str]]:
-    return [
-        {
-            key: value
-            for key, value in row.items()
-            if key not in ("train/patches_per_second", "train/data_wait")
-        }
-        for row in read_metrics(run / "metrics.csv")
-    ]
+def test_the_loop_knows_no_detector_no_score_and_no_roi():
+    reached, waiting = set(), ["midog.training.loop"]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        others = {other for other in imports_of(modules()[name]) if "midog.config." not in other}
+        waiting += others - reached  # the settings name every registry
+    rooms = {name.split(".")[1] for name in reached}
+    assert not rooms & {"inference", "metrics", "models", "loading", "data", "augment", "boxes"}
+    text = modules()["midog.training.loop"].read_text().lower()
+    assert not [word for word in ("f1", "roi", "detect", "threshold", "box") if word in text]
 
 
-@pytest.fixture(scope="module")
-def unbroken(phantom, tmp_path_factory) -> Path:
-    return loop.train(settings(phantom), runs=tmp_path_factory.mktemp("unbroken"), name="a")
-
-
-def settings(phantom: Path, *overrides: str):
-    return load_config(
-        None, [f"data.dir={str(phantom)!r}", *TINY, "sampling.patches_per_roi=5", *overrides]
-    )
-
-
-def test_a_run_folder_holds_all_that_is_promised(unbroken):
-    assert load_config(unbroken / "config.yaml").train.epochs == 3
-    assert read_state(unbroken)["finished"] is True
-    rows = read_metrics(unbroken / "metrics.csv")
-    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert [bool(row["val/f1"]) or row["val/f1"] == "0" for row in rows] == [False, True, True], (
-        "validated when due"
-    )
-    assert {"val/f1/Phantom A", "val/recall/Phantom B", "val/ap50"} <= rows[-1].keys() | {
-        "val/ap50"
-    }
-    card = json.loads((unbroken / "best" / "model.json").read_text())
-    assert card["class_names"] == ["mitotic figure"]
-    assert {"data", "epoch", "val", "versions", "threshold", "config", "git"} <= card.keys()
-    assert [each.name for each in unbroken.glob("best*")].count("best") == 1
-
-
-def test_the_best_model_detects(unbroken, phantom):
-    detector = Detector.load(unbroken, device="cpu")
-    roi = read_rois(phantom)[0]
-    found = detector(roi.path)
-    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
-
-
-def test_tensorboard_holds_losses_rate_scores_curve_and_pictures(unbroken):
-    events = EventAccumulator(str(unbroken), size_guidance={"tensors": 0})
-    events.Reload()
-    tags = events.Tags()
-    wanted = {"train/loss", "train/loss_classification", "train/loss_bbox_regression", "train/lr"}
-    wanted |= {
-        "train/patches_per_second",
-        "train/data_wait",
-        "val/loss",
-        "val/recall",
-        "val/recall/Phantom A",
-    }
-    assert wanted <= set(tags["scalars"])
-    assert "val/pr_curve" in tags["tensors"]
-    assert "val/patch_0" in tags["images"]
-
-
-def test_another_number_of_threads_gives_the_same_weights(unbroken, phantom, tmp_path):
-    assert_same_bits(loop.train(settings(phantom, "machine.workers=0"), runs=tmp_path), unbroken)
-
-
-@pytest.mark.parametrize("batch", [0, 2, 4])
-def test_a_run_stopped_after_any_batch_goes_on_to_the_same_weights(
-    unbroken, phantom, tmp_path, monkeypatch, batch
-):
-    prepare, seen = loop.prepare, []
-
-    def stop_there(*arguments):
-        if len(seen) == batch:
-            os.kill(os.getpid(), signal.SIGTERM)
-        seen.append(batch)
-        return prepare(*arguments)
-
-    monkeypatch.setattr(loop, "prepare", stop_there)
-    with pytest.raises(Interrupted) as caught:
-        loop.train(settings(phantom), runs=tmp_path)
-    assert caught.value.signum == signal.SIGTERM
-    monkeypatch.setattr(loop, "prepare", prepare)
-    assert not read_state(next(tmp_path.glob("2*")))["finished"]
-    run = loop.train(settings(phantom), runs=tmp_path)
-    assert_same_bits(run, unbroken)
-    assert without_speed(run) == without_speed(unbroken)
-    assert len(list(tmp_path.glob("2*"))) == 1, "it went on with the same run"
-
-
-def test_a_run_stopped_during_validation_goes_on_to_the_same_weights(
-    unbroken, phantom, tmp_path, monkeypatch
-):
-    detect = loop.detect_points
-
-    def stop_there(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
-        return detect(*arguments)
-
-    monkeypatch.setattr(loop, "detect_points", stop_there)
-    with pytest.raises(Interrupted):
-        loop.train(settings(phantom), runs=tmp_path)
-    monkeypatch.setattr(loop, "detect_points", detect)
-    run = loop.train(settings(phantom), runs=tmp_path)
-    assert_same_bits(run, unbroken)
-    assert without_speed(run) == without_speed(unbroken)
-
-
-def test_a_run_that_died_between_checkpoints_loses_only_its_epoch(
-    unbroken, phantom, tmp_path, monkeypatch
-):
-    class Killed(BaseException):
-        pass
-
-    save, times = loop.save_checkpoint, []
-
-    def die(*arguments):
-        times.append(1)
-        if len(times) == 2:
-            raise Killed
-        save(*arguments)
-
-    monkeypatch.setattr(loop, "save_checkpoint", die)
-    with pytest.raises(Killed):
-        loop.train(settings(phantom), runs=tmp_path)
-    monkeypatch.setattr(loop, "save_checkpoint", save)
-    run = loop.train(settings(phantom), runs=tmp_path)
-    assert_same_bits(run, unbroken)
-    assert without_speed(run) == without_speed(unbroken)
-    events = EventAccumulator(str(run))
-    events.Reload()
-    steps = [event.step for event in events.Scalars("train/loss")]
-    assert steps == sorted(set(steps)), "events of the lost epoch are purged"
-
-
-def test_gradients_are_accumulated_over_the_steps_of_an_update(phantom, tmp_path):
-    run = loop.train(settings(phantom, "train.accumulate=2", "train.epochs=1"), runs=tmp_path)
-    state = torch.load(run / "last.ckpt", weights_only=True)
-    assert state["progress"]["step"] == 2, "three batches of 4, 4 and 2 patches are two updates"
-
-
-def test_early_stopping_stops(phantom, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "is_better", lambda f1, best: best != best)
-    config = settings(phantom, "train.epochs=9", "train.validate_every=1", "train.patience=2")
-    run = loop.train(config, runs=tmp_path)
-    assert read_state(run) == {
+def test_the_best_score_is_kept_under_its_name(tmp_path):
+    state = fit_line(tmp_path, LineTask(scores=(0.1, 0.7, 0.2)), settings())
+    assert state == {
         "epoch": 3,
         "step": 9,
         "finished": True,
-        "best_f1": read_state(run)["best_f1"],
-        "best_epoch": 1,
+        "best_score": 0.7,
+        "score_name": "closeness",
+        "best_epoch": 2,
     }
+    written = (tmp_path / "best" / "model.txt").read_text()
+    assert written == "0.7 ['data', 'epoch', 'git', 'val']"
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [row["val/closeness"] for row in rows] == ["0.1", "0.7", "0.2"]
+    assert all(float(row["train/loss"]) == float(row["train/loss_error"]) for row in rows)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_patches(phantom, tmp_path):
-    with pytest.raises(
-        TrainingError, match=r"not finite in epoch 1, batch 2.*nonfinite\.json"
-    ) as caught:
-        loop.train(
-            settings(phantom, "train.lr=1e30", "train.clip_norm=0", "train.optimizer=sgd"),
-            runs=tmp_path,
-            name="a",
-        )
-    assert "lower train.lr" in str(caught.value)
-    record = json.loads((tmp_path / "a" / "nonfinite.json").read_text())
-    names = {roi.file_name for roi in read_rois(phantom) if roi.split == "train"}
-    assert len(record["patches"]) == 4
-    assert {patch["file_name"] for patch in record["patches"]} <= names
-    assert not (tmp_path / "a" / "last.ckpt").exists(), "weights that are no numbers are not kept"
-
-
-def test_no_training_roi_or_no_figure_in_one_is_an_error(phantom, tmp_path):
-    from dataclasses import replace
-
-    rois = read_rois(phantom)
-    with pytest.raises(DataError, match="no ROI of role train"):
-        loop.train(
-            settings(phantom), rois=[roi for roi in rois if roi.split != "train"], runs=tmp_path
-        )
-    empty = [replace(roi, boxes=Boxes()) if roi.split == "train" else roi for roi in rois]
-    with pytest.raises(DataError, match="no training ROI has a mitotic figure"):
-        loop.train(settings(phantom), rois=empty, runs=tmp_path)
-    assert list(tmp_path.iterdir()) == [], "nothing half-made"
-
-
-def test_another_data_set_is_not_gone_on_with_under_a_name(unbroken, phantom):
-    rois = [roi for roi in read_rois(phantom) if roi.split != "test"]
-    with pytest.raises(CheckpointError, match="data: "):
-        loop.train(settings(phantom), rois=rois, runs=unbroken.parent, name="a")
-
-
-@pytest.mark.parametrize("policy", ["ignore", "second_class"])
-def test_other_imposter_policies_train(phantom, tmp_path, policy):
-    run = loop.train(
-        settings(phantom, f"sampling.imposters={policy}", "train.epochs=1"), runs=tmp_path
+def test_patience_counts_validations_without_a_better_score(tmp_path):
+    state = fit_line(
+        tmp_path, LineTask(scores=(0.3, 0.3)), settings("train.epochs=9", "train.patience=2")
     )
-    names = ("mitotic figure", "non-mitotic figure")[: 1 + (policy == "second_class")]
-    assert Detector.load(run, device="cpu").class_names == names
+    assert (state["epoch"], state["best_epoch"]) == (3, 1)
 
 
-def test_out_of_memory_is_one_line_with_the_batch_size_that_fits(phantom, tmp_path, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(loop, "step_weights", full)
-    with pytest.raises(
-        DeviceError,
-        match=r"batch_size 4 does not fit .* use --set train\.batch_size=2 .*accumulate=2",
-    ):
-        loop.train(settings(phantom), runs=tmp_path)
+def test_a_score_of_nothing_is_kept_as_0(tmp_path):
+    state = fit_line(tmp_path, LineTask(scores=(math.nan,)), settings("train.epochs=1"))
+    assert state["best_score"] == 0
 
 
-def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(
-    phantom, tmp_path, monkeypatch
-):
-    class Killed(BaseException):
-        pass
+def test_an_update_takes_the_mean_gradient_of_its_batches():
+    train, task = settings(), LineTask()
+    learner = line_learner(train)
+    batches = list(task.batches(1, start=0, rank=0, world=1))[:2]
+    for number, batch in enumerate(batches):
+        add_gradients(learner, task, batch, 2, is_update=number == 1)
+    summed = learner.network.weight.grad.clone()
+    learner.optimizer.zero_grad()
+    losses = [task.losses(learner.network, batch)["error"] for batch in batches]
+    torch.stack(losses).mean().backward()
+    assert torch.allclose(summed, learner.network.weight.grad)
 
-    def die(*_: object) -> None:
-        raise Killed
 
-    write = loop.write_state
-    monkeypatch.setattr(loop, "write_state", die)
-    with pytest.raises(Killed):
-        loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path)
-    monkeypatch.setattr(loop, "write_state", write)
-    run = loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path)
-    assert read_state(run)["finished"] is True
-    assert loop.train(settings(phantom, "train.epochs=1"), runs=tmp_path) != run
+def test_the_last_update_of_an_epoch_takes_the_batches_that_are_left(tmp_path):
+    train = settings("train.accumulate=2")
+    learner = line_learner(train)
+    train_epoch(learner, LineTask(steps=3), train, watch_of(learner, tmp_path, 2))
+    assert (learner.progress.step, learner.progress.batch) == (2, 3)
+
+
+@pytest.mark.parametrize(("every", "due"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (9, [4])])
+def test_validations_are_due_every_few_epochs_and_at_the_end(every, due):
+    train = settings("train.epochs=5", f"train.validate_every={every}")
+    assert [epoch for epoch in range(5) if is_due(epoch, train)] == due
+
+
+def test_a_finished_run_is_only_saved(tmp_path):
+    train = settings()
+    learner = line_learner(train)
+    learner.progress.finished = True
+    fit(learner, LineTask(), train, watch_of(learner, tmp_path), Run(tmp_path, resumes=True), "d1")
+    assert json.loads((tmp_path / "state.json").read_text())["finished"] is True
+    assert not (tmp_path / "metrics.csv").exists()

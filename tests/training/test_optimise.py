@@ -17,11 +17,11 @@ from torch.profiler import ProfilerActivity, profile
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.data.folder import read_rois
-from midog.loading.rois import decode_rois
+from midog.models.build import build_model
 from midog.training.learner import Learner, make_fabric, make_learner
-from midog.training.loop import learn_from
+from midog.training.loop import add_gradients
 from midog.training.optimise import Pace, clip, fixed_shapes, learning_rate, step_weights
-from midog.training.tasks.detection import training_loader
+from midog.training.tasks.detection_data import DetectionData
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -72,23 +72,21 @@ def settings(phantom: Path, batch_size: int, *overrides: str) -> RunConfig:
     return load_config("default", [*small, *run, f"machine.device={DEVICE}", *overrides])
 
 
-def learner_on(config: RunConfig) -> Learner:
-    learner = make_learner(config, make_fabric(config), None)
-    learner.net.losses = "batched"
-    return learner
+def learner_on(config: RunConfig, losses: str = "batched") -> Learner:
+    network = build_model(config)
+    network.losses = losses
+    return make_learner(network, config.train, make_fabric(config.machine))
 
 
 def stepper(learner: Learner, config: RunConfig) -> Callable[[], None]:
     """One whole step: batch to the device, augmentation, forward, losses, backward, clipping,
     update, average."""
-    rois = [roi for roi in read_rois(config.data.dir) if roi.split == "train"]
-    device = learner.fabric.device
-    decoded = decode_rois(rois, config.data, config.machine, config.sampling.patch_size, device)
-    batches = training_loader(decoded, config, device).batches()
+    task = DetectionData(config, read_rois(config.data.dir)).open(learner.fabric.device)
+    batches = task.batches(0, start=0, rank=0, world=1)
 
     def step() -> None:
-        learn_from(learner, next(batches), 1, update=True)
-        step_weights(learner, config, updates=100)
+        add_gradients(learner, task, next(batches), 1, is_update=True)
+        step_weights(learner, config.train, updates=100)
 
     step()  # the first one makes anchors and the optimizer's state
     return step
@@ -128,7 +126,7 @@ def test_a_step_is_under_1500_kernels_for_any_batch_and_asks_the_device_nothing(
     phantom: Path,
 ) -> None:
     learner = learner_on(settings(phantom, 1))
-    tensors = len([*learner.net.parameters(), *learner.net.buffers()])
+    tensors = len([*learner.network.parameters(), *learner.network.buffers()])
     one, three = (
         operations(stepper(learner, settings(phantom, size, "augment.blur=1")), tensors)
         for size in (1, 3)
@@ -140,10 +138,9 @@ def test_a_step_is_under_1500_kernels_for_any_batch_and_asks_the_device_nothing(
     assert 1000 < sum(one.values()) < 1500, sum(one.values())
 
 
-def test_the_image_by_image_way_is_what_asks_the_device(phantom: Path) -> None:
+def test_losses_image_by_image_are_what_asks_the_device(phantom: Path) -> None:
     config = settings(phantom, 2, "model.backbone=resnet18")
-    learner = learner_on(config)
-    learner.net.losses = "per_image"
+    learner = learner_on(config, "per_image")
     assert operations(stepper(learner, config), 1).keys() & SYNCS
 
 
@@ -162,14 +159,14 @@ def test_clipping_scales_the_gradient_down_to_the_limit_and_0_leaves_it(phantom:
     config = settings(
         phantom, 1, "model.backbone=resnet18", "machine.precision=32-true", "machine.device=cpu"
     )
-    learner = make_learner(config, make_fabric(config), None)
+    learner = learner_on(config)
 
     def norm() -> float:
-        squares = [float(each.grad.double().square().sum()) for each in learner.net.parameters()]
-        return sum(squares) ** 0.5
+        gradients = [weights.grad for weights in learner.network.parameters()]
+        return sum(float(gradient.double().square().sum()) for gradient in gradients) ** 0.5
 
-    for each in learner.net.parameters():
-        each.grad = torch.randn_like(each)
+    for weights in learner.network.parameters():
+        weights.grad = torch.randn_like(weights)
     before = norm()
     assert float(clip(learner, 0.0)) == pytest.approx(before, rel=1e-4)
     assert norm() == before
@@ -181,14 +178,14 @@ def test_clipping_scales_the_gradient_down_to_the_limit_and_0_leaves_it(phantom:
 
 def test_the_learning_rate_rises_then_falls():
     config = load_config(None, ["train.lr=1", "train.warmup_steps=10"])
-    rates = [learning_rate(config, step, 110) for step in range(110)]
+    rates = [learning_rate(config.train, step, 110) for step in range(110)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9] == rates[10] == 1
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[60] == pytest.approx(0.5)
     assert 0 < rates[-1] < 0.001
     constant = load_config(None, ["train.lr=1", "train.schedule=constant", "train.warmup_steps=0"])
-    assert {learning_rate(constant, step, 110) for step in range(110)} == {1}
+    assert {learning_rate(constant.train, step, 110) for step in range(110)} == {1}
 
 
 def test_pace_tells_waiting_from_working(monkeypatch):

@@ -1,7 +1,8 @@
-"""Which run a training goes on with, and where the newest model is."""
+"""Which run a training resumes, and where the newest model is."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import ExitStack
@@ -13,8 +14,8 @@ from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, WeightsError
 from midog.files import point_link
-from midog.training.learner import resolve
 from midog.training.runs import (
+    Identity,
     Run,
     choose_run,
     find_run,
@@ -26,6 +27,7 @@ from midog.training.runs import (
     read_state,
     write_state,
 )
+from midog.training.train import resolve
 
 CONFIG = RunConfig()
 
@@ -35,8 +37,8 @@ def open_run(
 ) -> Run:
     """The run that a training would use."""
     with ExitStack() as stack:
-        run = choose_run(runs, config, data, name=name, fresh=fresh)
-        return run or make_run(runs, config, data, name=name, stack=stack)
+        run = choose_run(runs, Identity(config, data), name=name, fresh=fresh)
+        return run or make_run(runs, Identity(config, data), name=name, stack=stack)
 
 
 def start(
@@ -56,7 +58,7 @@ def test_a_new_run_is_a_folder_with_its_config_and_runs_latest_points_to_it(tmp_
     assert not os.path.isabs(os.readlink(tmp_path / "runs" / "latest")), "the folder may be moved"
 
 
-def test_the_newest_unfinished_run_of_equal_settings_and_data_goes_on(tmp_path):
+def test_the_newest_unfinished_run_of_equal_settings_and_data_is_resumed(tmp_path):
     first = start(tmp_path, name="first")
     time.sleep(0.01)
     start(tmp_path, "train.lr=0.5", name="other-settings")
@@ -97,13 +99,13 @@ def test_fresh_starts_anew_and_sets_a_named_run_aside(tmp_path):
 
 def test_a_named_run_of_other_settings_is_an_error_that_names_them(tmp_path):
     start(tmp_path, name="a")
-    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.0001, now 0\.5.*--fresh"):
+    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.0001, now 0\.5.*fresh=True"):
         start(tmp_path, "train.lr=0.5", name="a")
     with pytest.raises(CheckpointError, match="data: d1, now d2"):
         start(tmp_path, name="a", data="d2")
 
 
-def test_a_named_run_goes_on_unless_it_is_finished(tmp_path):
+def test_a_named_run_is_resumed_unless_it_is_finished(tmp_path):
     folder = start(tmp_path, name="a")
     assert open_run(tmp_path, CONFIG, "d1", name="a").resumes
     write_state(folder, {"finished": True})
@@ -150,9 +152,9 @@ def test_fresh_does_not_take_the_folder_of_a_run_under_way(tmp_path):
 
 def test_a_new_run_is_locked_before_anybody_can_find_it(tmp_path):
     with ExitStack() as stack:
-        folder = make_run(tmp_path, CONFIG, "d1", name=None, stack=stack).folder
-        assert choose_run(tmp_path, CONFIG, "d1") is None
-    again = choose_run(tmp_path, CONFIG, "d1")
+        folder = make_run(tmp_path, Identity(CONFIG, "d1"), name=None, stack=stack).folder
+        assert choose_run(tmp_path, Identity(CONFIG, "d1")) is None
+    again = choose_run(tmp_path, Identity(CONFIG, "d1"))
     assert again is not None
     assert again.folder.resolve() == folder.resolve()
 
@@ -161,17 +163,20 @@ def test_looking_for_a_run_touches_nothing(tmp_path):
     folder = start(tmp_path, name="a")
     (folder / ".lock").unlink()
     before = sorted(folder.iterdir())
-    choose_run(tmp_path, CONFIG, "d1")
+    choose_run(tmp_path, Identity(CONFIG, "d1"))
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_run_goes_on_at_its_own_precision_where_none_is_asked_for(tmp_path):
+def test_a_run_resumes_at_its_own_precision_where_none_is_given(tmp_path):
     folder = start(tmp_path, "machine.precision=bf16-mixed", name="a")
-    run = choose_run(tmp_path, CONFIG, "d1")
+    run = choose_run(tmp_path, Identity(CONFIG, "d1"))
     assert run is not None
     assert run.folder.resolve() == folder.resolve()
     assert resolve(CONFIG, run).machine.precision == "bf16-mixed"
-    assert choose_run(tmp_path, load_config(None, ["machine.precision=32-true"]), "d1") is None
+    assert (
+        choose_run(tmp_path, Identity(load_config(None, ["machine.precision=32-true"]), "d1"))
+        is None
+    )
 
 
 def test_lists_resolve_links_and_drop_doubles(tmp_path):
@@ -181,16 +186,33 @@ def test_lists_resolve_links_and_drop_doubles(tmp_path):
     assert find_run(tmp_path, "b") is None
 
 
+def save_model(folder: Path, task: str) -> Path:
+    best = folder / "best-0001"
+    best.mkdir()
+    (best / "model.json").write_text(json.dumps({"task": task}))
+    point_link(folder / "best", best)
+    return best.resolve()
+
+
 def test_the_newest_model_is_that_of_the_newest_run_that_has_one(tmp_path):
     with pytest.raises(WeightsError, match="midog train"):
-        newest_model(tmp_path)
-    old = start(tmp_path, name="old")
-    (old / "best-0001").mkdir()
-    (old / "best-0001" / "model.json").write_text("{}")
-    point_link(old / "best", old / "best-0001")
+        newest_model(tmp_path, task="detection")
+    best = save_model(start(tmp_path, name="old"), "detection")
     time.sleep(0.01)
     start(tmp_path, "train.lr=0.5", name="new")
-    assert newest_model(tmp_path) == (old / "best-0001").resolve()
+    assert newest_model(tmp_path, task="detection") == best
+
+
+def test_a_model_of_another_task_is_passed_over_and_named_where_there_is_no_other(tmp_path):
+    other = save_model(start(tmp_path, "train.lr=0.5", name="other"), "colours")
+    with pytest.raises(WeightsError, match="no trained model of task detection, only of colours"):
+        newest_model(tmp_path, task="detection")
+    assert newest_model(tmp_path, task="colours") == other
+    time.sleep(0.01)
+    (start(tmp_path, "train.lr=0.4", name="damaged") / "best").mkdir()
+    best = save_model(start(tmp_path, "train.lr=0.3", name="ours"), "detection")
+    save_model(start(tmp_path, "train.lr=0.2", name="newest"), "colours")
+    assert newest_model(tmp_path, task="detection") == best
 
 
 def test_a_link_is_swapped_onto_another_folder(tmp_path):
@@ -207,14 +229,14 @@ def test_a_damaged_state_is_no_state(tmp_path):
     assert not is_finished(tmp_path)
 
 
-def test_an_unfinished_run_of_other_settings_is_told_of_and_left_alone(tmp_path, caplog):
+def test_an_unfinished_run_of_other_settings_is_reported_and_left_alone(tmp_path, caplog):
     start(tmp_path, "train.lr=0.5", name="a")
     start(tmp_path, name="b", data="d2")
     with caplog.at_level("INFO"):
-        assert choose_run(tmp_path, CONFIG, "d1") is None
+        assert choose_run(tmp_path, Identity(CONFIG, "d1")) is None
         assert not caplog.records, "the newest one is of other data"
-        assert choose_run(tmp_path, load_config(None, ["train.epochs=3"]), "d2") is None
+        assert choose_run(tmp_path, Identity(load_config(None, ["train.epochs=3"]), "d2")) is None
     assert caplog.messages == [
-        "run b is unfinished, of other settings (train.epochs: 200, now 3); --name b with those"
-        " goes on with it"
+        "run b is unfinished but has other settings (train.epochs: 200, now 3); resume it with"
+        " those and --name b"
     ]

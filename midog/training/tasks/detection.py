@@ -1,16 +1,17 @@
-"""What a run learns and how it is judged: detection of mitotic figures."""
+"""The detection task: a detector learns mitotic figures from patches, is scored on whole ROIs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.utils import draw_bounding_boxes
 
 from midog.augment.on_device import augment, to_float
 from midog.boxes import MITOTIC_FIGURE
@@ -18,176 +19,192 @@ from midog.config.schema import RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader
-from midog.loading.box_targets import BoxTargets
+from midog.loading.box_targets import WIDTH, BoxTargets
 from midog.loading.locations import Location
 from midog.loading.rois import DecodedRois, augments_on_cpu, training_source, validation_source
 from midog.loading.source import Batch
-from midog.metrics.average_precision import average_precision
-from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints, points_from_boxes
-from midog.metrics.sweep import Sweep, sweep
-from midog.metrics.thresholds import best_threshold
-
-
-@dataclass(frozen=True, eq=False)
-class Validation:
-    """Scores over whole validation ROIs at the threshold that is best there.
-
-    counts and ap50 by group: "all" and each scanner. sweep: all ROIs at every threshold.
-    """
-
-    threshold: float
-    counts: dict[str, Counts]
-    ap50: dict[str, float]
-    sweep: Sweep
-    losses: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def f1(self) -> float:
-        """F1 over all validation ROIs; NaN where there is neither a figure nor a detection."""
-        return self.counts["all"].f1
-
-    def scalars(self) -> dict[str, float]:
-        """Named numbers for the log: val/f1, val/f1/SCANNER, …"""
-        named = {f"val/{key}": value for key, value in self.losses.items()} | {
-            "val/threshold": self.threshold
-        }
-        for group, counts in self.counts.items():
-            tail = "" if group == "all" else f"/{group}"
-            named |= {f"val/f1{tail}": counts.f1, f"val/precision{tail}": counts.precision}
-            named |= {f"val/recall{tail}": counts.recall, f"val/ap50{tail}": self.ap50[group]}
-        return named
-
+from midog.models.build import build_model
+from midog.training.ranks import gather
+from midog.training.tasks.detection_pictures import draw_pictures
+from midog.training.tasks.detection_scores import score
+from midog.training.tasks.task import Validation
 
 RoiLoader = Loader[Location, BoxTargets]
+RoiBatch = Batch[BoxTargets]
+
+
+class DetectionTask:
+    """Learns to detect mitotic figures; it is a `Task`.
+
+    Args:
+        config: Of the run.
+        train: ROIs to train on, decoded.
+        val: ROIs to validate on, decoded.
+        device: Of the training.
+    """
+
+    def __init__(
+        self, config: RunConfig, train: DecodedRois, val: DecodedRois, device: torch.device
+    ) -> None:
+        self.config, self.device = config, device
+        self.train, self.val = train, val
+        self.patches = training_loader(train, config, device)
+        self.fixed_patches = validation_loader(val, config, device)
+
+    def build(self, *, pretrained: bool) -> nn.Module:
+        """Build the detector that `model` describes."""
+        return build_model(self.config, pretrained=pretrained)
+
+    def compile(self, network: nn.Module) -> None:
+        """Have the parts compiled that the detector names."""
+        compile_parts: Callable[[], None] = network.compile_parts  # type: ignore[assignment]
+        compile_parts()
+
+    def steps_per_epoch(self, world: int) -> int:
+        """Return the number of batches of an epoch on each of `world` processes."""
+        return self.patches.steps(world)
+
+    def batches(self, epoch: int, *, start: int, rank: int, world: int) -> Iterator[RoiBatch]:
+        """Yield the batches of an epoch from step `start` on."""
+        return self.patches.batches(epoch, start=start, rank=rank, world=world)
+
+    def losses(self, network: nn.Module, batch: RoiBatch) -> dict[str, Tensor]:
+        """Return the losses of a batch by name, each a scalar."""
+        images, targets = prepare(batch, self.device)
+        losses: dict[str, Tensor] = network(images, targets)
+        return losses
+
+    def validate(self, network: nn.Module, fabric: Fabric, check: Callable[[], None]) -> Validation:
+        """Take the loss on the fixed patches, and score detections in whole ROIs.
+
+        ROIs are shared out over the processes. Detection runs at the precision of `midog infer`,
+        as the threshold that is chosen here is used there.
+        """
+        workers, world = self.config.machine.workers, fabric.world_size
+        detector = Detector(network, self.config, device=str(self.device), workers=workers)
+        with fabric.autocast():
+            losses = self._validation_losses(network)
+        mine = range(fabric.global_rank, len(self.val.images), world)
+        shares = gather(fabric, detect_points(detector, self.val, mine, check))
+        points = {number: roi for share in shares for number, roi in share.items()}
+        validation = score(
+            [points[number] for number in sorted(points)],
+            [field.scanner for field in self.val.sampled],
+            losses,
+        )
+        if not fabric.is_global_zero or not self.config.train.pictures:
+            return validation
+        return replace(validation, pictures=self._pictures(network, validation))
+
+    def package(
+        self, network: nn.Module, validation: Validation, folder: Path, info: Mapping[str, Any]
+    ) -> None:
+        """Write the detector with the threshold that was best in validation."""
+        detector = Detector(
+            network,
+            self.config,
+            class_names=class_names(self.config),
+            threshold=validation.scalars["val/threshold"],
+            device=str(self.device),
+            info=info,
+        )
+        detector.save(folder)
+
+    def example(self, size: int) -> RoiBatch:
+        """Return black patches with one figure each."""
+        side = self.config.sampling.patch_size
+        boxes = torch.zeros(size, WIDTH, 4)
+        boxes[:, 0] = torch.tensor([8.0, 8.0, 56.0, 56.0])
+        labels = torch.zeros(size, WIDTH, dtype=torch.int64)
+        labels[:, 0] = MITOTIC_FIGURE
+        targets = BoxTargets(boxes=boxes, labels=labels, ignore=torch.zeros(size, WIDTH, 4))
+        images = torch.zeros((size, side, side, 3), dtype=torch.uint8)
+        return Batch((images,), targets, list(range(size)))
+
+    def locations(self, epoch: int, step: int, *, rank: int, world: int) -> list[dict[str, Any]]:
+        """Return the ROI of each patch, and its upper left corner in px of the model's mpp."""
+        places = self.patches.locations(epoch, step, rank=rank, world=world)
+        return [
+            {"file_name": self.train.rois[place.roi].file_name, "x": place.x, "y": place.y}
+            for place in places
+        ]
+
+    @torch.no_grad()
+    def _validation_losses(self, network: nn.Module) -> dict[str, float]:
+        """Mean loss by name over the fixed validation patches, not augmented."""
+        network.eval()
+        batches: list[tuple[int, dict[str, Tensor]]] = [
+            (len(batch), self.losses(network, batch)) for batch in self.fixed_patches.batches()
+        ]
+        count = sum(size for size, _ in batches)
+        sums: dict[str, float] = {}
+        for size, losses in batches:  # only now, so that the device never waits for the next batch
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * size
+        means = {f"loss_{name}": value / count for name, value in sums.items()}
+        return {"loss": sum(means.values()), **means}
+
+    def _pictures(self, network: nn.Module, validation: Validation) -> list[NDArray[np.uint8]]:
+        count, threshold = self.config.train.pictures, validation.scalars["val/threshold"]
+        return draw_pictures(network, self.fixed_patches.batches(), self.device, count, threshold)
 
 
 def training_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
-    """Make the loader of training patches for a device."""
-    settings = config.train
+    """Return the loader of training patches for a device."""
+    settings, workers = config.train, config.machine.workers
     on_cpu = augments_on_cpu(decoded, config.machine.augment_on, device)
     source = training_source(decoded, config.sampling, config.augment, on_cpu=on_cpu)
-    return Loader(source, settings.batch_size, config.machine.workers, settings.seed, device)
+    return Loader(source, settings.batch_size, workers, settings.seed, device)
 
 
 def validation_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
-    """Make the loader of the fixed validation patches for a device."""
-    settings = config.train
+    """Return the loader of the fixed validation patches for a device."""
+    settings, workers = config.train, config.machine.workers
     source = validation_source(decoded, config.sampling)
-    return Loader(source, settings.batch_size, config.machine.workers, settings.seed, device)
+    return Loader(source, settings.batch_size, workers, settings.seed, device)
 
 
-def prepare(batch: Batch[BoxTargets], device: torch.device) -> tuple[Tensor, BoxTargets]:
-    """Bring a batch to the device, augmented there if it is to be: images (B, 3, S, S) float32 in
-    [0, 1], targets."""
-    images = batch.images.to(device, non_blocking=copies_alone(device))
-    light = to_float(images) if batch.augmentation is None else augment(images, batch.augmentation)
-    return light, to_device(batch.targets, device)
+def prepare(batch: RoiBatch, device: torch.device) -> tuple[Tensor, BoxTargets]:
+    """Bring a batch to the device, and augment it there where that is left to do.
 
-
-def to_device(targets: BoxTargets, device: torch.device) -> BoxTargets:
-    """Targets with their tensors on the device."""
+    Returns:
+        Images (B, 3, S, S) float32 in [0, 1], and their targets.
+    """
     alone = copies_alone(device)
-    return BoxTargets(
-        boxes=targets["boxes"].to(device, non_blocking=alone),
-        labels=targets["labels"].to(device, non_blocking=alone),
-        ignore=targets["ignore"].to(device, non_blocking=alone),
+    images = batch.images.to(device, non_blocking=alone)
+    targets = BoxTargets(
+        boxes=batch.targets["boxes"].to(device, non_blocking=alone),
+        labels=batch.targets["labels"].to(device, non_blocking=alone),
+        ignore=batch.targets["ignore"].to(device, non_blocking=alone),
     )
-
-
-@torch.no_grad()
-def validation_losses(
-    model: nn.Module, loader: RoiLoader, device: torch.device
-) -> dict[str, float]:
-    """Mean loss by part over the fixed validation patches, not augmented."""
-    model.eval()
-    found: list[tuple[int, dict[str, Tensor]]] = []
-    for batch in loader.batches():
-        found.append((len(batch), model(*prepare(batch, device))))
-    count = sum(size for size, _ in found)
-    sums: dict[str, float] = {}
-    for size, losses in found:  # only now, so that the device never waits for the next batch
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * size
-    named = {f"loss_{name}": value / count for name, value in sums.items()}
-    return {"loss": sum(named.values()), **named}
+    light = to_float(images) if batch.augmentation is None else augment(images, batch.augmentation)
+    return light, targets
 
 
 def detect_points(
     detector: Detector, decoded: DecodedRois, numbers: Sequence[int], check: Callable[[], None]
 ) -> dict[int, RoiPoints]:
-    """True and found figures of some ROIs, in millimetres. `check` is called between ROIs and may
-    raise."""
+    """Detect in some ROIs; return their true and detected mitotic figures, mm, by number.
+
+    Args:
+        detector: To be validated.
+        decoded: ROIs in px of the model's mpp.
+        numbers: Of the ROIs to take.
+        check: Called after every ROI; may raise.
+    """
     points = {}
     for number in numbers:
         image, mpp = decoded.images[number], decoded.mpp[number]
         array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
-        detections = detector(array, mpp=detector.mpp)  # `images` are in the model's px already
+        # in px of the model's mpp already: nothing is resampled
+        detections = detector(array, mpp=detector.mpp)
         points[number] = points_from_boxes(decoded.sampled[number].boxes, detections, mpp)
         check()
     return points
 
 
-def score(
-    points: dict[int, RoiPoints], decoded: DecodedRois, losses: dict[str, float]
-) -> Validation:
-    """Choose the threshold over all ROIs, then count by scanner at it."""
-    curve = sweep([points[number] for number in sorted(points)])
-    threshold = best_threshold(curve)
-    groups: dict[str, list[RoiPoints]] = {"all": []}
-    for number in sorted(points):
-        groups["all"].append(points[number])
-        groups.setdefault(decoded.sampled[number].scanner or "unknown", []).append(points[number])
-    return Validation(
-        threshold=threshold,
-        counts={name: counts_at(group, threshold) for name, group in groups.items()},
-        ap50={name: average_precision(group) for name, group in groups.items()},
-        sweep=curve,
-        losses=losses,
-    )
-
-
-def is_better(f1: float, best: float) -> bool:
-    """Whether an F1 beats the best so far; the first one does, whatever it is, and NaN (nothing to
-    score) is 0."""
-    return math.isnan(best) or (0.0 if math.isnan(f1) else f1) > best
-
-
-@torch.no_grad()
-def draw_pictures(
-    model: nn.Module, loader: RoiLoader, device: torch.device, count: int, threshold: float
-) -> list[NDArray[np.uint8]]:
-    """`count` validation patches, those with a figure first: true boxes green, found ones
-    yellow."""
-    model.eval()
-    with_figure: list[tuple[Tensor, Tensor]] = []
-    without: list[tuple[Tensor, Tensor]] = []
-    for batch in loader.batches():
-        images = batch.images.clone()  # a batch's own go with it
-        for image, boxes, labels in zip(
-            images, batch.targets["boxes"], batch.targets["labels"], strict=True
-        ):
-            figures = boxes[labels == MITOTIC_FIGURE]
-            (with_figure if len(figures) else without).append((image, figures))
-        del without[count:]
-        if len(with_figure) >= count:
-            break
-    return [
-        _draw_boxes(image, truth, model(to_float(image[None].to(device)))[0], threshold)
-        for image, truth in [*with_figure, *without][:count]
-    ]
-
-
-def _draw_boxes(
-    image: Tensor, truth: Tensor, found: dict[str, Tensor], threshold: float
-) -> NDArray[np.uint8]:
-    """A picture (S, S, 3) of the patch (S, S, 3) uint8 with its true and found boxes."""
-    picture = image.cpu().permute(2, 0, 1).contiguous()
-    sure = (found["scores"] >= threshold) & (found["labels"] == MITOTIC_FIGURE)
-    for boxes, colour, width in (
-        (truth, "lime", 3),
-        (found["boxes"][sure].float().cpu(), "yellow", 1),
-    ):
-        if len(boxes):
-            picture = draw_bounding_boxes(picture, boxes, colors=colour, width=width)
-    return np.asarray(picture.permute(1, 2, 0).numpy())
+def class_names(config: RunConfig) -> tuple[str, ...]:
+    """Return the names of labels 1, 2, … as the challenge writes them."""
+    both = config.sampling.imposters == "second_class"
+    return ("mitotic figure", "non-mitotic figure") if both else ("mitotic figure",)

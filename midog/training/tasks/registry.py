@@ -1,10 +1,18 @@
-"""Tasks by name: what a run can be trained for."""
+"""TASKS: what a run can learn, by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from midog.config.settings import KindSettings
+
+if TYPE_CHECKING:
+    from midog.config.schema import RunConfig
+    from midog.data.roi import Roi
+    from midog.training.tasks.task import TaskData
 
 
 class TaskSettings(KindSettings):
@@ -24,12 +32,29 @@ class TaskEntry:
     Args:
         about: Its words for help and listings.
         settings: The class of its section `task`.
+        read: Reads and checks what a run with this config trains on: the ROIs that are given, or
+            else what the config names. Raises DataError.
+        next: What to do with a trained model, for the terminal; {data} is the data folder.
     """
 
     about: str
     settings: type[TaskSettings]
+    read: Callable[[RunConfig, Iterable[Roi] | None], TaskData]
+    next: str = ""
+
+
+def _read_detection(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
+    # by name, as it needs torch and this registry is read to print a help text
+    module: Any = import_module("midog.training.tasks.detection_data")
+    data: TaskData = module.read_detection_data(config, rois)
+    return data
 
 
 TASKS: dict[str, TaskEntry] = {
-    "detection": TaskEntry("mitotic figures as boxes in whole ROIs", DetectionSettings)
+    "detection": TaskEntry(
+        "mitotic figures as boxes in whole ROIs",
+        DetectionSettings,
+        _read_detection,
+        "midog infer {data} --subset test; midog evaluate detections --data {data}",
+    )
 }

@@ -1,12 +1,13 @@
-"""How a detector is judged: over whole ROIs, in millimetres, by scanner."""
+"""The detection task: batches, losses, and validation over whole ROIs in millimetres."""
 
 from __future__ import annotations
 
-import math
+import json
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from midog.boxes import Boxes, squares_around
@@ -18,15 +19,11 @@ from midog.loading.locations import SampledRoi
 from midog.loading.rois import DecodedRois
 from midog.models.postprocess import Candidates
 from midog.training.tasks.detection import (
-    RoiLoader,
+    DetectionTask,
     detect_points,
-    draw_pictures,
-    is_better,
     prepare,
-    score,
     training_loader,
     validation_loader,
-    validation_losses,
 )
 
 
@@ -55,15 +52,15 @@ class FindsDark(nn.Module):
         return results
 
     def candidates(self, images, floor):
-        columns = zip(*(found.values() for found in self(images)), strict=True)
+        columns = zip(*(result.values() for result in self(images)), strict=True)
         return Candidates(
             *(nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in columns)
         )
 
 
 def world() -> DecodedRois:
-    """Two ROIs of two scanners with two black squares each; in the second one, the annotation knows
-    one of them."""
+    """Two ROIs of two scanners with two black squares each; in the second one, only one of them is
+    annotated."""
     images = [np.full((300, 300, 3), 255, np.uint8) for _ in range(2)]
     for image in images:
         image[40:60, 40:60] = 0
@@ -71,7 +68,7 @@ def world() -> DecodedRois:
     truth = [np.array([[50, 50], [150, 250]]), np.array([[50, 50]])]
     boxes = [Boxes(squares_around(points), np.ones(len(points), int)) for points in truth]
     fields = [
-        SampledRoi(300, 300, each, scanner) for each, scanner in zip(boxes, "AB", strict=True)
+        SampledRoi(300, 300, truth, scanner) for truth, scanner in zip(boxes, "AB", strict=True)
     ]
     return DecodedRois(
         images, fields, [0.25, 0.23], [Roi(f"{i}.tiff", 300, 300, boxes[i]) for i in (0, 1)]
@@ -82,47 +79,77 @@ CONFIG = load_config(
     None, ["inference.tile=512", "sampling.patch_size=256", "machine.workers=0", "train.pictures=2"]
 )
 
-
 CPU = torch.device("cpu")
 
 
-def fixed_patches() -> RoiLoader:
-    return validation_loader(world(), CONFIG, CPU)
+def task_of(pixels: DecodedRois) -> DetectionTask:
+    return DetectionTask(CONFIG, pixels, pixels, CPU)
 
 
-def test_points_are_in_millimetres_of_each_roi_and_counted_by_scanner():
-    pixels = world()
+def validate(pixels: DecodedRois):
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return task_of(pixels).validate(FindsDark(), fabric, lambda: None)
+
+
+def test_points_are_in_millimetres_of_each_roi():
     points = detect_points(
-        Detector(FindsDark(), CONFIG, device="cpu"), pixels, [0, 1], lambda: None
+        Detector(FindsDark(), CONFIG, device="cpu"), world(), [0, 1], lambda: None
     )
     assert points[0].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.25 / 1000)
     assert points[1].truth_mm == pytest.approx(np.array([[50, 50]]) * 0.23 / 1000)
     assert points[1].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.23 / 1000)
-    validation = score(points, pixels, {"loss": 2.0})
-    assert {name: (c.tp, c.fp, c.fn) for name, c in validation.counts.items()} == {
-        "all": (3, 1, 0),
-        "A": (2, 0, 0),
-        "B": (1, 1, 0),
-    }
-    scalars = validation.scalars()
-    assert scalars["val/f1"] == pytest.approx(6 / 7)
+
+
+def test_a_validation_scores_whole_rois_and_takes_the_loss_of_the_patches():
+    validation = validate(world())
+    assert (validation.score, validation.score_name) == (pytest.approx(6 / 7), "F1")
+    scalars = validation.scalars
     assert scalars["val/precision/B"] == 0.5
-    assert scalars["val/loss"] == 2.0
+    assert scalars["val/loss"] == scalars["val/loss_classification"] > 0
     assert 0 < scalars["val/threshold"] <= 0.8
+    assert validation.curve is not None
+    assert len(validation.pictures) == 2
 
 
-def test_validation_losses_are_means_over_the_patches():
-    losses = validation_losses(FindsDark(), fixed_patches(), CPU)
-    assert losses["loss"] == losses["loss_classification"] > 0
+def test_a_stop_is_asked_for_after_every_roi():
+    calls = []
+    fabric = Fabric(accelerator="cpu", devices=1)
+    task_of(world()).validate(FindsDark(), fabric, lambda: calls.append(1))
+    assert len(calls) == 2
 
 
-def test_pictures_show_patches_with_figures():
-    pictures = draw_pictures(FindsDark(), fixed_patches(), CPU, 2, 0.5)
-    assert len(pictures) == 2
-    assert all(picture.shape == (256, 256, 3) for picture in pictures)
-    assert all(((picture == [0, 255, 0]).all(axis=-1)).any() for picture in pictures), (
-        "true boxes are drawn in green"
-    )
+def test_the_model_folder_has_the_threshold_of_the_validation(tmp_path, phantom, tiny):
+    config = load_config(None, tiny)
+    pixels = world()
+    task = DetectionTask(config, pixels, pixels, CPU)
+    validation = validate(pixels)
+    task.package(task.build(pretrained=False), validation, tmp_path / "best", {"epoch": 3})
+    card = json.loads((tmp_path / "best" / "model.json").read_text())
+    assert card["task"] == "detection"
+    assert (card["threshold"], card["epoch"]) == (validation.scalars["val/threshold"], 3)
+
+
+def test_the_example_batch_is_like_those_of_the_training():
+    task = task_of(world())
+    real, example = next(task.batches(0, start=0, rank=0, world=1)), task.example(16)
+    assert len(example) == len(real) == 16
+    assert (example.images.shape, example.images.dtype) == (real.images.shape, real.images.dtype)
+    for key in ("boxes", "labels", "ignore"):
+        assert example.targets[key].dtype == real.targets[key].dtype
+        assert example.targets[key].ndim == real.targets[key].ndim
+    assert task.losses(FindsDark(), example)["classification"] == 16
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_locations_are_those_of_the_batch(rank):
+    task = task_of(world())
+    names = {"0.tiff": 0, "1.tiff": 1}
+    batches = task.batches(2, start=0, rank=rank, world=2)
+    for step, batch in enumerate(batches):
+        places = task.locations(2, step, rank=rank, world=2)
+        assert len(places) == len(batch)
+        assert all(names[place["file_name"]] in (0, 1) for place in places)
+    assert step + 1 == task.steps_per_epoch(2)
 
 
 @pytest.mark.parametrize("where", ["cpu", "device"])
@@ -145,15 +172,6 @@ def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where
 
 
 def test_validation_patches_are_as_they_are():
-    batch = next(fixed_patches().batches())
-    images, _ = prepare(batch, torch.device("cpu"))
+    batch = next(validation_loader(world(), CONFIG, CPU).batches())
+    images, _ = prepare(batch, CPU)
     assert torch.equal((images * 255).round().byte(), batch.images.permute(0, 3, 1, 2))
-
-
-def test_the_first_model_is_kept_and_only_better_ones_after_it():
-    nan = math.nan
-    assert is_better(0.0, nan)
-    assert is_better(nan, nan)
-    assert is_better(0.5, 0.4)
-    assert not is_better(0.4, 0.4)
-    assert not is_better(nan, 0.0)

@@ -1,0 +1,53 @@
+"""What the processes of one training do together; with one process all of it is free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from midog.errors import MidogError
+
+Result = TypeVar("Result")
+
+
+def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
+    """Run `action` on the first process and return its result on all of them.
+
+    Raises:
+        MidogError: The one that `action` raises, on all of them.
+    """
+    outcome: Result | MidogError | None = None
+    if fabric.is_global_zero:
+        try:
+            outcome = action()
+        except MidogError as error:
+            outcome = error
+    outcome = fabric.broadcast(outcome)
+    if isinstance(outcome, MidogError):
+        raise outcome
+    return cast(Result, outcome)
+
+
+def on_any(fabric: Fabric, flag: bool) -> bool:
+    """Return whether the flag is set on any process; on a GPU this waits for the device."""
+    return fabric.strategy.reduce_boolean_decision(flag, all=False)
+
+
+def gather(fabric: Fabric, value: Result) -> list[Result]:
+    """Return the values of all processes, by rank."""
+    if fabric.world_size == 1:
+        return [value]
+    values: list[Result | None] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(values, value)
+    return cast(list[Result], values)
+
+
+def share_buffers(fabric: Fabric, network: nn.Module) -> None:
+    """Take the first process's buffers: each has BatchNorm statistics of its own until then."""
+    if fabric.world_size > 1:
+        for buffer in network.buffers():
+            torch.distributed.broadcast(buffer, src=0)

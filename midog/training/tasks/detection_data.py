@@ -1,0 +1,118 @@
+"""The data of a detection training: ROIs by their place in the split, checked and described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+from midog.config.schema import DataSettings, RunConfig
+from midog.data.folder import data_fingerprint, read_rois, require_images
+from midog.data.roi import Roi
+from midog.errors import DataError
+from midog.loading.rois import decode_rois
+from midog.models.build import build_model, count_parameters
+from midog.training.tasks.detection import DetectionTask
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionData:
+    """The ROIs of a detection training, with a `split` each; it is a `TaskData`."""
+
+    config: RunConfig
+    rois: Sequence[Roi]
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of names, sizes, boxes and places in the split; see `data_fingerprint`."""
+        return data_fingerprint(self.rois)
+
+    def describe(self) -> list[str]:
+        """Return lines about the data, the patches, and the size of the network."""
+        config, settings, machine = self.config, self.config.train, self.config.machine
+        draws = len(of_role(self.rois, "train")) * config.sampling.patches_per_roi
+        processes = machine.devices * machine.num_nodes
+        updates = -(-draws // (settings.batch_size * processes * settings.accumulate))
+        side = config.sampling.patch_size
+        learning, total = count_parameters(build_model(config, pretrained=False))
+        return [
+            *describe_rois(self.rois),
+            f"patches per epoch: {draws} of {side}x{side} px, {updates} updates;"
+            f" {draws * settings.epochs} in all",
+            f"model: {config.model.kind} on {config.model.backbone.kind}, {total / 1e6:.1f} M"
+            f" parameters, {learning / 1e6:.1f} M of them learn",
+        ]
+
+    def open(self, device: torch.device) -> DetectionTask:
+        """Decode the ROIs; errors as of `decode_rois`."""
+        config, side = self.config, self.config.sampling.patch_size
+        train, val = (
+            decode_rois(of_role(self.rois, role), config.data, config.machine, side, device)
+            for role in ("train", "val")
+        )
+        return DetectionTask(config, train, val, device)
+
+
+def read_detection_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> DetectionData:
+    """Read the ROIs of a training, or check those that are given.
+
+    Raises:
+        DataError: There is nothing to train on or to validate on, or an image is missing.
+    """
+    if rois is None:
+        return DetectionData(config, read_training_rois(config.data))
+    given = list(rois)
+    for role in ("train", "val"):
+        of_role(given, role)
+    return DetectionData(config, given)
+
+
+def read_training_rois(settings: DataSettings) -> list[Roi]:
+    """Read the ROIs that `data` names; errors as of `read_detection_data`."""
+    rois = read_rois(
+        settings.dir, split=settings.split, annotations=settings.annotations, bbox=settings.bbox
+    )
+    require_images([*of_role(rois, "train"), *of_role(rois, "val")])
+    return rois
+
+
+def of_role(rois: Sequence[Roi], role: str) -> list[Roi]:
+    """Return the ROIs of one role of the split.
+
+    Raises:
+        DataError: There are none, or none of those in train has a mitotic figure.
+    """
+    chosen = [roi for roi in rois if roi.split == role]
+    if not chosen:
+        raise DataError(
+            f"the split has no ROI of role {role}",
+            "name another one in {data.split}, or make one with `midog splits make`",
+            {"data.split": None},
+        )
+    if role == "train" and not any((roi.boxes.labels == MITOTIC_FIGURE).any() for roi in chosen):
+        raise DataError(
+            "no training ROI has a mitotic figure", "check the annotations with `midog data check`"
+        )
+    return chosen
+
+
+def describe_rois(rois: Sequence[Roi]) -> list[str]:
+    """Return a line for every role of the split: ROIs by scanner, mitotic figures, imposters."""
+    lines = []
+    for role in ("train", "val", "test", "unlabelled"):
+        chosen = [roi for roi in rois if roi.split == role]
+        if not chosen:
+            continue
+        figures = sum(int((roi.boxes.labels == MITOTIC_FIGURE).sum()) for roi in chosen)
+        imposters = sum(int((roi.boxes.labels == IMPOSTER).sum()) for roi in chosen)
+        scanners = ", ".join(
+            f"{sum(roi.scanner == name for roi in chosen)} {name}"
+            for name in sorted({roi.scanner for roi in chosen})
+        )
+        lines.append(
+            f"{role}: {len(chosen)} ROIs ({scanners}), {figures} mitotic figures, {imposters}"
+            " imposters"
+        )
+    return lines

@@ -1,0 +1,285 @@
+"""Whole trainings: a run learns, is validated and kept, and resumes to the same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from midog.boxes import Boxes
+from midog.config.load import load_config
+from midog.data.folder import read_rois
+from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
+from midog.inference.detector import Detector
+from midog.training import best, loop
+from midog.training import train as training
+from midog.training.interrupts import Interrupted
+from midog.training.log import read_metrics
+from midog.training.runs import read_state
+from midog.training.tasks import detection
+from midog.training.train import train
+from tests.spoiled import TINY
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """All that a run learned: its weights, its average's, its optimizer's."""
+    state = torch.load(run / "last.ckpt", weights_only=True)
+    flat = {f"model.{key}": value for key, value in state["model"].items()}
+    flat |= {f"ema.{key}": value for key, value in (state["ema"] or {}).items()}
+    for number, slots in state["optimizer"]["state"].items():
+        flat |= {f"optimizer.{number}.{key}": value for key, value in slots.items()}
+    return flat
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    differing = [key for key in first if not torch.equal(first[key], second[key])]
+    assert differing == []
+
+
+def without_speed(run: Path) -> list[dict[str, str]]:
+    return [
+        {
+            key: value
+            for key, value in row.items()
+            if key not in ("train/patches_per_second", "train/data_wait")
+        }
+        for row in read_metrics(run / "metrics.csv")
+    ]
+
+
+@pytest.fixture(scope="module")
+def unbroken(phantom, tmp_path_factory) -> Path:
+    return train(settings(phantom), runs=tmp_path_factory.mktemp("unbroken"), name="a")
+
+
+def settings(phantom: Path, *overrides: str):
+    return load_config(
+        None, [f"data.dir={str(phantom)!r}", *TINY, "sampling.patches_per_roi=5", *overrides]
+    )
+
+
+def test_a_run_folder_holds_all_that_is_promised(unbroken):
+    assert load_config(unbroken / "config.yaml").train.epochs == 3
+    assert read_state(unbroken)["finished"] is True
+    rows = read_metrics(unbroken / "metrics.csv")
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [bool(row["val/f1"]) or row["val/f1"] == "0" for row in rows] == [False, True, True], (
+        "validated when due"
+    )
+    assert {"val/f1/Phantom A", "val/recall/Phantom B", "val/ap50"} <= rows[-1].keys() | {
+        "val/ap50"
+    }
+    card = json.loads((unbroken / "best" / "model.json").read_text())
+    assert card["class_names"] == ["mitotic figure"]
+    assert card["task"] == "detection"
+    assert {"data", "epoch", "val", "versions", "threshold", "config", "git"} <= card.keys()
+    assert [path.name for path in unbroken.glob("best*")].count("best") == 1
+
+
+def test_the_best_model_detects(unbroken, phantom):
+    detector = Detector.load(unbroken, device="cpu")
+    roi = read_rois(phantom)[0]
+    found = detector(roi.path)
+    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+
+
+def test_tensorboard_holds_losses_rate_scores_curve_and_pictures(unbroken):
+    events = EventAccumulator(str(unbroken), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = events.Tags()
+    wanted = {"train/loss", "train/loss_classification", "train/loss_bbox_regression", "train/lr"}
+    wanted |= {
+        "train/patches_per_second",
+        "train/data_wait",
+        "val/loss",
+        "val/recall",
+        "val/recall/Phantom A",
+    }
+    assert wanted <= set(tags["scalars"])
+    assert "val/pr_curve" in tags["tensors"]
+    assert "val/patch_0" in tags["images"]
+
+
+def test_another_number_of_threads_gives_the_same_weights(unbroken, phantom, tmp_path):
+    assert_same_bits(train(settings(phantom, "machine.workers=0"), runs=tmp_path), unbroken)
+
+
+@pytest.mark.parametrize("batch", [0, 2, 4])
+def test_a_run_stopped_after_any_batch_resumes_to_the_same_weights(
+    unbroken, phantom, tmp_path, monkeypatch, batch
+):
+    prepare, seen = detection.prepare, []
+
+    def stop_there(*arguments):
+        if len(seen) == batch:
+            os.kill(os.getpid(), signal.SIGTERM)
+        seen.append(batch)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(detection, "prepare", stop_there)
+    with pytest.raises(Interrupted) as caught:
+        train(settings(phantom), runs=tmp_path)
+    assert caught.value.signum == signal.SIGTERM
+    monkeypatch.setattr(detection, "prepare", prepare)
+    assert not read_state(next(tmp_path.glob("2*")))["finished"]
+    run = train(settings(phantom), runs=tmp_path)
+    assert_same_bits(run, unbroken)
+    assert without_speed(run) == without_speed(unbroken)
+    assert len(list(tmp_path.glob("2*"))) == 1, "it resumed the same run"
+
+
+def test_a_run_stopped_during_validation_resumes_to_the_same_weights(
+    unbroken, phantom, tmp_path, monkeypatch
+):
+    detect = detection.detect_points
+
+    def stop_there(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return detect(*arguments)
+
+    monkeypatch.setattr(detection, "detect_points", stop_there)
+    with pytest.raises(Interrupted):
+        train(settings(phantom), runs=tmp_path)
+    monkeypatch.setattr(detection, "detect_points", detect)
+    run = train(settings(phantom), runs=tmp_path)
+    assert_same_bits(run, unbroken)
+    assert without_speed(run) == without_speed(unbroken)
+
+
+def test_a_run_that_died_between_checkpoints_loses_only_its_epoch(
+    unbroken, phantom, tmp_path, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    save, times = loop.save_checkpoint, []
+
+    def die(*arguments):
+        times.append(1)
+        if len(times) == 2:
+            raise Killed
+        save(*arguments)
+
+    monkeypatch.setattr(loop, "save_checkpoint", die)
+    with pytest.raises(Killed):
+        train(settings(phantom), runs=tmp_path)
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    run = train(settings(phantom), runs=tmp_path)
+    assert_same_bits(run, unbroken)
+    assert without_speed(run) == without_speed(unbroken)
+    events = EventAccumulator(str(run))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("train/loss")]
+    assert steps == sorted(set(steps)), "events of the lost epoch are purged"
+
+
+def test_gradients_are_accumulated_over_the_steps_of_an_update(phantom, tmp_path):
+    run = train(settings(phantom, "train.accumulate=2", "train.epochs=1"), runs=tmp_path)
+    state = torch.load(run / "last.ckpt", weights_only=True)
+    assert state["progress"]["step"] == 2, "three batches of 4, 4 and 2 patches are two updates"
+
+
+def test_early_stopping_stops(phantom, tmp_path, monkeypatch):
+    monkeypatch.setattr(best, "is_better", lambda score, best: best != best)
+    config = settings(phantom, "train.epochs=9", "train.validate_every=1", "train.patience=2")
+    run = train(config, runs=tmp_path)
+    assert read_state(run) == {
+        "epoch": 3,
+        "step": 9,
+        "finished": True,
+        "best_score": read_state(run)["best_score"],
+        "score_name": "F1",
+        "best_epoch": 1,
+    }
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_patches(phantom, tmp_path):
+    with pytest.raises(
+        TrainingError, match=r"not finite in epoch 1, batch 2.*nonfinite\.json"
+    ) as caught:
+        train(
+            settings(phantom, "train.lr=1e30", "train.clip_norm=0", "train.optimizer=sgd"),
+            runs=tmp_path,
+            name="a",
+        )
+    assert "lower train.lr" in str(caught.value)
+    record = json.loads((tmp_path / "a" / "nonfinite.json").read_text())
+    names = {roi.file_name for roi in read_rois(phantom) if roi.split == "train"}
+    assert len(record["patches"]) == 4
+    assert {patch["file_name"] for patch in record["patches"]} <= names
+    assert not (tmp_path / "a" / "last.ckpt").exists(), "weights that are no numbers are not kept"
+
+
+def test_no_training_roi_or_no_figure_in_one_is_an_error(phantom, tmp_path):
+    from dataclasses import replace
+
+    rois = read_rois(phantom)
+    with pytest.raises(DataError, match="no ROI of role train"):
+        train(settings(phantom), rois=[roi for roi in rois if roi.split != "train"], runs=tmp_path)
+    empty = [replace(roi, boxes=Boxes()) if roi.split == "train" else roi for roi in rois]
+    with pytest.raises(DataError, match="no training ROI has a mitotic figure"):
+        train(settings(phantom), rois=empty, runs=tmp_path)
+    assert list(tmp_path.iterdir()) == [], "nothing half-made"
+
+
+def test_a_named_run_of_another_data_set_is_not_resumed(unbroken, phantom):
+    rois = [roi for roi in read_rois(phantom) if roi.split != "test"]
+    with pytest.raises(CheckpointError, match="data: "):
+        train(settings(phantom), rois=rois, runs=unbroken.parent, name="a")
+
+
+@pytest.mark.parametrize("policy", ["ignore", "second_class"])
+def test_other_imposter_policies_train(phantom, tmp_path, policy):
+    run = train(settings(phantom, f"sampling.imposters={policy}", "train.epochs=1"), runs=tmp_path)
+    names = ("mitotic figure", "non-mitotic figure")[: 1 + (policy == "second_class")]
+    assert Detector.load(run, device="cpu").class_names == names
+
+
+def test_out_of_memory_is_one_line_with_the_batch_size_that_fits(phantom, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "step_weights", full)
+    with pytest.raises(
+        DeviceError,
+        match=r"batch_size 4 does not fit .* use train\.batch_size=2 and train\.accumulate=2",
+    ):
+        train(settings(phantom), runs=tmp_path)
+
+
+def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(
+    phantom, tmp_path, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    write = loop.write_state
+    monkeypatch.setattr(loop, "write_state", die)
+    with pytest.raises(Killed):
+        train(settings(phantom, "train.epochs=1"), runs=tmp_path)
+    monkeypatch.setattr(loop, "write_state", write)
+    run = train(settings(phantom, "train.epochs=1"), runs=tmp_path)
+    assert read_state(run)["finished"] is True
+    assert train(settings(phantom, "train.epochs=1"), runs=tmp_path) != run
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(
+    monkeypatch, bf16, precision
+):
+    monkeypatch.setattr(training, "has_bf16", lambda device: bf16)
+    assert (
+        training.resolve(load_config(None, ["machine.device=cpu"])).machine.precision == precision
+    )
+    given = load_config(None, ["machine.device=cpu", "machine.precision=32-true"])
+    assert training.resolve(given) == given
