@@ -1,1 +1,1 @@
-"""From ROIs to batches: where to look, what is there, and what a patch is to teach."""
+"""From ROIs to batches: where to look, what is seen there, and what it is a target for."""

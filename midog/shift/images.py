@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from scipy import fft, stats
 
 from midog.files import plain
+from midog.images.pixels import Pixels
 from midog.random_streams import seeded
 from midog.stains import OD_OF_LEVEL, Values, macenko, tissue_share
-
-Pixels = NDArray[np.uint8]
 
 IMAGE_DISTANCES: dict[str, str] = {
     "stain_angle_deg": (
@@ -51,7 +50,7 @@ _XYZ_OF_WHITE: Values = _XYZ / _XYZ.sum(axis=1, keepdims=True)
 
 @dataclass(frozen=True, eq=False)
 class ImageStats:
-    """What the patches of one scanner look like; NaN where they do not tell.
+    """What the patches of one scanner look like; NaN where they hold too little to say.
 
     patches: how many. tissue: share of their pixels that is tissue.
     stains: (2, 3) haematoxylin and eosin, optical density in red, green and blue, length 1; NaN
@@ -81,13 +80,16 @@ class ImageStats:
     histogram: NDArray[np.int64]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as numbers and lists for JSON, None for NaN."""
+        """Return the same as numbers and lists for JSON, None for NaN."""
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 def image_stats(images: Pixels) -> ImageStats:
-    """Statistics of one scanner's patches (P, S, S, 3) uint8 RGB, P at least 1; the same at every
-    call."""
+    """Describe the patches of one scanner, in the same way at every call.
+
+    Args:
+        images: (P, S, S, 3) uint8 RGB, P at least 1.
+    """
     assert images.dtype == np.uint8, images.dtype
     assert images.ndim == 4, images.shape
     assert images.size, images.shape
@@ -117,15 +119,16 @@ def image_stats(images: Pixels) -> ImageStats:
 
 
 def image_distances(a: ImageStats, b: ImageStats) -> dict[str, float]:
-    """How far apart two scanners are, by each name of IMAGE_DISTANCES: 0 or more, the same both
-    ways, NaN if not known.
+    """Measure how far apart two scanners are.
 
     'od_wasserstein' is the 1-D Wasserstein distance of the pixels' optical densities, mean over
     red, green and blue.
+
+    Returns:
+        By the names of IMAGE_DISTANCES: 0 or more, the same both ways, NaN where it is unknown.
     """
-    chords = np.linalg.norm(
-        a.stains - b.stains, axis=1
-    )  # of unit vectors; exact at 0, where an arc cosine is not
+    # of unit vectors; exact at 0, where an arc cosine is not
+    chords = np.linalg.norm(a.stains - b.stains, axis=1)
     angles = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1)))
     moves = [
         stats.wasserstein_distance(OD_OF_LEVEL, OD_OF_LEVEL, *weights)
@@ -140,27 +143,39 @@ def image_distances(a: ImageStats, b: ImageStats) -> dict[str, float]:
 
 
 def sharpness(images: Pixels) -> float:
-    """Slope of log power over log frequency in SHARPNESS_BAND, median over patches (P, S, S, 3)
-    uint8.
+    """Return the slope of log power over log frequency in SHARPNESS_BAND, median over patches.
 
     The power spectrum of the luma under a Hann window, averaged over all directions. Of natural
     images it falls about as f^-2 (Field, 'Relations between the statistics of natural images …', J
     Opt Soc Am A 1987); blur makes it steeper, noise and sharpening flatter. Patches of one level
-    are left out; NaN where none is left, or under 32 px.
+    are left out.
+
+    Args:
+        images: (P, S, S, 3) uint8 RGB.
+
+    Returns:
+        About -2 to -3.5; NaN where no patch is left, or patches are smaller than 32 px.
     """
     side = images.shape[1]
     if side < 1 / SHARPNESS_BAND[0]:
         return math.nan
     chosen = images[np.linspace(0, len(images) - 1, min(len(images), _MAX_SPECTRA)).astype(int)]
     window = np.hanning(side + 1)[:-1].astype(np.float32)
-    rings, frequency = _rings(side)
-    slopes = [_slope(patch, np.outer(window, window), rings, frequency) for patch in chosen]
-    known = [slope for slope in slopes if not math.isnan(slope)]
-    return float(np.median(known)) if known else math.nan
+    band, frequency = _frequency_bands(side)
+    slopes = [_slope(patch, np.outer(window, window), band, frequency) for patch in chosen]
+    finite = [slope for slope in slopes if not math.isnan(slope)]
+    return float(np.median(finite)) if finite else math.nan
 
 
 def lab(pixels: Pixels) -> Values:
-    """CIELAB (N, 3) of sRGB pixels (N, 3) uint8, white point D65 (IEC 61966-2-1 and CIE 15)."""
+    """Convert sRGB pixels to CIELAB, white point D65 (IEC 61966-2-1 and CIE 15).
+
+    Args:
+        pixels: (N, 3) uint8.
+
+    Returns:
+        (N, 3): L* 0 to 100, a*, b*.
+    """
     level = np.arange(256) / 255
     linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
     xyz = linear[pixels] @ _XYZ_OF_WHITE.T
@@ -169,11 +184,11 @@ def lab(pixels: Pixels) -> Values:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
-def _rings(side: int) -> tuple[NDArray[np.int64], Values]:
-    """Ring of each value of a half spectrum (side, side // 2 + 1), 0 or bins + 1 outside the band,
-    and frequencies.
+def _frequency_bands(side: int) -> tuple[NDArray[np.int64], Values]:
+    """Number of the band of each value of a half spectrum (side, side // 2 + 1), 0 or bins + 1
+    outside SHARPNESS_BAND, and its frequency.
 
-    Rings are equally wide in log frequency, so that the many fast waves do not outweigh the few
+    Bands are equally wide in log frequency, so that the many fast waves do not outweigh the few
     slow ones.
     """
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
@@ -182,26 +197,27 @@ def _rings(side: int) -> tuple[NDArray[np.int64], Values]:
 
 
 def _slope(
-    patch: Pixels, window: NDArray[np.float32], rings: NDArray[np.int64], frequency: Values
+    patch: Pixels, window: NDArray[np.float32], band: NDArray[np.int64], frequency: Values
 ) -> float:
+    """The slope of one patch, NaN where it has one level."""
     luma = patch.astype(np.float32) @ _LUMA
     if luma.min() == luma.max():
         return math.nan
     power = np.abs(fft.rfft2((luma - luma.mean()) * window)) ** 2
     size = _SPECTRUM_BINS + 2
     count, total, place = (
-        np.bincount(rings.ravel(), weights, size)[1:-1]
+        np.bincount(band.ravel(), weights, size)[1:-1]
         for weights in (None, power.ravel(), frequency.ravel())
     )
     if not total[count > 0].all():
         return math.nan
-    x, y = (np.log(each[count > 0] / count[count > 0]) for each in (place, total))
+    x, y = (np.log(sums[count > 0] / count[count > 0]) for sums in (place, total))
     return float(np.polyfit(x, y, 1)[0])
 
 
 def _some_pixels(images: Pixels) -> Pixels:
-    """All pixels (N, 3), or a fixed random choice where there are very many (a regular one would
-    beat with JPEG's blocks)."""
+    """All pixels (N, 3), or a fixed random choice of very many (a regular one would beat with the
+    blocks of JPEG)."""
     pixels = images.reshape(-1, 3)
     if len(pixels) <= _MAX_PIXELS:
         return pixels
