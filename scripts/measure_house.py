@@ -1,4 +1,4 @@
-"""Measure a checkout against the limits of the house: python scripts/measure_house.py [CHECKOUT …]"""
+"""Measure checkouts against the limits of the house: scripts/measure_house.py [CHECKOUT …]"""
 
 from __future__ import annotations
 
