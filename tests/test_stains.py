@@ -37,10 +37,10 @@ def test_a_mixing_matrix_scales_each_stain():
 
 @pytest.mark.parametrize("stains", [RUIFROK, BROWNISH], ids=["Ruifrok", "brownish"])
 def test_macenko_finds_the_stains_that_were_mixed(stains):
-    found, amounts = macenko(painted(stains).reshape(-1, 3))
-    assert angle(found[0], stains[0]) < 2
-    assert angle(found[1], stains[1]) < 2
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
+    estimate, amounts = macenko(painted(stains).reshape(-1, 3))
+    assert angle(estimate[0], stains[0]) < 2
+    assert angle(estimate[1], stains[1]) < 2
+    np.testing.assert_allclose(np.linalg.norm(estimate, axis=1), 1)
     np.testing.assert_allclose(amounts, 1.1, atol=0.05)
 
 
@@ -51,15 +51,15 @@ def test_stains_are_found_where_few_pixels_hold_one_alone():
         255,
     )
     alone = painted(RUIFROK, patches=1).reshape(-1, 3)[:3000]
-    found, _ = macenko(np.concatenate([mixed.astype(np.uint8), alone]))
-    assert angle(found[0], RUIFROK[0]) < 3
-    assert angle(found[1], RUIFROK[1]) < 3
+    estimate, _ = macenko(np.concatenate([mixed.astype(np.uint8), alone]))
+    assert angle(estimate[0], RUIFROK[0]) < 3
+    assert angle(estimate[1], RUIFROK[1]) < 3
 
 
 def test_haematoxylin_comes_first_however_the_stains_are_named():
-    found, _ = macenko(painted(RUIFROK[::-1]).reshape(-1, 3))
-    assert found[0, 0] > found[1, 0]
-    assert angle(found[0], RUIFROK[0]) < 2
+    estimate, _ = macenko(painted(RUIFROK[::-1]).reshape(-1, 3))
+    assert estimate[0, 0] > estimate[1, 0]
+    assert angle(estimate[0], RUIFROK[0]) < 2
 
 
 def test_glass_around_the_tissue_changes_no_stain():

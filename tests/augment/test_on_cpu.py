@@ -57,10 +57,10 @@ def by_device(images: torch.Tensor, config: AugmentSettings, numbers: np.ndarray
 def test_patches_are_those_of_the_device_to_within_a_grey_level(config, side):
     images, numbers = noise(16, side), draw_numbers(0, 2, range(16))
     before = images.clone()
-    found, expected = by_opencv(images, config, numbers), by_device(images, config, numbers)
-    off = found - expected
+    result, expected = by_opencv(images, config, numbers), by_device(images, config, numbers)
+    off = result - expected
     assert np.abs(off).max() <= 0.51, "rounded once, from the same number"
-    assert np.abs(found - np.rint(expected)).max() <= 1
+    assert np.abs(result - np.rint(expected)).max() <= 1
     assert torch.equal(images, before)
 
 

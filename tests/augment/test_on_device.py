@@ -68,11 +68,11 @@ def one_by_one(images: torch.Tensor, numbers: np.ndarray, config: AugmentSetting
 def test_a_batch_is_augmented_as_its_patches_one_by_one(config):
     images, numbers = patches(16), draw_numbers(3, 1, range(16))
     before = images.clone()
-    found = augment(images, augmentation_of(numbers, config))
-    assert found.dtype == torch.float32
-    assert found.is_contiguous(memory_format=torch.channels_last)
+    result = augment(images, augmentation_of(numbers, config))
+    assert result.dtype == torch.float32
+    assert result.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(
-        found.double(), one_by_one(images, numbers, config), rtol=0, atol=3e-6
+        result.double(), one_by_one(images, numbers, config), rtol=0, atol=3e-6
     )
     assert torch.equal(images, before), "the given patches stay as they were"
 
