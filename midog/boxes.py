@@ -1,5 +1,4 @@
-"""Boxes and Detections: frozen arrays in one frame (x1 y1 x2 y2, level-0 pixels), checked when they
-are made."""
+"""Boxes and Detections: frozen arrays in one frame (x1 y1 x2 y2, level-0 px), checked when made."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ IntArray = NDArray[np.int64]
 MITOTIC_FIGURE = 1
 IMPOSTER = 2
 FIGURE_SIDE_PX = 50.0
-"""Side of the square that MIDOG draws around a figure's centre, in level-0 px (12.5 um at 0.25
-um/px)."""
+"""Side of the square that MIDOG draws around a figure's centre, level-0 px (12.5 um at 0.25)."""
 
 
 def _frozen(values: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -44,11 +42,13 @@ def _check(boxes: FloatArray, **columns: NDArray[Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """True figures of one ROI.
+    """Ground truth of one ROI.
 
     xyxy: (N, 4) float32, x1 y1 x2 y2 in level-0 px; may reach over the image's edge.
     labels: (N,) int64, 1 = mitotic figure, 2 = imposter.
-    Raises ValueError where shapes disagree, a value is not finite, or x1 > x2 or y1 > y2.
+
+    Raises:
+        ValueError: where shapes disagree, a value is not finite, or x1 > x2 or y1 > y2.
     """
 
     xyxy: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
@@ -69,12 +69,14 @@ class Boxes:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What a detector found in one image.
+    """The detections in one image.
 
     boxes: (N, 4) float32, x1 y1 x2 y2 in level-0 px of that image.
     scores: (N,) float32 in [0, 1].
     labels: (N,) int64, 1 = mitotic figure, 2 = imposter ('non-mitotic figure').
-    Raises ValueError as `Boxes` does, and for a score outside [0, 1].
+
+    Raises:
+        ValueError: as `Boxes` does, and for a score outside [0, 1].
     """
 
     boxes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
@@ -93,7 +95,11 @@ class Detections:
         return len(self.boxes)
 
     def select(self, keep: NDArray[Any]) -> Detections:
-        """The detections that a mask (N,) bool or an index array (M,) picks, in its order."""
+        """Some of the detections.
+
+        Args:
+            keep: a mask (N,) bool, or indices (M,), whose order is the result's.
+        """
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
     def at_least(self, threshold: float) -> Detections:
@@ -111,13 +117,27 @@ class Detections:
 
 
 def centers_of(boxes: FloatArray) -> NDArray[np.float64]:
-    """Centres (N, 2) float64 x y of boxes (N, 4) x1 y1 x2 y2: in float64, so that no half pixel is
-    lost."""
+    """Centres of boxes.
+
+    Args:
+        boxes: (N, 4) float32, x1 y1 x2 y2.
+
+    Returns:
+        (N, 2) float64 x y: float64, so that no half px is lost.
+    """
     wide = boxes.astype(np.float64)
     return np.asarray((wide[:, :2] + wide[:, 2:]) / 2)
 
 
 def squares_around(points: NDArray[Any], side: float = FIGURE_SIDE_PX) -> FloatArray:
-    """Squares (N, 4) float32 of that side (px) centred on points (N, 2) x y."""
+    """Squares around points.
+
+    Args:
+        points: (N, 2) x y, px.
+        side: of the squares, px.
+
+    Returns:
+        (N, 4) float32, x1 y1 x2 y2 in px.
+    """
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     return np.hstack([points - side / 2, points + side / 2]).astype(np.float32)

@@ -142,11 +142,11 @@ def boxes_elsewhere(data: Path) -> None:
 
 
 BAD_DATA = [
-    (wrong_delimiter, "annotations.csv has no header file_name,x,y,label", ["with commas"]),
+    (wrong_delimiter, "annotations.csv is none", ["header file_name,x,y,label"]),
     (boxes_elsewhere, "boxes have their centre outside", []),
     (no_folder, "data", ["midog data download", "midog data draw"]),
     (no_annotations, "no annotation file in data", ["midog data download"]),
-    (two_annotations, "annotations.json", ["second.json", "--annotations"]),
+    (two_annotations, "annotations.json", ["second.json", "annotations"]),
     (not_json, "annotations.json", []),
     (truncated, "001.tiff", []),
     (other_size, "001.tiff is 90x100 px, its annotation says 256x256", []),
@@ -158,7 +158,7 @@ BAD_DATA = [
     (duplicate_id, "annotation", ["1"]),
     (stray_box, "999", []),
     (unknown_category, "lymphocyte", []),
-    (mixed_boxes, "--bbox", []),
+    (mixed_boxes, "bbox", []),
 ]
 
 

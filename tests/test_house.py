@@ -31,8 +31,8 @@ metrics: points near_pairs matching pooled_matches counts sweep average_precisio
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
 data: csv_text roi mpp
-data.annotations: read
-data: split_file splits folder check
+data.annotations: reader figures csv_figures midog_coco_json csv_points csv_boxes registry read
+data: split_file join_split splits folder make_splits folder_report check
 data.phantom: paint scanners cells tissue draw
 data.download: transfer archives
 augment: draw on_device on_cpu

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from midog.tiling import fit_batch, fit_tile, grid, inside_tile, merge, tile_index
+from midog.tiling import fit_batch, fit_tile, grid, inside_tile, merge
 
 TILE, OVERLAP = 1024, 64
 Array = NDArray[np.float64]
@@ -134,15 +134,6 @@ def test_batches_are_as_few_as_can_be_and_evenly_filled(tiles: int, most: int) -
     assert 1 <= size <= most
     assert steps == -(-tiles // most)
     assert size * steps - tiles < steps, "a smaller batch would not do"
-
-
-def test_tiles_of_several_images_are_numbered_on() -> None:
-    sizes = [(100, 100), (10, 10), (200, 64)]
-    index = tile_index(sizes, 64, 16)
-    assert index[:, 0].tolist() == sorted(index[:, 0])
-    for image, (width, height) in enumerate(sizes):
-        assert np.array_equal(index[index[:, 0] == image, 1:], grid(width, height, 64, 16))
-    assert tile_index([], 64, 16).shape == (0, 3)
 
 
 def box_at(center_x: float, center_y: float, side: float = 50) -> Array:

@@ -146,7 +146,7 @@ def splits_make(
     ] = False,
 ) -> None:
     """Make a split by patient, stratified by scanner and figure count."""
-    from midog.data.folder import make_splits
+    from midog.data.make_splits import make_splits
 
     for path in make_splits(
         data,

@@ -1,91 +1,49 @@
-"""What a data folder holds, per scanner and split, and everything that is wrong with it, found in
-one pass."""
+"""Check a data folder: what it holds, and everything that is wrong with it, found in one pass."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
-from midog.data.annotations.read import BoxChoice, scan_annotations
+from midog.data.annotations.figures import BOX_FIX, BOX_SETTING
+from midog.data.annotations.read import scan_annotations
+from midog.data.annotations.reader import BoxChoice
 from midog.data.folder import centres_outside, default_split, locate, with_images
+from midog.data.folder_report import FolderReport, GroupCount
+from midog.data.join_split import attach_split, find_unlabelled, problems_with
+from midog.data.mpp import area_mm2, first_mpp
 from midog.data.roi import Roi
 from midog.data.split_file import ROLES, compact_names, scan_split
-from midog.data.splits import attach_split, find_unlabelled, problems_with
-from midog.errors import DataError, ImageError
-from midog.images.image import IMAGE_SUFFIXES, MPP_TOLERANCE
+from midog.errors import DataError, ImageError, MidogError
+from midog.images.image import IMAGE_SUFFIXES, MPP_TOLERANCE, open_image
 
 _BAND_PX = 1024
 
 
-@dataclass(frozen=True)
-class GroupCount:
-    """ROIs of one scanner in one part of the split. area_mm2: NaN where a size or mpp is not
-    known."""
+class _ImageFacts(NamedTuple):
+    """What an image file itself states."""
 
-    scanner: str
-    split: str
-    rois: int
-    figures: int
-    imposters: int
-    area_mm2: float
-
-    @property
-    def figures_per_mm2(self) -> float:
-        """NaN where the area is not known or no one labelled the ROIs."""
-        known = self.area_mm2 > 0 and self.split != "unlabelled"
-        return self.figures / self.area_mm2 if known else math.nan
+    width: int
+    height: int
+    mpp: float | None
 
 
 @dataclass(frozen=True)
-class FolderReport:
-    """What `check_folder` found.
+class _Findings:
+    """What some checks found."""
 
-    source: how the annotation file was read, one line; "" where it could not be.
-    groups: by scanner, then train, val, test, unlabelled.
-    problems: what must be mended before the data can be used; warnings: what may be meant so. One
-    line each.
-    """
+    problems: Sequence[MidogError] = field(default_factory=list)
+    warnings: Sequence[str] = field(default_factory=list)
 
-    source: str
-    groups: tuple[GroupCount, ...]
-    problems: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def header(self) -> list[str]:
-        """Names of the columns of `lines`."""
-        return ["scanner", "split", "ROIs", "figures", "imposters", "mm2", "figures per mm2"]
-
-    def lines(self) -> list[list[str]]:
-        """The groups as text, and a line for all of them where there are several; '-' for what is
-        not known."""
-        total = GroupCount(
-            scanner="all",
-            split="",
-            rois=sum(group.rois for group in self.groups),
-            figures=sum(group.figures for group in self.groups),
-            imposters=sum(group.imposters for group in self.groups),
-            area_mm2=math.fsum(group.area_mm2 for group in self.groups),
-        )
-        shown = [*self.groups, total] if len(self.groups) > 1 else self.groups
-        return [
-            [
-                group.scanner or "-",
-                group.split or "-",
-                str(group.rois),
-                str(group.figures),
-                str(group.imposters),
-                _number(group.area_mm2, 2),
-                "-" if group is total else _number(group.figures_per_mm2, 1),
-            ]
-            for group in shown
-        ]
+    def __add__(self, other: Self) -> _Findings:
+        return _Findings([*self.problems, *other.problems], [*self.warnings, *other.warnings])
 
 
 def check_folder(
@@ -97,181 +55,178 @@ def check_folder(
     images: bool = True,
     pixels: bool = False,
 ) -> FolderReport:
-    """Read all that `read_rois` reads, and the images, and go on past whatever is wrong.
+    """Read all that `read_rois` reads, and the images, past whatever is wrong.
 
-    images: open each image: its size, mpp and last pixels; False looks at the annotation file and
-    the split alone.
-    pixels: decode each image to the last pixel. Other arguments as for `read_rois`. Raises nothing
-    for bad data.
+    Raises nothing for bad data.
+
+    Args:
+        path, split, annotations, bbox: as `read_rois`.
+        images: open every image: its size, mpp and last pixels; False reads the annotation file and
+            the split alone.
+        pixels: decode every image to the last pixel.
     """
     try:
         folder, file = locate(path, annotations)
-        read, found = scan_annotations(file, bbox=bbox)
+        content, problems = scan_annotations(file, bbox=bbox)
     except DataError as error:
-        return FolderReport("", (), (str(error),), ())
-    problems, warnings = [str(each) for each in found], list[str]()
+        return FolderReport("", (), (error,), ())
     chosen = split if split is not None else default_split(path)
-    rois = with_images(_join(read.rois, chosen, problems, warnings), folder)
-    facts: dict[str, _Facts] = {}
+    joined, findings = _join(content.rois, chosen)
+    findings = _Findings(problems) + findings
+    rois = with_images(joined, folder)
+    facts: dict[str, _ImageFacts] = {}
     if images:
-        _check_files(rois, folder, problems, warnings)
-        facts = {
-            roi.file_name: seen for roi in rois if (seen := _look(roi, pixels, problems, warnings))
-        }
-        _check_mpp(rois, facts, problems, warnings)
-    _check_boxes(rois, facts, problems, warnings)
+        findings += _check_files(rois, folder)
+        facts, of_images = _check_images(rois, pixels)
+        findings += of_images + _check_mpp(rois, facts)
+    findings += _check_boxes(rois, facts)
     lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
     if lacking and chosen is not None:
-        warnings.append(
-            f"the split has no ROI in {' and none in '.join(lacking)}: `midog train` needs both"
-        )
-    return FolderReport(read.describe(), _groups(rois, facts), tuple(problems), tuple(warnings))
+        line = f"the split has no ROI in {' and none in '.join(lacking)}"
+        findings += _Findings(warnings=[f"{line}: `midog train` needs both"])
+    groups = _groups(rois, facts)
+    return FolderReport(
+        content.describe(), groups, tuple(findings.problems), tuple(findings.warnings)
+    )
 
 
-class _Facts(NamedTuple):
-    """What an image file itself says."""
-
-    width: int
-    height: int
-    mpp: float | None
-
-
-def _check_boxes(
-    rois: Sequence[Roi], facts: Mapping[str, _Facts], problems: list[str], warnings: list[str]
-) -> None:
-    outside, doubled = Counter[str](), Counter[str]()
-    for roi in rois:
-        seen = facts.get(roi.file_name)
-        outside[roi.file_name] = centres_outside(roi, seen and seen.width, seen and seen.height)
-        doubled[roi.file_name] = len(roi.boxes) - len(np.unique(roi.boxes.xyxy, axis=0))
-    total = sum(len(roi.boxes) for roi in rois)
-    told = {
-        "boxes have their centre outside the image": (
-            outside,
-            outside.total() > max(total / 100, 1),
-        ),
-        "boxes stand twice at one place": (doubled, False),
-    }
-    for what, (counts, bad) in told.items():
-        if counts.total():
-            line = (
-                f"{counts.total()} {what}: {compact_names(name for name in counts if counts[name])}"
-            )
-            (problems if bad else warnings).append(line)
-
-
-def _join(
-    rois: Sequence[Roi], split_name: Path | str | None, problems: list[str], warnings: list[str]
-) -> Sequence[Roi]:
+def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[Roi], _Findings]:
+    """The ROIs that a split lists, with their places in it."""
     if split_name is None:
-        warnings.append(
-            "there is no split.csv, so ROIs have no scanner, patient or role; see `midog splits"
-            " make`"
-        )
-        return rois
+        line = "there is no split.csv, so ROIs have no scanner, patient or role"
+        return rois, _Findings(warnings=[f"{line}; see `midog splits make`"])
     try:
-        split, found = scan_split(split_name)
+        split, problems = scan_split(split_name)
     except DataError as error:
-        problems.append(str(error))
-        return rois
-    problems += [str(each) for each in found + problems_with(split, rois)]
+        return rois, _Findings([error])
+    problems += problems_with(split, rois)
     joined = attach_split(rois, split)
+    warnings = []
     outside = [roi.file_name for roi in joined if not roi.split]
     if outside:
-        warnings.append(
-            f"{len(outside)} ROIs are not in {split.name} and are left out:"
-            f" {compact_names(outside)}"
-        )
-    told = find_unlabelled(joined)
+        names = compact_names(outside)
+        warnings.append(f"{len(outside)} ROIs are not in {split.name} and are left out: {names}")
+    unlabelled = find_unlabelled(joined)
     quiet = [
-        roi
+        roi.file_name
         for roi in joined
-        if roi.split in ROLES[:3] and not len(roi.boxes) and roi.file_name not in told
+        if roi.split in ROLES[:3] and not len(roi.boxes) and roi.file_name not in unlabelled
     ]
     if quiet:
-        names = compact_names(roi.file_name for roi in quiet)
-        warnings.append(
-            f"{len(quiet)} ROIs have no figure and no imposter; were they labelled? {names}"
-        )
-    return [roi for roi in joined if roi.split]
+        line = f"{len(quiet)} ROIs have no figure and no imposter; were they labelled?"
+        warnings.append(f"{line} {compact_names(quiet)}")
+    return [roi for roi in joined if roi.split], _Findings(problems, warnings)
 
 
-def _check_files(
-    rois: Sequence[Roi], folder: Path, problems: list[str], warnings: list[str]
-) -> None:
+def _check_files(rois: Sequence[Roi], folder: Path) -> _Findings:
+    """Images that are missing, used twice or not used."""
+    problems: list[MidogError] = []
+    warnings = []
     missing = [roi for roi in rois if roi.path is None]
-    for wanted, told in ((True, problems), (False, warnings)):
-        absent = [roi.file_name for roi in missing if (roi.split != "unlabelled") == wanted]
-        if absent:
-            told.append(
-                f"{len(absent)} {'' if wanted else 'unlabelled '}images are missing:"
-                f" {compact_names(absent)}"
-            )
+    needed = [roi.file_name for roi in missing if roi.split != "unlabelled"]
+    if needed:
+        problems.append(DataError(f"{len(needed)} images are missing: {compact_names(needed)}"))
+    unlabelled = [roi.file_name for roi in missing if roi.split == "unlabelled"]
+    if unlabelled:
+        names = compact_names(unlabelled)
+        warnings.append(f"{len(unlabelled)} unlabelled images are missing: {names}")
     uses = Counter(roi.path for roi in rois if roi.path is not None)
     for path in (path for path, count in uses.items() if count > 1):
         names = compact_names(roi.file_name for roi in rois if roi.path == path)
-        problems.append(f"{path} is the image of {uses[path]} ROIs: {names}; name each image once")
-    here = (folder / "images").iterdir() if (folder / "images").is_dir() else []
+        what = f"{path} is the image of {uses[path]} ROIs: {names}"
+        problems.append(DataError(what, "name each image once"))
+    files = (folder / "images").iterdir() if (folder / "images").is_dir() else []
     others = [
-        file.name for file in here if file not in uses and file.suffix.lower() in IMAGE_SUFFIXES
+        file.name for file in files if file not in uses and file.suffix.lower() in IMAGE_SUFFIXES
     ]
     if others:
         warnings.append(f"{len(others)} images are not in use: {compact_names(others)}")
+    return _Findings(problems, warnings)
 
 
-def _look(roi: Roi, pixels: bool, problems: list[str], warnings: list[str]) -> _Facts | None:
-    """Open the image and read its last pixels, or all of them; None where there is none or it
-    cannot be read."""
-    from midog.images.image import open_image
-
-    if roi.path is None:
-        return None
-    try:
-        with open_image(roi.path) as image:
-            facts = _Facts(image.width, image.height, image.mpp)
-            for top in range(0 if pixels else max(0, image.height - 1), image.height, _BAND_PX):
-                image.read(0, top, image.width, min(_BAND_PX, image.height - top))
-    except ImageError as error:
-        problems.append(str(error))
-        return None
-    if roi.width is not None and (roi.width, roi.height) != facts[:2]:
-        # without boxes nothing depends on the size: MIDOG 2021 itself swaps those of two unlabelled
-        # ROIs
-        told = warnings if roi.split == "unlabelled" and not len(roi.boxes) else problems
-        told.append(
-            f"{roi.file_name} is {facts.width}x{facts.height} px, its annotation says"
-            f" {roi.width}x{roi.height}; get the image that was annotated"
+def _check_images(rois: Sequence[Roi], pixels: bool) -> tuple[dict[str, _ImageFacts], _Findings]:
+    """What images state, by file name, and those that cannot be read or are of another size."""
+    facts: dict[str, _ImageFacts] = {}
+    findings = _Findings()
+    for roi in rois:
+        if roi.path is None:
+            continue
+        try:
+            stated = _read_image(roi.path, pixels)
+        except ImageError as error:
+            findings += _Findings([error])
+            continue
+        facts[roi.file_name] = stated
+        if roi.width is None or (roi.width, roi.height) == stated[:2]:
+            continue
+        other_size = DataError(
+            f"{roi.file_name} is {stated.width}x{stated.height} px, its annotation says"
+            f" {roi.width}x{roi.height}",
+            "get the image that was annotated",
         )
-    return facts
+        # Without boxes nothing depends on the size: MIDOG 2021 itself swaps those of two unlabelled
+        # ROIs.
+        harmless = roi.split == "unlabelled" and not len(roi.boxes)
+        findings += _Findings(warnings=[str(other_size)]) if harmless else _Findings([other_size])
+    return facts, findings
 
 
-def _check_mpp(
-    rois: Sequence[Roi], facts: Mapping[str, _Facts], problems: list[str], warnings: list[str]
-) -> None:
+def _read_image(path: Path, pixels: bool) -> _ImageFacts:
+    """Open an image and read its last row, or all of it."""
+    with open_image(path) as image:
+        for top in range(0 if pixels else max(0, image.height - 1), image.height, _BAND_PX):
+            image.read(0, top, image.width, min(_BAND_PX, image.height - top))
+        return _ImageFacts(image.width, image.height, image.mpp)
+
+
+def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findings:
+    """Images whose mpp is stated nowhere, or differs between image and split or annotation."""
     pairs = {
         roi.file_name: (roi.mpp, facts[roi.file_name].mpp) for roi in rois if roi.file_name in facts
     }
-    unknown = [name for name, pair in pairs.items() if pair == (None, None)]
+    problems: list[MidogError] = []
+    warnings = []
+    unknown = [name for name, pair in pairs.items() if first_mpp(*pair) is None]
     if unknown:
-        fix = "add a column `mpp` (um per pixel) to the split"
-        problems.append(
-            f"the um per pixel of {len(unknown)} images are not known: {compact_names(unknown)};"
-            f" {fix}"
-        )
+        what = f"the um per pixel of {len(unknown)} images are unknown: {compact_names(unknown)}"
+        problems.append(DataError(what, "add a column `mpp` (um per pixel) to the split"))
     apart = {
-        n: (a, b)
-        for n, (a, b) in pairs.items()
-        if a and b and max(a, b) > (1 + MPP_TOLERANCE) * min(a, b)
+        name: (stated, own)
+        for name, (stated, own) in pairs.items()
+        if stated and own and max(stated, own) > (1 + MPP_TOLERANCE) * min(stated, own)
     }
     if apart:
-        said, found = next(iter(apart.values()))
+        stated, own = next(iter(apart.values()))
         warnings.append(
             f"the um per pixel of {len(apart)} images are over 10 % from those of the split or"
-            f" annotation ({found:.4g} and {said:.4g} in the first): {compact_names(apart)}"
+            f" annotation ({own:.4g} and {stated:.4g} in the first): {compact_names(apart)}"
         )
+    return _Findings(problems, warnings)
 
 
-def _groups(rois: Sequence[Roi], facts: Mapping[str, _Facts]) -> tuple[GroupCount, ...]:
+def _check_boxes(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findings:
+    """Boxes whose centre is outside the image, and boxes listed twice."""
+    outside, doubled = Counter[str](), Counter[str]()
+    for roi in rois:
+        stated = facts.get(roi.file_name)
+        size = stated[:2] if stated else (None, None)
+        outside[roi.file_name] = centres_outside(roi, *size)
+        doubled[roi.file_name] = len(roi.boxes) - len(np.unique(roi.boxes.xyxy, axis=0))
+    findings = _Findings()
+    if outside.total():
+        names = compact_names(name for name in outside if outside[name])
+        line = f"{outside.total()} boxes have their centre outside the image: {names}"
+        misread = outside.total() > max(sum(len(roi.boxes) for roi in rois) / 100, 1)
+        problem = DataError(line, BOX_FIX, BOX_SETTING)
+        findings += _Findings([problem]) if misread else _Findings(warnings=[line])
+    if doubled.total():
+        names = compact_names(name for name in doubled if doubled[name])
+        line = f"{doubled.total()} boxes are listed twice at one place: {names}"
+        findings += _Findings(warnings=[line])
+    return findings
+
+
+def _groups(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> tuple[GroupCount, ...]:
     members: dict[tuple[str, str], list[Roi]] = defaultdict(list)
     for roi in rois:
         members[roi.scanner, roi.split].append(roi)
@@ -289,11 +244,7 @@ def _groups(rois: Sequence[Roi], facts: Mapping[str, _Facts]) -> tuple[GroupCoun
     )
 
 
-def _area_mm2(roi: Roi, facts: _Facts | None) -> float:
-    width, height = (roi.width, roi.height) if facts is None else facts[:2]
-    mpp = roi.mpp if roi.mpp is not None or facts is None else facts.mpp
-    return width * height * (mpp / 1000) ** 2 if width and height and mpp else math.nan
-
-
-def _number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+def _area_mm2(roi: Roi, facts: _ImageFacts | None) -> float:
+    if facts is None:
+        return area_mm2(roi.width, roi.height, roi.mpp)
+    return area_mm2(facts.width, facts.height, first_mpp(roi.mpp, facts.mpp))

@@ -1,5 +1,4 @@
-"""Text files that people write: read, with everything that is wrong with them gathered and named by
-line."""
+"""Text files that people write: read, with everything that is wrong named by line."""
 
 from __future__ import annotations
 
@@ -11,23 +10,24 @@ from pathlib import Path
 from midog.errors import DataError
 
 Problems = list[DataError]
-"""What is wrong with a file, in the order in which it was found."""
+"""What is wrong with a file, in the order of its lines."""
 
 
 def raise_problems(problems: Sequence[DataError]) -> None:
-    """Raise the first of them, with how many more there are; nothing where there are none."""
-    if problems:
-        more = (
-            f" (and {len(problems) - 1} more, which `midog data check` lists)"
-            if len(problems) > 1
-            else ""
-        )
-        raise DataError(problems[0].what + more, problems[0].fix)
+    """Raise the first of several problems, with how many more there are; nothing for none."""
+    if not problems:
+        return
+    first, more = problems[0], len(problems) - 1
+    what = first.what + (f" (and {more} more, which `midog data check` lists)" if more else "")
+    raise DataError(what, first.fix, first.settings)
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte-order mark; DataError where it cannot be
-    read."""
+    """The text of a UTF-8 file, with or without a byte-order mark.
+
+    Raises:
+        DataError: where it cannot be read or is not text.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -37,8 +37,19 @@ def read_text(path: Path) -> str:
 
 
 def read_table(path: Path, text: str) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
-    """Header of a CSV, in lower case, and its lines: ("FILE line 7", cells by column); no cell is
-    None."""
+    """Parse a CSV.
+
+    Args:
+        path: the file, for messages.
+        text: its content.
+
+    Returns:
+        Its header in lower case, and its lines: ("FILE line 7", cells by column). Where a line is
+        short, its last cells are "".
+
+    Raises:
+        DataError: where it is not a CSV.
+    """
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         header = [name.strip().lower() for name in next(reader, [])]

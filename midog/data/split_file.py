@@ -14,6 +14,7 @@ from pathlib import Path
 
 from midog.config.shipped import shipped_dir
 from midog.data.csv_text import Problems, raise_problems, read_table, read_text
+from midog.data.mpp import LARGEST_MPP
 from midog.errors import DataError
 from midog.files import replace_text
 
@@ -34,8 +35,11 @@ _SCANNERS = {
 
 @dataclass(frozen=True)
 class SplitRow:
-    """One ROI's place. split: train, val, test or unlabelled; mpp: um/px, or None; columns: what
-    else the file says."""
+    """One ROI's place.
+
+    split: train, val, test or unlabelled. mpp: um/px, None where not stated. columns: the file's
+    further columns, by name.
+    """
 
     file_name: str
     scanner: str
@@ -54,11 +58,14 @@ class Split:
 
 
 def read_split(name: Path | str) -> Split:
-    """The split of that CSV file, or the shipped one of that name (`midog21`); scanner names are
-    normalised.
+    """Read a split; scanner names are normalised.
 
-    Raises DataError for a missing column, an unknown role, a file listed twice, a patient in two
-    splits, no rows.
+    Args:
+        name: a CSV file, or the name of a shipped split (`midog21`).
+
+    Raises:
+        DataError: for a missing column, an unknown role, a file listed twice, a patient in two
+            splits, no rows.
     """
     split, problems = scan_split(name)
     raise_problems(problems)
@@ -66,18 +73,22 @@ def read_split(name: Path | str) -> Split:
 
 
 def scan_split(name: Path | str) -> tuple[Split, Problems]:
-    """As `read_split`, but gives the rows that can be read together with everything that is wrong
-    with the file."""
+    """As `read_split`, but return the rows that can be read and everything that is wrong.
+
+    Raises:
+        DataError: where the file as a whole cannot be read.
+    """
     path = _find_split(name)
     header, lines = read_table(path, read_text(path))
     lacking = [column for column in _COLUMNS if column not in header]
     if lacking:
-        what = (
-            f"{path} has no column {', '.join(lacking)}; its columns are {', '.join(header):.200}"
+        columns = f"{', '.join(header):.200}"
+        raise DataError(
+            f"{path} has no column {', '.join(lacking)}; its columns are {columns}",
+            f"write {','.join(_COLUMNS)} as header",
         )
-        raise DataError(what, f"write {','.join(_COLUMNS)} as header")
     if not lines:
-        raise DataError(f"{path} lists no ROI", "write a line for each")
+        raise DataError(f"{path} lists no ROI", "write one line per ROI")
     problems: Problems = []
     rows = [row for where, cells in lines if (row := _parse_row(where, cells, problems))]
     split = Split(str(name), tuple(rows))
@@ -90,70 +101,23 @@ def shipped_splits() -> dict[str, Path]:
     return {path.stem: path for path in files if not path.stem.endswith("_files")}
 
 
-def _find_split(name: Path | str) -> Path:
-    path, shipped = Path(name), shipped_splits()
-    if path.is_file():
-        return path
-    if path.parent == Path() and path.name.removesuffix(".csv") in shipped:
-        return shipped[path.name.removesuffix(".csv")]
-    raise DataError(f"no split file {path}", f"give a CSV file or one of {', '.join(shipped)}")
-
-
-def _parse_row(where: str, cells: Mapping[str, str], problems: Problems) -> SplitRow | None:
-    name, scanner, patient, role = (cells[column] for column in _COLUMNS)
-    empty = [column for column in _COLUMNS if not cells[column]]
-    if empty:
-        fix = "where it is not known, write 'unknown' as scanner, the file name as patient"
-        problems.append(DataError(f"{where} ({name}): {empty[0]} is empty", fix))
-        return None
-    if role not in ROLES:
-        near = difflib.get_close_matches(role.lower(), ROLES, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        problems.append(
-            DataError(
-                f"{where} ({name}): unknown split {role!r}{hint}", f"write {', '.join(ROLES)}"
-            )
-        )
-        return None
-    mpp = _parse_mpp(cells.get("mpp", ""))
-    if mpp is not None and not 0 < mpp < 100:
-        problems.append(
-            DataError(
-                f"{where} ({name}): mpp is {cells['mpp']!r}", "write um per pixel, such as 0.25"
-            )
-        )
-        mpp = None
-    columns = {
-        key: value for key, value in cells.items() if key not in (*_COLUMNS, "mpp") and value
-    }
-    return SplitRow(name, normalise_scanner(scanner), patient, role, mpp, columns)
-
-
-def _parse_mpp(text: str) -> float | None:
-    """None for an empty cell, NaN for what is no number."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return math.nan
-
-
 def normalise_scanner(name: str) -> str:
-    """One name per scanner ('Hamammatsu XR' is Hamamatsu XR); of an unknown one, the name with
-    single spaces."""
+    """One name per scanner: 'Hamammatsu XR' is Hamamatsu XR; an unknown one is kept, in single
+    spaces."""
     words = " ".join(name.replace("-", " ").replace("_", " ").split()).lower()
-    known = (scanner for scanner, pattern in _SCANNERS.items() if re.fullmatch(pattern, words))
-    return next(known, " ".join(name.split()))
+    matching = (scanner for scanner, pattern in _SCANNERS.items() if re.fullmatch(pattern, words))
+    return next(matching, " ".join(name.split()))
 
 
 def write_split(split: Split, path: Path | str) -> None:
-    """Write the CSV that `read_split` reads back to equal rows: beside its place first, then
-    renamed into it.
+    """Write the CSV that `read_split` reads back to equal rows.
 
-    Further columns that bear a name of the split's own, or hold a line break, as a field of an
-    annotation file may, are left out. Folders on the way are made. Raises DataError where it cannot
-    be written.
+    Left out are further columns that bear a name of the split's own, or hold a line break, as a
+    field of an annotation file may. Missing folders are made.
+
+    Raises:
+        DataError: where it cannot be written; an old file then stays.
     """
-    path = Path(path)
     has_mpp = any(row.mpp is not None for row in split.rows)
     further = [
         {key: value for key, value in row.columns.items() if _can_be_column(key, value)}
@@ -167,26 +131,20 @@ def write_split(split: Split, path: Path | str) -> None:
         mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
         more = [cells.get(column, "") for column in columns]
         writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
-    replace_text(path, text.getvalue(), DataError, parents=True)
-
-
-def _can_be_column(name: str, value: str) -> bool:
-    return name.strip().lower() not in (*_COLUMNS, "mpp") and "\n" not in name + value
+    replace_text(Path(path), text.getvalue(), DataError, shared=True, parents=True)
 
 
 def problems_within(split: Split) -> Problems:
-    """Files listed twice, and patients in two of train, val and test, or in unlabelled and one of
-    val and test.
+    """Files listed twice, and patients in two roles of which one is scored.
 
-    Unlabelled ROIs of a training patient are no leak; those of a test patient are, once something
-    adapts to them.
+    A patient may be in train and unlabelled; unlabelled ROIs of a test patient are a leak, once
+    something adapts to them.
     """
     problems: Problems = []
     for name, count in Counter(row.file_name for row in split.rows).items():
         if count > 1:
-            problems.append(
-                DataError(f"{split.name} lists {name} {count} times", "list each ROI once")
-            )
+            what = f"{split.name} lists {name} {count} times"
+            problems.append(DataError(what, "list each ROI once"))
     places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in split.rows:
         places[row.patient][row.split].append(row.file_name)
@@ -195,14 +153,18 @@ def problems_within(split: Split) -> Problems:
             where = " and in ".join(
                 f"{role} ({compact_names(names)})" for role, names in roles.items()
             )
-            fix = "keep all ROIs of a patient in one split"
-            problems.append(DataError(f"{split.name}: patient {patient} is in {where}", fix))
+            what = f"{split.name}: patient {patient} is in {where}"
+            problems.append(DataError(what, "keep all ROIs of a patient in one split"))
     return problems
 
 
 def compact_names(names: Iterable[str], most: int = 6) -> str:
-    """Names for a message: '001.tiff, 007.tiff, 151.tiff to 200.tiff'; at most so many runs, then
-    how many more."""
+    """Names for a message: '001.tiff, 007.tiff, 151.tiff to 200.tiff'.
+
+    Args:
+        names: names in any order.
+        most: runs of names that are listed; the rest is counted.
+    """
     keys = sorted((_numbered(name), name) for name in set(names))
     runs: list[list[str]] = []
     for index, ((prefix, suffix, number), name) in enumerate(keys):
@@ -215,7 +177,53 @@ def compact_names(names: Iterable[str], most: int = 6) -> str:
     return ", ".join(words) + (f" and {left} more" if left else "")
 
 
+def _find_split(name: Path | str) -> Path:
+    path, shipped = Path(name), shipped_splits()
+    if path.is_file():
+        return path
+    if path.parent == Path() and path.name.removesuffix(".csv") in shipped:
+        return shipped[path.name.removesuffix(".csv")]
+    raise DataError(f"no split file {path}", f"give a CSV file or one of {', '.join(shipped)}")
+
+
+def _parse_row(where: str, cells: Mapping[str, str], problems: Problems) -> SplitRow | None:
+    name, scanner, patient, role = (cells[column] for column in _COLUMNS)
+    where = f"{where} ({name})"
+    empty = [column for column in _COLUMNS if not cells[column]]
+    if empty:
+        fix = "where it is unknown, write 'unknown' as scanner, the file name as patient"
+        problems.append(DataError(f"{where}: {empty[0]} is empty", fix))
+        return None
+    if role not in ROLES:
+        near = difflib.get_close_matches(role.lower(), ROLES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        what = f"{where}: unknown split {role!r}{hint}"
+        problems.append(DataError(what, f"write {', '.join(ROLES)}"))
+        return None
+    mpp = _parse_mpp(cells.get("mpp", ""))
+    if mpp is not None and not 0 < mpp < LARGEST_MPP:
+        what = f"{where}: mpp is {cells['mpp']!r}"
+        problems.append(DataError(what, "write um per pixel, such as 0.25"))
+        mpp = None
+    columns = {
+        key: value for key, value in cells.items() if key not in (*_COLUMNS, "mpp") and value
+    }
+    return SplitRow(name, normalise_scanner(scanner), patient, role, mpp, columns)
+
+
+def _parse_mpp(text: str) -> float | None:
+    """None for an empty cell, NaN for what is not a number."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return math.nan
+
+
+def _can_be_column(name: str, value: str) -> bool:
+    return name.strip().lower() not in (*_COLUMNS, "mpp") and "\n" not in name + value
+
+
 def _numbered(name: str) -> tuple[str, str, int]:
-    """What stands before and after the last number of a name, and that number."""
+    """What precedes and follows the last number of a name, and that number."""
     match = re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", name, re.DOTALL)
     return (match[1], match[3], int(match[2])) if match else (name, "", 0)

@@ -1,3 +1,5 @@
+"""A data folder read: joined with its split, located, and what is missing or wrong."""
+
 from __future__ import annotations
 
 import json
@@ -10,10 +12,9 @@ import pytest
 
 from midog import read_rois as exported
 from midog.boxes import Boxes
-from midog.data.folder import data_fingerprint, make_splits, read_rois, require_images, select_rois
+from midog.data.folder import data_fingerprint, read_rois, require_images, select_rois
 from midog.data.roi import Roi
-from midog.data.split_file import read_split
-from midog.errors import ConfigError, DataError
+from midog.errors import DataError
 
 HEADER = "file_name,scanner,patient,split"
 
@@ -133,11 +134,11 @@ def test_unlabelled_rois_that_only_the_split_knows_are_added(data: Path) -> None
     [
         (
             ["001.tiff,A,p1,train", "007.tiff,A,p7,train"],
-            r"ROIs that the annotation file does not have: 007.tiff",
+            r"ROIs that the annotation file lacks: 007.tiff",
         ),
         (
             ["001.tiff,A,p1,train", "003.tiff,B,p3,train", "004.tiff,B,p4,train"],
-            r"puts 2 ROIs that nobody labelled into train: 003.tiff, 004.tiff",
+            r"puts 2 unlabelled ROIs into train: 003.tiff, 004.tiff",
         ),
         (
             ["001.tiff,A,p1,train", "002.tiff,A,p1,test"],
@@ -164,7 +165,7 @@ def test_of_several_annotation_files_one_must_be_named(data: Path) -> None:
     (data / "slides.csv").write_text("file_name,scanner\n001.tiff,A\n")
     with pytest.raises(
         DataError,
-        match=r"has 2 annotation files: MIDOG.json, points.csv; say which with --annotations",
+        match=r"has 2 annotation files: MIDOG.json, points.csv; choose one with data.annotations",
     ):
         read_rois(data)
     write_split(data, "001.tiff,A,p1,train")
@@ -220,65 +221,6 @@ def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> No
     }
     assert len(prints) == len(changed) + 2
     assert data_fingerprint([]) == data_fingerprint([])
-
-
-@pytest.fixture
-def cohort(tmp_path: Path) -> Path:
-    """30 ROIs of two scanners with 0 to 9 figures, given as points, and 5 of a third that only its
-    table knows."""
-    folder = tmp_path / "cohort"
-    folder.mkdir()
-    points = [f"{n:02d}.png,{100 + 60 * k},50" for n in range(30) for k in range(n % 10)]
-    empty = [f"{n:02d}.png,," for n in range(0, 30, 10)]
-    (folder / "points.csv").write_text("\n".join(["file_name,x,y", *points, *empty]) + "\n")
-    lines = [f"{n:02d}.png,{'AB'[n % 2]},p{n // 2}" for n in range(30)]
-    (folder / "scanners.csv").write_text("\n".join(["file_name,scanner,patient", *lines]) + "\n")
-    return folder
-
-
-def test_a_split_is_made_for_a_folder(cohort: Path, tmp_path: Path) -> None:
-    out = tmp_path / "split.csv"
-    assert make_splits(
-        cohort, out, scanners=cohort / "scanners.csv", val=0.2, test=0.2, seed=1
-    ) == [out]
-    rows = read_split(out).rows
-    assert {row.file_name: row.scanner for row in rows} == {
-        f"{n:02d}.png": "AB"[n % 2] for n in range(30)
-    }
-    assert {row.patient for row in rows} == {f"p{n}" for n in range(15)}
-    with pytest.raises(
-        DataError, match=r"split.csv is there already; choose another --out, or --overwrite it"
-    ):
-        make_splits(cohort, out, scanners=cohort / "scanners.csv")
-    make_splits(cohort, out, scanners=cohort / "scanners.csv", overwrite=True)
-
-
-def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Path) -> None:
-    (cohort / "split.csv").write_text(
-        "\n".join([HEADER, *(f"{n:02d}.png,{'AB'[n % 2]} 1,p{n},train" for n in range(30))]) + "\n"
-    )
-    folds = make_splits(cohort, tmp_path / "new" / "folds", folds=3)
-    assert [path.name for path in folds] == ["fold1.csv", "fold2.csv", "fold3.csv"]
-    each = make_splits(cohort, tmp_path, leave_out="each")
-    assert [path.name for path in each] == ["without_A_1.csv", "without_B_1.csv"]
-    one = make_splits(cohort, tmp_path / "one.csv", leave_out="B 1")
-    assert one[0].read_bytes() == each[1].read_bytes()
-    assert {row.scanner for row in read_split(one[0]).rows if row.split == "test"} == {"B 1"}
-    with pytest.raises(
-        DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"
-    ):
-        make_splits(cohort, tmp_path / "c.csv", leave_out="C")
-    with pytest.raises(ConfigError, match="--folds and --leave-out"):
-        make_splits(cohort, tmp_path, folds=3, leave_out="B 1")
-
-
-def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Path) -> None:
-    (tmp_path / "bad.csv").write_text("name,device\n")
-    with pytest.raises(
-        DataError,
-        match=r"bad.csv has no columns file_name and scanner; its columns are name, device",
-    ):
-        make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "bad.csv")
 
 
 def test_rois_need_no_images_to_be_told_apart() -> None:

@@ -1,0 +1,55 @@
+"""A reader of annotation files: its entry in READERS, and the file that it is asked about."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from midog.data.annotations.figures import Annotations
+    from midog.data.csv_text import Problems
+
+BoxChoice = Literal["auto", "xyxy", "xywh"]
+"""How a file writes boxes: x1 y1 x2 y2, x y width height, or as the file as a whole shows."""
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """An annotation file as text, before it is known what it holds."""
+
+    path: Path
+    text: str
+
+    def is_json(self) -> bool:
+        """Whether it is JSON, by its ending or its first character."""
+        return self.path.suffix.lower() == ".json" or self.text.lstrip()[:1] in ("{", "[")
+
+    def header(self) -> set[str]:
+        """The columns that its first line names if it is a CSV, in lower case."""
+        return {name.strip().lower() for name in next(csv.reader([self.first_line()[:10_000]]), [])}
+
+    def first_line(self) -> str:
+        """Its first line, "" for an empty file."""
+        return self.text.split("\n", 1)[0].strip()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format of annotation files.
+
+    name: the format's name, for the user ("CSV of points").
+    words: what such a file holds, in a few words for help and errors.
+    suffixes: endings, in lower case, of the files of a data folder that may be of this format.
+    takes: whether a file is of this format; it looks at the form alone and raises nothing.
+    read: what the file holds, with everything that is wrong with it; `BoxChoice` is the setting
+        data.bbox. Raises DataError where the file as a whole cannot be read.
+    """
+
+    name: str
+    words: str
+    suffixes: tuple[str, ...]
+    takes: Callable[[AnnotationFile], bool]
+    read: Callable[[AnnotationFile, BoxChoice], tuple[Annotations, Problems]]

@@ -1,0 +1,147 @@
+"""A split joined with the ROIs of an annotation file, and what is wrong with the two together."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+
+from midog.boxes import IMPOSTER
+from midog.data.csv_text import Problems
+from midog.data.roi import Roi
+from midog.data.split_file import ROLES, Split, SplitRow, compact_names
+from midog.errors import DataError
+
+_QUIET_RUN = 10
+"""So many ROIs in a row without a box are a block that nobody annotated."""
+
+
+def attach_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
+    """Give ROIs the places that a split assigns them.
+
+    Args:
+        rois: ROIs of an annotation file.
+        split: their split; names are matched in full, else without folders.
+
+    Returns:
+        All ROIs, with scanner, patient, split, mpp and columns of their rows; split is "" where
+        there is no row. A row of an unlabelled ROI that the annotation file does not name is
+        appended, as nobody annotated it.
+    """
+    place = name_index([roi.file_name for roi in rois])
+    rows = {
+        place.get(row.file_name) or place.get(PurePath(row.file_name).name): row
+        for row in split.rows
+    }
+    joined = [_attach(roi, rows[roi.file_name]) if roi.file_name in rows else roi for roi in rois]
+    alone = [row for row in split.rows if row.split == "unlabelled" and not _is_named(row, place)]
+    return joined + [_attach(Roi(row.file_name), row) for row in alone]
+
+
+def name_index(names: Sequence[str]) -> dict[str, str]:
+    """Names by themselves, and by themselves without folders where only one name ends so."""
+    bare = Counter(PurePath(name).name for name in names)
+    alone = {PurePath(name).name: name for name in names if bare[PurePath(name).name] == 1}
+    return alone | {name: name for name in names}
+
+
+def problems_with(split: Split, rois: Sequence[Roi]) -> Problems:
+    """What is wrong with a split of these ROIs, beyond what is wrong within its file.
+
+    ROIs in train, val and test without annotation, ROIs listed with and without a folder, and
+    unlabelled ROIs in train, val and test.
+    """
+    place = name_index([roi.file_name for roi in rois])
+    return [
+        *_without_annotation(split, place),
+        *_listed_twice(split, place),
+        *_unlabelled_in_use(split, attach_split(rois, split)),
+    ]
+
+
+def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
+    """Names of the ROIs that nobody annotated, as the boxes of all ROIs show.
+
+    An ROI without a box of either class may be quiet tissue, so a single one proves nothing. Two
+    things do:
+    - its scanner has two ROIs or more and no box on any, while other ROIs have boxes;
+    - it is one of ten or more such ROIs in a row in a file that lists imposters as well, where an
+      annotated ROI hardly ever has nothing to list: a block that no annotator saw, whatever scanner
+      the split states.
+    Both find exactly 151 to 200 in the files of MIDOG 2021 and MIDOG++. A column `labelled` = yes
+    overrules both.
+
+    Args:
+        rois: all ROIs of a file, in its order, with scanners where they are known.
+    """
+    empty = [len(roi.boxes) == 0 for roi in rois]
+    if all(empty):
+        return set()
+    by_scanner: dict[str, list[bool]] = defaultdict(list)
+    for roi, is_empty in zip(rois, empty, strict=True):
+        by_scanner[roi.scanner].append(is_empty)
+    unlabelled = {
+        roi.file_name
+        for roi in rois
+        if roi.scanner and len(by_scanner[roi.scanner]) > 1 and all(by_scanner[roi.scanner])
+    }
+    if any(IMPOSTER in roi.boxes.labels for roi in rois):
+        for is_empty, run in itertools.groupby(rois, key=lambda roi: len(roi.boxes) == 0):
+            block = [roi.file_name for roi in run]
+            unlabelled |= set(block) if is_empty and len(block) >= _QUIET_RUN else set()
+    return unlabelled - {roi.file_name for roi in rois if _is_stated_labelled(roi)}
+
+
+def _is_stated_labelled(roi: Roi) -> bool:
+    return roi.columns.get("labelled", "").lower() in ("yes", "true", "1")
+
+
+def _attach(roi: Roi, row: SplitRow) -> Roi:
+    mpp = roi.mpp if row.mpp is None else row.mpp
+    columns = {**roi.columns, **row.columns}
+    return replace(
+        roi, scanner=row.scanner, patient=row.patient, split=row.split, mpp=mpp, columns=columns
+    )
+
+
+def _is_named(row: SplitRow, place: Mapping[str, str]) -> bool:
+    return row.file_name in place or PurePath(row.file_name).name in place
+
+
+def _without_annotation(split: Split, place: Mapping[str, str]) -> Problems:
+    names = [
+        row.file_name
+        for row in split.rows
+        if row.split != "unlabelled" and not _is_named(row, place)
+    ]
+    if not names:
+        return []
+    what = f"{split.name} lists ROIs that the annotation file lacks: {compact_names(names)}"
+    return [DataError(what, "remove them from the split, or give them the split 'unlabelled'")]
+
+
+def _listed_twice(split: Split, place: Mapping[str, str]) -> Problems:
+    listed = dict.fromkeys(row.file_name for row in split.rows)
+    meant = Counter(place.get(name) or place.get(PurePath(name).name) for name in listed)
+    names = [name for name, count in meant.items() if name is not None and count > 1]
+    if not names:
+        return []
+    what = f"{split.name} lists ROIs twice, with and without a folder: {compact_names(names)}"
+    return [DataError(what, "keep one row for each ROI")]
+
+
+def _unlabelled_in_use(split: Split, joined: Sequence[Roi]) -> Problems:
+    unlabelled = find_unlabelled(joined)
+    problems: Problems = []
+    for role in ROLES[:3]:
+        names = [
+            roi.file_name for roi in joined if roi.split == role and roi.file_name in unlabelled
+        ]
+        if names:
+            what = f"{split.name} puts {len(names)} unlabelled ROIs into {role}"
+            fix = "give them the split 'unlabelled', as they would count as background; where"
+            fix += " they were annotated, state it in a column `labelled` = yes"
+            problems.append(DataError(f"{what}: {compact_names(names)}", fix))
+    return problems

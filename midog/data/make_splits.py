@@ -1,0 +1,127 @@
+"""Splits of a data folder made and written: one, one per fold, or one per scanner left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from midog.data.annotations.read import read_annotations
+from midog.data.annotations.reader import BoxChoice
+from midog.data.csv_text import read_table, read_text
+from midog.data.folder import default_split, listed, locate
+from midog.data.roi import Roi
+from midog.data.split_file import Split, SplitRow, normalise_scanner, read_split, write_split
+from midog.data.splits import k_fold, leave_one_scanner_out, make_split
+from midog.errors import ConfigError, DataError
+
+
+def make_splits(
+    path: Path | str,
+    out: Path | str,
+    *,
+    scanners: Path | str | None = None,
+    val: float = 0.15,
+    test: float = 0.2,
+    folds: int | None = None,
+    leave_out: str | None = None,
+    seed: int = 0,
+    annotations: Path | str | None = None,
+    bbox: BoxChoice = "auto",
+    overwrite: bool = False,
+) -> list[Path]:
+    """Make a split of a data folder, or several, and write them.
+
+    Args:
+        path: the data folder.
+        out: the CSV; where several are made, the folder for fold1.csv … or without_SCANNER.csv ….
+        scanners: a CSV with file_name, scanner, and maybe patient, split (of which only
+            'unlabelled' counts) and further columns; None takes split.csv of the folder, else ROIs
+            are of one unknown scanner, each a patient of its own.
+        val, test: shares of the labelled ROIs, 0 to 1.
+        folds: number of folds, one split for each; None makes no folds.
+        leave_out: a scanner that is all test, or "each" for one split per scanner.
+        seed: of the shuffling.
+        annotations: the annotation file, where the folder has several.
+        bbox: how it writes boxes, see `read_annotations`.
+        overwrite: whether files may be replaced.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: for files that exist, unless `overwrite`; and as `make_split`.
+        ConfigError: for both `folds` and `leave_out`, or impossible shares.
+    """
+    if folds is not None and leave_out is not None:
+        raise ConfigError(
+            "folds and scanners left out are different splits",
+            "choose {folds} or {leave_out}",
+            {"folds": None, "leave_out": None},
+        )
+    rois = _read_rois(path, annotations, bbox, scanners)
+    out = Path(out)
+    if folds is not None:
+        made = k_fold(rois, folds=folds, val=val, seed=seed)
+        splits = {out / f"fold{number}.csv": split for number, split in enumerate(made, 1)}
+    elif leave_out is not None:
+        splits = _leave_out(leave_one_scanner_out(rois, val=val, seed=seed), leave_out, out)
+    else:
+        splits = {out: make_split(rois, val=val, test=test, seed=seed)}
+    existing = [file.name for file in splits if file.exists()]
+    if existing and not overwrite:
+        raise DataError(
+            f"{', '.join(existing)} exists already",
+            "choose another {out}, or {overwrite}",
+            {"out": None, "overwrite": True},
+        )
+    for file, split in splits.items():
+        write_split(split, file)
+    return list(splits)
+
+
+def _read_rois(
+    path: Path | str,
+    annotations: Path | str | None,
+    bbox: BoxChoice,
+    scanners: Path | str | None,
+) -> list[Roi]:
+    _, file = locate(path, annotations)
+    rois = read_annotations(file, bbox=bbox).rois
+    if scanners is not None:
+        return listed(rois, _read_scanners(Path(scanners)))
+    usual = default_split(path)
+    return rois if usual is None else listed(rois, read_split(usual))
+
+
+def _leave_out(splits: dict[str, Split], scanner: str, out: Path) -> dict[Path, Split]:
+    if scanner == "each":
+        return {
+            out / f"without_{name.replace(' ', '_')}.csv": split for name, split in splits.items()
+        }
+    if normalise_scanner(scanner) not in splits:
+        raise DataError(
+            f"no labelled ROI is of scanner {scanner!r}",
+            f"choose one of {', '.join(splits)}, or each",
+        )
+    return {out: splits[normalise_scanner(scanner)]}
+
+
+def _read_scanners(path: Path) -> Split:
+    header, lines = read_table(path, read_text(path))
+    if not {"file_name", "scanner"} <= set(header):
+        columns = f"{', '.join(header):.200}"
+        raise DataError(
+            f"{path} has no columns file_name and scanner; its columns are {columns}",
+            "write file_name,scanner,patient as header",
+        )
+    own = ("file_name", "scanner", "patient", "split")
+    rows = (
+        SplitRow(
+            cells["file_name"],
+            normalise_scanner(cells["scanner"]),
+            cells.get("patient", ""),
+            "unlabelled" if cells.get("split") == "unlabelled" else "train",
+            columns={key: cells[key] for key in cells if key not in own},
+        )
+        for _, cells in lines
+    )
+    return Split(str(path), tuple(rows))

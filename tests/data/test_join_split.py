@@ -1,0 +1,123 @@
+"""A split and its ROIs: rows attached, unlabelled ROIs found, and what is wrong with the two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from midog.boxes import Boxes
+from midog.data.annotations.read import read_annotations
+from midog.data.join_split import attach_split, find_unlabelled
+from midog.data.roi import Roi
+from midog.data.split_file import Split, SplitRow, read_split
+from tests.data.cohorts import check_split, roi, rows_of
+
+
+@pytest.mark.parametrize("file", ["MIDOG.json", "MIDOGpp.json"])
+@pytest.mark.parametrize("scanner", ["Leica GT450", "Hamamatsu XR"])
+def test_midogs_unlabelled_rois_in_train_are_an_error_under_any_scanner(
+    shared: Path, file: str, scanner: str
+) -> None:
+    rois = read_annotations(shared / "data" / "annotations" / file).rois
+    split = read_split("midog21" if file == "MIDOG.json" else "midogpp")
+    assert check_split(split, rois) == []
+    taught = (
+        replace(row, split="train", scanner=scanner) if row.split == "unlabelled" else row
+        for row in split.rows
+    )
+    assert check_split(Split("mine.csv", tuple(taught)), rois) == [
+        "mine.csv puts 50 unlabelled ROIs into train: 151.tiff to 200.tiff; give them the split"
+        " 'unlabelled', as they would count as background; where they were annotated, state it in"
+        " a column `labelled` = yes"
+    ]
+
+
+def test_one_of_midogs_unlabelled_rois_is_enough(shared: Path) -> None:
+    rois = read_annotations(shared / "data" / "annotations" / "MIDOG.json").rois
+    rows = [SplitRow("001.tiff", "A", "1", "train"), SplitRow("163.tiff", "A", "163", "test")]
+    assert "into test: 163.tiff;" in check_split(Split("mine.csv", tuple(rows)), rois)[0]
+
+
+def test_the_composite_set_has_one_unlabelled_scanner(composite: Path) -> None:
+    rois = attach_split(
+        read_annotations(composite / "annotations.json").rois, read_split(composite / "split.csv")
+    )
+    assert find_unlabelled(rois) == {"076.tiff", "077.tiff", "078.tiff", "079.tiff"}
+    assert find_unlabelled(rois) == {each.file_name for each in rois if each.split == "unlabelled"}
+
+
+def test_quiet_rois_of_a_labelled_scanner_are_legal() -> None:
+    rois = [roi(number, figures=number % 3, imposters=number % 3) for number in range(12)]
+    assert find_unlabelled(rois) == set()
+    assert check_split(rows_of(rois, "train"), rois) == []
+
+
+def test_a_single_quiet_roi_of_a_scanner_proves_nothing() -> None:
+    assert find_unlabelled([roi(1), roi(2, "B", figures=0, imposters=0)]) == set()
+
+
+def test_a_long_row_of_quiet_rois_is_legal_where_imposters_are_not_listed() -> None:
+    rois = [roi(1, imposters=0), *(roi(number, figures=0, imposters=0) for number in range(2, 30))]
+    assert find_unlabelled(rois) == set()
+
+
+def test_files_without_any_box_prove_nothing() -> None:
+    assert find_unlabelled([roi(number, figures=0, imposters=0) for number in range(20)]) == set()
+
+
+def test_a_column_labelled_overrules() -> None:
+    quiet = [
+        replace(roi(number, "B", figures=0, imposters=0), columns={"labelled": "yes"})
+        for number in (2, 3)
+    ]
+    assert find_unlabelled([roi(1), *quiet]) == set()
+
+
+def test_rois_without_annotation_are_named_unless_unlabelled() -> None:
+    rois = [roi(1)]
+    rows = [SplitRow(f"{number:03d}.tiff", "A", str(number), "val") for number in (1, 2, 3, 4)]
+    lines = check_split(
+        Split("mine.csv", (*rows, SplitRow("9.tiff", "B", "9", "unlabelled"))), rois
+    )
+    assert lines == [
+        "mine.csv lists ROIs that the annotation file lacks: 002.tiff to 004.tiff; "
+        "remove them from the split, or give them the split 'unlabelled'"
+    ]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    rows = (
+        SplitRow("001.tiff", "A", "p", "train"),
+        SplitRow("001.tiff", "A", "p", "test"),
+        SplitRow("2.tiff", "A", "q", "val"),
+    )
+    assert len(check_split(Split("mine.csv", rows), [roi(1)])) == 3
+
+
+def test_rois_take_what_their_rows_say() -> None:
+    rois = [replace(roi(1), columns={"tumour": "a", "grade": "2"}, mpp=0.5), roi(2)]
+    row = SplitRow("images/001.tiff", "X", "p", "train", 0.25, {"tumour": "b"})
+    first, second, third = attach_split(
+        rois, Split("s", (row, SplitRow("9.tiff", "Y", "q", "unlabelled")))
+    )
+    assert (first.scanner, first.patient, first.split, first.mpp) == ("X", "p", "train", 0.25)
+    assert first.columns == {"tumour": "b", "grade": "2"}
+    assert second.split == ""
+    assert (third.file_name, third.split, len(third.boxes)) == ("9.tiff", "unlabelled", 0)
+
+
+def test_bare_names_do_not_match_where_two_folders_have_them() -> None:
+    rois = [replace(roi(1), file_name="a/001.tiff"), replace(roi(1), file_name="b/001.tiff")]
+    assert "lacks: 001.tiff" in check_split(rows_of([roi(1)], "train"), rois)[0]
+
+
+def test_an_roi_listed_with_and_without_its_folder_is_an_error() -> None:
+    rois = [Roi("001.tiff", boxes=Boxes([[0, 0, 50, 50]], [1]))]
+    rows = (
+        SplitRow("001.tiff", "A", "p1", "train"),
+        SplitRow("images/001.tiff", "A", "p1", "test"),
+    )
+    problems = check_split(Split("mine.csv", rows), rois)
+    assert any("lists ROIs twice, with and without a folder: 001.tiff" in each for each in problems)

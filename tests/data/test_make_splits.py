@@ -1,0 +1,72 @@
+"""Splits of a data folder, made and written by the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midog.data.make_splits import make_splits
+from midog.data.split_file import read_split
+from midog.errors import ConfigError, DataError
+
+HEADER = "file_name,scanner,patient,split"
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """30 ROIs of two scanners with 0 to 9 figures, given as points, and 5 of a third that only its
+    table knows."""
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    points = [f"{n:02d}.png,{100 + 60 * k},50" for n in range(30) for k in range(n % 10)]
+    empty = [f"{n:02d}.png,," for n in range(0, 30, 10)]
+    (folder / "points.csv").write_text("\n".join(["file_name,x,y", *points, *empty]) + "\n")
+    lines = [f"{n:02d}.png,{'AB'[n % 2]},p{n // 2}" for n in range(30)]
+    (folder / "scanners.csv").write_text("\n".join(["file_name,scanner,patient", *lines]) + "\n")
+    return folder
+
+
+def test_a_split_is_made_for_a_folder(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "split.csv"
+    assert make_splits(
+        cohort, out, scanners=cohort / "scanners.csv", val=0.2, test=0.2, seed=1
+    ) == [out]
+    rows = read_split(out).rows
+    assert {row.file_name: row.scanner for row in rows} == {
+        f"{n:02d}.png": "AB"[n % 2] for n in range(30)
+    }
+    assert {row.patient for row in rows} == {f"p{n}" for n in range(15)}
+    with pytest.raises(
+        DataError, match=r"split.csv exists already; choose another out, or overwrite=True"
+    ):
+        make_splits(cohort, out, scanners=cohort / "scanners.csv")
+    make_splits(cohort, out, scanners=cohort / "scanners.csv", overwrite=True)
+
+
+def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Path) -> None:
+    (cohort / "split.csv").write_text(
+        "\n".join([HEADER, *(f"{n:02d}.png,{'AB'[n % 2]} 1,p{n},train" for n in range(30))]) + "\n"
+    )
+    folds = make_splits(cohort, tmp_path / "new" / "folds", folds=3)
+    assert [path.name for path in folds] == ["fold1.csv", "fold2.csv", "fold3.csv"]
+    each = make_splits(cohort, tmp_path, leave_out="each")
+    assert [path.name for path in each] == ["without_A_1.csv", "without_B_1.csv"]
+    one = make_splits(cohort, tmp_path / "one.csv", leave_out="B 1")
+    assert one[0].read_bytes() == each[1].read_bytes()
+    assert {row.scanner for row in read_split(one[0]).rows if row.split == "test"} == {"B 1"}
+    with pytest.raises(
+        DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"
+    ):
+        make_splits(cohort, tmp_path / "c.csv", leave_out="C")
+    with pytest.raises(ConfigError, match="are different splits; choose folds or leave_out"):
+        make_splits(cohort, tmp_path, folds=3, leave_out="B 1")
+
+
+def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("name,device\n")
+    with pytest.raises(
+        DataError,
+        match=r"bad.csv has no columns file_name and scanner; its columns are name, device",
+    ):
+        make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "bad.csv")
