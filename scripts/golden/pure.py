@@ -6,6 +6,7 @@ after the other.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,9 +114,11 @@ def tiled() -> Named:
 
 def rates() -> Named:
     """Learning rates over a run."""
+    warmup = {"train.warmup_steps": "30"}
     for schedule in ("cosine", "constant"):
-        config = _config({"train.schedule": schedule, "train.warmup_steps": "30"})
-        yield schedule, [find("learning_rate")(config, step, 200) for step in range(200)]
+        config, rate = _config({"train.schedule": schedule, **warmup}), find("learning_rate")
+        settings = config if "config" in inspect.signature(rate).parameters else config.train
+        yield schedule, [rate(settings, step, 200) for step in range(200)]
 
 
 TOPICS: dict[str, Callable[[], Named]] = {

@@ -25,7 +25,10 @@ overrides are separated by `;`. The first that a checkout accepts is used."""
 OPTIONS: dict[str, tuple[str, ...]] = {}
 """Further spellings of an option of the command line."""
 
-RENAMED_KEYS: tuple[tuple[str, str, str], ...] = ()
+RENAMED_KEYS: tuple[tuple[str, str, str], ...] = (
+    ("state.json", r"^best_score$", "best_f1"),
+    ("last.ckpt", r"^progress/best_score$", "progress/best_f1"),
+)
 """Document (a pattern), key (a regular expression) and what is compared in its place.
 
 Keys are paths: `groups/all/f1`, in settings `train.lr`, in tables and events `val/f1 @2` (row or
@@ -41,7 +44,12 @@ IGNORED_KEYS: tuple[tuple[str, str], ...] = (
 )
 """Document and key of values that are not compared: time, versions."""
 
-ADDED_KEYS: tuple[tuple[str, str], ...] = (("settings", r"task\.kind"),)
+ADDED_KEYS: tuple[tuple[str, str], ...] = (
+    ("settings", r"task\.kind"),
+    ("model.json", r"task"),
+    ("state.json", r"score_name"),
+    ("last.ckpt", r"progress/score_name"),
+)
 """Document and key of what only one version has."""
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {
