@@ -124,6 +124,7 @@ def write_evaluation_page(
         "result": result,
         "whole": result.groups[ALL],
         "measures": MEASURES,
+        "main": MAIN,
         "tiles": sorted(
             (measure for measure in MEASURES.values() if measure.tile),
             key=lambda measure: measure.key != MAIN,
