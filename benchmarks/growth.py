@@ -52,7 +52,8 @@ class Case:
 
 def infer_rois(count: int, folder: Path) -> Work:
     """`midog infer` of so many ROIs, all of them the same file under other names."""
-    from midog.inference.batch import find_jobs, infer
+    from midog.inference.batch import infer
+    from midog.inference.jobs import find_jobs
 
     images = folder / f"rois-{count}"
     images.mkdir()

@@ -17,8 +17,9 @@ from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
 from midog.files import replace_text
-from midog.inference.batch import find_jobs, infer
+from midog.inference.batch import infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import find_jobs
 from midog.metrics.counts import Counts
 from midog.progress import bar
 from midog.report.evaluation_page import write_evaluation_page

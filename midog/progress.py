@@ -11,81 +11,90 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
-Move = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
+OnStep = Callable[[int, int], None]
+"""Called after each step of a piece of work with the steps done and the steps in all."""
+
+OnImage = Callable[[str, int | None], None]
+"""Called after each image with its name and its figures, None if it was skipped or failed."""
+
+OnBytes = Callable[[str, int, int], None]
+"""Called during a transfer with the name of a file, its bytes so far, and in all (0: unknown)."""
 
 
-def make_progress(console: Console | None = None) -> Progress:
-    """The house's bar: what, how far, how long; gone when done, silent where stderr is no
-    terminal."""
-    console = console or Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+def step_bars(console: Console | None = None) -> Progress:
+    """Return bars that count steps and estimate the time left.
 
+    They vanish when they are done, and are silent if the console is no terminal.
 
-@contextmanager
-def bar(title: str) -> Iterator[Move]:
-    """One bar; gives the function that moves it."""
-    with make_progress() as progress:
-        task = progress.add_task(title, total=None)
-
-        def move(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield move
+    Args:
+        console: Where to draw them; None: stderr.
+    """
+    return _bars(console or Console(stderr=True), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 @contextmanager
-def infer_bars(images: int) -> Iterator[tuple[Callable[[str, int | None], None], Move]]:
-    """A bar of images and one of the tiles of the image under way; gives the functions that move
-    them."""
-    with make_progress() as progress:
-        whole = progress.add_task("images", total=images)
-        part = progress.add_task("tiles", total=None)
+def bar(title: str) -> Iterator[OnStep]:
+    """Show one bar; yield the function that moves it."""
+    with step_bars() as bars:
+        task = bars.add_task(title, total=None)
+
+        def on_step(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield on_step
+
+
+@contextmanager
+def infer_bars(images: int) -> Iterator[tuple[OnImage, OnStep]]:
+    """Show a bar of images and one of the tiles of one; yield the functions that move them.
+
+    Args:
+        images: How many there are.
+    """
+    with step_bars() as bars:
+        all_images = bars.add_task("images", total=images)
+        tiles = bars.add_task("tiles", total=None)
 
         def on_image(name: str, figures: int | None) -> None:
-            progress.advance(whole)
-            progress.reset(part, total=None)
+            bars.advance(all_images)
+            bars.reset(tiles, total=None)
 
         def on_tile(done: int, total: int) -> None:
-            progress.update(part, completed=done, total=total)
+            bars.update(tiles, completed=done, total=total)
 
         yield on_image, on_tile
 
 
 @contextmanager
-def transfer_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of bytes per file; gives the function (name, bytes here, bytes in all or 0) that moves
-    it."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
-    ) as progress:
+def transfer_bar() -> Iterator[OnBytes]:
+    """Show a bar of the bytes of the present file; yield the function that moves it."""
+    with _bars(Console(stderr=True), DownloadColumn(), TransferSpeedColumn()) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def move(name: str, here: int, total: int) -> None:
+        def on_bytes(name: str, here: int, total: int) -> None:
             if name not in tasks:
                 for task in tasks.values():
-                    progress.remove_task(task)
+                    bars.remove_task(task)
                 tasks.clear()
-                tasks[name] = progress.add_task(name, total=None)
-            progress.update(tasks[name], completed=here, total=total or None)
+                tasks[name] = bars.add_task(name, total=None)
+            bars.update(tasks[name], completed=here, total=total or None)
 
-        yield move
+        yield on_bytes
+
+
+def _bars(console: Console, *columns: ProgressColumn) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )

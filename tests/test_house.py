@@ -38,7 +38,7 @@ data.download: transfer archives
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry
-inference: start network tiles model_folder detector output_folder batch
+inference: start network tiles model_folder detector output_folder jobs batch
 training: interrupts runs ema checkpoint learner ranks
 training.tasks: task
 training: failures watch optimise log best loop

@@ -256,8 +256,8 @@ def infer(
 
     import_torchvision()
     from midog.formats.registry import require_formats
-    from midog.inference.batch import find_jobs
     from midog.inference.batch import infer as infer_all
+    from midog.inference.jobs import find_jobs
     from midog.progress import infer_bars
     from midog.training.runs import newest_model
 

@@ -20,10 +20,11 @@ from midog.data.split_file import compact_names
 from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.points import score_rois
 from midog.files import replace_text, to_json
-from midog.inference.batch import Job, infer
+from midog.inference.batch import infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job
 from midog.inference.model_folder import CARD, find_folder
-from midog.inference.output_folder import RECORD_NAME
+from midog.inference.output_folder import read_settings
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import Sweep, sweep
@@ -203,12 +204,10 @@ def _detect(
 def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> None:
     """The detections must be this model's, as their threshold would mean nothing to another, and of
     all the ROIs."""
-    record = detections / RECORD_NAME
-    try:
-        weights = json.loads(record.read_text(encoding="utf-8"))["settings"]["weights"]
-    except (OSError, ValueError, KeyError, TypeError):
+    weights = (read_settings(detections) or {}).get("weights")
+    if weights is None:
         fix = "give a folder that `midog infer` wrote with this model, or leave --detections out"
-        raise DetectionsError(f"{detections}/ does not say which model made it", fix) from None
+        raise DetectionsError(f"{detections}/ does not say which model made it", fix)
     if weights != detector.settings()["weights"]:
         raise DetectionsError(
             f"{detections}/ holds detections of another model", "leave --detections out"

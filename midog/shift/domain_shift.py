@@ -21,8 +21,9 @@ from midog.data.roi import Roi
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
 from midog.evaluation.scoring import LEVEL, RESAMPLES
-from midog.inference.batch import Job, infer
+from midog.inference.batch import infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job
 from midog.inference.output_folder import identity_of
 from midog.metrics.rank_correlation import RankCorrelation, rank_correlation
 from midog.metrics.scanner_matrix import Loss, Matrix, Tested, build_matrix, losses

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from midog.files import replace_text
-from midog.progress import make_progress
+from midog.progress import step_bars
 from midog.training.checkpoint import TrainingProgress
 from midog.training.tasks.task import PrecisionRecall, Validation
 
@@ -40,7 +40,7 @@ class RunLog:
         self.writer = SummaryWriter(str(folder), purge_step=step + 1)
         self.csv = folder / "metrics.csv"
         _drop_rows(self.csv, epoch)
-        self.bar = make_progress(self.console)
+        self.bar = step_bars(self.console)
         self.task = self.bar.add_task("epoch", total=epochs, completed=epoch)
         self.bar.start()
 

@@ -176,7 +176,7 @@ BAD_COMMANDS = [
     (["train", "--device", "cuda:9"], "cuda:9"),
     (["train", "--name", "a/b"], "run name 'a/b'"),
     (["train", "--set", "model.weights=missing.pth"], "missing.pth"),
-    (["infer", "none.tiff"], "none.tiff is not there"),
+    (["infer", "none.tiff"], "none.tiff does not exist"),
     (["infer", "data", "--subset", "tset"], "'tset' is no part of a split"),
     (["infer", "data", "--format", "xml"], "unknown format xml"),
     (["infer", "data"], "no trained model"),

@@ -20,8 +20,9 @@ from midog.errors import ConfigError, DataError, DetectionsError, MidogError, We
 from midog.evaluation import tuning
 from midog.evaluation.points import score_rois
 from midog.evaluation.tuning import Goal, choose_threshold, tune
-from midog.inference.batch import Job, infer
+from midog.inference.batch import infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job
 from midog.inference.output_folder import RECORD_NAME
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -43,4 +44,18 @@ def saved(retinanet: nn.Module, tmp_path: Path) -> Path:
     info = {"data": "abc123", "val": {"f1": 0.5}}
     folder = tmp_path / "runs" / "a" / "best"
     Detector(retinanet, CONFIG, threshold=0.4, device="cpu", info=info).save(folder)
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of two small TIFFs, a and b, that state their mpp."""
+    folder = tmp_path / "rois"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.tiff", "b.tiff"):
+        pixels = rng.integers(0, 255, (120, 150, 3), dtype=np.uint8)
+        tifffile.imwrite(
+            folder / name, pixels, resolution=(40000, 40000), resolutionunit="CENTIMETER"
+        )
     return folder

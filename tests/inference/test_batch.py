@@ -1,5 +1,4 @@
-"""A batch of images: found, skipped when done, gone on with after a bad one, never mixed with
-another model's."""
+"""A batch of images: what is done is skipped, what fails is reported, models are never mixed."""
 
 from __future__ import annotations
 
@@ -8,21 +7,20 @@ import json
 import shutil
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 from torch import nn
 
 from midog.boxes import Detections
 from midog.data.folder import read_rois, select_rois
-from midog.errors import DataError, DetectionsError, DeviceError, ImageError
+from midog.errors import DetectionsError, DeviceError
 from midog.evaluation.scoring import evaluate
 from midog.formats.registry import FORMATS
-from midog.inference.batch import Job, count_figures, find_images, find_jobs, infer
+from midog.inference.batch import count_figures, infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job, find_jobs
 from midog.inference.output_folder import ENTRIES_NAME, RECORD_NAME
 from tests.inference.small import CONFIG
 
@@ -30,49 +28,6 @@ from tests.inference.small import CONFIG
 @pytest.fixture
 def detector(retinanet: nn.Module) -> Detector:
     return Detector(retinanet, CONFIG, device="cpu", threshold=0.4, workers=0)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "rois"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name in ("a.tiff", "b.tiff"):
-        pixels = rng.integers(0, 255, (120, 150, 3), dtype=np.uint8)
-        tifffile.imwrite(
-            folder / name, pixels, resolution=(40000, 40000), resolutionunit="CENTIMETER"
-        )
-    return folder
-
-
-def test_images_are_found_in_folders_and_data_folders_once(images, phantom):
-    (images / "notes.txt").write_text("no image")
-    (images / ".hidden.png").write_bytes(b"")
-    assert [path.name for path in find_images([images, images / "a.tiff"])] == ["a.tiff", "b.tiff"]
-    assert find_images([phantom])[0] == phantom / "images" / "001.tiff"
-
-
-def test_paths_without_images_are_errors(images, tmp_path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match=r"no image in .*empty"):
-        find_images([tmp_path / "empty"])
-    Image.new("RGB", (9, 9)).save(images / "a.png")
-    with pytest.raises(ImageError, match=r"a\.png and .*a\.tiff would both be written as a"):
-        find_images([images])
-
-
-def test_a_subset_of_a_data_folder_takes_mpp_and_truth_from_it(phantom):
-    jobs = find_jobs([phantom], subset="test")
-    rois = select_rois(read_rois(phantom), "test")
-    assert [job.path.name for job in jobs] == [roi.file_name for roi in rois]
-    assert {job.mpp for job in jobs} == {0.25}
-    assert [len(job.truth) for job in jobs] == [len(roi.boxes) for roi in rois]
-    assert {job.mpp for job in find_jobs([phantom / "images"])} == {0.25}, (
-        "the split beside it says so"
-    )
-    assert {job.mpp for job in find_jobs([phantom], subset="test", mpp=0.3)} == {0.3}
-    with pytest.raises(DataError, match="is no part of a split"):
-        find_jobs([phantom], subset="tests")
 
 
 def test_every_format_is_written_and_done_images_are_skipped(images, detector, tmp_path):
@@ -179,16 +134,6 @@ def test_a_resampled_image_gets_the_points_of_its_own_pixels(images, retinanet, 
     )
 
 
-def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
-    folder = tmp_path / "data"
-    shutil.copytree(phantom, folder)
-    text = (folder / "split.csv").read_text().replace(",0.25", ",0.5")
-    (tmp_path / "other.csv").write_text(text)
-    assert {job.mpp for job in find_jobs([folder])} == {0.25}
-    for place in (folder, folder / "images"):
-        assert {job.mpp for job in find_jobs([place], split=str(tmp_path / "other.csv"))} == {0.5}
-
-
 def test_figures_are_counted_at_the_threshold():
     found = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
     assert count_figures(found, 0.4) == 1
@@ -266,9 +211,3 @@ def test_detections_of_another_precision_are_not_mixed_in(images, detector, reti
     half = Detector(retinanet, CONFIG, device="cpu", threshold=0.4, precision="bf16")
     with pytest.raises(DetectionsError, match="another precision"):
         infer(find_jobs([images]), half, tmp_path / "out")
-
-
-def test_images_of_one_name_in_two_data_folders_are_an_error(phantom, tmp_path):
-    shutil.copytree(phantom, tmp_path / "other")
-    with pytest.raises(ImageError, match="would both be written as"):
-        find_jobs([phantom, tmp_path / "other"], subset="test")

@@ -20,8 +20,9 @@ from midog.data.folder import data_fingerprint, read_rois, select_rois
 from midog.data.roi import Roi
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.scoring import evaluate
-from midog.inference.batch import Job, infer
+from midog.inference.batch import infer
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job
 from midog.shift import domain_shift as measure
 from midog.shift import features
 from midog.shift.distances import FEATURE_DISTANCES
