@@ -104,9 +104,8 @@ def replacing_folder(
         MidogError: Of that kind, if the folder cannot be written.
     """
     part, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
-    for left in (part, old):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
     try:
+        _tidy(folder, part, old)  # what a killed process left
         part.mkdir(parents=True)
         yield part
         if durable:
@@ -119,10 +118,7 @@ def replacing_folder(
     except OSError as error:
         raise cannot_write(folder, error, kind) from None
     finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        for left in (part, old):
-            shutil.rmtree(left, ignore_errors=True)
+        _tidy(folder, part, old)
 
 
 def replace_folder(
@@ -195,6 +191,14 @@ def to_json(value: Any, *, indent: int | None = 1, ascii_only: bool = True) -> s
         ValueError: If a number is infinite.
     """
     return json.dumps(plain(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False) + "\n"
+
+
+def _tidy(folder: Path, part: Path, old: Path) -> None:
+    """Delete what is beside a folder, the old one only if a new one has its place."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in (part, old):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

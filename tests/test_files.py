@@ -145,6 +145,14 @@ def test_a_folder_that_is_given_up_leaves_nothing(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path):
+    replace_folder(tmp_path / ".a.old", {"1": b"old"})
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "a") as part:
+        write_half(part / "1", KeyboardInterrupt())
+    assert (tmp_path / "a" / "1").read_bytes() == b"old"
+    assert names(tmp_path) == ["a"]
+
+
 def test_a_link_moves_in_one_step_and_is_relative(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Progress goes to stderr and is silent where nobody watches."""
+"""Progress goes to stderr and is silent if stderr is no terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FORMATS of detections: the one entry of a format holds all that is known of it."""
+"""FORMATS of detections: one entry describes a format to all that write, read or list it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format("a table of boxes, both classes", ".csv", _write_csv),
     "coco": Format("COCO JSON of one image, both classes", ".coco.json", _write_coco),
     "overlay": Format(
-        "a JPEG of the image with a frame around each figure", ".overlay.jpg", _write_overlay
+        "a JPEG of the image with frames around the figures", ".overlay.jpg", _write_overlay
     ),
 }
 """The formats by name, the one to be scored first. A further one is a file and an entry here."""
@@ -126,11 +126,6 @@ def require_formats(names: Sequence[str]) -> None:
         raise DetectionsError(
             f"unknown format {', '.join(unknown) or '(none)'}", f"choose from {', '.join(FORMATS)}"
         )
-
-
-def describe_formats() -> str:
-    """Return the formats with their words, for the help."""
-    return "; ".join(f"{name}: {entry.words}" for name, entry in FORMATS.items())
 
 
 def readers() -> list[tuple[str, Callable[[Path], DetectedPoints]]]:

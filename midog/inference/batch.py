@@ -48,14 +48,14 @@ def infer(
     on_image: OnImage | None = None,
     on_tile: OnStep | None = None,
 ) -> Outcome:
-    """Detect in each image and write its files, STEM.json and those of further formats.
+    """Detect in the images and write their files, STEM.json and those of further formats.
 
     An image that fails is noted in the outcome, and the others are done. While the model works on
     one image, the next one is opened and the files of the last one are written.
 
     Args:
         jobs: The images, of different stems.
-        detector: Detects in each of them.
+        detector: The model and its settings.
         out: Folder of the files; made if it does not exist. Several processes may fill it.
         formats: Names in FORMATS.
         overwrite: Do images again that are done; otherwise they are skipped.

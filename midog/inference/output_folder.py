@@ -135,7 +135,7 @@ class OutputFolder:
         return self._entries / f"{stem}.json"
 
     def _read_entry(self, stem: str) -> dict[str, Any] | None:
-        """What `finish` recorded; None if it is not there or not whole."""
+        """What `finish` recorded; None if there is no whole one."""
         entry = _read_object(self._entry_path(stem)) or {}
         return entry if entry.keys() >= {"image", "mpp", "settings"} else None
 

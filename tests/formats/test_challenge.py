@@ -74,20 +74,20 @@ def test_what_is_written_reads_back(tmp_path_factory, centers, data, mpp) -> Non
     detections = Detections(squares_around(centers), scores, np.ones(len(centers)))
     path = tmp_path_factory.mktemp("json") / "001.json"
     write_challenge(path, detections, mpp=mpp, threshold=threshold)
-    found = read_challenge(path)
+    points = read_challenge(path)
     order = np.argsort(-detections.scores, kind="stable")
-    assert np.array_equal(found.points_mm, (detections.centers * mpp / 1000)[order])
-    assert np.array_equal(found.scores.astype(np.float32), detections.scores[order])
-    assert found.is_figure.sum() == len(detections.at_least(threshold))
+    assert np.array_equal(points.points_mm, (detections.centers * mpp / 1000)[order])
+    assert np.array_equal(points.scores.astype(np.float32), detections.scores[order])
+    assert points.is_figure.sum() == len(detections.at_least(threshold))
 
 
 def test_a_score_of_the_threshold_counts_in_the_file_and_by_its_probability(tmp_path: Path) -> None:
     for score in (0.1, 0.3, 0.7, 0.642, 0.999):  # none of which float32 holds exactly
         one = Detections(squares_around([(5, 5)]), [score], [1])
         write_challenge(tmp_path / "a.json", one, mpp=0.25, threshold=score)
-        found = read_challenge(tmp_path / "a.json")
-        assert found.is_figure.all()
-        assert found.scores[0] >= score
+        points = read_challenge(tmp_path / "a.json")
+        assert points.is_figure.all()
+        assert points.scores[0] >= score
 
 
 def test_reads_the_challenges_own_example_and_older_kinds(tmp_path: Path) -> None:
@@ -105,12 +105,12 @@ def test_reads_the_challenges_own_example_and_older_kinds(tmp_path: Path) -> Non
             "version": {"major": 1, "minor": 0},
         },
     )
-    found = read_challenge(path)
-    assert found.points_mm.tolist() == [[0.04, 0.8], [1.3, 1.1], [1, 2], [0.5, 0.6]]
-    assert found.is_figure.tolist() == [True, False, False, True]
-    assert found.scores[:3].tolist() == [0.92, 0.4, 1]
-    assert np.isnan(found.scores[3])
-    assert (found.points_mm.dtype, found.scores.dtype) == (np.float64, np.float64)
+    points = read_challenge(path)
+    assert points.points_mm.tolist() == [[0.04, 0.8], [1.3, 1.1], [1, 2], [0.5, 0.6]]
+    assert points.is_figure.tolist() == [True, False, False, True]
+    assert points.scores[:3].tolist() == [0.92, 0.4, 1]
+    assert np.isnan(points.scores[3])
+    assert (points.points_mm.dtype, points.scores.dtype) == (np.float64, np.float64)
 
 
 def test_reads_a_byte_order_mark(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ GOOD = {"name": "mitotic figure", "point": [1.0, 2.0, 0], "probability": 0.5}
         (points_file(GOOD | {"probability": "high"}), "point 1: `probability`"),
     ],
 )
-def test_a_strangers_bad_file_is_an_error_that_names_file_and_point(
+def test_a_third_partys_bad_file_is_an_error_that_names_file_and_point(
     tmp_path: Path, content, says
 ) -> None:
     with pytest.raises(DetectionsError) as error:
@@ -156,7 +156,7 @@ def test_a_strangers_bad_file_is_an_error_that_names_file_and_point(
     assert "\n" not in str(error.value)
 
 
-def test_bytes_that_are_no_text_and_files_that_are_not_there(tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_and_files_that_do_not_exist(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"II*\x00\xff\xfe")
     for name in ("a.json", "b.json"):
         with pytest.raises(DetectionsError, match=name):

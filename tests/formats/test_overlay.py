@@ -59,13 +59,13 @@ def test_overlay_without_truth_is_green_and_leaves_the_cell_itself_alone(tmp_pat
 
 
 def test_overlay_matches_by_micrometres(tmp_path: Path) -> None:
-    found, truth = (
+    detections, truth = (
         Detections(squares_around([(120, 100)]), [0.9], [1]),
         Boxes(squares_around([(100, 100)]), [1]),
     )
     white = np.full((200, 200, 3), 255, np.uint8)
     for mpp, colour in ((0.25, GREEN), (0.5, RED)):  # 20 px are 5 um or 10 um
-        write_overlay(tmp_path / "a.png", white, found, mpp=mpp, threshold=0.5, truth=truth)
+        write_overlay(tmp_path / "a.png", white, detections, mpp=mpp, threshold=0.5, truth=truth)
         assert has(np.asarray(Image.open(tmp_path / "a.png")), colour, (120, 100))
 
 

@@ -60,7 +60,7 @@ def test_one_bad_image_does_not_stop_the_others(images, detector, tmp_path):
     (images / "a.tiff").write_bytes(whole[: len(whole) // 2])
     seen = []
     outcome = infer(
-        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each)
+        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *image: seen.append(image)
     )
     assert list(outcome.failed) == ["a.tiff"]
     assert "\n" not in str(outcome.failed["a.tiff"])
@@ -135,8 +135,8 @@ def test_a_resampled_image_gets_the_points_of_its_own_pixels(images, retinanet, 
 
 
 def test_figures_are_counted_at_the_threshold():
-    found = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
-    assert count_figures(found, 0.4) == 1
+    detections = Detections([[0, 0, 1, 1]] * 3, [0.4, 0.39, 0.9], [1, 1, 2])
+    assert count_figures(detections, 0.4) == 1
 
 
 def test_the_next_image_is_opened_before_this_one_is_done_and_no_further(
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_written_fails_its_image_alone(
     (tmp_path / "out" / "a.json").mkdir(parents=True)  # where a file should go
     seen = []
     outcome = infer(
-        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *each: seen.append(each)
+        find_jobs([images]), detector, tmp_path / "out", on_image=lambda *image: seen.append(image)
     )
     assert "cannot be written" in str(outcome.failed["a.tiff"])
     assert list(outcome.figures) == ["b.tiff"]

@@ -59,7 +59,7 @@ def test_done_images_are_known_again(out):
     fill(out, A, "12")
     again = OutputFolder(out, A, ["1", "2", "3"], overwrite=False)
     assert [done(again, stem) for stem in "123"] == [True, True, False]
-    assert not done(again, "1", formats=("challenge", "csv")), "the CSV is not there"
+    assert not done(again, "1", formats=("challenge", "csv")), "there is no CSV"
     assert not done(OutputFolder(out, A, ["1"], overwrite=True), "1")
 
 
