@@ -1,5 +1,7 @@
-"""Make data_splits/*.csv from the published annotation files: python scripts/make_shipped_splits.py
-ANNOTATIONS."""
+"""Make data_splits/*.csv from the published annotation files.
+
+Usage: python scripts/make_shipped_splits.py ANNOTATIONS
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from midog.data.split_file import Split, SplitRow, normalise_scanner, write_spli
 from midog.data.splits import cut_validation, leave_one_scanner_out
 
 VAL = 0.2
-"""Share of the published train part, or of what is left for learning, that becomes val."""
+"""Share of the published train part, or of what remains for training, that becomes val."""
 
-UNLABELLED_SCANNER = "Leica GT450"  # 151 to 200, of which nobody published labels
+UNLABELLED_SCANNER = "Leica GT450"  # 151 to 200, of which no labels are published
 TUMOURS = {"canine lymphoma": "canine lymphosarcoma"}  # the table's word, and the annotation file's
 SHORT = {"Hamamatsu XR": "xr", "Hamamatsu S360": "s360", "Aperio CS2": "cs2"}
 
@@ -67,8 +69,14 @@ def read_slides(path: Path) -> dict[str, dict[str, str]]:
 def published(
     name: str, rois: list[Roi], slides: dict[str, dict[str, str]], *, columns: bool
 ) -> Split:
-    """The published train and test; val cut from train; what the table lacks is unlabelled. Patient
-    = file."""
+    """The published train and test, val cut from train; the patient is the file.
+
+    Args:
+        name: of the split.
+        rois: ROIs of the annotation file.
+        slides: rows of the published table; an ROI that it lacks is unlabelled.
+        columns: whether to keep tumour, species and origin.
+    """
     rows = []
     for roi in rois:
         slide = slides.get(roi.file_name)
@@ -85,13 +93,12 @@ def published(
 
 
 def stem(roi: Roi) -> str:
-    """The patient: the data name none, and each file is of another specimen."""
+    """The patient: the data name none, and every file is of another specimen."""
     return Path(roi.file_name).stem
 
 
 def copy_file_ids(source: Path, target: Path) -> Path:
-    """The archive's file ids of the images and the annotation file; not of the SlideRunner
-    database."""
+    """Copy the archive's file ids of images and annotation file, not of its database."""
     lines = source.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("MIDOGpp.sqlite")]
     target.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")

@@ -33,8 +33,8 @@ metrics: rank_correlation value_mix scanner_matrix
 data: csv_text roi mpp
 data.annotations: reader figures csv_figures midog_coco_json csv_points csv_boxes registry read
 data: split_file join_split splits folder make_splits folder_report check
-data.phantom: paint scanners cells tissue draw
-data.download: transfer archives
+data.phantom: paint scanners cells figures placing ground tissue draw
+data.download: remote_file transfer manifest archives download
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry

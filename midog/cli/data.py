@@ -64,7 +64,7 @@ def data_download(
 ) -> None:
     """Fetch MIDOG 2021 (Zenodo) or MIDOG++ (figshare), with checksums; starting again goes on where
     it was."""
-    from midog.data.download.archives import download
+    from midog.data.download.download import download
     from midog.progress import transfer_bar
 
     with (

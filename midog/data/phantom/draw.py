@@ -1,5 +1,4 @@
-"""Draws the phantom: synthetic H&E ROIs of four scanners with annotations and split, laid out as
-MIDOG 2021 is."""
+"""Draw the phantom: synthetic H&E of four scanners, annotated and split, laid out as MIDOG 2021."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ _TUMOUR, _ROI = 0, 1
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _PlannedRoi:
     """One ROI before it is drawn. index: from 1, over all ROIs; patient: from 1, over all
     patients."""
 
@@ -56,25 +55,34 @@ def draw_phantom(
     seed: int = 0,
     on_roi: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Draws folder/images/001.tiff …, folder/annotations.json and folder/split.csv, and returns
-    `folder`.
+    """Draw a data folder: images/001.tiff …, annotations.json and split.csv.
 
-    rois_per_scanner: ROIs of each scanner that training sees, Phantom A and B. A fifth of them
-    (rounded, at least one) is val, a fifth test, the rest train; of two, one is train and one test;
-    a single one is train. Phantom C, which training does not see, has as many test ROIs as A and B
-    together (at least one); Phantom D has a fifth as many (at least two), unlabelled. The third ROI
-    of a scanner's train or test has no mitotic figure.
-    size: side of an ROI in px of 0.25 um, at least 256. seed: >= 0; the same seed gives the same
-    bytes of every file.
-    on_roi: called with (drawn so far, of how many) after each ROI.
-    A patient has one or two ROIs, all of one scanner and one split. Boxes are x1 y1 x2 y2, 50 x 50
-    px. The folder appears when all is drawn. Raises DataError for a number out of range, a folder
-    that is not empty, or one that cannot be written.
+    A patient has one or two ROIs, all of one scanner and one split. The third ROI of a scanner's
+    train or test has no mitotic figure. Boxes are x1 y1 x2 y2, 50 x 50 px. The folder appears when
+    all is drawn.
+
+    Args:
+        folder: the new or empty data folder.
+        rois_per_scanner: ROIs of each scanner that is trained on, Phantom A and B. A fifth of them
+            (rounded, at least one) is val, a fifth test, the rest train; of two, one is train and
+            one test; a single one is train. Phantom C, which training does not see, has as many
+            test ROIs as A and B together (at least one); Phantom D has a fifth as many (at least
+            two), unlabelled.
+        size: side of an ROI in px of 0.25 um, at least 256.
+        seed: 0 or more; the same seed gives the same bytes of every file.
+        on_roi: called with (drawn so far, of how many) after each ROI.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: for a number out of range, a folder that is not empty, or one that cannot be
+            written.
     """
     _check(rois_per_scanner, size, seed)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
-            f"{folder} is there and not empty", "name a new folder, or remove this one first"
+            f"{folder} exists and is not empty", "name a new folder, or remove this one first"
         )
     plans = _plan(rois_per_scanner)
     place = folder.resolve()
@@ -96,27 +104,27 @@ def _check(rois_per_scanner: int, size: int, seed: int) -> None:
             raise DataError(f"{name} is {value}", f"give at least {least}")
 
 
-def _plan(rois_per_scanner: int) -> list[_Plan]:
+def _plan(rois_per_scanner: int) -> list[_PlannedRoi]:
     """Scanner, patient and split of every ROI, scanner by scanner."""
     held_out = max(1, round(rois_per_scanner / 5))
     test = held_out if rois_per_scanner > 1 else 0
     val = held_out if rois_per_scanner > 2 else 0
     seen = {"train": rois_per_scanner - val - test, "val": val, "test": test}
     shares = (seen, seen, {"test": max(1, 2 * test)}, {"unlabelled": max(2, held_out)})
-    plans: list[_Plan] = []
+    plans: list[_PlannedRoi] = []
     patient = 0
     for scanner, share in zip(SCANNERS, shares, strict=True):
         for split, count in share.items():
             for rank in range(count):
                 patient += rank % 3 != 2  # one ROI of the first patient, two of the next, and so on
                 empty = rank == 2 and split in ("train", "test")
-                plans.append(_Plan(len(plans) + 1, scanner, patient, split, not empty))
+                plans.append(_PlannedRoi(len(plans) + 1, scanner, patient, split, not empty))
     return plans
 
 
 def _draw_all(
     folder: Path,
-    plans: list[_Plan],
+    plans: list[_PlannedRoi],
     size: int,
     seed: int,
     on_roi: Callable[[int, int], None] | None,
@@ -134,13 +142,12 @@ def _draw_all(
 
 
 def _draw_roi(
-    plan: _Plan, size: int, seed: int
+    plan: _PlannedRoi, size: int, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.int64]]:
-    """Image, centres and labels: a pure function of plan, size and seed, whatever was drawn
-    before."""
-    look = draw_tumour(seeded("tumour", seed, _TUMOUR, plan.patient))
+    """Image, centres and labels: a pure function of plan, size and seed."""
+    tumour = draw_tumour(seeded("tumour", seed, _TUMOUR, plan.patient))
     rng = seeded("roi", seed, _ROI, plan.index)
-    tissue = draw_tissue(rng, look, size, plan.with_figures)
+    tissue = draw_tissue(rng, tumour, size, plan.with_figures)
     return scan(tissue.stain, plan.scanner, rng), tissue.points, tissue.labels
 
 
@@ -177,7 +184,7 @@ def _annotations(
 
 
 def _write_json(
-    path: Path, plans: list[_Plan], annotations: list[dict[str, Any]], size: int, seed: int
+    path: Path, plans: list[_PlannedRoi], annotations: list[dict[str, Any]], size: int, seed: int
 ) -> None:
     images = [
         {"id": p.index, "file_name": p.file_name, "width": size, "height": size} for p in plans
@@ -195,7 +202,7 @@ def _write_json(
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _write_split(path: Path, plans: list[_Plan]) -> None:
+def _write_split(path: Path, plans: list[_PlannedRoi]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file_name", "scanner", "patient", "split", "mpp"])

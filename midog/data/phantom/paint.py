@@ -1,5 +1,4 @@
-"""Brushes of the phantom: smooth noise, grain, uneven outlines, and windows of stain that are laid
-over each other."""
+"""Brushes of the phantom: smooth noise, grain, uneven outlines, windows of stain in layers."""
 
 from __future__ import annotations
 
@@ -10,25 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-FloatImage = NDArray[
-    np.floating[Any]
-]  # float32 in fact; the stubs widen it where a Python float comes in
+FloatImage = NDArray[np.floating[Any]]
+"""float32 in fact; the stubs widen it where a Python float comes in."""
 
 
 def smooth_noise(rng: np.random.Generator, size: int, scale_px: float) -> FloatImage:
-    """Noise (size, size) float32 of mean 0 and deviation about 1 that varies over `scale_px`: a
-    cubic B-spline."""
+    """Noise (size, size) float32 of mean 0 and deviation about 1: a cubic B-spline.
+
+    Args:
+        rng: draws it.
+        size: side, px.
+        scale_px: length over which it varies, px.
+    """
     cells = int(np.ceil(size / scale_px)) + 4
-    grid = (
-        rng.standard_normal((cells, cells), dtype=np.float32) * 2
-    )  # the spline halves the deviation
+    # the spline halves the deviation
+    grid = rng.standard_normal((cells, cells), dtype=np.float32) * 2
     down, right = rng.random(2)
     return _stretch(_stretch(grid, size, scale_px, down).T, size, scale_px, right)
 
 
 def _stretch(rows: FloatImage, size: int, scale_px: float, shift: float) -> FloatImage:
-    """Rows (n, m) drawn out to (size, m), each `scale_px` rows of the result, by a cubic
-    B-spline."""
+    """Rows (n, m) stretched to (size, m), `scale_px` rows of the result for one, by a B-spline."""
     place = np.arange(size) / scale_px + shift
     first = place.astype(np.int64)
     t = (place - first).astype(np.float32)[:, None]
@@ -40,8 +41,7 @@ def _stretch(rows: FloatImage, size: int, scale_px: float, shift: float) -> Floa
 
 
 class Grain:
-    """Textures of three grain sizes (1.2, 2.2 and 4.5 px), from which windows are cut at random
-    places."""
+    """Textures of three grain sizes (1.2, 2.2 and 4.5 px) that are cut at random places."""
 
     def __init__(self, rng: np.random.Generator, side: int = 256) -> None:
         self._fields = [_grain(rng, side, sigma) for sigma in (1.2, 2.2, 4.5)]
@@ -61,20 +61,22 @@ def _grain(rng: np.random.Generator, side: int, sigma: float) -> FloatImage:
 
 
 class Window:
-    """A transparent square into which one cell is painted, centre at (0, 0): x right, y down,
-    px."""
+    """A transparent square into which one cell is painted.
+
+    side: px. x, y: (side, side) float32, px from the centre, to the right and down.
+    stain: (3, side, side) float32, haematoxylin and eosin, both times opacity, and opacity.
+    """
 
     def __init__(self, side: int) -> None:
         axis = np.arange(side, dtype=np.float32) - (side - 1) / 2
         self.side = side
         self.y, self.x = np.meshgrid(axis, axis, indexing="ij")
         self.stain = np.zeros((3, side, side), np.float32)
-        """Haematoxylin and eosin, each times opacity, and opacity."""
 
     def over(
         self, opacity: FloatImage, haematoxylin: FloatImage | float, eosin: FloatImage | float
     ) -> None:
-        """Lays a layer over what is there."""
+        """Lay a layer over the stain so far; opacity 0 to 1, stain as concentrations."""
         self.stain *= 1 - opacity
         self.stain[0] += opacity * haematoxylin
         self.stain[1] += opacity * eosin
@@ -86,7 +88,7 @@ class Window:
         return self.x * cos + self.y * sin, self.y * cos - self.x * sin
 
     def blur(self, sigma: float) -> None:
-        """Puts the cell out of focus."""
+        """Put the cell out of focus, by a Gaussian of `sigma` px."""
         self.stain = np.asarray(ndimage.gaussian_filter(self.stain, (0, sigma, sigma)), np.float32)
 
 
@@ -103,8 +105,14 @@ def outline(
     radii: tuple[float, float],
     rough: float,
 ) -> FloatImage:
-    """Signed depth in px of an uneven ellipse with these radii along and across; rough 0 (even) to
-    0.2 (lobed)."""
+    """Signed depth in px, positive inside, of an uneven ellipse.
+
+    Args:
+        rng: draws its lobes.
+        along, across: (side, side) float32, px along and across its first axis.
+        radii: along and across, px.
+        rough: 0 (even) to 0.2 (lobed).
+    """
     angle = np.arctan2(across, along)
     reach = np.ones_like(along)
     for order in (2, 3, 4, 5):

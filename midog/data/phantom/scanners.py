@@ -1,5 +1,4 @@
-"""Scanners of the phantom: stain concentrations -> light (Beer-Lambert) -> optics, camera,
-processing -> uint8 RGB."""
+"""Scanners of the phantom: from stain to light (Beer-Lambert), through optics and camera to RGB."""
 
 from __future__ import annotations
 
@@ -105,11 +104,18 @@ SCANNERS: tuple[Scanner, ...] = (
 
 
 def scan(stain: FloatImage, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The image (H, W, 3) uint8 RGB of stain concentrations (2, H, W) float32, haematoxylin and
-    eosin, >= 0.
+    """The image that a scanner makes of a stained section.
 
     Light passed = 10 ** -(H h + E e), the law of Beer and Lambert with stain vectors h and e as in
     Ruifrok & Johnston, Quantification of histochemical staining by color deconvolution (2001).
+
+    Args:
+        stain: (2, H, W) float32, haematoxylin and eosin as concentrations, 0 or more.
+        scanner: the scanner.
+        rng: draws the camera's noise.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     assert stain.ndim == 3, stain.shape
     assert stain.shape[0] == 2, stain.shape

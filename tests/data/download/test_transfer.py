@@ -3,11 +3,8 @@ had."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import tempfile
-from collections import namedtuple
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -17,27 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from midog.data.download import transfer
-from midog.data.download.transfer import (
-    GO_ON,
-    FileError,
-    RemoteFile,
-    check_room,
-    disk_errors,
-    fetch_file,
-    fetch_json,
-    human_bytes,
-    md5_in,
-    md5_of,
-    part_of,
-)
+from midog.data.download.remote_file import RESUME, FileError, RemoteFile, part_of
+from midog.data.download.transfer import fetch_file, fetch_json
 from midog.errors import DownloadError
+from tests.data.download.published import md5
 
 BYTES = bytes(range(256)) * 4  # 1,024 that differ along the file
 URL_PATH = "/files/001.tiff"
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
 
 
 @pytest.fixture
@@ -143,7 +126,9 @@ def test_when_it_breaks_off_for_good_the_part_stays_and_is_gone_on_with(
     archive.faults[URL_PATH] = [answer(cut=400)] + [answer(cut=0)] * 3
     with pytest.raises(DownloadError) as caught:
         fetch_file(remote, retries=2, sleep=slept.append)
-    assert str(caught.value) == f"001.tiff: broke off at 400 of 1024 bytes (tried 3 times); {GO_ON}"
+    assert (
+        str(caught.value) == f"001.tiff: broke off at 400 of 1024 bytes (tried 3 times); {RESUME}"
+    )
     assert not isinstance(caught.value, FileError)
     assert slept == [1.0, 2.0]
     assert is_untouched(remote)
@@ -375,21 +360,6 @@ def test_a_folder_that_cannot_be_made_is_an_error(archive, remote):
         fetch_file(remote)
 
 
-def test_disk_errors_leave_other_errors_alone(tmp_path):
-    with pytest.raises(ValueError, match="mine"), disk_errors(tmp_path):
-        raise ValueError("mine")
-
-
-def test_room_is_checked_for_what_is_missing(remote, tmp_path, monkeypatch):
-    free = namedtuple("usage", "total used free")(0, 0, 600)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
-    with pytest.raises(DownloadError, match=r"has 600 bytes free and 1.0 kB are needed; make room"):
-        check_room(tmp_path, [remote])
-    remote.path.parent.mkdir()
-    part_of(remote.path).write_bytes(BYTES[:500])
-    check_room(tmp_path, [remote, without_sum(remote)])
-
-
 def test_json_is_asked_for_again_where_the_archive_is_busy_or_breaks_off(archive, answer, slept):
     archive.files["/api"] = b'{"files": []}'
     archive.faults["/api"] = [answer(status=403), answer(status=503), answer(cut=5)]
@@ -407,23 +377,3 @@ def test_what_is_not_json_is_an_error(archive, body):
 def test_an_api_that_is_gone_is_an_error(archive):
     with pytest.raises(DownloadError, match="/api: answered 404"):
         fetch_json(archive.url + "/api")
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (22_300_000_000, "22.3 GB")],
-)
-def test_human_bytes(count, text):
-    assert human_bytes(count) == text
-
-
-@pytest.mark.parametrize("text", ["{}", '"{}"', "md5:{}", '"md5:{}"'])
-def test_md5_is_found_in_what_archives_write(text, tmp_path):
-    (tmp_path / "file").write_bytes(BYTES)
-    assert md5_in(text.format(md5(BYTES))) == md5_of(tmp_path / "file")
-    assert md5_in(text.format(md5(BYTES).upper())) == md5_of(tmp_path / "file")
-
-
-@pytest.mark.parametrize("text", ["", "sha256:" + "a" * 64, "a" * 31, "a" * 32 + "-2"])
-def test_other_sums_are_not_taken_for_an_md5(text):
-    assert md5_in(text) is None

@@ -237,7 +237,7 @@ def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not empty; name a new folder"):
         draw_phantom(tmp_path, rois_per_scanner=1, size=SIZE)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    with pytest.raises(DataError, match=r"notes\.txt is there"):
+    with pytest.raises(DataError, match=r"notes\.txt exists"):
         draw_phantom(tmp_path / "notes.txt", rois_per_scanner=1, size=SIZE)
 
 

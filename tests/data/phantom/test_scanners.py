@@ -75,8 +75,8 @@ def test_names_are_distinct_and_in_order() -> None:
 
 
 def test_scanners_show_the_same_tissue_in_different_colours_and_sharpness() -> None:
-    look = draw_tumour(np.random.default_rng(1))
-    stain = draw_tissue(np.random.default_rng(2), look, 256, with_figures=True).stain
+    tumour = draw_tumour(np.random.default_rng(1))
+    stain = draw_tissue(np.random.default_rng(2), tumour, 256, with_figures=True).stain
     means = {scanner.name: colours_of(scanner, stain).mean(axis=0) for scanner in SCANNERS}
     distances = {
         pair: np.linalg.norm(means[pair[0]] - means[pair[1]]) for pair in combinations(means, 2)

@@ -1,18 +1,18 @@
-"""Tissue of the phantom: figures are where they are said to be, dark, apart, and as many as
-asked."""
+"""Tissue of the phantom: figures are where they are listed, dark, apart, as many as requested."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from midog.data.phantom.cells import IMPOSTERS, PHASES, draw_tumour
+from midog.data.phantom.cells import draw_tumour
+from midog.data.phantom.figures import IMPOSTERS, PHASES
 from midog.data.phantom.tissue import BETWEEN_FIGURES_PX, Tissue, draw_tissue
 
 
 def drawn(seed: int, size: int, with_figures: bool = True) -> Tissue:
-    look = draw_tumour(np.random.default_rng([seed, 0]))
-    return draw_tissue(np.random.default_rng([seed, 1]), look, size, with_figures)
+    tumour = draw_tumour(np.random.default_rng([seed, 0]))
+    return draw_tissue(np.random.default_rng([seed, 1]), tumour, size, with_figures)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,34 @@
+"""A data set of three images as its archives publish it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from midog.data.download.manifest import MANIFEST
+
+IMAGES = {f"{number:03d}.tiff": bytes([number]) * (900 + number) for number in (1, 2, 3)}
+ANNOTATION = b'{"images": []}'
+SPLIT = "file_name,scanner,patient,split\n" + "".join(
+    f"{name},Hamamatsu XR,{name},train\n" for name in IMAGES
+)
+IDS = {"001.tiff": 40282099, "002.tiff": 40282102, "003.tiff": 40282111, "MIDOGpp.json": 41265615}
+RECORD = "/records/4643381/files"
+API_RECORD = "/api/records/4643381"
+COLLECTION = "/v2/collections/6615571/articles"
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def assert_laid_out(folder: Path, annotation: str, images: dict[str, bytes] = IMAGES) -> None:
+    """Exactly the files of a data folder, with the published bytes, and nothing half-written."""
+    contents = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    del contents[MANIFEST]
+    published = {f"images/{name}": content for name, content in images.items()}
+    assert contents == {annotation: ANNOTATION, "split.csv": SPLIT.encode(), **published}
