@@ -45,9 +45,9 @@ training: failures watch optimise log best loop
 training.tasks: detection_scores detection_pictures detection detection_data
 training: train
 evaluation: groups measures detection_files points result scoring comparison tuning
-shift: images patches distances features
+shift: images patches distances halves feature_distances features
 studies: scanners
-shift: result domain_shift
+shift: result confounders tested_runs domain_shift
 report: page charts pictures evaluation_charts evaluation_page shift_charts shift_words shift_page
 bench: timing machine result plan counting plain_network plain_samples scene detecting forward
 bench: samples steps infer sweep run

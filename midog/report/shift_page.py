@@ -20,7 +20,9 @@ from midog.report import shift_words as words
 from midog.report.charts import to_svg
 from midog.report.page import UNDEFINED, number, write_page
 from midog.report.pictures import data_uri
-from midog.shift.distances import DIMS, DRAWS, FEATURE_DISTANCES, SLOW_DRAWS
+from midog.shift.distances import DIMS
+from midog.shift.feature_distances import FEATURE_DISTANCES
+from midog.shift.halves import DRAWS, SLOW_DRAWS
 from midog.shift.images import IMAGE_DISTANCES, ImageStats
 from midog.shift.result import Confounder, ShiftResult
 

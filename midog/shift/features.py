@@ -1,4 +1,5 @@
-"""What scanners look like, to the eye and to a model's backbone, and how far apart that is."""
+"""What is measured of scanners, in images and in the features of a backbone, and how far apart they
+are."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from midog.data.roi import Roi
 from midog.errors import DeviceError
 from midog.inference.detector import Detector
 from midog.inference.network import is_out_of_memory
-from midog.shift.distances import SLOW_DRAWS, feature_distances, halve
+from midog.shift.feature_distances import feature_distances
+from midog.shift.halves import SLOW_DRAWS, halve
 from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
 from midog.shift.patches import ScannerPatches, describe, fixed_patches
 
@@ -42,7 +44,7 @@ class ScannerFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class MeasuredScanners:
     """What scanners look like.
 
     patches: at 0.25 um/px; stats: of these, by scanner. features: by model, of patches at its own
@@ -55,7 +57,7 @@ class Looks:
     words: str
 
 
-def look(
+def measure_scanners(
     rois: Sequence[Roi],
     models: Mapping[str, Path],
     *,
@@ -63,7 +65,7 @@ def look(
     per_roi: int,
     seed: int,
     device: str,
-) -> Looks:
+) -> MeasuredScanners:
     """Cut patches of the ROIs, at 0.25 um/px and at that of each model that has another, and see
     what they look like.
 
@@ -91,35 +93,35 @@ def look(
             f"; cut again at {' and '.join(others)} um/px for features of models of that resolution"
         )
     stats = {each.scanner: image_stats(each.images) for each in cuts[IMAGE_MPP]}
-    return Looks(cuts[IMAGE_MPP], stats, features, words)
+    return MeasuredScanners(cuts[IMAGE_MPP], stats, features, words)
 
 
 def distances_between(
-    looks: Looks, model: str, pairs: Sequence[tuple[str, str]], *, seed: int
+    measured: MeasuredScanners, model: str, pairs: Sequence[tuple[str, str]], *, seed: int
 ) -> dict[tuple[str, str], Distances]:
     """Image and feature distances of pairs of scanners, the latter in the features of that
     model."""
-    features = looks.features[model]
+    features = measured.features[model]
     by_features = feature_distances(features.vectors, features.patients, pairs, seed=seed)
     return {
-        (a, b): image_distances(looks.stats[a], looks.stats[b]) | by_features[a, b]
+        (a, b): image_distances(measured.stats[a], measured.stats[b]) | by_features[a, b]
         for a, b in pairs
     }
 
 
-def distances_within(looks: Looks, model: str, *, seed: int) -> dict[str, Distances]:
+def distances_within(measured: MeasuredScanners, model: str, *, seed: int) -> dict[str, Distances]:
     """The baseline of each distance: that between halves of a scanner's patients, NaN where these
     are too few.
 
     Image distances are means over SLOW_DRAWS draws of halves; for the others see
     `feature_distances`.
     """
-    features = looks.features[model]
-    selves = [(each.scanner, each.scanner) for each in looks.patches]
+    features = measured.features[model]
+    selves = [(each.scanner, each.scanner) for each in measured.patches]
     by_features = feature_distances(features.vectors, features.patients, selves, seed=seed)
     return {
         each.scanner: _image_baseline(each, seed) | by_features[each.scanner, each.scanner]
-        for each in looks.patches
+        for each in measured.patches
     }
 
 

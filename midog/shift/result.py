@@ -1,4 +1,4 @@
-"""What a domain-shift report says, as data and as plain JSON types."""
+"""The result of a domain-shift report, as data and as plain JSON types."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Confounder:
-    """A column whose values are not the same mix for all scanners. table: ROIs by scanner and
-    value."""
+    """A column whose values are not the same mix for all scanners.
+
+    Attributes:
+        column: Its name.
+        table: Number of ROIs, by scanner and value.
+    """
 
     column: str
     table: Mapping[str, Mapping[str, int]]
@@ -41,18 +45,27 @@ class Confounder:
 class ShiftResult:
     """How far apart scanners are, and what that costs.
 
-    matrix: every model on every scanner. same_test: all models were tested on the same ROIs.
-    losses: models on scanners that they have not seen; loss_distances: for each, the distances from
-    the scanners that it trained on (mean over them) in images and in its own features.
-    correlations: by distance, of that distance with `from_own` and with `from_native` over the
-    losses.
-    images: statistics by scanner, the unlabelled ones too. pairs: all pairs of scanners;
-    feature_model: the run whose features `pairs`, `within` and `projection` are of. within: by
-    scanner the baseline of each distance, that between halves of its own patients (mean over
-    draws), NaN where they are too few. projection: by scanner (P, 2), a point for each patch.
-    samples: by scanner some of the patches, (K, S, S, 3) uint8. unlabelled: scanners that nobody
-    labelled.
-    confounders: columns that go together with the scanner. patches: how they were cut, in words.
+    Attributes:
+        matrix: Every model on every scanner.
+        same_test: All models were tested on the same ROIs.
+        losses: Models on scanners that they have not seen.
+        loss_distances: For each loss, the distances from the scanners that the model was trained on
+            (mean over them) in images and in its own features.
+        correlations: By distance, of that distance with `from_own` and with `from_native` over the
+            losses.
+        images: Statistics by scanner, the unlabelled ones too.
+        pairs: All pairs of scanners.
+        within: By scanner the baseline of each distance, that between halves of its own patients
+            (mean over draws), NaN where they are too few.
+        feature_model: The run whose features `pairs`, `within` and `projection` are of.
+        projection: By scanner (P, 2) float64, a point for each patch.
+        samples: By scanner some of the patches, (K, S, S, 3) uint8.
+        unlabelled: Scanners without labels.
+        confounders: Columns that go together with the scanner.
+        patches: How the patches were cut, in words.
+        level: Of the intervals.
+        resamples: Of the bootstrap.
+        seed: Of patches and bootstrap.
     """
 
     matrix: Matrix
@@ -99,16 +112,16 @@ class ShiftResult:
                 for loss, distances in zip(self.losses, self.loss_distances, strict=True)
             ],
             "correlations": {
-                name: {drop: asdict(each) for drop, each in theirs.items()}
-                for name, theirs in self.correlations.items()
+                name: {drop: asdict(correlation) for drop, correlation in of_name.items()}
+                for name, of_name in self.correlations.items()
             },
-            "images": {scanner: each.to_dict() for scanner, each in self.images.items()},
+            "images": {scanner: stats.to_dict() for scanner, stats in self.images.items()},
             "pairs": [asdict(pair) for pair in self.pairs],
             "within": {scanner: dict(distances) for scanner, distances in self.within.items()},
             "feature_model": self.feature_model,
             "patches": self.patches,
             "unlabelled": list(self.unlabelled),
-            "confounders": [asdict(each) for each in self.confounders],
+            "confounders": [asdict(confounder) for confounder in self.confounders],
         }
         values: dict[str, Any] = plain(tree)
         return values
@@ -135,5 +148,5 @@ def _row(row: ModelRow) -> dict[str, Any]:
     }
 
 
-def _interval(each: Interval) -> dict[str, float]:
-    return asdict(each)
+def _interval(interval: Interval) -> dict[str, float]:
+    return asdict(interval)

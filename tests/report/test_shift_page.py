@@ -26,7 +26,8 @@ from midog.report.shift_page import (
     write_shift_page,
 )
 from midog.report.shift_words import apart
-from midog.shift.distances import DIMS, DRAWS, SLOW_DRAWS
+from midog.shift.distances import DIMS
+from midog.shift.halves import DRAWS, SLOW_DRAWS
 from midog.shift.images import image_stats
 from midog.shift.result import Confounder, ShiftResult
 from tests.report.markup import Element, Page

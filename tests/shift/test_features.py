@@ -19,8 +19,15 @@ from midog.errors import DeviceError
 from midog.inference.detector import Detector
 from midog.models.build import build_model
 from midog.shift import features
-from midog.shift.distances import FEATURE_DISTANCES, feature_distances, halve
-from midog.shift.features import Looks, backbone_features, distances_between, distances_within, look
+from midog.shift.feature_distances import FEATURE_DISTANCES, feature_distances
+from midog.shift.features import (
+    MeasuredScanners,
+    backbone_features,
+    distances_between,
+    distances_within,
+    measure_scanners,
+)
+from midog.shift.halves import halve
 from midog.shift.images import IMAGE_DISTANCES, image_distances, image_stats
 from midog.shift.patches import fixed_patches
 
@@ -184,26 +191,28 @@ def models(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def looks(rois, models) -> Looks:
-    return look(rois, models, size_px=64, per_roi=4, seed=0, device="cpu")
+def measured(rois, models) -> MeasuredScanners:
+    return measure_scanners(rois, models, size_px=64, per_roi=4, seed=0, device="cpu")
 
 
-def test_each_model_is_shown_patches_of_its_own_resolution(looks, rois, models):
+def test_each_model_is_shown_patches_of_its_own_resolution(measured, rois, models):
     for name, mpp in (("fine", 0.25), ("coarse", 0.5)):
         detector = Detector.load(models[name], device="cpu")
         assert detector.mpp == mpp
         for each in fixed_patches(rois, size_px=64, per_roi=4, mpp=mpp):
             expected = backbone_features(detector, each.images)
-            np.testing.assert_array_equal(looks.features[name].vectors[each.scanner], expected)
-            assert looks.features[name].patients[each.scanner] == each.patients
+            np.testing.assert_array_equal(measured.features[name].vectors[each.scanner], expected)
+            assert measured.features[name].patients[each.scanner] == each.patients
 
 
-def test_images_are_looked_at_at_a_quarter_of_a_um(looks, rois):
-    for each, theirs in zip(fixed_patches(rois, size_px=64, per_roi=4), looks.patches, strict=True):
+def test_images_are_looked_at_at_a_quarter_of_a_um(measured, rois):
+    for each, theirs in zip(
+        fixed_patches(rois, size_px=64, per_roi=4), measured.patches, strict=True
+    ):
         np.testing.assert_array_equal(each.images, theirs.images)
-        assert looks.stats[each.scanner].to_dict() == image_stats(each.images).to_dict()
-    assert "64 px at 0.25 um/px" in looks.words
-    assert looks.words.endswith(
+        assert measured.stats[each.scanner].to_dict() == image_stats(each.images).to_dict()
+    assert "64 px at 0.25 um/px" in measured.words
+    assert measured.words.endswith(
         "; cut again at 0.5 um/px for features of models of that resolution"
     )
 
@@ -217,26 +226,28 @@ def test_patches_are_cut_once_for_each_resolution(rois, models, monkeypatch):
 
     monkeypatch.setattr(features, "fixed_patches", note)
     monkeypatch.setattr(features, "backbone_features", lambda _detector, images: images[:, 0, 0])
-    look(rois, models, size_px=64, per_roi=1, seed=0, device="cpu")
+    measure_scanners(rois, models, size_px=64, per_roi=1, seed=0, device="cpu")
     assert cut == [0.25, 0.5]
-    again = look(rois, {"fine": models["fine"]}, size_px=64, per_roi=1, seed=0, device="cpu")
+    again = measure_scanners(
+        rois, {"fine": models["fine"]}, size_px=64, per_roi=1, seed=0, device="cpu"
+    )
     assert cut == [0.25, 0.5, 0.25]
     assert "cut again" not in again.words
 
 
-def test_distances_between_are_those_of_images_and_of_that_models_features(looks):
-    (a, b, *_) = looks.stats
+def test_distances_between_are_those_of_images_and_of_that_models_features(measured):
+    (a, b, *_) = measured.stats
     for model in ("fine", "coarse"):
-        theirs = looks.features[model]
-        found = distances_between(looks, model, [(a, b)], seed=3)
+        theirs = measured.features[model]
+        found = distances_between(measured, model, [(a, b)], seed=3)
         expected = feature_distances(theirs.vectors, theirs.patients, [(a, b)], seed=3)[a, b]
-        assert found == {(a, b): image_distances(looks.stats[a], looks.stats[b]) | expected}
-    assert distances_between(looks, "fine", [], seed=3) == {}
+        assert found == {(a, b): image_distances(measured.stats[a], measured.stats[b]) | expected}
+    assert distances_between(measured, "fine", [], seed=3) == {}
 
 
-def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patients(looks):
-    found = distances_within(looks, "fine", seed=3)
-    for each in looks.patches:
+def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patients(measured):
+    found = distances_within(measured, "fine", seed=3)
+    for each in measured.patches:
         assert list(found[each.scanner]) == [*IMAGE_DISTANCES, *FEATURE_DISTANCES]
         draws = []
         for draw_number in range(3):
@@ -251,7 +262,7 @@ def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patient
 
 
 def test_a_scanner_of_one_patient_has_no_baseline(rois, models):
-    alone = look(
+    alone = measure_scanners(
         [roi for roi in rois if roi.file_name == "001.tiff"],
         {"fine": models["fine"]},
         size_px=64,
