@@ -26,7 +26,8 @@ training.tasks: registry
 config: schema shipped load describe
 images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp open_slide open_tiff
 images: open_file image decode
-models: backbones anchors heads losses postprocess batchnorm_folding retinanet weights build
+models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
+models: retinanet weights build
 metrics: points near_pairs matching pooled_matches counts sweep average_precision froc thresholds
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
@@ -38,7 +39,8 @@ data.download: remote_file transfer manifest archives download
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry
-inference: start network tiles model_folder detector output_folder jobs batch
+inference: start network tile_plan tiles tile_results model_folder detector output_folder jobs
+inference: batch
 training: interrupts runs ema checkpoint learner ranks
 training.tasks: task
 training: failures watch optimise log best loop

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from midog.augment.on_device import to_float
 from midog.config.schema import RunConfig
 from midog.models.build import build_model, num_classes
+from midog.models.protocol import DetectionNetwork
 
 _LOGITS_SD = 4.0
 """Standard deviation that the logits are given: most scores are near 0, few lie where rounding
@@ -22,7 +23,7 @@ decides, none is 1."""
 @torch.no_grad()
 def detecting_model(
     config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0
-) -> nn.Module:
+) -> DetectionNetwork:
     """The config's network in eval mode with weights of `seed`, which finds figures in images like
     `pixels`.
 
@@ -35,11 +36,11 @@ def detecting_model(
     for norm in norms:
         norm.momentum = None  # the statistics of this one batch, not a tenth of them
     images = to_float(torch.from_numpy(pixels))
-    model.train()(images)
+    model.train().candidates(images, 0.5)
     last, classes = model.head.classification_head.cls_logits, num_classes(config) + 1
     seen: list[Tensor] = []
     hook = last.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    model.eval()(images)
+    model.eval().candidates(images, 0.5)
     hook.remove()
     logits = torch.cat([_by_class(output, classes)[:, :, 1:].flatten() for output in seen])
     gain = _LOGITS_SD / float(logits.std())

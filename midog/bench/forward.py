@@ -16,7 +16,7 @@ from midog.bench.plan import Plan
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, take_turns
 from midog.config.schema import RunConfig
-from midog.inference.network import Network, pick_precision
+from midog.inference.network import TorchBackend, pick_precision
 from midog.models.build import build_model, num_classes
 from midog.models.postprocess import suppress
 
@@ -66,7 +66,7 @@ def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
     """A function that detects in images (B, S, S, 3) uint8 as `midog infer` does, with random
     weights."""
     model, settings = build_model(config, pretrained=False), config.inference
-    network = Network(model, images.device, pick_precision(settings.precision, images.device))
+    network = TorchBackend(model, images.device, pick_precision(settings.precision, images.device))
 
     def run() -> object:
         return suppress(

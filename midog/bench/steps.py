@@ -19,10 +19,10 @@ from midog.bench.plan import Plan, with_settings
 from midog.bench.result import Compared, compare
 from midog.bench.timing import Seconds, synchronize, take_turns
 from midog.config.schema import RunConfig
-from midog.loading.box_targets import WIDTH, BoxTargets
 from midog.loading.rois import decode_rois
 from midog.loading.source import Batch
 from midog.models.build import build_model, num_classes
+from midog.models.protocol import ROWS, BoxTargets
 from midog.training.learner import make_fabric, make_learner
 from midog.training.optimise import Pace, fixed_shapes, step_weights
 from midog.training.tasks.detection import prepare, training_loader
@@ -42,10 +42,10 @@ class OurStep:
         network, machine = build_model(self.config), self.config.machine
         self.learner = make_learner(network, self.config.train, make_fabric(machine))
         if machine.compile:
-            network.compile_parts()  # type: ignore[operator]
+            network.compile_parts()
         self.learner.wrapped.train()
         self.images = images.contiguous(memory_format=torch.channels_last)
-        boxes = images.new_zeros(len(images), WIDTH, 4)
+        boxes = images.new_zeros(len(images), ROWS, 4)
         boxes[:, : len(_BOXES)] = images.new_tensor(_BOXES)
         labels = (boxes[..., 2] > 0).long()
         self.targets = BoxTargets(boxes=boxes, labels=labels, ignore=torch.zeros_like(boxes))

@@ -2,75 +2,65 @@
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import save as to_safetensors
-from torch import Tensor, nn
+from torch import Tensor
 
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.devices import pick_device
-from midog.errors import ConfigError, DeviceError
-from midog.files import to_json
+from midog.errors import ConfigError
 from midog.images.image import SlideImage, scale_for
 from midog.images.tiff_mapped import AnyPixels
-from midog.inference.model_folder import (
-    CARD,
-    TASK,
-    WEIGHTS,
-    Card,
-    find_folder,
-    load_weights,
-    read_card,
-    versions,
-    write_folder,
+from midog.inference.model_folder import read_model, weights_digest, write_model
+from midog.inference.network import (
+    Backend,
+    TorchBackend,
+    is_out_of_memory,
+    out_of_memory,
+    pick_precision,
 )
-from midog.inference.network import Network, is_out_of_memory, pick_precision, pixels_per_step
-from midog.inference.start import no_first_weights
-from midog.inference.tiles import OpenTiles, TilePlan, as_opened, known_mpp
-from midog.models.build import build_model
-from midog.models.postprocess import Candidates, suppress
-from midog.tiling import STEP, fit_batch, fit_tile, grid, inside_tile, merge
+from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
+from midog.inference.tile_results import BoxArrays, joined, place_tiles
+from midog.inference.tiles import OpenTiles, as_opened, mpp_of
+from midog.models.protocol import Candidates, DetectionNetwork
+from midog.tiling import merge
 
-Progress = Callable[[int, int], None]
-Found = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
-
-LARGEST_TILE = 1536
-"""Largest side of a tile, px as the network sees it, that `auto` takes. The head's group norms see
-a whole tile, so scores depend a little on its size: it is the same on every device whose memory
-bears it."""
+OnTiles = Callable[[int, int], None]
+"""Called with the number of tiles done and that of all tiles."""
 
 
 class Detector:
-    """Finds figures in images of any size, tile by tile.
+    """Detects figures in images of any size, tile by tile.
 
-    model: `candidates(images (B, 3, H, W) float32 in [0, 1], floor)` gives
-    models.candidates.Candidates in px of the images. It is moved to `device`, and copied for
-    detection when the first image is looked at: to detect with weights that have changed since,
-    make a new Detector.
-    config: of the model's run. class_names: of labels 1, 2, ….
-    threshold: score in [0, 1] from which a detection counts; kept here for those who count, nothing
-    is dropped by it.
-    device: auto, cpu, cuda, cuda:1, mps. tile, overlap (px), batch_size, precision, floor: None
-    takes config.inference.
-    workers: threads that read tiles ahead; any number finds the same, to the bit.
-    info: further plain values for model.json (data fingerprint, git revision).
-    Raises ConfigError for a setting out of range, DeviceError for a device that is not there.
+    Args:
+        model: the network. It is moved to `device`, and copied for detection when the first image
+            is opened: to detect with weights that have changed since, make a new Detector.
+        config: of the model's run.
+        class_names: of the labels 1, 2, ….
+        threshold: score in [0, 1] from which a detection counts; kept here for whoever counts,
+            nothing is dropped by it.
+        device: auto, cpu, cuda, cuda:1, mps.
+        tile, overlap, batch_size, precision, floor: None takes config.inference.
+        workers: threads that read tiles ahead; any number gives the same detections, to the bit.
+        info: further plain values for model.json (data fingerprint, git revision).
+
+    Raises:
+        ConfigError: for a setting out of range.
+        DeviceError: for a device that does not exist.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: DetectionNetwork,
         config: RunConfig,
         *,
         class_names: Sequence[str] = ("mitotic figure",),
@@ -94,32 +84,38 @@ class Detector:
             "floor": floor,
         }
         chosen = {key: value for key, value in given.items() if value is not None}
-        inference = parse_config({"inference": config.inference.model_dump() | chosen}).inference
-        self.tile, self.overlap = inference.tile, inference.overlap
-        self.batch_size, self.floor = inference.batch_size, inference.floor
+        self.inference = parse_config(
+            {"inference": config.inference.model_dump() | chosen}
+        ).inference
         self.config, self.mpp = config, config.data.mpp
-        self.class_names, self.threshold, self.workers = (
-            tuple(class_names),
-            float(threshold),
-            workers,
-        )
-        self.info, self.device = dict(info or {}), pick_device(device)
-        self.precision = pick_precision(inference.precision, self.device)
+        self.class_names, self.threshold = tuple(class_names), float(threshold)
+        self.workers, self.info = workers, dict(info or {})
+        self.device = pick_device(device)
+        self.precision = pick_precision(self.inference.precision, self.device)
         self.model = model.to(self.device)
+        self._backend: Backend | None = None
+        self._making = threading.Lock()
 
     def __call__(
         self,
         image: Path | str | AnyPixels | SlideImage,
         *,
         mpp: float | None = None,
-        progress: Progress | None = None,
+        progress: OnTiles | None = None,
     ) -> Detections:
-        """All detections with score > floor, boxes in level-0 px of the image, best first.
+        """Detect figures in an image.
 
-        image: a file, pixels (H, W, 3) uint8 RGB, or an open image (left open).
-        mpp: um/px of the image, overrules what the file says. progress: called with tiles done and
-        tiles in all. Raises ImageError where the image cannot be read or no mpp is known,
-        DeviceError where memory runs out.
+        Args:
+            image: a file, pixels (H, W, 3) uint8 RGB, or an open image (left open).
+            mpp: um/px of the image; overrules what the file states.
+            progress: called after every batch of tiles.
+
+        Returns:
+            All detections with score > floor, boxes in level-0 px of the image, best first.
+
+        Raises:
+            ImageError: where the image cannot be read or its mpp is unknown.
+            DeviceError: where memory runs out.
         """
         with self.open(image, mpp=mpp) as opened:
             return self.detect(opened, progress)
@@ -127,23 +123,30 @@ class Detector:
     def open(
         self, image: Path | str | AnyPixels | SlideImage, *, mpp: float | None = None
     ) -> OpenTiles:
-        """An image for `detect`, of which tiles are read ahead from now on; image, mpp and errors
-        as above."""
+        """Open an image for `detect`; its tiles are read ahead from now on.
+
+        Arguments and errors are those of calling the detector.
+        """
         opened = image if isinstance(image, SlideImage) else as_opened(image)
         try:
-            known = known_mpp(opened, mpp)
-            plan = self._plan(opened, scale_for(known, self.mpp))
-            own, pinned = opened is not image, self.device.type == "cuda"
-            return OpenTiles(opened, known, plan, own=own, workers=self.workers, pinned=pinned)
+            own_mpp = mpp_of(opened, mpp)
+            return OpenTiles(
+                opened,
+                own_mpp,
+                self._plan(opened, scale_for(own_mpp, self.mpp)),
+                own=opened is not image,
+                workers=self.workers,
+                pinned=self.device.type == "cuda",
+            )
         except BaseException:
             if opened is not image:
                 opened.close()
             raise
 
-    def detect(self, opened: OpenTiles, progress: Progress | None = None) -> Detections:
-        """What is in an image of `open`, once."""
+    def detect(self, opened: OpenTiles, progress: OnTiles | None = None) -> Detections:
+        """Detect figures in an image from `open`, once."""
         image, scale, (width, height) = opened.image, opened.plan.scale, opened.plan.size
-        boxes, scores, labels = self._look(opened, progress or (lambda done, total: None))
+        boxes, scores, labels = self._detect_tiles(opened, progress or (lambda done, total: None))
         boxes = np.clip(boxes, 0, [width, height, width, height])
         boxes = np.minimum(boxes / scale, [image.width, image.height] * 2)
         keep = merge(boxes, scores, labels, self.config.model.nms_iou)
@@ -151,41 +154,40 @@ class Detector:
         return Detections(boxes[keep].astype(np.float32), scores[keep], labels[keep])
 
     def settings(self) -> dict[str, Any]:
-        """What decides the detections in an image, as plain JSON values; `weights` is a digest of
-        them."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self._state().items()):
-            digest.update(name.encode())
-            digest.update(value.numpy().data)
-        names = ("threshold", "overlap", "precision", "floor", "mpp")
+        """What decides the detections in an image, as plain JSON values.
+
+        Returns:
+            The settings by name; `weights` is a digest of the weights.
+        """
+        tile: int | str = self.inference.tile
         return {
-            "weights": digest.hexdigest()[:16],
+            "weights": weights_digest(self._state()),
             "class_names": list(self.class_names),
             "nms_iou": self.config.model.nms_iou,
-            "tile": f"auto, at most {self._largest_tile}" if self.tile == "auto" else self.tile,
-            **{name: getattr(self, name) for name in names},
+            "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
+            "threshold": self.threshold,
+            "overlap": self.inference.overlap,
+            "precision": self.precision,
+            "floor": self.inference.floor,
+            "mpp": self.mpp,
         }
 
     def save(self, folder: Path | str) -> None:
-        """Write model.safetensors and model.json into `folder`, which is there whole or not at all.
+        """Write model.safetensors and model.json into a folder, both or neither.
 
-        A model that is there is replaced. Raises WeightsError where the folder holds other files or
-        cannot be written.
+        A model that is there is replaced.
+
+        Raises:
+            WeightsError: where the folder holds other files or cannot be written.
         """
-        assert not Card.model_fields.keys() & self.info.keys(), "info is for further keys"
-        card = {
-            "format": 1,
-            "task": TASK,
-            "config": self.config.to_dict(),
-            "class_names": self.class_names,
-            "mpp": self.mpp,
-            "threshold": self.threshold,
-            "versions": versions(),
-            **self.info,
-        }
-        weights = to_safetensors(self._state(), {"class_names": "\n".join(self.class_names)})
-        text = to_json(card, ascii_only=False)
-        write_folder(Path(folder).expanduser().resolve(), {WEIGHTS: weights, CARD: text.encode()})
+        write_model(
+            Path(folder).expanduser().resolve(),
+            self._state(),
+            self.config,
+            class_names=self.class_names,
+            threshold=self.threshold,
+            info=self.info,
+        )
 
     @classmethod
     def load(
@@ -201,19 +203,20 @@ class Detector:
         floor: float | None = None,
         workers: int = 2,
     ) -> Self:
-        """The detector of a model folder, or of the `best` in a run's folder; None takes what the
-        model holds.
+        """Load the detector of a model folder, or of the `best` in a run's folder.
 
-        Raises WeightsError for a folder that is missing, damaged, pickled, or whose files do not
-        fit each other.
+        Args:
+            folder: the model's or the run's folder.
+            device, workers: as of Detector.
+            threshold, tile, overlap, batch_size, precision, floor: None takes what the model holds.
+
+        Raises:
+            WeightsError: for a folder that is missing, damaged, pickled, or whose files do not fit
+                each other.
         """
-        found = find_folder(Path(folder).expanduser())
-        card, config = read_card(found / CARD)
-        with no_first_weights():
-            model = build_model(config, pretrained=False)
-        load_weights(model, found / WEIGHTS, card.class_names)
+        model, config, card = read_model(Path(folder).expanduser())
         return cls(
-            model.eval(),
+            model,
             config,
             class_names=card.class_names,
             threshold=card.threshold if threshold is None else threshold,
@@ -233,101 +236,58 @@ class Detector:
             for name, value in self.model.state_dict().items()
         }
 
-    @cached_property
-    def _network(self) -> Network:
-        return Network(self.model, self.device, self.precision)
+    def _running(self) -> Backend:
+        """The backend, made by the first thread that needs it."""
+        with self._making:
+            if self._backend is None:
+                self._backend = TorchBackend(self.model, self.device, self.precision)
+            return self._backend
 
-    @property
-    def _magnification(self) -> float:
-        return self.config.model.magnification(self.config.sampling.patch_size)
-
-    @property
-    def _largest_tile(self) -> int:
-        side = min(LARGEST_TILE, pixels_per_step(self.device) ** 0.5)
-        return int(side / self._magnification) // STEP * STEP
+    def _limits(self) -> TileLimits:
+        return TileLimits(
+            magnification=self.config.model.magnification(self.config.sampling.patch_size),
+            pixels=self._running().pixels_per_step(),
+            one_by_one=self.device.type == "cpu",
+        )
 
     def _plan(self, image: SlideImage, scale: float) -> TilePlan:
-        """How to look at an image: a function of its size, and of the device's kind and whole
-        memory."""
-        size = image.scaled_size(scale)
-        tile = (
-            fit_tile(*size, self.overlap, self._largest_tile) if self.tile == "auto" else self.tile
-        )
-        batch_size = self.batch_size
-        if batch_size == "auto":  # a CPU is no quicker with more than one
-            together = int(pixels_per_step(self.device) / (tile * self._magnification) ** 2)
-            many = 1 if self.device.type == "cpu" else max(together, 1)
-            batch_size = fit_batch(len(grid(*size, tile, self.overlap)), many)
-        return TilePlan(scale, size, tile, self.overlap, batch_size)
+        return plan_tiles(image.scaled_size(scale), scale, self.inference, self._limits())
 
-    def _look(self, opened: OpenTiles, progress: Progress) -> Found:
-        """What each tile may report, tile after tile; boxes in px of the resampled image."""
-        found, total, done = list[Found](), len(opened.origins), 0
-        under_way: deque[tuple[int, Future[Found]]] = deque()
-        # A batch's results are sorted out by a thread while the model looks at the next one.
+    def _detect_tiles(self, opened: OpenTiles, progress: OnTiles) -> BoxArrays:
+        """What all tiles report, in the order of the tiles."""
+        parts, total, done = list[BoxArrays](), len(opened.origins), 0
+        pending: deque[tuple[int, Future[BoxArrays]]] = deque()
+        model = self.config.model
+
+        def place(wait: Callable[[], Candidates], corners: NDArray[np.int64]) -> BoxArrays:
+            return place_tiles(
+                wait(),
+                corners,
+                opened.plan,
+                nms_iou=model.nms_iou,
+                max_detections=model.max_detections,
+            )
+
+        # A thread places the results of a batch while the network runs on the next one.
         with ThreadPoolExecutor(1, thread_name_prefix="midog-results") as results:
             for corners, images in opened.batches():
-                candidates = self._forward(images)
+                candidates = self._start(images)
                 done += len(corners)
-                under_way.append(
-                    (done, results.submit(self._place, candidates, corners, opened.plan))
-                )
-                while len(under_way) > (done < total):
-                    so_far, result = under_way.popleft()
-                    found.append(result.result())
+                pending.append((done, results.submit(place, candidates, corners)))
+                while len(pending) > (done < total):
+                    so_far, result = pending.popleft()
+                    parts.append(result.result())
                     progress(so_far, total)
-        return _joined(found)
+        return joined(parts)
 
-    def _place(
-        self, candidates: Callable[[], Candidates], corners: NDArray[np.int64], plan: TilePlan
-    ) -> Found:
-        """A batch's results in px of the resampled image, without what a neighbouring tile sees
-        better."""
-        found, model = list[Found](), self.config.model
-        results = suppress(candidates(), model.nms_iou, model.max_detections)
-        for result, (x, y) in zip(
-            results, corners.tolist(), strict=False
-        ):  # the rest are the white tiles
-            boxes = result["boxes"].double().numpy() + np.array([x, y, x, y])
-            keep = inside_tile(boxes, (x, y), plan.tile, plan.overlap, *plan.size)
-            found.append(
-                (boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep])
-            )
-        return _joined(found)
-
-    def _forward(self, images: Tensor) -> Callable[[], Candidates]:
-        """The model's result for tiles (B, tile, tile, 3) uint8, to be waited for."""
+    def _start(self, images: Tensor) -> Callable[[], Candidates]:
+        """Start on tiles (B, tile, tile, 3) uint8; what is returned waits for the result."""
         try:
-            return self._network.start(images, self.floor)
+            return self._running().start(images, self.inference.floor)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        raise self._out_of_memory(
-            *images.shape[:2]
-        )  # out here, where the failed call's tensors are let go
-
-    def _out_of_memory(self, batch_size: int, tile: int) -> DeviceError:
-        """Says which batch size fits: the first half, quarter, … of this one that gets through."""
-        what = f"{self.device} is out of memory with {batch_size} tiles of {tile} px at a time"
-        size = batch_size // 2
-        while size:
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            try:
-                self._network.start(
-                    torch.full((size, tile, tile, 3), 255, dtype=torch.uint8), self.floor
-                )()
-                return DeviceError(what, f"use --batch-size {size}")
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            size //= 2
-        smaller = tile // 64 * 32
-        fits = smaller >= max(64, 2 * self.overlap)
-        return DeviceError(what, f"use --tile {smaller}" if fits else "use --device cpu")
-
-
-def _joined(parts: Sequence[Found]) -> Found:
-    nothing: Found = np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.int64)
-    boxes, scores, labels = (np.concatenate(column) for column in zip(nothing, *parts, strict=True))
-    return boxes, scores, labels
+        # out here, where the failed call's tensors are freed
+        batch_size, tile = images.shape[:2]
+        overlap = self.inference.overlap
+        raise out_of_memory(self._running(), self.device, batch_size, tile, overlap)

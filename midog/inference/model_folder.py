@@ -1,8 +1,8 @@
-"""The folder that a model lives in: model.safetensors and model.json, written whole, read without
-trust."""
+"""A model's folder: model.safetensors and model.json, written together, read without trust."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,16 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from midog import __version__
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
-from midog.files import replace_folder
-from midog.models.build import num_classes
+from midog.files import replace_folder, to_json
+from midog.models.build import build_model, num_classes, without_first_weights
+from midog.models.protocol import DetectionNetwork
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 TASK = "detection"
@@ -46,6 +48,74 @@ class Card(BaseModel):
     versions: dict[str, str]
 
 
+def write_model(
+    folder: Path,
+    state: Mapping[str, Tensor],
+    config: RunConfig,
+    *,
+    class_names: Sequence[str],
+    threshold: float,
+    info: Mapping[str, Any],
+) -> None:
+    """Write a model's two files into a folder, both or neither.
+
+    Args:
+        folder: where; a model that is there is replaced.
+        state: the network's state dict, on the CPU.
+        config: of the model's run.
+        class_names: of the labels 1, 2, ….
+        threshold: score in [0, 1] from which a detection counts.
+        info: further plain values for model.json.
+
+    Raises:
+        WeightsError: where the folder holds other files or cannot be written.
+    """
+    assert not Card.model_fields.keys() & info.keys(), "info is for further keys"
+    card = {
+        "format": 1,
+        "task": TASK,
+        "config": config.to_dict(),
+        "class_names": list(class_names),
+        "mpp": config.data.mpp,
+        "threshold": threshold,
+        "versions": versions(),
+        **info,
+    }
+    weights = save(dict(state), {"class_names": "\n".join(class_names)})
+    text = to_json(card, ascii_only=False)
+    write_folder(folder, {WEIGHTS: weights, CARD: text.encode()})
+
+
+def read_model(path: Path) -> tuple[DetectionNetwork, RunConfig, Card]:
+    """Read a model, its config and its description.
+
+    Args:
+        path: the model's folder, or a run's folder with `best` in it.
+
+    Returns:
+        The network in eval mode on the CPU, the config of its run, and what model.json holds.
+
+    Raises:
+        WeightsError: for a folder that is missing, damaged, pickled, or whose files do not fit each
+            other.
+    """
+    folder = find_folder(path)
+    card, config = read_card(folder / CARD)
+    with without_first_weights():
+        network = build_model(config, pretrained=False)
+    load_weights(network, folder / WEIGHTS, card.class_names)
+    return network.eval(), config, card
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """16 hexadecimal digits of a state dict on the CPU, whatever the order of its names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(value.numpy().data)
+    return digest.hexdigest()[:16]
+
+
 def versions() -> dict[str, str]:
     """Versions of what wrote a model, by package."""
     return {
@@ -57,18 +127,20 @@ def versions() -> dict[str, str]:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Files into a folder beside its place, flushed to the disk, then renamed into it."""
+    """Write files into a folder beside its place, flush them to the disk, rename it into place."""
     if folder.exists() and not (
-        folder.is_dir() and {each.name for each in folder.iterdir()} <= files.keys()
+        folder.is_dir() and {file.name for file in folder.iterdir()} <= files.keys()
     ):
-        raise WeightsError(
-            f"{folder} is there and holds other things than a model", "give another folder"
-        )
+        raise WeightsError(f"{folder} holds other things than a model", "give another folder")
     replace_folder(folder, files, WeightsError, durable=True)
 
 
 def find_folder(path: Path) -> Path:
-    """The folder that holds the model: `path`, or `best` in it."""
+    """Find the folder that holds the model: `path`, or `best` in it.
+
+    Raises:
+        WeightsError: where there is none.
+    """
     if path.is_file():
         if path.suffix in _PICKLES:
             raise WeightsError(f"{path} is a pickle", _SAFE_ONLY)
@@ -82,22 +154,27 @@ def find_folder(path: Path) -> Path:
         if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
             return folder
     pickles = sorted(
-        each.name for each in path.iterdir() if each.suffix in _PICKLES and each.name != "last.ckpt"
+        file.name for file in path.iterdir() if file.suffix in _PICKLES and file.name != "last.ckpt"
     )
     if pickles:
         raise WeightsError(f"{path} holds no {CARD} but {pickles[0]}, a pickle", _SAFE_ONLY)
     raise WeightsError(
-        f"no model in {path}: neither {CARD} nor best/ is there",
-        "give runs/NAME/best, or go on with `midog train`, which writes it at the first validation",
+        f"no model in {path}: it holds neither {CARD} nor best/",
+        "give runs/NAME/best, or resume `midog train`, which writes it at the first validation",
     )
 
 
 def read_card(path: Path) -> tuple[Card, RunConfig]:
+    """Read model.json and the config in it.
+
+    Raises:
+        WeightsError: where it is missing, damaged, of another format, or contradicts itself.
+    """
     copy = "copy the model's folder again"
     try:
         tree = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(f"{path} is not there", copy) from None
+        raise WeightsError(f"{path} does not exist", copy) from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read as JSON: {error}", copy) from None
     if not isinstance(tree, dict) or "format" not in tree:
@@ -106,17 +183,18 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
     writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
     if tree["format"] != 1:
         raise WeightsError(
-            f"{path} has format {tree['format']}, known is 1", f"use {writer}, which wrote it"
+            f"{path} has format {tree['format']}, this midog reads format 1",
+            f"use {writer}, which wrote it",
         )
     if (task := tree.get("task")) != TASK:
         raise WeightsError(f"{path} is of a model of task {task}", f"give a model of task {TASK}")
     try:
         card = Card.model_validate(tree)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+        text = "; ".join(
+            f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()
         )
-        raise WeightsError(f"{path}: {wrong}", copy) from None
+        raise WeightsError(f"{path}: {text}", copy) from None
     try:
         config = parse_config(card.config, source=f"config in {path}")
     except ConfigError as error:
@@ -133,7 +211,16 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
 
 
 def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> None:
-    """Fill the model, all of it, from a safetensors file."""
+    """Fill a network, all of it, from a safetensors file.
+
+    Args:
+        model: the network.
+        path: the file.
+        class_names: of the labels 1, 2, …, as model.json beside the file has them.
+
+    Raises:
+        WeightsError: where the file is missing, damaged or of another network or other classes.
+    """
     state, described = _read_weights(path)
     classes = described.get("class_names", "\n".join(class_names)).split("\n")
     if classes != list(class_names):
@@ -144,7 +231,7 @@ def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> No
         )
     own = model.state_dict()
     wrong = [f"lacks {name}" for name in own if name not in state]
-    wrong += [f"has {name} too much" for name in state if name not in own]
+    wrong += [f"has {name} in excess" for name in state if name not in own]
     wrong += [
         f"{name} is {list(value.shape)}, not {list(own[name].shape)}"
         for name, value in state.items()
@@ -166,10 +253,10 @@ def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> No
 def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors by name and the file's own description; no code in the file is ever run."""
     if not path.is_file():
-        pickles = sorted(each.name for each in path.parent.iterdir() if each.suffix in _PICKLES)
-        found = f", only {pickles[0]}, a pickle" if pickles else ""
+        pickles = sorted(file.name for file in path.parent.iterdir() if file.suffix in _PICKLES)
+        instead = f"; {pickles[0]} beside it is a pickle" if pickles else ""
         raise WeightsError(
-            f"{path} is not there{found}",
+            f"{path} does not exist{instead}",
             _SAFE_ONLY if pickles else "copy the model's folder again",
         )
     try:

@@ -1,11 +1,9 @@
-"""What makes a short command start quickly: torchvision without a compiler, networks without first
-weights."""
+"""What makes a short command start quickly: torchvision without a compiler."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
 
 
 def import_torchvision() -> None:
@@ -32,23 +30,3 @@ def import_torchvision() -> None:
     finally:
         for name in stand_ins:
             del sys.modules[name]
-
-
-def no_first_weights() -> Any:
-    """Within this context a network is built without drawing its weights, which are about to be
-    loaded, all of them."""
-    from torch.overrides import TorchFunctionMode
-
-    class NoFirstWeights(TorchFunctionMode):
-        """Takes the calls of what draws, in torch.nn.init or of a tensor, and gives the tensor as
-        it is."""
-
-        def __torch_function__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            kwargs = kwargs or {}
-            if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
-                return kwargs["tensor"] if "tensor" in kwargs else args[0]
-            return func(*args, **kwargs)
-
-    return NoFirstWeights()

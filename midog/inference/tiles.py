@@ -1,12 +1,10 @@
-"""An image under way: its grid of tiles, which threads read ahead, row by row, from the moment that
-it is opened."""
+"""An open image, whose tiles threads read ahead, row by row, from the moment it is opened."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -18,38 +16,21 @@ from torch import Tensor
 from midog.errors import ImageError
 from midog.images.image import SlideImage, as_image, open_image
 from midog.images.tiff_mapped import AnyPixels
-from midog.tiling import grid
+from midog.inference.tile_plan import TilePlan
 
 Pixels = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class TilePlan:
-    """How an image is looked at.
-
-    scale: it is resampled by this factor. size: its (width, height) after that, px. tile, overlap:
-    px of that frame.
-    batch_size: tiles at a time.
-    """
-
-    scale: float
-    size: tuple[int, int]
-    tile: int
-    overlap: int
-    batch_size: int
-
-    def origins(self) -> NDArray[np.int64]:
-        """Upper left corners (T, 2) x y of the tiles, px of the resampled image."""
-        return grid(*self.size, self.tile, self.overlap)
-
-
 class OpenTiles:
-    """An open image whose tiles are being read. Close it, or use it in `with`: that ends the
-    threads.
+    """An open image whose tiles are being read; closing it (or leaving `with`) ends the threads.
 
-    mpp: um/px of the image. own: whether closing this closes the image. workers: threads that read;
-    0: none does, each tile is read when its turn comes. pinned: batches lie where a GPU can fetch
-    them.
+    Args:
+        image: the image.
+        mpp: um/px of the image.
+        plan: its tiles.
+        own: whether closing this closes the image.
+        workers: threads that read; with 0 a tile is read when its turn comes.
+        pinned: batches lie where a GPU can fetch them.
     """
 
     def __init__(
@@ -79,16 +60,21 @@ class OpenTiles:
         self.close()
 
     def close(self) -> None:
-        """End the threads and let go of the image."""
+        """End the threads; close the image if it is this object's own."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         if self._own:
             self.image.close()
 
     def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        """Once: corners (n, 2) and tiles (batch_size, tile, tile, 3) uint8, in order.
+        """Iterate over the tiles, in order and once.
 
-        The last batch is filled with white tiles, so that all have one shape. Raises ImageError.
+        Yields:
+            Corners (n, 2) x y, px of the resampled image, and tiles (batch_size, tile, tile, 3)
+            uint8 RGB. The last batch is filled with white tiles, so that all have one shape.
+
+        Raises:
+            ImageError: where a tile cannot be read.
         """
         side, size = self.plan.tile, self.plan.batch_size
         for begin in range(0, len(self.origins), size):
@@ -120,24 +106,34 @@ class OpenTiles:
         return self.image.read_scaled(x, y, self.plan.tile, self.plan.tile, self.plan.scale)
 
 
-def known_mpp(image: SlideImage, given: float | None) -> float:
-    """um/px of an image: what the user gave, else what the file says. Raises ImageError where there
-    is neither."""
+def mpp_of(image: SlideImage, given: float | None) -> float:
+    """Settle the um/px of an image: what the user gave, else what the file states.
+
+    Raises:
+        ImageError: where there is neither, or it is out of range.
+    """
     mpp = image.mpp if given is None else given
     if mpp is None:
         raise ImageError(
-            f"{image.path}: no mpp (um/px) is known", "give --mpp, in Python mpp=, for example 0.25"
+            f"{image.path}: its mpp (um/px) is unknown",
+            "give --mpp, in Python mpp=, for example 0.25",
         )
     if not 0 < mpp < 100:
         raise ImageError(
-            f"{image.path}: mpp {mpp} cannot be", "give --mpp in um/px, for example 0.25"
+            f"{image.path}: mpp {mpp} is out of range", "give --mpp in um/px, for example 0.25"
         )
     return mpp
 
 
 def as_opened(image: Path | str | AnyPixels) -> SlideImage:
-    """An image over a file or pixels (H, W, 3) uint8 RGB, which are not copied. Raises
-    ImageError."""
+    """Open a file, or wrap pixels without copying them.
+
+    Args:
+        image: a path, or pixels (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: for a file that cannot be read or an array of another kind.
+    """
     if isinstance(image, Path | str):
         return open_image(image)
     pixels = np.asarray(image)

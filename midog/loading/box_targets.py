@@ -5,37 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, FloatArray, IntArray
 from midog.config.schema import SamplingSettings
 from midog.loading.locations import Location, SampledRoi
-
-WIDTH = 8
-"""A batch holds a multiple of this many boxes per patch: with few shapes, compiled code stays
-valid."""
+from midog.models.protocol import ROWS, BoxTargets
 
 MoveBoxes = Callable[[FloatArray, NDArray[np.int64], int], FloatArray]
 """From boxes (N, 4) px, the number of the patch of each, (N,), and the side of a patch to the boxes
 where an augmentation takes them."""
-
-
-class BoxTargets(TypedDict):
-    """The true boxes of B patches, in px of the patch; padded with zeros.
-
-    boxes: (B, N, 4) float32, clipped to the patch. labels: (B, N) int64, 0 where padded.
-    ignore: (B, M, 4) float32, not clipped: figures too little of which is visible, neither a target
-    nor background.
-    """
-
-    boxes: Tensor
-    labels: Tensor
-    ignore: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +95,7 @@ def _padded(rows: NDArray[Any], patch: NDArray[np.int64], patches: int) -> NDArr
     """Rows (N, …) of ascending `patch` numbers (N,) as (patches, the most of one patch rounded up,
     …)."""
     counts = np.bincount(patch, minlength=patches)
-    width = max(-(-int(counts.max(initial=0)) // WIDTH), 1) * WIDTH
+    width = max(-(-int(counts.max(initial=0)) // ROWS), 1) * ROWS
     out = np.zeros((patches, width, *rows.shape[1:]), rows.dtype)
     out[patch, np.arange(len(patch)) - np.repeat(np.cumsum(counts) - counts, counts)] = rows
     return out

@@ -32,7 +32,7 @@ from midog.images.decode import decode
 from midog.images.image import open_image, scale_for
 from midog.images.pixels import crop_on_white
 from midog.images.tiff_mapped import AnyPixels, crop_into, warm
-from midog.loading.box_targets import BoxTargets, TargetFigures, batch_targets, target_figures
+from midog.loading.box_targets import TargetFigures, batch_targets, target_figures
 from midog.loading.locations import (
     Location,
     SampledRoi,
@@ -43,6 +43,7 @@ from midog.loading.locations import (
 )
 from midog.loading.placement import Placement, bytes_of, choose_placement
 from midog.loading.rois_on_device import RoisOnDevice, copy_to_device
+from midog.models.protocol import BoxTargets
 
 logger = logging.getLogger(__name__)
 

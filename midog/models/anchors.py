@@ -1,4 +1,4 @@
-"""Anchors of a grid of maps, made once per size of image and device and kept for the next step."""
+"""Anchors of a grid of maps, made once per size of image and device, then reused."""
 
 from __future__ import annotations
 
@@ -10,22 +10,34 @@ from torch import Tensor
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
 KEPT = 4
-"""Sizes of image whose anchors are kept: training patches, their last batch, tiles of a few
-sizes."""
+"""Sizes of image whose anchors are kept: of training patches and of tiles of a few sizes."""
 
 
 class Anchors(AnchorGenerator):  # type: ignore[misc]  # torchvision is untyped
-    """torchvision's anchors, in float32 whatever the features' precision. What is kept is no part
-    of the state dict."""
+    """torchvision's anchors, in float32 whatever the features' precision.
+
+    What is kept is no part of the state dict.
+
+    Args:
+        sizes: sides in px, a tuple per level.
+        ratios: height / width, the same on every level.
+    """
 
     def __init__(self, sizes: tuple[tuple[float, ...], ...], ratios: tuple[float, ...]) -> None:
         super().__init__(sizes, (ratios,) * len(sizes))
         self.kept: OrderedDict[tuple[object, ...], tuple[Tensor, list[Tensor]]] = OrderedDict()
 
     def of(self, features: Sequence[Tensor], size: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-        """Anchors (A, 4) float32 px of all levels in a row, and the same by level (views), for
-        images of this (height, width) with these maps."""
-        grids = [(int(each.shape[-2]), int(each.shape[-1])) for each in features]
+        """Lay out the anchors of images of one size.
+
+        Args:
+            features: the maps (B, C, h, w) of every level.
+            size: (height, width) of the images, px.
+
+        Returns:
+            Anchors (A, 4) float32 px of all levels in a row, and the same by level (views).
+        """
+        grids = [(int(level.shape[-2]), int(level.shape[-1])) for level in features]
         key = (*grids, tuple(size), features[0].device)
         if key not in self.kept:
             self.kept[key] = self._make(grids, (int(size[0]), int(size[1])), features[0].device)
@@ -34,8 +46,7 @@ class Anchors(AnchorGenerator):  # type: ignore[misc]  # torchvision is untyped
         self.kept.move_to_end(key)
         return self.kept[key]
 
-    # made while detecting, they may be used to learn from: they must not be tensors of the
-    # inference mode
+    # anchors made in inference mode serve training later: they must not be inference tensors
     @torch.inference_mode(False)
     def _make(
         self, grids: list[tuple[int, int]], size: tuple[int, int], device: torch.device

@@ -18,11 +18,13 @@ TORCHVISION_CONVS = 4
 def make_head(
     channels: int, anchors: int, outputs: int, convs: int = TORCHVISION_CONVS
 ) -> RetinaNetHead:
-    """Head of `retinanet_resnet50_fpn_v2`, with its names, first weights and GIoU loss.
+    """Make the head of `retinanet_resnet50_fpn_v2`, with its names, first weights and GIoU loss.
 
-    channels: of the pyramid and of each convolution. anchors: per place. outputs: logits per anchor
-    (K + 1).
-    convs: convolutions in each of the two branches; 4 is torchvision's.
+    Args:
+        channels: of the pyramid and of every convolution, a multiple of GROUPS.
+        anchors: per place of a map.
+        outputs: logits per anchor, K + 1.
+        convs: convolutions in each of the two branches; torchvision has 4.
     """
     norm = partial(nn.GroupNorm, GROUPS)
     head = RetinaNetHead(channels, anchors, outputs, norm_layer=norm)

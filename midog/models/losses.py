@@ -1,11 +1,9 @@
-"""RetinaNet's two losses, torchvision's to the last rounding: over a whole batch at once, or image
-by image."""
+"""RetinaNet's two losses, torchvision's up to rounding: of a batch at once, or image by image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -13,68 +11,40 @@ from torch.nn import functional as F
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops import box_iou, sigmoid_focal_loss
 
+from midog.models.protocol import BoxTargets
+
 FOREGROUND_IOU = 0.5
 BACKGROUND_IOU = 0.4
 BACKGROUND = -1
 NO_PART = -2
-"""What an anchor without a box to find is: background, or no part of the loss. As torchvision's
-Matcher says it."""
-
-ROWS = 8
-"""Padded boxes come in multiples of this: few shapes, so that what is compiled for them stays
-compiled."""
+"""What an anchor without a box is: background, or no part of the loss; torchvision's numbers."""
 
 _LARGEST_GROWTH = math.log(1000 / 16)  # of a side, as torchvision's BoxCoder clips it
 _EPS = 1e-7  # of torchvision's GIoU loss
 
 
-class Targets(TypedDict):
-    """What is to be found in a batch, padded: a row with label 0 or without area is none.
-
-    boxes (B, N, 4) and ignore (B, M, 4) float32 x1 y1 x2 y2 px; labels (B, N) int64, 1 to K.
-    """
-
-    boxes: Tensor
-    labels: Tensor
-    ignore: Tensor
-
-
-def pad_targets(targets: Sequence[Mapping[str, Tensor]]) -> Targets:
-    """One dict of padded tensors from a dict per image: "boxes" (N, 4), "labels" (N,), "ignore" (M,
-    4) or none."""
-    none = targets[0]["boxes"].new_zeros((0, 4))
-    return Targets(
-        boxes=_padded([each["boxes"] for each in targets]),
-        labels=_padded([each["labels"] for each in targets]),
-        ignore=_padded([each.get("ignore", none) for each in targets]),
-    )
-
-
-def scale_boxes(boxes: Tensor, x: float, y: float) -> Tensor:
-    """Boxes (…, 4) in another frame: x1 and x2 times `x`, y1 and y2 times `y`."""
-    if x == y == 1:
-        return boxes
-    x1, y1, x2, y2 = boxes.unbind(-1)
-    return torch.stack([x1 * x, y1 * y, x2 * x, y2 * y], dim=-1)
-
-
 def batched_losses(
-    outputs: Mapping[str, Tensor], anchors: Tensor, targets: Targets
+    outputs: Mapping[str, Tensor], anchors: Tensor, targets: BoxTargets
 ) -> dict[str, Tensor]:
-    """Both losses over all images and anchors at once; no loop over images, and nothing that makes
-    a GPU wait.
+    """Compute both losses over all images and anchors at once; a GPU is never waited for.
 
-    outputs: "cls_logits" (B, A, K + 1) and "bbox_regression" (B, A, 4), float32. anchors: (A, 4)
-    px. Returns the scalars {"classification", "bbox_regression"}: per image the sum over its
-    anchors by its number of foreground anchors (or 1), then the mean over the images.
+    Args:
+        outputs: "cls_logits" (B, A, K + 1) and "bbox_regression" (B, A, 4), float32.
+        anchors: (A, 4) float32, px as the layers see them.
+        targets: of the B images, in the same px.
+
+    Returns:
+        The scalars "classification" (focal loss, Lin et al. 2017, arXiv:1708.02002) and
+        "bbox_regression" (GIoU loss): per image the sum over its anchors by its number of
+        foreground anchors (or 1), then the mean over the images.
     """
     matches = match_anchors(anchors, targets)
     foreground = matches >= 0
-    found = matches.clamp(min=0)
+    rows = matches.clamp(min=0)
     count = foreground.sum(dim=1).clamp(min=1)
 
     logits = outputs["cls_logits"]
-    labels = targets["labels"].gather(1, found).masked_fill(~foreground, -1)
+    labels = targets["labels"].gather(1, rows).masked_fill(~foreground, -1)
     wanted = labels[..., None] == torch.arange(logits.shape[-1], device=logits.device)
     focal = (
         sigmoid_focal_loss(logits, wanted.to(logits.dtype))
@@ -83,7 +53,7 @@ def batched_losses(
     )
 
     boxes = decode_boxes(outputs["bbox_regression"], anchors)
-    true = targets["boxes"].gather(1, found[..., None].expand(-1, -1, 4))
+    true = targets["boxes"].gather(1, rows[..., None].expand(-1, -1, 4))
     misfit = giou_loss(boxes, true).masked_fill(~foreground, 0)
     return {
         "classification": (focal.sum(dim=1) / count).mean(),
@@ -92,37 +62,47 @@ def batched_losses(
 
 
 def per_image_losses(
-    head: RetinaNetHead, outputs: dict[str, Tensor], anchors: Tensor, targets: Targets
+    head: RetinaNetHead, outputs: dict[str, Tensor], anchors: Tensor, targets: BoxTargets
 ) -> dict[str, Tensor]:
-    """The same losses as torchvision computes them: image by image, of the anchors that matter
-    alone."""
-    single = []
-    for boxes, labels, ignore in zip(
-        targets["boxes"], targets["labels"], targets["ignore"], strict=True
-    ):
-        real = is_real(boxes, labels)
-        single.append(
-            Targets(boxes=boxes[real], labels=labels[real], ignore=ignore[has_area(ignore)])
-        )
-    matches = [
-        match_anchors(
-            anchors,
-            Targets(boxes=t["boxes"][None], labels=t["labels"][None], ignore=t["ignore"][None]),
-        )[0]
-        for t in single
+    """Compute the same losses by torchvision's own code, image by image.
+
+    It skips the anchors without a part in the loss, which suits a CPU and makes a GPU wait.
+    Arguments and result are those of `batched_losses`; `head` is the head of the outputs.
+    """
+    single = [
+        _one_image(*image)
+        for image in zip(targets["boxes"], targets["labels"], targets["ignore"], strict=True)
     ]
-    losses: dict[str, Tensor] = head.compute_loss(single, outputs, [anchors] * len(single), matches)
+    matches = [match_anchors(anchors, image)[0] for image in single]
+    unpadded = [{"boxes": image["boxes"][0], "labels": image["labels"][0]} for image in single]
+    losses: dict[str, Tensor] = head.compute_loss(
+        unpadded, outputs, [anchors] * len(single), matches
+    )
     return losses
 
 
-def match_anchors(anchors: Tensor, targets: Targets) -> Tensor:
-    """For each anchor the box it is to find, as torchvision's matcher says, with ignored boxes
-    heeded.
+def _one_image(boxes: Tensor, labels: Tensor, ignore: Tensor) -> BoxTargets:
+    """The targets of one image without their padding."""
+    real = is_real(boxes, labels)
+    return BoxTargets(
+        boxes=boxes[real][None], labels=labels[real][None], ignore=ignore[has_area(ignore)][None]
+    )
 
-    anchors: (A, 4) float32 px. Returns (B, A) int64: the row of a box (IoU >= 0.5, or the anchor is
-    a box's best one); -1, background (IoU < 0.4); or -2, no part in the loss: between the two, or
-    background that overlaps an ignored box (IoU >= 0.4, or its centre inside it). A box that no
-    anchor overlaps changes nothing.
+
+def match_anchors(anchors: Tensor, targets: BoxTargets) -> Tensor:
+    """Assign a box, background or no part in the loss to every anchor.
+
+    The rules are those of torchvision's Matcher, with ignored boxes on top. A box that no anchor
+    overlaps changes nothing.
+
+    Args:
+        anchors: (A, 4) float32 px.
+        targets: of B images, in the same px.
+
+    Returns:
+        (B, A) int64: the row of a box (IoU >= 0.5, or the anchor is a box's best one); BACKGROUND
+        (IoU < 0.4); or NO_PART: between the two, or background that overlaps an ignored box
+        (IoU >= 0.4, or its centre inside it).
     """
     boxes, ignore = targets["boxes"], targets["ignore"]
     if boxes.shape[1]:
@@ -149,8 +129,11 @@ def match_anchors(anchors: Tensor, targets: Targets) -> Tensor:
 
 
 def decode_boxes(codes: Tensor, anchors: Tensor) -> Tensor:
-    """Boxes (…, A, 4) px of codes (…, A, 4), dx dy dw dh relative to anchors (A, 4), as
-    torchvision's BoxCoder."""
+    """Decode codes (…, A, 4), dx dy dw dh relative to anchors (A, 4) px, as torchvision's BoxCoder.
+
+    Returns:
+        Boxes (…, A, 4) `x1 y1 x2 y2` px.
+    """
     sides = anchors[:, 2:] - anchors[:, :2]
     center = codes[..., :2] * sides + (anchors[:, :2] + 0.5 * sides)
     half = 0.5 * (torch.exp(codes[..., 2:].clamp(max=_LARGEST_GROWTH)) * sides)
@@ -158,7 +141,7 @@ def decode_boxes(codes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def giou_loss(boxes: Tensor, true: Tensor) -> Tensor:
-    """1 - GIoU of pairs of boxes (…, 4), (…,) (Rezatofighi et al. 2019, arXiv:1902.09630)."""
+    """1 - GIoU (…,) of pairs of boxes (…, 4) (Rezatofighi et al. 2019, arXiv:1902.09630)."""
     low, high, true_low, true_high = boxes[..., :2], boxes[..., 2:], true[..., :2], true[..., 2:]
     # relu: no gradient where the boxes only touch
     inter = _area(F.relu(torch.min(high, true_high) - torch.max(low, true_low)))
@@ -168,7 +151,7 @@ def giou_loss(boxes: Tensor, true: Tensor) -> Tensor:
 
 
 def is_real(boxes: Tensor, labels: Tensor) -> Tensor:
-    """Which rows are boxes to find and not padding; shape of `labels`."""
+    """Which rows are true boxes and not padding, in the shape of `labels`."""
     return (labels > 0) & has_area(boxes)
 
 
@@ -184,17 +167,9 @@ def _area(sides: Tensor) -> Tensor:
 
 
 def _overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """IoU (B, N, A) of padded boxes (B, N, 4) with anchors (A, 4), in torchvision's own arithmetic:
-    ties stay ties."""
+    """IoU (B, N, A) of padded boxes (B, N, 4) with anchors (A, 4).
+
+    The arithmetic is torchvision's own, so that its ties are ties here.
+    """
     iou: Tensor = box_iou(boxes.flatten(0, 1), anchors)
     return iou.view(*boxes.shape[:2], len(anchors))
-
-
-def _padded(rows: Sequence[Tensor]) -> Tensor:
-    """(B, N, …) with zeros below each image's rows, N a multiple of ROWS and not 0."""
-    longest = max(len(each) for each in rows)
-    length = max(-(-longest // ROWS), 1) * ROWS
-    out = rows[0].new_zeros((len(rows), length, *rows[0].shape[1:]))
-    for image, each in zip(out, rows, strict=True):
-        image[: len(each)] = each
-    return out

@@ -1,15 +1,15 @@
-"""From a network's outputs to boxes: the candidates of a whole batch at once, then suppression
-image by image."""
+"""From a network's outputs to boxes: the candidates of a batch at once, then suppression."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import batched_nms
+
+from midog.models.protocol import Candidates, ImageDetections
 
 PER_LEVEL = 1000
 """Most candidates of a level of the pyramid, as in torchvision."""
@@ -17,27 +17,21 @@ PER_LEVEL = 1000
 _CODER = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))
 
 
-class Candidates(NamedTuple):
-    """Boxes that an image may hold, C for each of B images; those of score 0 are none.
-
-    boxes: (B, C, 4) float32 x1 y1 x2 y2 px. scores: (B, C) float32 in [0, 1]. labels: (B, C) int64
-    from 1.
-    """
-
-    boxes: Tensor
-    scores: Tensor
-    labels: Tensor
-
-
 def find_candidates(
     outputs: Mapping[str, Tensor], anchors: Sequence[Tensor], floor: float
 ) -> Candidates:
-    """The PER_LEVEL best of each level that score over `floor`; only their boxes are decoded, and
-    nothing waits.
+    """Take the PER_LEVEL best of every level that score over `floor`; only their boxes are decoded.
 
-    outputs: "cls_logits" (B, A, K + 1), where class 0 means nothing, and "bbox_regression" (B, A,
-    4), float32.
-    anchors: of each level, (A_l, 4) float32 px, A in all.
+    A GPU is not waited for.
+
+    Args:
+        outputs: "cls_logits" (B, A, K + 1), where class 0 means nothing, and "bbox_regression"
+            (B, A, 4), float32.
+        anchors: of every level, (A_l, 4) float32 px, A in all.
+        floor: in [0, 1].
+
+    Returns:
+        Candidates in px of the anchors.
     """
     lengths = [len(level) for level in anchors]
     logits = torch.split(outputs["cls_logits"][..., 1:], lengths, dim=1)
@@ -46,18 +40,26 @@ def find_candidates(
     return Candidates(*(torch.cat(column, dim=1) for column in zip(*levels, strict=True)))
 
 
-def suppress(found: Candidates, nms_iou: float, most: int) -> list[dict[str, Tensor]]:
-    """Per image {"boxes" (N, 4), "scores" (N,), "labels" (N,)}, best first, N <= most.
+def suppress(candidates: Candidates, nms_iou: float, max_detections: int) -> list[ImageDetections]:
+    """Reduce the candidates of every image to its detections, class by class.
 
-    Boxes of a class that overlap a better one by more than nms_iou are dropped.
+    Args:
+        candidates: of B images.
+        nms_iou: boxes of a class that overlap a better one by more than this are dropped.
+        max_detections: most detections of an image.
+
+    Returns:
+        B entries, each best first.
     """
-    results = []
-    for each in zip(*found, strict=True):
-        there = each[1] > 0
-        boxes, scores, labels = (column[there] for column in each)
-        keep = batched_nms(boxes, scores, labels, nms_iou)[:most]
-        results.append({"boxes": boxes[keep], "scores": scores[keep], "labels": labels[keep]})
-    return results
+    detections = []
+    for image in zip(*candidates, strict=True):
+        proposed = image[1] > 0
+        boxes, scores, labels = (column[proposed] for column in image)
+        keep = batched_nms(boxes, scores, labels, nms_iou)[:max_detections]
+        detections.append(
+            ImageDetections(boxes=boxes[keep], scores=scores[keep], labels=labels[keep])
+        )
+    return detections
 
 
 def _best_of_level(logits: Tensor, codes: Tensor, anchors: Tensor, floor: float) -> Candidates:

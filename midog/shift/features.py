@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -149,19 +148,16 @@ def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) 
     """
     assert images.dtype == np.uint8, images.dtype
     assert images.shape[3:] == (3,), images.shape
-    model: Any = detector.model
+    model = detector.model
     parts: list[Tensor] = []
     try:
         with _evaluating(model), torch.inference_mode():
             # One batch at least: without patches, too, it tells how many features there are.
             for start in range(0, max(len(images), 1), batch_size):
                 batch = torch.from_numpy(_filled(images[start : start + batch_size], batch_size))
-                maps = model.backbone.body(model.shown(to_float(batch.to(detector.device))))
-                parts.append(
-                    torch.cat(
-                        [level.float().mean(dim=(2, 3)) for level in maps.values()], dim=1
-                    ).cpu()
-                )
+                maps = model.features(to_float(batch.to(detector.device)))
+                means = [level.float().mean(dim=(2, 3)) for level in maps]
+                parts.append(torch.cat(means, dim=1).cpu())
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -15,7 +15,7 @@ from midog.training.tasks.task import Task, Validation
 
 
 def keep_if_best(
-    learner: Learner, task: Task[Any], validation: Validation, folder: Path, fingerprint: str
+    learner: Learner, task: Task[Any, Any], validation: Validation, folder: Path, fingerprint: str
 ) -> None:
     """Make the validated weights the run's `best` where their score is the best so far.
 

@@ -31,7 +31,12 @@ def first_bad_batch(losses: Tensor, norms: Tensor, accumulate: int) -> int:
 
 
 def not_finite(
-    task: Task[Any], fabric: Fabric, folder: Path, epoch: int, step: int, losses: dict[str, float]
+    task: Task[Any, Any],
+    fabric: Fabric,
+    folder: Path,
+    epoch: int,
+    step: int,
+    losses: dict[str, float],
 ) -> TrainingError:
     """Write nonfinite.json, which says where the batch's patches are from; return the error.
 
@@ -66,7 +71,7 @@ def no_memory_to_load(device: torch.device) -> DeviceError:
 
 
 def no_memory_to_learn(
-    task: Task[Any],
+    task: Task[Any, Any],
     network: nn.Module,
     settings: TrainSettings,
     residency: str,
@@ -102,7 +107,7 @@ def no_memory_to_learn(
     )
 
 
-def fitting_batch(task: Task[Any], network: nn.Module, size: int, device: torch.device) -> int:
+def fitting_batch(task: Task[Any, Any], network: nn.Module, size: int, device: torch.device) -> int:
     """Return the first half, quarter, … of a batch size with which a step succeeds; else 0."""
     fits = size // 2
     while fits:

@@ -24,7 +24,7 @@ from midog.training.watch import Watch
 
 def fit(
     learner: Learner,
-    task: Task[Any],
+    task: Task[Any, Any],
     settings: TrainSettings,
     watch: Watch,
     run: Run,
@@ -71,7 +71,9 @@ def fit(
 
 
 @fixed_shapes()
-def train_epoch(learner: Learner, task: Task[Any], settings: TrainSettings, watch: Watch) -> Pace:
+def train_epoch(
+    learner: Learner, task: Task[Any, Any], settings: TrainSettings, watch: Watch
+) -> Pace:
     """Train the rest of the epoch; return how fast it went. Errors as of `fit`."""
     fabric, progress = learner.fabric, learner.progress
     rank, world, group = fabric.global_rank, fabric.world_size, settings.accumulate
@@ -93,7 +95,7 @@ def train_epoch(learner: Learner, task: Task[Any], settings: TrainSettings, watc
 
 
 def add_gradients(
-    learner: Learner, task: Task[Any], batch: Any, share: int, *, is_update: bool
+    learner: Learner, task: Task[Any, Any], batch: Any, share: int, *, is_update: bool
 ) -> dict[str, Tensor]:
     """Add the gradients of a batch, one of `share` in its update; return its losses, detached."""
     # processes exchange gradients once an update
@@ -108,7 +110,7 @@ def is_due(epoch: int, settings: TrainSettings) -> bool:
     return (epoch + 1) % settings.validate_every == 0 or epoch + 1 >= settings.epochs
 
 
-def validate(learner: Learner, task: Task[Any], watch: Watch) -> Validation:
+def validate(learner: Learner, task: Task[Any, Any], watch: Watch) -> Validation:
     """Validate the averaged weights, on all processes together."""
     share_buffers(learner.fabric, learner.averaged)
     # batches are of many shapes here: nothing is compiled for them

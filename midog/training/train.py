@@ -117,7 +117,9 @@ def resolve(config: RunConfig, run: Run | None = None) -> RunConfig:
     )
 
 
-def build_learner(config: RunConfig, task: Task[Any], fabric: Fabric, run: Run | None) -> Learner:
+def build_learner(
+    config: RunConfig, task: Task[Any, Any], fabric: Fabric, run: Run | None
+) -> Learner:
     """Build network, optimizer and average; where the run resumes, bring them to its state."""
     checkpoint = read_checkpoint(run.checkpoint) if run is not None and run.resumes else None
     torch.manual_seed(config.train.seed)  # of the weights that are not pretrained

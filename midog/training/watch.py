@@ -36,7 +36,7 @@ class Watch:
     def __init__(
         self,
         learner: Learner,
-        task: Task[Any],
+        task: Task[Any, Any],
         folder: Path,
         accumulate: int,
         interrupts: Interrupts,

@@ -27,7 +27,7 @@ def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
         lambda module, inputs, output: seen.append(output)
     )
     with torch.inference_mode():
-        model(to_float(torch.from_numpy(pixels)))
+        model.candidates(to_float(torch.from_numpy(pixels)), 0.5)
     logits = (
         seen[0][..., 1:] if isinstance(seen[0], torch.Tensor) else torch.cat(seen[0], 1)[..., 1:]
     )
@@ -42,7 +42,7 @@ def test_statistics_are_those_of_the_images(drawn):
     with open_image(drawn[1].path) as image:
         pixels = image.read(100, 100, 256, 256)[None]
     model = detecting_model(load_config(None, SMALL), pixels)
-    shown = (to_float(torch.from_numpy(pixels)) - model.mean) / model.std
+    shown = model.frame(to_float(torch.from_numpy(pixels))).images
     with torch.inference_mode():
         seen = model.backbone.body.conv1(shown)
     torch.testing.assert_close(

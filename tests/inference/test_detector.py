@@ -20,11 +20,12 @@ from midog.config.schema import RunConfig
 from midog.errors import ConfigError, DeviceError, ImageError
 from midog.images.image import SlideImage, as_image, open_image, scale_for
 from midog.inference.detector import Detector
-from midog.inference.tiles import known_mpp
+from midog.inference.tiles import mpp_of
 from midog.models.build import build_model
-from midog.models.postprocess import Candidates
+from midog.models.protocol import Candidates, pad_targets
 from midog.tiling import grid, inside_tile, merge
 from tests.inference.small import CONFIG, OVERLAP, TILE, detect, same
+from tests.models.networks import CandidatesAlone
 
 Pixels = NDArray[np.uint8]
 
@@ -36,7 +37,7 @@ class Shared(list[Any]):
         return self
 
 
-class DarkBlobs(nn.Module):
+class DarkBlobs(CandidatesAlone):
     """Stands in for a trained detector: boxes each connected dark patch of what it is shown; darker
     scores higher."""
 
@@ -184,13 +185,13 @@ def test_over_ten_percent_is_resampled(image_mpp: float, scale: float) -> None:
 
 def test_the_given_mpp_overrules_the_files() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    assert known_mpp(as_image(pixels, 0.5), 0.25) == 0.25
-    assert known_mpp(as_image(pixels, 0.5), None) == 0.5
+    assert mpp_of(as_image(pixels, 0.5), 0.25) == 0.25
+    assert mpp_of(as_image(pixels, 0.5), None) == 0.5
     with pytest.raises(ImageError, match="give --mpp"):
-        known_mpp(as_image(pixels, None), None)
+        mpp_of(as_image(pixels, None), None)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ImageError, match="cannot be"):
-            known_mpp(as_image(pixels, 0.5), wrong)
+        with pytest.raises(ImageError, match="out of range"):
+            mpp_of(as_image(pixels, 0.5), wrong)
     with pytest.raises(ImageError, match="give --mpp"):
         blobs()(pixels)
 
@@ -388,7 +389,7 @@ def test_training_goes_on_after_detecting(retinanet: nn.Module, roi: Pixels) -> 
     model = build_model(CONFIG, pretrained=False)
     detect(model, roi[:100, :100])
     targets = [{"boxes": torch.tensor([[10.0, 10, 50, 50]]), "labels": torch.tensor([1])}]
-    sum(model(torch.rand(1, 3, 64, 64), targets).values()).backward()
+    sum(model(torch.rand(1, 3, 64, 64), pad_targets(targets)).values()).backward()
     assert any(parameter.grad is not None for parameter in model.parameters())
 
 
@@ -401,7 +402,7 @@ def plain_way(model: Any, pixels: Pixels, floor: float) -> Detections:
         tile = np.full((TILE, TILE, 3), 255, np.uint8)
         part = pixels[y : y + TILE, x : x + TILE]
         tile[: part.shape[0], : part.shape[1]] = part
-        (result,) = model(torch.from_numpy(tile).permute(2, 0, 1)[None] / 255, floor=floor)
+        (result,) = model.detections(torch.from_numpy(tile).permute(2, 0, 1)[None] / 255, floor)
         boxes = result["boxes"].double().numpy() + np.array([x, y, x, y])
         keep = inside_tile(boxes, (x, y), TILE, 32, width, height)
         found.append((boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep]))

@@ -32,7 +32,11 @@ def test_a_saved_detector_finds_the_same(retinanet: nn.Module, roi: Pixels, save
         ("mitotic figure",),
         0.25,
     )
-    assert (detector.tile, detector.overlap, detector.floor) == (TILE, 32, 0.3)
+    assert (
+        detector.inference.tile,
+        detector.inference.overlap,
+        detector.inference.floor,
+    ) == (TILE, 32, 0.3)
     assert detector.config == CONFIG
     assert detector.info["data"] == "abc123"
     assert not detector.model.training
@@ -144,11 +148,14 @@ def spoil_a_value(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda folder: (folder / "model.json").unlink(), "model.json is not there"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is not there"),
+        (lambda folder: (folder / "model.json").unlink(), "model.json does not exist"),
+        (
+            lambda folder: (folder / "model.safetensors").unlink(),
+            "model.safetensors does not exist",
+        ),
         (cut("model.json", 0.5), "cannot be read as JSON"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model's description"),
-        (edit_card(format=7), "has format 7, known is 1; use midog 0.1.0"),
+        (edit_card(format=7), "has format 7, this midog reads format 1; use midog 0.1.0"),
         (edit_card(threshold="high"), "threshold: Input should be"),
         (
             edit_card(versions={"midog": "9.9"}, train__speed=3),

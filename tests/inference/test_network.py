@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from midog.inference import network
-from midog.inference.network import Network, is_out_of_memory, pick_precision, pixels_per_step
+from midog.inference.network import TorchBackend, is_out_of_memory, pick_precision, pixels_per_step
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ def test_candidates_are_the_models_and_lie_on_the_host_in_float32(
     images = torch.randint(
         0, 256, (2, 128, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    found = Network(retinanet, CPU, precision).start(images, 0.0)()
+    found = TorchBackend(retinanet, CPU, precision).start(images, 0.0)()
     with torch.inference_mode():
         expected = retinanet.eval().candidates(images.permute(0, 3, 1, 2) / 255, 0.0)
     assert found.boxes.device == CPU
@@ -53,7 +53,7 @@ def test_candidates_are_the_models_and_lie_on_the_host_in_float32(
 
 def test_the_copy_is_made_once_and_does_not_follow_the_model(retinanet: nn.Module) -> None:
     images = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
-    shown = Network(retinanet, CPU, "32-true")
+    shown = TorchBackend(retinanet, CPU, "32-true")
     before = shown.start(images, 0.0)()
     logits = retinanet.head.classification_head.cls_logits
     with torch.no_grad():

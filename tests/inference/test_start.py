@@ -7,12 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import torch
-
-from midog.inference.start import import_torchvision, no_first_weights
-from midog.models.build import build_model
-from tests.inference.small import CONFIG
+from midog.inference.start import import_torchvision
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,23 +58,3 @@ def test_what_is_imported_already_is_left_alone() -> None:
     before = sys.modules["torchvision"]
     import_torchvision()
     assert sys.modules["torchvision"] is before
-
-
-def test_no_number_is_drawn_and_nothing_but_weights_is_different() -> None:
-    state = torch.get_rng_state()
-    with no_first_weights():
-        empty = build_model(CONFIG, pretrained=False)
-    assert torch.equal(torch.get_rng_state(), state)
-    full = build_model(CONFIG, pretrained=False)
-    empty.load_state_dict(full.state_dict())
-    images = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        one, other = (model.eval().candidates(images, 0.0) for model in (empty, full))
-    assert torch.equal(one.scores, other.scores)
-    assert torch.equal(one.boxes, other.boxes)
-
-
-def test_weights_are_drawn_again_behind_it() -> None:
-    with no_first_weights(), pytest.raises(ValueError, match="stop"):
-        raise ValueError("stop")
-    assert torch.nn.init.zeros_(torch.ones(3)).tolist() == [0, 0, 0]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from midog.augment.flip import turn_boxes
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
 from midog.config.schema import SamplingSettings
-from midog.loading.box_targets import WIDTH, batch_targets, target_figures
+from midog.loading.box_targets import batch_targets, target_figures
 from midog.loading.locations import Location, SampledRoi
+from midog.models.protocol import ROWS
 
 
 def targets_at(boxes: Boxes, config: SamplingSettings, x: int = 0, y: int = 0):
@@ -102,7 +103,7 @@ def test_targets_of_a_batch_are_those_of_its_patches_one_by_one(seed, policy):
     ):
         rows, most = found[key], max(len(one[number]) for one in each)
         assert rows.dtype == dtype
-        assert rows.shape[1] == max(WIDTH, -(-most // WIDTH) * WIDTH)
+        assert rows.shape[1] == max(ROWS, -(-most // ROWS) * ROWS)
         for row, one in zip(rows.numpy(), each, strict=True):
             expected = np.zeros_like(row)
             expected[: len(one[number])] = np.array(one[number]).reshape(-1, *row.shape[1:])
@@ -116,6 +117,6 @@ def test_targets_of_a_batch_are_those_of_its_patches_one_by_one(seed, policy):
 def test_a_batch_without_figures_is_padding_alone(rois):
     config = SamplingSettings(patch_size=64)
     found = batch_targets(target_figures(rois, config), [Location(0, 0, 0, 0)] * 2, config)
-    assert found["boxes"].shape == found["ignore"].shape == (2, WIDTH, 4)
-    assert found["labels"].shape == (2, WIDTH)
+    assert found["boxes"].shape == found["ignore"].shape == (2, ROWS, 4)
+    assert found["labels"].shape == (2, ROWS)
     assert not any(found[key].any() for key in ("boxes", "labels", "ignore"))

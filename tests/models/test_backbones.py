@@ -1,4 +1,4 @@
-"""Feature pyramids: which stages are built, which learn, and what stays still."""
+"""Backbones: which stages are built, which learn, and what stays still."""
 
 from __future__ import annotations
 
@@ -7,41 +7,27 @@ import torch
 from torchvision.models import resnet18
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 
-from midog.models.backbones import BACKBONES, ResNetPyramid
-
-
-@pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
-def test_levels_start_at_stride_8_and_halve(levels: int) -> None:
-    maps = ResNetPyramid("resnet18", levels)(torch.rand(2, 3, 128, 96))
-    expected = [(2, 256, 16, 12), (2, 256, 8, 6), (2, 256, 4, 3), (2, 256, 2, 2), (2, 256, 1, 1)]
-    assert [tuple(each.shape) for each in maps] == expected[:levels]
+from tests.models.networks import RESNETS, pyramid
 
 
 @pytest.mark.parametrize(
     ("levels", "built"), [(1, {"layer2"}), (2, {"layer2", "layer3"}), (4, {"layer4"})]
 )
 def test_stages_above_the_last_level_are_not_built(levels: int, built: set[str]) -> None:
-    names = {name for name, _ in ResNetPyramid("resnet18", levels).body.named_children()}
+    names = {name for name, _ in pyramid("resnet18", levels).body.named_children()}
     assert built <= names
     assert ("layer4" in names) == (levels >= 3)
 
 
-@pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
-def test_every_parameter_is_used(levels: int) -> None:
-    pyramid = ResNetPyramid("resnet18", levels)
-    sum(each.square().mean() for each in pyramid(torch.rand(2, 3, 128, 128))).backward()
-    assert [name for name, p in pyramid.named_parameters() if p.grad is None] == []
-
-
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", RESNETS)
 def test_each_backbone_runs(name: str) -> None:
-    assert ResNetPyramid(name, 2)(torch.rand(1, 3, 64, 64))[0].shape == (1, 256, 8, 8)
+    assert pyramid(name, 2)(torch.rand(1, 3, 64, 64))[0].shape == (1, 256, 8, 8)
 
 
 @pytest.mark.parametrize("unfrozen", range(6))
 def test_the_same_parameters_learn_as_in_torchvision(unfrozen: int) -> None:
     theirs = _resnet_fpn_extractor(resnet18(), unfrozen, returned_layers=[2, 3, 4])
-    ours = ResNetPyramid("resnet18", 3, unfrozen)
+    ours = pyramid("resnet18", 3, unfrozen)
     assert {n for n, p in ours.named_parameters() if p.requires_grad} == {
         n for n, p in theirs.named_parameters() if p.requires_grad
     }
@@ -49,24 +35,24 @@ def test_the_same_parameters_learn_as_in_torchvision(unfrozen: int) -> None:
 
 @pytest.mark.parametrize("unfrozen", range(6))
 def test_frozen_statistics_keep_still_in_training(unfrozen: int) -> None:
-    pyramid = ResNetPyramid("resnet18", 3, unfrozen).eval().train()
+    network = pyramid("resnet18", 3, unfrozen).eval().train()
     before = {
         name: value.clone()
-        for name, value in pyramid.state_dict().items()
+        for name, value in network.state_dict().items()
         if "running_mean" in name
     }
-    pyramid(torch.rand(2, 3, 64, 64))
+    network(torch.rand(2, 3, 64, 64))
     moved = {
         n.split(".")[1]
-        for n, value in pyramid.state_dict().items()
+        for n, value in network.state_dict().items()
         if n in before and (value != before[n]).any()
     }
     assert moved == set(["layer4", "layer3", "layer2", "layer1", "bn1"][:unfrozen])
-    assert pyramid.training
+    assert network.training
 
 
 def test_eval_and_train_are_passed_on_to_what_learns() -> None:
-    pyramid = ResNetPyramid("resnet18", 3, 2)
-    assert pyramid.body.layer4.training
-    assert not pyramid.body.layer2.training
-    assert not pyramid.eval().body.layer4.training
+    network = pyramid("resnet18", 3, 2)
+    assert network.body.layer4.training
+    assert not network.body.layer2.training
+    assert not network.eval().body.layer4.training

@@ -15,7 +15,13 @@ from torchvision.models.detection import retinanet_resnet50_fpn_v2
 from midog.config.load import load_config, parse_config
 from midog.config.schema import RunConfig
 from midog.errors import WeightsError
-from midog.models.build import MODELS, build_model, count_parameters, num_classes
+from midog.models.build import (
+    MODELS,
+    build_model,
+    count_parameters,
+    num_classes,
+    without_first_weights,
+)
 
 
 def settings(**sections: Any) -> RunConfig:
@@ -51,18 +57,18 @@ def test_the_config_reaches_the_model() -> None:
     )
     assert model.anchor_generator.sizes == ((40.0,), (80.0,))
     assert model.anchor_generator.aspect_ratios == ((0.5, 1.0, 2.0),) * 2
-    assert (model.nms_iou, model.max_detections, model.scale) == (0.4, 7, 1.0)
+    assert (model.nms_iou, model.max_detections, model.frame.magnification) == (0.4, 7, 1.0)
 
 
 def test_resize_is_a_factor_for_tiles_of_any_size() -> None:
     model = build_model(settings(model={"resize": 96}, sampling={"patch_size": 64}))
-    assert model.scale == 1.5
+    assert model.frame.magnification == 1.5
 
 
 def test_default_model_has_no_hidden_resize_and_nothing_frozen() -> None:
     model = build_model(RunConfig(), pretrained=False)
     learning, total = count_parameters(model)
-    assert model.scale == 1.0
+    assert model.frame.magnification == 1.0
     assert learning == total > 30e6
 
 
@@ -135,3 +141,23 @@ def test_fast_yaml_builds_no_layer4_and_one_anchor_per_place() -> None:
 
 def test_the_registry_holds_the_configs_detectors() -> None:
     assert RunConfig().model.kind in MODELS
+
+
+def test_no_number_is_drawn_and_nothing_but_weights_is_different() -> None:
+    state = torch.get_rng_state()
+    with without_first_weights():
+        empty = build_model(settings(), pretrained=False)
+    assert torch.equal(torch.get_rng_state(), state)
+    full = build_model(settings(), pretrained=False)
+    empty.load_state_dict(full.state_dict())
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        one, other = (model.eval().candidates(images, 0.0) for model in (empty, full))
+    assert torch.equal(one.scores, other.scores)
+    assert torch.equal(one.boxes, other.boxes)
+
+
+def test_weights_are_drawn_again_behind_it() -> None:
+    with without_first_weights(), pytest.raises(ValueError, match="stop"):
+        raise ValueError("stop")
+    assert torch.nn.init.zeros_(torch.ones(3)).tolist() == [0, 0, 0]

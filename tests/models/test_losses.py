@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
 from torchvision.models.detection._utils import BoxCoder, Matcher
@@ -20,17 +21,14 @@ from midog.models.heads import make_head
 from midog.models.losses import (
     BACKGROUND,
     NO_PART,
-    ROWS,
-    Targets,
     batched_losses,
     decode_boxes,
     giou_loss,
     match_anchors,
-    pad_targets,
     per_image_losses,
-    scale_boxes,
 )
-from midog.models.retinanet import RetinaNet
+from midog.models.protocol import ROWS, BoxTargets, pad_targets
+from tests.models.networks import retinanet
 
 SIZES = ((24.0, 32.0), (48.0, 64.0))
 BOXES = ((5.0, 5, 40, 50), (20, 20, 44, 44), (70, 3, 95, 30))
@@ -61,6 +59,12 @@ def gradients(model: torch.nn.Module, losses: dict[str, Tensor]) -> dict[str, Te
     }
 
 
+def longer(targets: BoxTargets) -> BoxTargets:
+    """The same boxes with more padding below."""
+    boxes, ignore = (F.pad(targets[name], (0, 0, 0, ROWS)) for name in ("boxes", "ignore"))
+    return BoxTargets(boxes=boxes, labels=F.pad(targets["labels"], (0, ROWS)), ignore=ignore)
+
+
 CASES = {
     "some": [target(*BOXES), target(), target(*BOXES[:1], label=2)],
     "all empty": [target(), target()],
@@ -74,7 +78,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, case: str) -> None:
     torch.manual_seed(0)
-    ours = RetinaNet("resnet18", 2, anchor_sizes=SIZES, channels=64, head_convs=2)
+    ours = retinanet("resnet18", 2, anchor_sizes=SIZES, channels=64, head_convs=2)
     theirs = TorchvisionRetinaNet(
         _Named(ours.backbone, 64),
         3,
@@ -86,8 +90,8 @@ def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, cas
     images = torch.rand(len(targets), 3, 96, 96)
     expected = theirs(list(images), targets)
     expected_gradients = gradients(ours, expected)
-    for given_targets in (targets, pad_targets(targets)):
-        ours.losses = way
+    for given_targets in (pad_targets(targets), longer(pad_targets(targets))):
+        ours.loss_method = way
         found = ours(images, given_targets)
         found_gradients = gradients(ours, found)
         for name, value in expected.items():
@@ -189,25 +193,13 @@ def test_padding_of_any_length_teaches_nothing_and_ignores_nothing() -> None:
     anchors = torch.tensor(
         [[-16.0, -16, 16, 16], [0, 0, 32, 32]]
     )  # the first one's centre is where padding lies
-    plain = Targets(
+    plain = BoxTargets(
         boxes=torch.zeros(1, 0, 4),
         labels=torch.zeros(1, 0, dtype=torch.int64),
         ignore=torch.zeros(1, 0, 4),
     )
     for padded in (plain, pad_targets([target()])):
         assert match_anchors(anchors, padded).tolist() == [[BACKGROUND, BACKGROUND]]
-
-
-@pytest.mark.parametrize(("rows", "length"), [(0, 8), (1, 8), (8, 8), (9, 16)])
-def test_rows_are_padded_to_few_lengths(rows: int, length: int) -> None:
-    padded = pad_targets([target(*[(1, 2, 3, 4)] * rows, label=2), target()])
-    assert {name: tuple(each.shape) for name, each in padded.items()} == {
-        "boxes": (2, length, 4),
-        "labels": (2, length),
-        "ignore": (2, 8, 4),
-    }
-    assert padded["labels"].dtype == torch.int64
-    assert padded["labels"].sum(dim=1).tolist() == [2 * rows, 0]
 
 
 def test_boxes_are_decoded_as_torchvision_decodes_them() -> None:
@@ -240,12 +232,6 @@ def test_giou_and_its_gradient_are_torchvisions_also_where_boxes_touch_or_are_ap
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
-def test_boxes_are_scaled_by_axis_and_left_alone_where_nothing_is_to_be_done() -> None:
-    boxes = torch.tensor([[[1.0, 2, 3, 4]]])
-    assert scale_boxes(boxes, 2, 0.5).tolist() == [[[2, 1, 6, 2]]]
-    assert scale_boxes(boxes, 1, 1) is boxes
-
-
 def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_any_batch() -> None:
     counts = []
     for images in (1, 5):
@@ -259,10 +245,3 @@ def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_an
         }
         counts.append(names)
     assert counts[0] == counts[1]
-
-
-def test_the_loader_pads_as_the_losses_do():
-    from midog.loading import box_targets as targets
-
-    assert targets.WIDTH == ROWS
-    assert targets.BoxTargets.__annotations__.keys() == Targets.__annotations__.keys()

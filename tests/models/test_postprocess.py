@@ -9,7 +9,8 @@ from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import batched_nms
 
-from midog.models.postprocess import PER_LEVEL, Candidates, find_candidates, suppress
+from midog.models.postprocess import PER_LEVEL, find_candidates, suppress
+from midog.models.protocol import Candidates
 
 
 def drawn(

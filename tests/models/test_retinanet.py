@@ -11,7 +11,9 @@ from torchvision.models.detection import RetinaNet as TorchvisionRetinaNet
 from torchvision.models.detection import retinanet_resnet50_fpn_v2
 from torchvision.ops import box_iou
 
+from midog.models.protocol import pad_targets
 from midog.models.retinanet import RetinaNet
+from tests.models.networks import retinanet
 
 SMALL = ((24.0, 32.0), (48.0, 64.0))
 TORCHVISION_SIZES = tuple(
@@ -22,7 +24,7 @@ TORCHVISION_SIZES = tuple(
 def small(seed: int = 0, **settings: Any) -> RetinaNet:
     """A ResNet-18 with two levels and random weights whose scores spread."""
     torch.manual_seed(seed)
-    model = RetinaNet("resnet18", settings.pop("num_classes", 1), anchor_sizes=SMALL, **settings)
+    model = retinanet("resnet18", settings.pop("num_classes", 1), anchor_sizes=SMALL, **settings)
     return spread(model)
 
 
@@ -80,7 +82,7 @@ def test_equals_torchvision_with_resnet50() -> None:
         score_thresh=0.2,
         nms_thresh=0.2,
     )
-    ours = RetinaNet("resnet50", 2, anchor_sizes=TORCHVISION_SIZES, anchor_ratios=(0.5, 1.0, 2.0))
+    ours = retinanet("resnet50", 2, anchor_sizes=TORCHVISION_SIZES, anchor_ratios=(0.5, 1.0, 2.0))
     spread(theirs)
     assert {n: v.shape for n, v in ours.state_dict().items()} == {
         n: v.shape for n, v in theirs.state_dict().items()
@@ -91,17 +93,17 @@ def test_equals_torchvision_with_resnet50() -> None:
         {**target((10, 20, 60, 70), (50, 30, 110, 90)), "labels": torch.tensor([1, 2])},
         target(),
     ]
-    expected, found = theirs(list(images), targets), ours(images, targets)
+    expected, found = theirs(list(images), targets), ours(images, pad_targets(targets))
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
-        assert_same_detections(ours.eval()(images, floor=0.2), theirs.eval()(list(images)))
+        assert_same_detections(ours.eval().detections(images, 0.2), theirs.eval()(list(images)))
 
 
 @pytest.mark.parametrize(("side", "shown"), [(64, 64), (64, 100), (128, 96), (100, 100)])
 def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
-    ours = small(scale=shown / side)
+    ours = small(magnification=shown / side)
     theirs = TorchvisionRetinaNet(
         _Named(ours.backbone),
         2,
@@ -111,11 +113,11 @@ def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
         nms_thresh=0.2,
     )
     images, targets = noise(2, side, side), [target((5, 5, 40, 50)), target()]
-    expected, found = theirs(list(images), targets), ours(images, targets)
+    expected, found = theirs(list(images), targets), ours(images, pad_targets(targets))
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
-        assert_same_detections(ours.eval()(images), theirs.eval()(list(images)))
+        assert_same_detections(ours.eval().detections(images, 0.05), theirs.eval()(list(images)))
 
 
 class _Named(torch.nn.Module):
@@ -133,7 +135,7 @@ class _Named(torch.nn.Module):
 
 def test_detections_are_boxes_in_the_image_best_first() -> None:
     model = small(num_classes=2, max_detections=20).eval()
-    for found in model(noise(2, 72, 88), floor=0.1):
+    for found in model.detections(noise(2, 72, 88), 0.1):
         assert 0 < len(found["boxes"]) <= 20
         assert found["boxes"].min() >= 0
         assert found["boxes"][:, ::2].max() <= 88
@@ -145,7 +147,7 @@ def test_detections_are_boxes_in_the_image_best_first() -> None:
 
 
 def test_boxes_of_one_class_overlap_at_most_nms_iou() -> None:
-    found = small(num_classes=2, nms_iou=0.2).eval()(noise(1, 96, 96), floor=0.01)[0]
+    found = small(num_classes=2, nms_iou=0.2).eval().detections(noise(1, 96, 96), 0.01)[0]
     overlap = box_iou(found["boxes"], found["boxes"]).fill_diagonal_(0)
     same = found["labels"][:, None] == found["labels"]
     assert overlap[same].max() <= 0.2
@@ -153,7 +155,7 @@ def test_boxes_of_one_class_overlap_at_most_nms_iou() -> None:
 
 
 def test_nothing_over_the_floor_gives_empty_arrays() -> None:
-    found = small().eval()(noise(1, 64, 64), floor=0.9999)[0]
+    found = small().eval().detections(noise(1, 64, 64), 0.9999)[0]
     assert found["boxes"].shape == (0, 4)
     assert found["scores"].shape == found["labels"].shape == (0,)
 
@@ -161,30 +163,34 @@ def test_nothing_over_the_floor_gives_empty_arrays() -> None:
 def test_class_0_is_never_reported() -> None:
     model = small()
     torch.nn.init.constant_(model.head.classification_head.cls_logits.bias, 5.0)
-    assert set(model.eval()(noise(1, 64, 64))[0]["labels"].tolist()) == {1}
+    assert set(model.eval().detections(noise(1, 64, 64), 0.05)[0]["labels"].tolist()) == {1}
 
 
 def test_an_image_is_detected_alike_in_any_batch() -> None:
     model, images = small().eval(), noise(5, 64, 64)
-    together = model(images)
+    together = model.detections(images, 0.05)
     for i in range(len(images)):
-        assert_same_detections(model(images[i : i + 1]), together[i : i + 1])
+        assert_same_detections(model.detections(images[i : i + 1], 0.05), together[i : i + 1])
 
 
 def test_tiles_of_any_size_are_shown_at_one_magnification() -> None:
-    model, image = small(scale=1.5).eval(), noise(1, 128, 128)
-    assert model._show(image).shape[-2:] == (192, 192)
-    assert model._show(image[..., :64, :64]).shape[-2:] == (96, 96)
+    model, image = small(magnification=1.5).eval(), noise(1, 128, 128)
+    assert model.frame(image).images.shape[-2:] == (192, 192)
+    assert model.frame(image[..., :64, :64]).images.shape[-2:] == (96, 96)
 
 
 def test_channels_last_and_autocast_agree_with_plain_float32() -> None:
-    model, images, targets = small(), noise(2, 64, 64), [target((5, 5, 40, 50)), target()]
+    model, images, targets = (
+        small(),
+        noise(2, 64, 64),
+        pad_targets([target((5, 5, 40, 50)), target()]),
+    )
     plain = model.eval()(images, targets)
     model.to(memory_format=torch.channels_last)
     images = images.contiguous(memory_format=torch.channels_last)
     last = model(images, targets)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        half, found = model(images, targets), model(images)
+        half, found = model(images, targets), model.detections(images, 0.05)
     assert len(found[0]["boxes"]) > 0
     assert found[0]["boxes"].dtype == found[0]["scores"].dtype == torch.float32
     for name, value in plain.items():
@@ -196,7 +202,7 @@ def test_channels_last_and_autocast_agree_with_plain_float32() -> None:
 @pytest.mark.parametrize("in_training", [True, False])
 def test_a_batch_without_boxes_teaches_background(in_training: bool) -> None:
     model = small().train(in_training)
-    losses = model(noise(2, 64, 64), [target(), target()])
+    losses = model(noise(2, 64, 64), pad_targets([target(), target()]))
     assert losses["bbox_regression"] == 0
     assert losses["classification"] > 0
     total(losses).backward()
@@ -205,7 +211,7 @@ def test_a_batch_without_boxes_teaches_background(in_training: bool) -> None:
 def test_targets_are_left_as_they_were() -> None:
     mine = target((5, 5, 40, 50), ignore=torch.tensor([[50.0, 50, 90, 90]]))
     before = {name: value.clone() for name, value in mine.items()}
-    small(scale=1.5)(noise(1, 64, 64), [mine])
+    small(magnification=1.5)(noise(1, 64, 64), pad_targets([mine]))
     assert all(torch.equal(mine[name], value) for name, value in before.items())
 
 
@@ -235,7 +241,7 @@ def _logit_gradients(model: RetinaNet, images: Tensor, extra: dict[str, Tensor])
         kept.append(logits)
 
     handle = model.head.classification_head.register_forward_hook(keep)
-    total(model(images, [target(**extra)])).backward()
+    total(model(images, pad_targets([target(**extra)]))).backward()
     handle.remove()
     assert kept[0].grad is not None
     return kept[0].grad[0, :, 1]
@@ -243,7 +249,7 @@ def _logit_gradients(model: RetinaNet, images: Tensor, extra: dict[str, Tensor])
 
 def test_it_learns_from_random_weights() -> None:
     torch.manual_seed(0)
-    model = RetinaNet("resnet18", 1, anchor_sizes=((24.0, 32.0),))
+    model = retinanet("resnet18", 1, anchor_sizes=((24.0, 32.0),))
     images = noise(4, 64, 64) * 0.3 + 0.7
     targets = []
     for i, image in enumerate(images):
@@ -252,9 +258,9 @@ def test_it_learns_from_random_weights() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for _ in range(25):
         optimizer.zero_grad()
-        total(model(images, targets)).backward()
+        total(model(images, pad_targets(targets))).backward()
         optimizer.step()
     with torch.no_grad():
-        found = model(images)
+        found = model.detections(images, 0.05)
     for each, true in zip(found, targets, strict=True):
         assert box_iou(each["boxes"][:1], true["boxes"]).item() > 0.5

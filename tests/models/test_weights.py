@@ -24,6 +24,7 @@ from midog.errors import WeightsError
 from midog.models import weights
 from midog.models.retinanet import RetinaNet
 from midog.models.weights import load_weights
+from tests.models.networks import retinanet
 
 SIZES = ((40.0,), (80.0,), (160.0,), (320.0,), (500.0,))
 COCO_NAME = "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"
@@ -32,7 +33,7 @@ COCO_NAME = "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"
 def detector(
     backbone: str = "resnet18", levels: int = 2, classes: int = 1, **settings: Any
 ) -> RetinaNet:
-    return RetinaNet(backbone, classes, anchor_sizes=SIZES[:levels], **settings)
+    return retinanet(backbone, classes, anchor_sizes=SIZES[:levels], **settings)
 
 
 def filled(model: torch.nn.Module, value: float = 0.5) -> dict[str, Tensor]:

@@ -72,7 +72,7 @@ def test_they_are_the_means_of_the_maps_of_normalised_patches(detector):
     shown = (patches / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     with torch.inference_mode():
         maps = detector.model.backbone.body(torch.from_numpy(shown).permute(0, 3, 1, 2).float())
-    expected = np.concatenate([level.numpy().mean(axis=(2, 3)) for level in maps.values()], axis=1)
+    expected = np.concatenate([level.numpy().mean(axis=(2, 3)) for level in maps], axis=1)
     features = backbone_features(detector, patches)
     assert features.shape == (2, 128 + 256)
     assert features.dtype == np.float32

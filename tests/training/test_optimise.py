@@ -74,7 +74,7 @@ def settings(phantom: Path, batch_size: int, *overrides: str) -> RunConfig:
 
 def learner_on(config: RunConfig, losses: str = "batched") -> Learner:
     network = build_model(config)
-    network.losses = losses
+    network.loss_method = losses
     return make_learner(network, config.train, make_fabric(config.machine))
 
 

@@ -11,20 +11,19 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from midog.augment.on_device import augment, to_float
-from midog.boxes import MITOTIC_FIGURE
 from midog.config.schema import RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader
-from midog.loading.box_targets import WIDTH, BoxTargets
 from midog.loading.locations import Location
 from midog.loading.rois import DecodedRois, augments_on_cpu, training_source, validation_source
 from midog.loading.source import Batch
 from midog.metrics.points import RoiPoints, points_from_boxes
 from midog.models.build import build_model
+from midog.models.protocol import BoxTargets, DetectionNetwork, example_targets
 from midog.training.ranks import gather
 from midog.training.tasks.detection_pictures import draw_pictures
 from midog.training.tasks.detection_scores import score
@@ -52,14 +51,13 @@ class DetectionTask:
         self.patches = training_loader(train, config, device)
         self.fixed_patches = validation_loader(val, config, device)
 
-    def build(self, *, pretrained: bool) -> nn.Module:
+    def build(self, *, pretrained: bool) -> DetectionNetwork:
         """Build the detector that `model` describes."""
         return build_model(self.config, pretrained=pretrained)
 
-    def compile(self, network: nn.Module) -> None:
+    def compile(self, network: DetectionNetwork) -> None:
         """Have the parts compiled that the detector names."""
-        compile_parts: Callable[[], None] = network.compile_parts  # type: ignore[assignment]
-        compile_parts()
+        network.compile_parts()
 
     def steps_per_epoch(self, world: int) -> int:
         """Return the number of batches of an epoch on each of `world` processes."""
@@ -69,13 +67,15 @@ class DetectionTask:
         """Yield the batches of an epoch from step `start` on."""
         return self.patches.batches(epoch, start=start, rank=rank, world=world)
 
-    def losses(self, network: nn.Module, batch: RoiBatch) -> dict[str, Tensor]:
+    def losses(self, network: DetectionNetwork, batch: RoiBatch) -> dict[str, Tensor]:
         """Return the losses of a batch by name, each a scalar."""
         images, targets = prepare(batch, self.device)
         losses: dict[str, Tensor] = network(images, targets)
         return losses
 
-    def validate(self, network: nn.Module, fabric: Fabric, check: Callable[[], None]) -> Validation:
+    def validate(
+        self, network: DetectionNetwork, fabric: Fabric, check: Callable[[], None]
+    ) -> Validation:
         """Take the loss on the fixed patches, and score detections in whole ROIs.
 
         ROIs are shared out over the processes. Detection runs at the precision of `midog infer`,
@@ -98,7 +98,11 @@ class DetectionTask:
         return replace(validation, pictures=self._pictures(network, validation))
 
     def package(
-        self, network: nn.Module, validation: Validation, folder: Path, info: Mapping[str, Any]
+        self,
+        network: DetectionNetwork,
+        validation: Validation,
+        folder: Path,
+        info: Mapping[str, Any],
     ) -> None:
         """Write the detector with the threshold that was best in validation."""
         detector = Detector(
@@ -114,11 +118,7 @@ class DetectionTask:
     def example(self, size: int) -> RoiBatch:
         """Return black patches with one figure each."""
         side = self.config.sampling.patch_size
-        boxes = torch.zeros(size, WIDTH, 4)
-        boxes[:, 0] = torch.tensor([8.0, 8.0, 56.0, 56.0])
-        labels = torch.zeros(size, WIDTH, dtype=torch.int64)
-        labels[:, 0] = MITOTIC_FIGURE
-        targets = BoxTargets(boxes=boxes, labels=labels, ignore=torch.zeros(size, WIDTH, 4))
+        targets = example_targets(size, torch.device("cpu"))
         images = torch.zeros((size, side, side, 3), dtype=torch.uint8)
         return Batch((images,), targets, list(range(size)))
 
@@ -131,7 +131,7 @@ class DetectionTask:
         ]
 
     @torch.no_grad()
-    def _validation_losses(self, network: nn.Module) -> dict[str, float]:
+    def _validation_losses(self, network: DetectionNetwork) -> dict[str, float]:
         """Mean loss by name over the fixed validation patches, not augmented."""
         network.eval()
         batches: list[tuple[int, dict[str, Tensor]]] = [
@@ -145,7 +145,9 @@ class DetectionTask:
         means = {f"loss_{name}": value / count for name, value in sums.items()}
         return {"loss": sum(means.values()), **means}
 
-    def _pictures(self, network: nn.Module, validation: Validation) -> list[NDArray[np.uint8]]:
+    def _pictures(
+        self, network: DetectionNetwork, validation: Validation
+    ) -> list[NDArray[np.uint8]]:
         count, threshold = self.config.train.pictures, validation.scalars["val/threshold"]
         return draw_pictures(network, self.fixed_patches.batches(), self.device, count, threshold)
 

@@ -7,18 +7,21 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
 from midog.augment.on_device import to_float
 from midog.boxes import MITOTIC_FIGURE
-from midog.loading.box_targets import BoxTargets
 from midog.loading.source import Batch
+from midog.models.protocol import BoxTargets, DetectionNetwork, ImageDetections
+
+_FLOOR = 0.05
+"""Lower scores are not drawn, whatever the threshold."""
 
 
 @torch.no_grad()
 def draw_pictures(
-    network: nn.Module,
+    network: DetectionNetwork,
     batches: Iterable[Batch[BoxTargets]],
     device: torch.device,
     count: int,
@@ -48,14 +51,18 @@ def draw_pictures(
         del without[count:]
         if len(with_figure) >= count:
             break
+
+    def detected(image: Tensor) -> ImageDetections:
+        return network.detections(to_float(image[None].to(device)), _FLOOR)[0]
+
     return [
-        _draw_boxes(image, figures, network(to_float(image[None].to(device)))[0], threshold)
+        _draw_boxes(image, figures, detected(image), threshold)
         for image, figures in [*with_figure, *without][:count]
     ]
 
 
 def _draw_boxes(
-    image: Tensor, figures: Tensor, detections: dict[str, Tensor], threshold: float
+    image: Tensor, figures: Tensor, detections: ImageDetections, threshold: float
 ) -> NDArray[np.uint8]:
     """A picture (S, S, 3) of the patch (S, S, 3) uint8 with its true and detected boxes."""
     picture = image.cpu().permute(2, 0, 1).contiguous()

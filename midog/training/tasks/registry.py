@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from midog.config.settings import KindSettings
 
@@ -44,10 +43,9 @@ class TaskEntry:
 
 
 def _read_detection(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
-    # by name, as it needs torch and this registry is read to print a help text
-    module: Any = import_module("midog.training.tasks.detection_data")
-    data: TaskData = module.read_detection_data(config, rois)
-    return data
+    from midog.training.tasks.detection_data import read_detection_data
+
+    return read_detection_data(config, rois)
 
 
 TASKS: dict[str, TaskEntry] = {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 BatchT = TypeVar("BatchT", bound=Sized)
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +54,14 @@ class Validation:
     pictures: Sequence[NDArray[np.uint8]] = ()
 
 
-class Task(Protocol[BatchT]):
+class Task(Protocol[NetworkT, BatchT]):
     """What a run learns: its network, batches, losses, validation, and how its model is written.
 
     The data are loaded. `batches` and `locations` are pure functions of their arguments, so that a
     run repeats to the bit however often it is interrupted.
     """
 
-    def build(self, *, pretrained: bool) -> nn.Module:
+    def build(self, *, pretrained: bool) -> NetworkT:
         """Build the network on the CPU, in train mode.
 
         Args:
@@ -71,7 +72,7 @@ class Task(Protocol[BatchT]):
             WeightsError: The weights cannot be fetched or do not fit.
         """
 
-    def compile(self, network: nn.Module) -> None:
+    def compile(self, network: NetworkT) -> None:
         """Have the parts of the network compiled that gain from it, in place, at their next use."""
 
     def steps_per_epoch(self, world: int) -> int:
@@ -83,10 +84,10 @@ class Task(Protocol[BatchT]):
         `len(batch)` is its number of patches. A batch is valid until the next one is requested.
         """
 
-    def losses(self, network: nn.Module, batch: BatchT) -> dict[str, Tensor]:
+    def losses(self, network: NetworkT, batch: BatchT) -> dict[str, Tensor]:
         """Return the losses of a batch by name, each a scalar; their sum is minimised."""
 
-    def validate(self, network: nn.Module, fabric: Fabric, check: Callable[[], None]) -> Validation:
+    def validate(self, network: NetworkT, fabric: Fabric, check: Callable[[], None]) -> Validation:
         """Validate a network; with several processes, each does its share.
 
         Args:
@@ -96,7 +97,7 @@ class Task(Protocol[BatchT]):
         """
 
     def package(
-        self, network: nn.Module, validation: Validation, folder: Path, info: Mapping[str, Any]
+        self, network: NetworkT, validation: Validation, folder: Path, info: Mapping[str, Any]
     ) -> None:
         """Write the model folder, whole or not at all; its model.json names the task.
 
@@ -124,7 +125,7 @@ class TaskData(Protocol):
     def describe(self) -> list[str]:
         """Return the lines that `midog train --dry-run` prints below the settings."""
 
-    def open(self, device: torch.device) -> Task[Any]:
+    def open(self, device: torch.device) -> Task[Any, Any]:
         """Load the data for a training on `device`.
 
         Raises:

@@ -14,10 +14,9 @@ from midog.boxes import Boxes, squares_around
 from midog.config.load import load_config
 from midog.data.roi import Roi
 from midog.inference.detector import Detector
-from midog.loading.box_targets import BoxTargets
 from midog.loading.locations import SampledRoi
 from midog.loading.rois import DecodedRois
-from midog.models.postprocess import Candidates
+from midog.models.protocol import BoxTargets, Candidates
 from midog.training.tasks.detection import (
     DetectionTask,
     detect_points,
@@ -25,18 +24,20 @@ from midog.training.tasks.detection import (
     training_loader,
     validation_loader,
 )
+from tests.models.networks import CandidatesAlone
 
 
-class FindsDark(nn.Module):
+class FindsDark(CandidatesAlone):
     """Finds the black squares of 20 px in a white image; its score is 0.5 plus their grey."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def forward(self, images, targets=None, *, floor=0.05):
-        if targets is not None:
-            return {"classification": self.weight.sum() + (targets["labels"] > 0).sum()}
+    def forward(self, images, targets):
+        return {"classification": self.weight.sum() + (targets["labels"] > 0).sum()}
+
+    def detections(self, images, floor):
         results = []
         for image in images:
             ys, xs = torch.nonzero(image[0] < 0.5, as_tuple=True)
@@ -52,7 +53,7 @@ class FindsDark(nn.Module):
         return results
 
     def candidates(self, images, floor):
-        columns = zip(*(result.values() for result in self(images)), strict=True)
+        columns = zip(*(result.values() for result in self.detections(images, floor)), strict=True)
         return Candidates(
             *(nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in columns)
         )

@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from midog.models.batchnorm_folding import fold_batchnorm, for_detection
+from midog.models.detection_copy import detection_copy, merge_batchnorm
 from midog.models.retinanet import RetinaNet
+from tests.models.networks import retinanet
 
 
 def taught(backbone: str = "resnet18", levels: int = 2) -> RetinaNet:
     """A network whose BatchNorm has seen something: no weight, bias, mean or variance is what it
     began as."""
     torch.manual_seed(0)
-    model = RetinaNet(backbone, 1, anchor_sizes=((24.0, 32.0),) * levels)
+    model = retinanet(backbone, 1, anchor_sizes=((24.0, 32.0),) * levels)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             for value, low, high in (
@@ -33,7 +34,7 @@ def taught(backbone: str = "resnet18", levels: int = 2) -> RetinaNet:
 
 def outputs(model: Any, images: Tensor) -> dict[str, Tensor]:
     with torch.no_grad():
-        found: dict[str, Tensor] = model.head(model.backbone(model.shown(images)))
+        found: dict[str, Tensor] = model.head(model.backbone(model.frame(images).images))
     return found
 
 
@@ -46,7 +47,7 @@ def test_the_outputs_are_those_of_the_model_and_no_batchnorm_is_left(
     backbone: str, levels: int
 ) -> None:
     model, images = taught(backbone, levels).eval(), torch.rand(2, 3, 96, 128)
-    folded = fold_batchnorm(model)
+    folded = merge_batchnorm(model)
     assert norms(model) > 10
     assert norms(folded) == 0
     assert sum(isinstance(module, nn.GroupNorm) for module in folded.modules()) == 8, (
@@ -61,7 +62,7 @@ def test_a_model_in_training_goes_on_as_it_was() -> None:
     model = taught()
     modes = [module.training for module in model.modules()]
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    for_detection(model, torch.bfloat16)
+    model.for_detection(torch.bfloat16)
     assert [module.training for module in model.modules()] == modes
     assert all(
         parameter.requires_grad and parameter.dtype == torch.float32
@@ -73,7 +74,7 @@ def test_a_model_in_training_goes_on_as_it_was() -> None:
 
 def test_the_copy_does_not_follow_the_model() -> None:
     model, images = taught(), torch.rand(1, 3, 64, 64)
-    copied = for_detection(model, torch.float32)
+    copied = model.for_detection(torch.float32)
     before = outputs(copied, images)["cls_logits"]
     with torch.no_grad():
         model.backbone.body.conv1.weight.zero_()
@@ -82,7 +83,7 @@ def test_the_copy_does_not_follow_the_model() -> None:
 
 def test_bfloat16_has_float32_outputs_near_those_of_the_model() -> None:
     model, images = taught().eval(), torch.rand(2, 3, 64, 96)
-    half = for_detection(model, torch.bfloat16)
+    half = model.for_detection(torch.bfloat16)
     dtypes = {
         type(module): module.weight.dtype
         for module in half.backbone.modules()
@@ -101,4 +102,4 @@ def test_bfloat16_has_float32_outputs_near_those_of_the_model() -> None:
 def test_a_model_without_convolutions_is_copied() -> None:
     model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 2))
     images = torch.rand(3, 4, 1, 1)
-    assert torch.equal(for_detection(model, torch.bfloat16)(images), model.eval()(images))
+    assert torch.equal(detection_copy(model, torch.bfloat16)(images), model.eval()(images))

@@ -1,0 +1,46 @@
+"""Plans of tiles: whatever is automatic is settled, within what the device bears."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midog.config.load import parse_config
+from midog.inference.tile_plan import LARGEST_TILE, TileLimits, plan_tiles
+
+AUTO = parse_config({}).inference
+sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
+limits = st.builds(
+    TileLimits,
+    magnification=st.sampled_from([0.5, 1.0, 1.5625, 2.0]),
+    pixels=st.integers(1024**2, 1 << 25),
+    one_by_one=st.booleans(),
+)
+
+
+@given(sizes, limits)
+def test_automatic_tiles_are_within_the_limits(size: tuple[int, int], limits: TileLimits) -> None:
+    plan = plan_tiles(size, 1.5, AUTO, limits)
+    assert (plan.scale, plan.size, plan.overlap) == (1.5, size, AUTO.overlap)
+    assert plan.tile % 32 == 0
+    assert plan.tile <= max(limits.largest_tile, 256)
+    seen = (plan.tile * limits.magnification) ** 2
+    assert plan.batch_size == 1 or plan.batch_size * seen <= limits.pixels
+    assert plan.batch_size <= len(plan.origins())
+    assert plan.batch_size == 1 or not limits.one_by_one
+
+
+@given(sizes, limits)
+def test_given_numbers_are_kept(size: tuple[int, int], limits: TileLimits) -> None:
+    settings = parse_config({"inference": {"tile": 320, "overlap": 80, "batch_size": 5}}).inference
+    plan = plan_tiles(size, 1.0, settings, limits)
+    assert (plan.tile, plan.overlap, plan.batch_size) == (320, 80, 5)
+
+
+def test_the_largest_tile_is_as_the_network_sees_it() -> None:
+    def largest(magnification: float, pixels: int) -> int:
+        return TileLimits(magnification, pixels, one_by_one=False).largest_tile
+
+    assert largest(1.0, 1 << 30) == LARGEST_TILE
+    assert largest(2.0, 1 << 30) == LARGEST_TILE // 2
+    assert largest(1.0, 1000**2) == 992

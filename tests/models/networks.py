@@ -1,0 +1,63 @@
+"""Networks that tests of models and inference share."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torchvision.models import resnet18, resnet34, resnet50
+
+from midog.models.backbones import ResNetBody
+from midog.models.frame import Frame
+from midog.models.postprocess import suppress
+from midog.models.protocol import BoxTargets, DetectionNetwork, ImageDetections
+from midog.models.pyramid import BACKBONE_LEVELS, FeaturePyramid
+from midog.models.retinanet import RetinaNet
+
+RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50}
+
+
+def body(backbone: str = "resnet18", levels: int = 5, unfrozen_layers: int = 5) -> ResNetBody:
+    return ResNetBody(RESNETS[backbone], unfrozen_layers, min(levels, BACKBONE_LEVELS))
+
+
+def pyramid(
+    backbone: str = "resnet18", levels: int = 5, unfrozen_layers: int = 5
+) -> FeaturePyramid:
+    return FeaturePyramid(body(backbone, levels, unfrozen_layers), levels)
+
+
+def retinanet(
+    backbone: str, num_classes: int, *, anchor_sizes: Any, unfrozen_layers: int = 5, **settings: Any
+) -> RetinaNet:
+    return RetinaNet(
+        body(backbone, len(anchor_sizes), unfrozen_layers),
+        num_classes,
+        anchor_sizes=anchor_sizes,
+        **settings,
+    )
+
+
+class CandidatesAlone(DetectionNetwork):
+    """A network of which only `candidates` is asked; the rest is what follows from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frame = Frame()
+
+    def forward(self, images: Tensor, targets: BoxTargets) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def detections(self, images: Tensor, floor: float) -> list[ImageDetections]:
+        return suppress(self.candidates(images, floor), 0.2, 300)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        raise NotImplementedError
+
+    def for_detection(self, dtype: torch.dtype) -> Self:
+        return copy.deepcopy(self).eval()
+
+    def compile_parts(self) -> None:
+        raise NotImplementedError
