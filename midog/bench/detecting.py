@@ -37,7 +37,7 @@ def detecting_model(
         norm.momentum = None  # the statistics of this one batch, not a tenth of them
     images = to_float(torch.from_numpy(pixels))
     model.train().candidates(images, 0.5)
-    last, classes = model.head.classification_head.cls_logits, num_classes(config) + 1
+    last, classes = model.head.classification_head.cls_logits, num_classes(config.sampling) + 1
     seen: list[Tensor] = []
     hook = last.register_forward_hook(lambda module, inputs, output: seen.append(output))
     model.eval().candidates(images, 0.5)

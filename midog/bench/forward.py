@@ -27,7 +27,11 @@ def forward_stage(plan: Plan) -> Compared:
     plan.say(f"forward: {plan.batch} x {side} px")
     torch.manual_seed(0)
     images = torch.randint(0, 256, (plan.batch, side, side, 3), dtype=torch.uint8, device=device)
-    plain = shipped(plan.config.model.backbone.kind, num_classes(plan.config)).eval().to(device)
+    plain = (
+        shipped(plan.config.model.backbone.kind, num_classes(plan.config.sampling))
+        .eval()
+        .to(device)
+    )
     listed = list(to_float(images).contiguous())
     with torch.inference_mode():
         things = {name: detect_in(config, images) for name, config in plan.configs.items()}

@@ -71,7 +71,9 @@ class PlainStep:
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
         self.network = (
-            shipped(config.model.backbone.kind, num_classes(config)).train().to(images.device)
+            shipped(config.model.backbone.kind, num_classes(config.sampling))
+            .train()
+            .to(images.device)
         )
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4)
         self.images = list(images)

@@ -201,10 +201,11 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         raise WeightsError(
             f"{error} (written by {writer}, this is {__version__})", f"use {writer}"
         ) from None
-    if len(card.class_names) != num_classes(config) or card.mpp != config.data.mpp:
+    classes = num_classes(config.sampling)
+    if len(card.class_names) != classes or card.mpp != config.data.mpp:
         raise WeightsError(
             f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp},"
-            f" but its config has {num_classes(config)} class(es) and mpp {config.data.mpp}",
+            f" but its config has {classes} class(es) and mpp {config.data.mpp}",
             copy,
         )
     return card, config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self, TypedDict
+from typing import ClassVar, NamedTuple, Self, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -91,9 +91,15 @@ class DetectionNetwork(nn.Module, ABC):
 
     Attributes:
         frame: how images are shown to the layers.
+        body_name: dotted name of the submodule that is a backbone of the registry, which weights of
+            a classifier fill; empty where there is none.
+        head_name: name of the submodule that depends on the classes, which weights of a detector of
+            other classes do not fill; empty where there is none.
     """
 
     frame: Frame
+    body_name: ClassVar[str] = ""
+    head_name: ClassVar[str] = ""
 
     @abstractmethod
     def forward(self, images: Tensor, targets: BoxTargets) -> dict[str, Tensor]:

@@ -1,13 +1,21 @@
-"""Backbones and detectors by name: their settings, words for the help, what they need."""
+"""BACKBONES and DETECTORS: the one entry of each holds all that is known of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
 from midog.config.settings import KindSettings, by_kind
+from midog.errors import ConfigError
+
+if TYPE_CHECKING:
+    from midog.models.protocol import Backbone, DetectionNetwork
+
+_WEIGHTS = "https://download.pytorch.org/models/"
 
 
 class BackboneSettings(KindSettings):
@@ -22,24 +30,75 @@ class ResNetSettings(BackboneSettings):
     )
 
 
+OfBackbone = TypeVar("OfBackbone", bound=BackboneSettings)
+
+
 @dataclass(frozen=True)
-class BackboneEntry:
+class BackboneEntry(Generic[OfBackbone]):
     """A backbone.
 
     Args:
-        about: Its words for help and listings.
+        about: Its words for help and listings; starts with a noun.
         settings: The class of its section `model.backbone`.
+        build: Builds it, with random weights, from its settings and the number of maps wanted: 1 to
+            3, of strides 8, 16 and 32.
+        imagenet: URL of weights trained on ImageNet with the backbone's names; empty: none.
+        needs: A package that it imports and midog does not always install; empty: none.
     """
 
     about: str
-    settings: type[BackboneSettings]
+    settings: type[OfBackbone]
+    build: Callable[[OfBackbone, int], Backbone]
+    imagenet: str = ""
+    needs: str = ""
 
 
-BACKBONES: dict[str, BackboneEntry] = {
-    "resnet18": BackboneEntry("ResNet-18, for machines without a GPU", ResNetSettings),
-    "resnet34": BackboneEntry("ResNet-34", ResNetSettings),
-    "resnet50": BackboneEntry("ResNet-50, of the reference study", ResNetSettings),
+def _build_resnet(settings: ResNetSettings, maps: int) -> Backbone:
+    from torchvision import models
+
+    from midog.models.backbones import ResNetBody
+
+    makers = {
+        "resnet18": models.resnet18,
+        "resnet34": models.resnet34,
+        "resnet50": models.resnet50,
+    }
+    return ResNetBody(makers[settings.kind], settings.unfrozen_layers, maps)
+
+
+BACKBONES: dict[str, BackboneEntry[Any]] = {
+    "resnet18": BackboneEntry(
+        "ResNet-18, for machines without a GPU",
+        ResNetSettings,
+        _build_resnet,
+        imagenet=f"{_WEIGHTS}resnet18-f37072fd.pth",
+    ),
+    "resnet34": BackboneEntry(
+        "ResNet-34", ResNetSettings, _build_resnet, imagenet=f"{_WEIGHTS}resnet34-b627a593.pth"
+    ),
+    "resnet50": BackboneEntry(
+        "ResNet-50, of the reference study",
+        ResNetSettings,
+        _build_resnet,
+        imagenet=f"{_WEIGHTS}resnet50-0676ba61.pth",  # torchvision's own detectors start from it
+    ),
 }
+"""The backbones by name. A further one is a file and an entry here."""
+
+
+def build_backbone(settings: BackboneSettings, maps: int) -> Backbone:
+    """Build a backbone with random weights, drawn from torch's global generator.
+
+    Args:
+        settings: Of any kind in BACKBONES.
+        maps: 1 to 3, how many maps it returns: of strides 8, 16 and 32.
+
+    Raises:
+        ConfigError: If it needs a package that is not installed.
+    """
+    entry = BACKBONES[settings.kind]
+    _require(entry.needs, f"model.backbone.kind={settings.kind}")
+    return entry.build(settings, maps)
 
 
 class DetectorSettings(KindSettings):
@@ -94,21 +153,77 @@ class RetinaNetSettings(DetectorSettings):
         return self
 
 
+OfDetector = TypeVar("OfDetector", bound=DetectorSettings)
+
+
 @dataclass(frozen=True)
-class DetectorEntry:
+class DetectorEntry(Generic[OfDetector]):
     """A detector.
 
     Args:
-        about: Its words for help and listings.
+        about: Its words for help and listings; starts with a noun.
         settings: The class of its section `model`.
+        build: Builds it, with random weights, from its settings, the number of foreground classes
+            and the factor by which it magnifies images.
+        coco: URL of weights trained on COCO by the kind of backbone.
+        needs: A package that it imports and midog does not always install; empty: none.
     """
 
     about: str
-    settings: type[DetectorSettings]
+    settings: type[OfDetector]
+    build: Callable[[OfDetector, int, float], DetectionNetwork]
+    coco: Mapping[str, str] = field(default_factory=dict)
+    needs: str = ""
 
 
-DETECTORS: dict[str, DetectorEntry] = {
+def _build_retinanet(
+    settings: RetinaNetSettings, num_classes: int, magnification: float
+) -> DetectionNetwork:
+    from midog.models.pyramid import BACKBONE_LEVELS
+    from midog.models.retinanet import RetinaNet
+
+    return RetinaNet(
+        build_backbone(settings.backbone, min(len(settings.anchor_sizes), BACKBONE_LEVELS)),
+        num_classes,
+        anchor_sizes=settings.anchor_sizes,
+        anchor_ratios=settings.anchor_ratios,
+        channels=settings.pyramid_channels,
+        head_convs=settings.head_convs,
+        magnification=magnification,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+    )
+
+
+DETECTORS: dict[str, DetectorEntry[Any]] = {
     "retinanet": DetectorEntry(
-        "one-stage detector with anchors on a feature pyramid (Lin et al. 2017)", RetinaNetSettings
+        "one-stage detector with anchors on a feature pyramid (Lin et al. 2017)",
+        RetinaNetSettings,
+        _build_retinanet,
+        coco={"resnet50": f"{_WEIGHTS}retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"},
     )
 }
+"""The detectors by name. A further one is a file and an entry here."""
+
+
+def build_detector(
+    settings: DetectorSettings, num_classes: int, magnification: float
+) -> DetectionNetwork:
+    """Build a detector with random weights, drawn from torch's global generator.
+
+    Args:
+        settings: Of any kind in DETECTORS.
+        num_classes: Foreground classes K; labels are 1 to K.
+        magnification: Factor by which it magnifies every image.
+
+    Raises:
+        ConfigError: If it, or its backbone, needs a package that is not installed.
+    """
+    entry = DETECTORS[settings.kind]
+    _require(entry.needs, f"model.kind={settings.kind}")
+    return entry.build(settings, num_classes, magnification)
+
+
+def _require(package: str, what: str) -> None:
+    if package and find_spec(package) is None:
+        raise ConfigError(f"{what} needs {package}, which is not installed", f"install {package}")

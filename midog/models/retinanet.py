@@ -65,6 +65,9 @@ class RetinaNet(DetectionNetwork):
         loss_method: how losses are computed, equal up to rounding; None: as suits the device best.
     """
 
+    body_name = "backbone.body"
+    head_name = "head"
+
     def __init__(
         self,
         body: Backbone,

@@ -1,8 +1,8 @@
-"""Weights to start from: COCO's, ImageNet's or a file's, fetched once, loaded as plain tensors,
-fitted by name."""
+"""Weights to start from: COCO's, ImageNet's or a file's, fetched once, fitted by name."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -11,70 +11,69 @@ from urllib.parse import urlparse
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights, ResNet34_Weights, ResNet50_Weights
-from torchvision.models.detection import RetinaNet_ResNet50_FPN_V2_Weights
+from torch import Tensor
 
 from midog.errors import WeightsError
+from midog.models.protocol import DetectionNetwork
+from midog.models.registry import BACKBONES, DETECTORS, DetectorSettings
 
 logger = logging.getLogger(__name__)
 
-COCO_URLS: dict[str, str] = {"resnet50": RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1.url}
-IMAGENET_URLS: dict[str, str] = {
-    "resnet18": ResNet18_Weights.IMAGENET1K_V1.url,
-    "resnet34": ResNet34_Weights.IMAGENET1K_V1.url,
-    "resnet50": ResNet50_Weights.IMAGENET1K_V1.url,  # what torchvision's own detectors start from
-}
-
-_BODY = "backbone.body."
-_HEAD = "head."
-_WITHOUT = "start without them by --set model.weights=none"
+_WITHOUT = {"model.weights": "none"}
 
 
-def load_weights(model: nn.Module, weights: str, backbone: str) -> None:
-    """Fills `model`, which has torchvision's RetinaNet names (backbone.body, backbone.fpn, head),
-    with weights.
+def load_pretrained(network: DetectionNetwork, settings: DetectorSettings) -> None:
+    """Fill a network with the weights that training starts from, as far as they fit.
 
-    weights: "coco" (torchvision's retinanet_resnet50_fpn_v2 without its head; ResNet-50 alone),
-    "imagenet" (the body alone), "none", or a .safetensors or .pth file with a whole model or a
-    ResNet. What the weights lack or shape otherwise, such as a head of other classes, is left as it
-    is and logged.
-    backbone: "resnet18", "resnet34" or "resnet50", the backbone that `model` has.
-    Raises WeightsError where weights cannot be fetched or read, or are those of another network.
+    What the weights lack or shape otherwise, such as a head of other classes, is left as it is and
+    logged.
+
+    Args:
+        network: built from these settings.
+        settings: `weights` is "coco" (a detector of this kind and backbone without its head),
+            "imagenet" (the backbone alone), "none", or a .safetensors or .pth file with a whole
+            network or a backbone.
+
+    Raises:
+        WeightsError: where weights cannot be fetched or read, or are those of another network.
     """
+    weights, backbone = settings.weights, settings.backbone.kind
     if weights == "none":
-        if not all(parameter.requires_grad for parameter in model.parameters()):
+        if not all(parameter.requires_grad for parameter in network.parameters()):
             logger.warning(
                 "model.weights is none: the frozen backbone stages stay at random weights"
             )
         return
     if weights == "coco":
-        state = _fetch(_url(COCO_URLS, weights, backbone))
-        state = {name: value for name, value in state.items() if not name.startswith(_HEAD)}
+        state = _fetch(_url(DETECTORS[settings.kind].coco, weights, backbone))
+        head = f"{network.head_name}."
+        state = {name: value for name, value in state.items() if not name.startswith(head)}
     elif weights == "imagenet":
-        state = _fetch(_url(IMAGENET_URLS, weights, backbone))
+        urls = {kind: entry.imagenet for kind, entry in BACKBONES.items() if entry.imagenet}
+        state = _fetch(_url(urls if network.body_name else {}, weights, backbone))
     else:
         state = _read_given(Path(weights).expanduser())
-    _fit(model, state, source=f"model.weights={weights}", backbone=backbone)
+    _fit(network, state, settings)
 
 
 def checkpoints_dir() -> Path:
-    """Where fetched weights are kept and looked for: torch's own folder, which TORCH_HOME moves."""
+    """The folder of fetched weights: torch's own, which TORCH_HOME moves."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _url(urls: Mapping[str, str], weights: str, backbone: str) -> str:
     if backbone not in urls:
+        available = f"exists for {', '.join(urls)} only" if urls else "does not exist here"
+        other = "imagenet" if weights == "coco" and BACKBONES[backbone].imagenet else "none"
         raise WeightsError(
-            f"model.weights={weights} is there for {', '.join(urls)} only, not for"
-            f" model.backbone={backbone}",
-            "use --set model.weights=imagenet or --set model.weights=none",
+            f"model.weights={weights} {available}, not for model.backbone={backbone}",
+            settings={"model.weights": other},
         )
     return urls[backbone]
 
 
 def _fetch(url: str) -> dict[str, Tensor]:
-    """The tensors behind `url`, from the checkpoints folder where they are there already."""
+    """The tensors behind `url`, from the checkpoints folder if they are in it already."""
     path = checkpoints_dir() / Path(urlparse(url).path).name
     if not path.is_file():
         _download(url, path)
@@ -82,7 +81,9 @@ def _fetch(url: str) -> dict[str, Tensor]:
         return _read(path)
     except WeightsError as error:
         raise WeightsError(
-            error.what, f"delete {path} and start again to fetch it anew, or {_WITHOUT}"
+            error.what,
+            f"delete {path} and start again to fetch it anew, or start without: {{model.weights}}",
+            _WITHOUT,
         ) from None
 
 
@@ -97,7 +98,8 @@ def _download(url: str, path: Path) -> None:
         raise WeightsError(
             f"weights {path.name} are not in {path.parent} and cannot be fetched from {url}:"
             f" {error}",
-            f"put the file {path.name} into {path.parent}, or {_WITHOUT}",
+            f"put the file {path.name} into {path.parent}, or start without: {{model.weights}}",
+            _WITHOUT,
         ) from None
 
 
@@ -111,7 +113,7 @@ def _read_given(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(
             f"model.weights={path}: no such file",
-            "use coco, imagenet, none, or a file that is there",
+            "use coco, imagenet, none, or a file that exists",
         )
     return _read(path)
 
@@ -139,27 +141,32 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def _fit(model: nn.Module, state: dict[str, Tensor], source: str, backbone: str) -> None:
-    """Loads the tensors that `model` has by that name and shape; the names may leave out the way to
-    the ResNet."""
-    own = model.state_dict()
-    prefixes = ("", "backbone.", _BODY)
+def _fit(network: DetectionNetwork, state: dict[str, Tensor], settings: DetectorSettings) -> None:
+    """Load the tensors that a network has by that name and shape.
+
+    The names may leave out the first parts of the way to the backbone.
+    """
+    own = network.state_dict()
+    steps = network.body_name.split(".") if network.body_name else []
+    prefixes = itertools.accumulate((f"{step}." for step in steps), initial="")
     state = max(
-        ({p + name: v for name, v in state.items()} for p in prefixes),
-        key=lambda s: len(s.keys() & own.keys()),
+        ({prefix + name: value for name, value in state.items()} for prefix in prefixes),
+        key=lambda renamed: len(renamed.keys() & own.keys()),
     )
     fitting = {
         name: value
         for name, value in state.items()
         if name in own and value.shape == own[name].shape
     }
+    source = f"model.weights={settings.weights}"
     if not fitting:
         raise WeightsError(
-            f"{source}: nothing in it fits a RetinaNet with {backbone}",
+            f"{source}: nothing in it fits {settings.kind} on {settings.backbone.kind}",
             "give weights of this network",
         )
-    _check_body(own, state, source, backbone)
-    model.load_state_dict(fitting, strict=False)
+    if steps:
+        _check_body(own, state, f"{network.body_name}.", settings)
+    network.load_state_dict(fitting, strict=False)
     fresh = sorted(
         {".".join(name.split(".")[:3]) for name in own.keys() - fitting.keys() if _is_weight(name)}
     )
@@ -173,30 +180,36 @@ def _fit(model: nn.Module, state: dict[str, Tensor], source: str, backbone: str)
 
 
 def _check_body(
-    own: Mapping[str, Tensor], state: Mapping[str, Tensor], source: str, backbone: str
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], body: str, settings: DetectorSettings
 ) -> None:
-    """A stage of the ResNet fits as a whole or belongs to another one: ResNet-34 holds all names of
-    ResNet-18."""
-    ours, theirs = (
-        {n: t.shape for n, t in s.items() if n.startswith(_BODY) and _is_weight(n)}
-        for s in (own, state)
-    )
-    stages = {_stage(name) for name in ours} & {_stage(name) for name in theirs}
+    """Refuse a backbone that fits in part: ResNet-34 holds all names of ResNet-18.
+
+    A stage of it, the part of a name behind `body`, fits as a whole or is of another backbone.
+    """
+
+    def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+        return {
+            name: value.shape
+            for name, value in tensors.items()
+            if name.startswith(body) and _is_weight(name)
+        }
+
+    def stage(name: str) -> str:
+        return name.removeprefix(body).split(".")[0]
+
+    ours, theirs = shapes(own), shapes(state)
+    stages = {stage(name) for name in ours} & {stage(name) for name in theirs}
     wrong = sorted(
-        n
-        for n in ours.keys() | theirs.keys()
-        if _stage(n) in stages and ours.get(n) != theirs.get(n)
+        name
+        for name in ours.keys() | theirs.keys()
+        if stage(name) in stages and ours.get(name) != theirs.get(name)
     )
     if wrong:
         raise WeightsError(
-            f"{source}: {wrong[0]} and {len(wrong) - 1} more tensors are not those of"
-            f" model.backbone={backbone}",
+            f"model.weights={settings.weights}: {wrong[0]} and {len(wrong) - 1} more tensors are"
+            f" not those of model.backbone={settings.backbone.kind}",
             "set model.backbone to the one that the weights were made for",
         )
-
-
-def _stage(name: str) -> str:
-    return name.removeprefix(_BODY).split(".")[0]
 
 
 def _is_weight(name: str) -> bool:

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -212,12 +213,11 @@ def test_weights_that_cannot_be_fetched_say_which_file_to_put_where(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    from midog.models import weights
+    from midog.models.registry import BACKBONES
 
-    refused = {
-        name: "http://127.0.0.1:9/" + Path(url).name for name, url in weights.IMAGENET_URLS.items()
-    }
-    monkeypatch.setattr(weights, "IMAGENET_URLS", refused)
+    entry = BACKBONES["resnet18"]
+    refused = "http://127.0.0.1:9/" + Path(entry.imagenet).name
+    monkeypatch.setitem(BACKBONES, "resnet18", replace(entry, imagenet=refused))
     words = settings([each for each in tiny if each != "model.weights=none"])
     line = one_line(midog("train", *words, "--set", "model.weights=imagenet"))
     assert str(tmp_path / "torch") in line

@@ -47,8 +47,12 @@ def test_an_unknown_kind_says_which_there_are(written):
         by_kind(lambda: REGISTRY, "plain").choose(written)
 
 
+def _unbuilt(settings, maps):
+    raise NotImplementedError
+
+
 def test_an_entry_that_is_added_can_be_chosen_with_settings_of_its_own(monkeypatch):
-    monkeypatch.setitem(BACKBONES, "wide", BackboneEntry("a wide one", WidthSettings))
+    monkeypatch.setitem(BACKBONES, "wide", BackboneEntry("a wide one", WidthSettings, _unbuilt))
     config = load_config(None, ["model.backbone=wide", "model.backbone.width=3"])
     assert config.model.backbone == WidthSettings(kind="wide", width=3)
     assert config.to_dict()["model"]["backbone"] == {"kind": "wide", "width": 3}

@@ -7,20 +7,18 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torchvision.models import resnet18, resnet34, resnet50
 
-from midog.models.backbones import ResNetBody
 from midog.models.frame import Frame
 from midog.models.postprocess import suppress
-from midog.models.protocol import BoxTargets, DetectionNetwork, ImageDetections
+from midog.models.protocol import Backbone, BoxTargets, DetectionNetwork, ImageDetections
 from midog.models.pyramid import BACKBONE_LEVELS, FeaturePyramid
+from midog.models.registry import ResNetSettings, build_backbone
 from midog.models.retinanet import RetinaNet
 
-RESNETS = {"resnet18": resnet18, "resnet34": resnet34, "resnet50": resnet50}
 
-
-def body(backbone: str = "resnet18", levels: int = 5, unfrozen_layers: int = 5) -> ResNetBody:
-    return ResNetBody(RESNETS[backbone], unfrozen_layers, min(levels, BACKBONE_LEVELS))
+def body(backbone: str = "resnet18", levels: int = 5, unfrozen_layers: int = 5) -> Backbone:
+    settings = ResNetSettings(kind=backbone, unfrozen_layers=unfrozen_layers)
+    return build_backbone(settings, min(levels, BACKBONE_LEVELS))
 
 
 def pyramid(

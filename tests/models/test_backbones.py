@@ -7,7 +7,8 @@ import torch
 from torchvision.models import resnet18
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 
-from tests.models.networks import RESNETS, pyramid
+from midog.models.registry import BACKBONES
+from tests.models.networks import pyramid
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_stages_above_the_last_level_are_not_built(levels: int, built: set[str])
     assert ("layer4" in names) == (levels >= 3)
 
 
-@pytest.mark.parametrize("name", RESNETS)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_each_backbone_runs(name: str) -> None:
     assert pyramid(name, 2)(torch.rand(1, 3, 64, 64))[0].shape == (1, 256, 8, 8)
 

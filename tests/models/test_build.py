@@ -16,7 +16,6 @@ from midog.config.load import load_config, parse_config
 from midog.config.schema import RunConfig
 from midog.errors import WeightsError
 from midog.models.build import (
-    MODELS,
     build_model,
     count_parameters,
     num_classes,
@@ -40,7 +39,7 @@ def settings(**sections: Any) -> RunConfig:
 )
 def test_imposters_are_a_class_only_where_they_are_to_be(imposters: str, classes: int) -> None:
     config = settings(sampling={"imposters": imposters})
-    assert num_classes(config) == classes
+    assert num_classes(config.sampling) == classes
     assert build_model(config).head.classification_head.num_classes == classes + 1
 
 
@@ -137,10 +136,6 @@ def test_fast_yaml_builds_no_layer4_and_one_anchor_per_place() -> None:
     assert model.anchor_generator.num_anchors_per_location() == [1, 1]
     assert {p.shape[0] for n, p in model.backbone.fpn.named_parameters()} == {128}
     assert count_parameters(model)[0] == count_parameters(model)[1] > 9e6
-
-
-def test_the_registry_holds_the_configs_detectors() -> None:
-    assert RunConfig().model.kind in MODELS
 
 
 def test_no_number_is_drawn_and_nothing_but_weights_is_different() -> None:

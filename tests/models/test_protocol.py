@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from midog.config.load import parse_config
-from midog.models.build import MODELS, build_model
+from midog.models.build import build_model
 from midog.models.protocol import ROWS, DetectionNetwork, example_targets, pad_targets
+from midog.models.registry import DETECTORS
 
 
 @pytest.mark.parametrize(("rows", "length"), [(0, 8), (1, 8), (8, 8), (9, 16)])
@@ -108,7 +109,7 @@ def _check_copy(network: DetectionNetwork, images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("imposters", ["ignore", "second_class"])
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DETECTORS)
 def test_every_detector_keeps_the_protocol(kind: str, imposters: str) -> None:
     settings = {"kind": kind, "backbone": "resnet18", "weights": "none"}
     config = parse_config({"model": settings, "sampling": {"imposters": imposters}})

@@ -10,6 +10,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,23 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torchvision.models import resnet18, resnet34
-from torchvision.models.detection import retinanet_resnet50_fpn_v2
+from torchvision.models import (
+    ResNet18_Weights,
+    ResNet34_Weights,
+    ResNet50_Weights,
+    resnet18,
+    resnet34,
+)
+from torchvision.models.detection import (
+    RetinaNet_ResNet50_FPN_V2_Weights,
+    retinanet_resnet50_fpn_v2,
+)
 
 from midog.errors import WeightsError
-from midog.models import weights
+from midog.models.protocol import DetectionNetwork
+from midog.models.registry import BACKBONES, DETECTORS, ResNetSettings, RetinaNetSettings
 from midog.models.retinanet import RetinaNet
-from midog.models.weights import load_weights
+from midog.models.weights import load_pretrained
 from tests.models.networks import retinanet
 
 SIZES = ((40.0,), (80.0,), (160.0,), (320.0,), (500.0,))
@@ -34,6 +45,11 @@ def detector(
     backbone: str = "resnet18", levels: int = 2, classes: int = 1, **settings: Any
 ) -> RetinaNet:
     return retinanet(backbone, classes, anchor_sizes=SIZES[:levels], **settings)
+
+
+def load(network: DetectionNetwork, weights: str, backbone: str) -> None:
+    settings = RetinaNetSettings(backbone=ResNetSettings(kind=backbone), weights=weights)
+    load_pretrained(network, settings)
 
 
 def filled(model: torch.nn.Module, value: float = 0.5) -> dict[str, Tensor]:
@@ -114,21 +130,33 @@ def publish(
     torch.save(filled(resnet18()), draft)
     name = f"{stem}-{digest or hashlib.sha256(draft.read_bytes()).hexdigest()[:8]}.pth"
     draft.rename(server.folder / name)
-    monkeypatch.setitem(weights.IMAGENET_URLS, "resnet18", f"{server.url}/{name}")
+    entry = replace(BACKBONES["resnet18"], imagenet=f"{server.url}/{name}")
+    monkeypatch.setitem(BACKBONES, "resnet18", entry)
     return name
+
+
+def test_the_urls_are_torchvisions() -> None:
+    imagenet = (ResNet18_Weights, ResNet34_Weights, ResNet50_Weights)
+    kinds = ("resnet18", "resnet34", "resnet50")
+    assert {kind: BACKBONES[kind].imagenet for kind in kinds} == {
+        kind: theirs.IMAGENET1K_V1.url for kind, theirs in zip(kinds, imagenet, strict=True)
+    }
+    assert DETECTORS["retinanet"].coco == {
+        "resnet50": RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1.url
+    }
 
 
 def test_none_leaves_all_as_it_is(checkpoints: Path) -> None:
     model = detector()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    load_weights(model, "none", "resnet18")
+    load(model, "none", "resnet18")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_frozen_random_stages_are_worth_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    load_weights(detector(unfrozen_layers=5), "none", "resnet18")
+    load(detector(unfrozen_layers=5), "none", "resnet18")
     assert caplog.text == ""
-    load_weights(detector(unfrozen_layers=3), "none", "resnet18")
+    load(detector(unfrozen_layers=3), "none", "resnet18")
     assert "stay at random weights" in caplog.text
 
 
@@ -150,7 +178,7 @@ def test_coco_fills_backbone_and_pyramid_and_leaves_the_head(
     os.link(coco_file, checkpoints / COCO_NAME)
     model = detector("resnet50", levels)
     head = {name: value.clone() for name, value in model.head.state_dict().items()}
-    load_weights(model, "coco", "resnet50")
+    load(model, "coco", "resnet50")
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
     assert {name.split(".")[0] for name in fresh(model)} == {"head"}
     assert (
@@ -165,7 +193,7 @@ def test_coco_fills_the_backbone_where_pyramid_and_head_are_narrower(
     checkpoints.mkdir(parents=True)
     os.link(coco_file, checkpoints / COCO_NAME)
     model = detector("resnet50", 2, channels=128, head_convs=2)
-    load_weights(model, "coco", "resnet50")
+    load(model, "coco", "resnet50")
     assert {name.split(".")[1] for name in loaded(model) if name.startswith("backbone")} == {"body"}
     assert not any("body" in name for name in fresh(model))
     assert "fresh: backbone.fpn.inner_blocks, backbone.fpn.layer_blocks, head." in caplog.text
@@ -174,16 +202,16 @@ def test_coco_fills_the_backbone_where_pyramid_and_head_are_narrower(
 def test_a_files_pyramid_and_head_of_other_widths_are_left_fresh(tmp_path: Path) -> None:
     save_file(filled(detector(levels=3)), tmp_path / "wide.safetensors")
     model = detector(channels=64, head_convs=2)
-    load_weights(model, str(tmp_path / "wide.safetensors"), "resnet18")
+    load(model, str(tmp_path / "wide.safetensors"), "resnet18")
     assert not any("body" in name for name in fresh(model))
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet34"])
 def test_coco_is_there_for_resnet50_alone(backbone: str) -> None:
     with pytest.raises(
-        WeightsError, match=r"coco.*resnet50 only.*model.weights=imagenet or .*model.weights=none"
+        WeightsError, match=r"coco exists for resnet50 only.*model.weights=imagenet"
     ):
-        load_weights(detector(backbone), "coco", backbone)
+        load(detector(backbone), "coco", backbone)
 
 
 @pytest.mark.parametrize("levels", [2, 5])
@@ -197,7 +225,7 @@ def test_imagenet_is_fetched_once_and_fills_the_body(
     name = publish(server, monkeypatch)
     for _ in range(2):
         model = detector(levels=levels)
-        load_weights(model, "imagenet", "resnet18")
+        load(model, "imagenet", "resnet18")
         assert {each.split(".")[1] for each in loaded(model)} == {"body"}
         assert not any("body" in each for each in fresh(model))
     assert server.requests == 1
@@ -209,13 +237,14 @@ def test_offline_says_which_file_to_put_where(
     checkpoints: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.stop()
-    monkeypatch.setitem(weights.COCO_URLS, "resnet50", f"{server.url}/{COCO_NAME}")
+    entry = replace(DETECTORS["retinanet"], coco={"resnet50": f"{server.url}/{COCO_NAME}"})
+    monkeypatch.setitem(DETECTORS, "retinanet", entry)
     with pytest.raises(WeightsError) as caught:
-        load_weights(torch.nn.Identity(), "coco", "resnet50")
+        load(detector(), "coco", "resnet50")
     line = str(caught.value)
     assert "Connection refused" in line
     assert f"put the file {COCO_NAME} into {checkpoints}, or" in line
-    assert "--set model.weights=none" in line
+    assert "model.weights=none" in line
     assert "\n" not in line
     assert list(checkpoints.iterdir()) == []
 
@@ -234,7 +263,7 @@ def test_wrong_bytes_are_not_kept(
 ) -> None:
     publish(server, monkeypatch, stem, digest)
     with pytest.raises(WeightsError, match=said):
-        load_weights(detector(), "imagenet", "resnet18")
+        load(detector(), "imagenet", "resnet18")
     assert list(checkpoints.iterdir()) == []
 
 
@@ -243,13 +272,13 @@ def test_a_file_that_the_server_lacks(
 ) -> None:
     (server.folder / publish(server, monkeypatch)).unlink()
     with pytest.raises(WeightsError, match=r"404.*put the file resnet18-"):
-        load_weights(detector(), "imagenet", "resnet18")
+        load(detector(), "imagenet", "resnet18")
 
 
 def test_a_checkpoints_folder_that_cannot_be_made(checkpoints: Path) -> None:
     checkpoints.parent.parent.write_text("a file where a folder should be")
     with pytest.raises(WeightsError, match="cannot be fetched"):
-        load_weights(detector(), "imagenet", "resnet18")
+        load(detector(), "imagenet", "resnet18")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
@@ -266,7 +295,7 @@ def test_a_damaged_fetched_file_is_to_be_deleted(
         ]
     )
     with pytest.raises(WeightsError) as caught:
-        load_weights(detector(), "imagenet", "resnet18")
+        load(detector(), "imagenet", "resnet18")
     assert f"delete {cached}" in str(caught.value)
     assert server.requests == 0
 
@@ -281,7 +310,7 @@ def test_a_whole_model_comes_back_as_it_was(
         {"model": saved.state_dict()}, path
     )
     model = detector()
-    load_weights(model, str(path), "resnet18")
+    load(model, str(path), "resnet18")
     assert all(
         torch.equal(value, saved.state_dict()[name]) for name, value in model.state_dict().items()
     )
@@ -294,7 +323,7 @@ def test_a_head_of_other_classes_is_left_fresh(
     caplog.set_level(logging.INFO)
     save_file(filled(detector(classes=2)), tmp_path / "two.safetensors")
     model = detector(classes=1)
-    load_weights(model, str(tmp_path / "two.safetensors"), "resnet18")
+    load(model, str(tmp_path / "two.safetensors"), "resnet18")
     assert fresh(model) == {"head.classification_head.cls_logits"}
     assert "fresh: head.classification_head.cls_logits" in caplog.text
 
@@ -305,20 +334,20 @@ def test_a_bare_resnet_fills_the_body(tmp_path: Path) -> None:
     }  # as older files are
     torch.save(state, tmp_path / "resnet.pth")
     model = detector()
-    load_weights(model, str(tmp_path / "resnet.pth"), "resnet18")
+    load(model, str(tmp_path / "resnet.pth"), "resnet18")
     assert not any("body" in each for each in fresh(model))
 
 
 def test_another_resnet_is_refused(tmp_path: Path) -> None:
     torch.save(resnet34().state_dict(), tmp_path / "r34.pth")
     with pytest.raises(WeightsError, match=r"not those of model.backbone=resnet18"):
-        load_weights(detector(), str(tmp_path / "r34.pth"), "resnet18")
+        load(detector(), str(tmp_path / "r34.pth"), "resnet18")
 
 
 def test_nothing_that_fits(tmp_path: Path) -> None:
     save_file({"encoder.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(WeightsError, match="nothing in it fits a RetinaNet with resnet18"):
-        load_weights(detector(), str(tmp_path / "other.safetensors"), "resnet18")
+    with pytest.raises(WeightsError, match="nothing in it fits retinanet on resnet18"):
+        load(detector(), str(tmp_path / "other.safetensors"), "resnet18")
 
 
 class Malice:
@@ -336,7 +365,7 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path) -> None:
     torch.save({"model": Malice(tmp_path / "ran")}, tmp_path / "evil2.pth")
     for name in ("evil.pth", "evil2.pth"):
         with pytest.raises(WeightsError, match=r"other than tensors, which are refused"):
-            load_weights(detector(), str(tmp_path / name), "resnet18")
+            load(detector(), str(tmp_path / name), "resnet18")
     assert not (tmp_path / "ran").exists()
 
 
@@ -351,7 +380,7 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path) -> None:
 def test_names_that_are_no_weights(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "folder.pth").mkdir()
     with pytest.raises(WeightsError, match=said):
-        load_weights(detector(), str(tmp_path / name), "resnet18")
+        load(detector(), str(tmp_path / name), "resnet18")
 
 
 @pytest.mark.parametrize("name", ["half.safetensors", "list.pth"])
@@ -359,4 +388,4 @@ def test_files_that_hold_no_state(name: str, tmp_path: Path) -> None:
     (tmp_path / "half.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     with pytest.raises(WeightsError, match="state dict"):
-        load_weights(detector(), str(tmp_path / name), "resnet18")
+        load(detector(), str(tmp_path / name), "resnet18")
