@@ -86,17 +86,24 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports_of(path: Path) -> set[str]:
-    """Modules of midog that a file imports, anywhere in it but under TYPE_CHECKING."""
+    """Modules of midog that a file imports, anywhere in it but under TYPE_CHECKING.
+
+    The functions of a registry's entries may import what is above it: they run when a thing is
+    built, long after all is imported.
+    """
     tree = ast.parse(path.read_text())
-    typing_only = {
+    skipped = {
         id(node)
         for branch in ast.walk(tree)
         if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
         for node in ast.walk(branch)
     }
+    if path.stem == "registry":
+        when_built = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        skipped |= {id(node) for function in when_built for node in ast.walk(function)}
     found: set[str] = set()
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
