@@ -63,10 +63,10 @@ def checkpoints_dir() -> Path:
 
 def _url(urls: Mapping[str, str], weights: str, backbone: str) -> str:
     if backbone not in urls:
-        available = f"exists for {', '.join(urls)} only" if urls else "does not exist here"
+        only = f"exists for {', '.join(urls)} only, not for model.backbone={backbone}"
         other = "imagenet" if weights == "coco" and BACKBONES[backbone].imagenet else "none"
         raise WeightsError(
-            f"model.weights={weights} {available}, not for model.backbone={backbone}",
+            f"model.weights={weights} {only if urls else 'does not exist for this detector'}",
             settings={"model.weights": other},
         )
     return urls[backbone]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from midog.config.load import parse_config
-from midog.models.build import build_model
+from midog.models.build import build_model, num_classes
 from midog.models.protocol import ROWS, DetectionNetwork, example_targets, pad_targets
 from midog.models.registry import DETECTORS
 
@@ -37,8 +39,19 @@ def _target(*boxes: tuple[float, ...], label: int = 1) -> dict[str, Tensor]:
     return {"boxes": xyxy, "labels": torch.full((len(boxes),), label)}
 
 
-def check_network(network: DetectionNetwork, classes: int) -> None:
-    """Hold a network to all that `DetectionNetwork` promises."""
+def check_detector(model: dict[str, Any], imposters: str = "ignore") -> None:
+    """Build a detector and hold it to all that `DetectionNetwork` promises.
+
+    Args:
+        model: the section `model`.
+        imposters: sampling.imposters, which decides the number of classes.
+    """
+    config = parse_config({"model": model, "sampling": {"imposters": imposters}})
+    torch.manual_seed(0)
+    _check_network(build_model(config), num_classes(config.sampling))
+
+
+def _check_network(network: DetectionNetwork, classes: int) -> None:
     images = torch.rand(2, 3, 72, 104, generator=torch.Generator().manual_seed(0))
     _check_losses(network, images)
     network.eval()
@@ -111,7 +124,4 @@ def _check_copy(network: DetectionNetwork, images: Tensor) -> None:
 @pytest.mark.parametrize("imposters", ["ignore", "second_class"])
 @pytest.mark.parametrize("kind", DETECTORS)
 def test_every_detector_keeps_the_protocol(kind: str, imposters: str) -> None:
-    settings = {"kind": kind, "backbone": "resnet18", "weights": "none"}
-    config = parse_config({"model": settings, "sampling": {"imposters": imposters}})
-    torch.manual_seed(0)
-    check_network(build_model(config), 2 if imposters == "second_class" else 1)
+    check_detector({"kind": kind, "backbone": "resnet18", "weights": "none"}, imposters)
