@@ -46,15 +46,15 @@ def test_arrays_are_copied_and_cannot_be_written():
 
 
 def test_selections_keep_what_belongs_together():
-    found = Detections([[0, 0, 2, 2], [4, 4, 8, 8], [1, 1, 2, 2]], [0.2, 0.7, 0.9], [1, 2, 1])
-    assert found.at_least(0.7).scores.tolist() == pytest.approx([0.7, 0.9], abs=1e-6)
-    assert found.figures().boxes[:, 0].tolist() == [0, 1]
-    assert found.select(np.array([2, 0])).labels.tolist() == [1, 1]
+    detections = Detections([[0, 0, 2, 2], [4, 4, 8, 8], [1, 1, 2, 2]], [0.2, 0.7, 0.9], [1, 2, 1])
+    assert detections.at_least(0.7).scores.tolist() == pytest.approx([0.7, 0.9], abs=1e-6)
+    assert detections.figures().boxes[:, 0].tolist() == [0, 1]
+    assert detections.select(np.array([2, 0])).labels.tolist() == [1, 1]
 
 
 def test_a_score_at_the_threshold_counts():
-    found = Detections([[0, 0, 1, 1]], [0.1], [1])
-    assert len(found.at_least(0.1)) == 1
+    detections = Detections([[0, 0, 1, 1]], [0.1], [1])
+    assert len(detections.at_least(0.1)) == 1
 
 
 def test_centres_keep_half_pixels_and_squares_surround_them():

@@ -221,9 +221,9 @@ def check_one_each(
         [owners * 10_000.0, np.zeros(len(owners))] * 2, axis=1
     )  # so that figures do not meet
     kept = merge(apart, rng.uniform(0.05, 1, len(boxes)), np.ones(len(boxes), np.int64), 0.3)
-    found = np.bincount(owners[kept], minlength=len(figures))
-    assert found.min() == 1, f"lost: {figures[np.argmin(found)]}"
-    assert found.max() == 1, f"twice: {figures[np.argmax(found)]}"
+    times = np.bincount(owners[kept], minlength=len(figures))
+    assert times.min() == 1, f"lost: {figures[np.argmin(times)]}"
+    assert times.max() == 1, f"twice: {figures[np.argmax(times)]}"
     shift = (
         boxes[kept].reshape(-1, 2, 2).mean(axis=1)
         - figures[owners[kept]].reshape(-1, 2, 2).mean(axis=1)

@@ -1,1 +1,1 @@
-"""Images, annotations, splits, and where to look in them."""
+"""ROIs of a data folder: annotations, splits, checks; data that are drawn or downloaded."""

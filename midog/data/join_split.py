@@ -74,7 +74,7 @@ def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
     overrules both.
 
     Args:
-        rois: all ROIs of a file, in its order, with scanners where they are known.
+        rois: all ROIs of a file, in its order, with scanners where a split names them.
     """
     empty = [len(roi.boxes) == 0 for roi in rois]
     if all(empty):

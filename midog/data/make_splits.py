@@ -66,16 +66,21 @@ def make_splits(
         splits = _leave_out(leave_one_scanner_out(rois, val=val, seed=seed), leave_out, out)
     else:
         splits = {out: make_split(rois, val=val, test=test, seed=seed)}
-    existing = [file.name for file in splits if file.exists()]
-    if existing and not overwrite:
+    if not overwrite:
+        _refuse_existing(list(splits))
+    for file, split in splits.items():
+        write_split(split, file)
+    return list(splits)
+
+
+def _refuse_existing(files: list[Path]) -> None:
+    existing = [file.name for file in files if file.exists()]
+    if existing:
         raise DataError(
             f"{', '.join(existing)} exists already",
             "choose another {out}, or {overwrite}",
             {"out": None, "overwrite": True},
         )
-    for file, split in splits.items():
-        write_split(split, file)
-    return list(splits)
 
 
 def _read_rois(

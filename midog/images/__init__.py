@@ -1,1 +1,1 @@
-"""Image files: open any of them, read regions at level 0 or resampled, and keep decoded ones."""
+"""Image files: open any, read regions of a level or resampled, keep decoded ones."""

@@ -37,8 +37,8 @@ def check_split(split: Split, rois: Sequence[Roi]) -> list[str]:
 
 def rows_of(rois: Sequence[Roi], role: str) -> Split:
     rows = (
-        SplitRow(each.file_name, each.scanner, each.patient or each.file_name, role)
-        for each in rois
+        SplitRow(item.file_name, item.scanner, item.patient or item.file_name, role)
+        for item in rois
     )
     return Split("split.csv", tuple(rows))
 

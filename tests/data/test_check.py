@@ -226,5 +226,5 @@ def test_a_split_that_training_cannot_use_is_warned_of(data: Path) -> None:
     text = (data / "split.csv").read_text()
     (data / "split.csv").write_text(text.replace(",val", ",test"))
     assert any(
-        "no ROI in val: `midog train` needs both" in each for each in check_folder(data).warnings
+        "no ROI in val: `midog train` needs both" in line for line in check_folder(data).warnings
     )

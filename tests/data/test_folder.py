@@ -201,10 +201,10 @@ def test_rois_of_one_part(data: Path) -> None:
 
 def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> None:
     rois = read_rois(data)
-    known = data_fingerprint(rois)
-    assert len(known) == 16
-    assert data_fingerprint(rois[::-1]) == known
-    assert data_fingerprint([replace(roi, path=None) for roi in rois]) == known
+    fingerprint = data_fingerprint(rois)
+    assert len(fingerprint) == 16
+    assert data_fingerprint(rois[::-1]) == fingerprint
+    assert data_fingerprint([replace(roi, path=None) for roi in rois]) == fingerprint
     moved = Boxes(rois[0].boxes.xyxy + np.float32(1), rois[0].boxes.labels)
     relabelled = Boxes(rois[0].boxes.xyxy, [2])  # type: ignore[arg-type]
     changed = [
@@ -215,8 +215,8 @@ def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> No
         replace(rois[0], file_name="005.tiff"),
         replace(rois[0], mpp=0.5),
     ]
-    prints = {data_fingerprint([each, *rois[1:]]) for each in changed} | {
-        known,
+    prints = {data_fingerprint([changed_roi, *rois[1:]]) for changed_roi in changed} | {
+        fingerprint,
         data_fingerprint(rois[1:]),
     }
     assert len(prints) == len(changed) + 2

@@ -23,11 +23,11 @@ def test_midogs_unlabelled_rois_in_train_are_an_error_under_any_scanner(
     rois = read_annotations(shared / "data" / "annotations" / file).rois
     split = read_split("midog21" if file == "MIDOG.json" else "midogpp")
     assert check_split(split, rois) == []
-    taught = (
+    in_train = (
         replace(row, split="train", scanner=scanner) if row.split == "unlabelled" else row
         for row in split.rows
     )
-    assert check_split(Split("mine.csv", tuple(taught)), rois) == [
+    assert check_split(Split("mine.csv", tuple(in_train)), rois) == [
         "mine.csv puts 50 unlabelled ROIs into train: 151.tiff to 200.tiff; give them the split"
         " 'unlabelled', as they would count as background; where they were annotated, state it in"
         " a column `labelled` = yes"
@@ -45,7 +45,7 @@ def test_the_composite_set_has_one_unlabelled_scanner(composite: Path) -> None:
         read_annotations(composite / "annotations.json").rois, read_split(composite / "split.csv")
     )
     assert find_unlabelled(rois) == {"076.tiff", "077.tiff", "078.tiff", "079.tiff"}
-    assert find_unlabelled(rois) == {each.file_name for each in rois if each.split == "unlabelled"}
+    assert find_unlabelled(rois) == {item.file_name for item in rois if item.split == "unlabelled"}
 
 
 def test_quiet_rois_of_a_labelled_scanner_are_legal() -> None:
@@ -120,4 +120,4 @@ def test_an_roi_listed_with_and_without_its_folder_is_an_error() -> None:
         SplitRow("images/001.tiff", "A", "p1", "test"),
     )
     problems = check_split(Split("mine.csv", rows), rois)
-    assert any("lists ROIs twice, with and without a folder: 001.tiff" in each for each in problems)
+    assert any("lists ROIs twice, with and without a folder: 001.tiff" in line for line in problems)

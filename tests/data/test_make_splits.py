@@ -50,10 +50,10 @@ def test_folds_and_scanners_left_out_are_a_file_each(cohort: Path, tmp_path: Pat
     )
     folds = make_splits(cohort, tmp_path / "new" / "folds", folds=3)
     assert [path.name for path in folds] == ["fold1.csv", "fold2.csv", "fold3.csv"]
-    each = make_splits(cohort, tmp_path, leave_out="each")
-    assert [path.name for path in each] == ["without_A_1.csv", "without_B_1.csv"]
+    scanners = make_splits(cohort, tmp_path, leave_out="each")
+    assert [path.name for path in scanners] == ["without_A_1.csv", "without_B_1.csv"]
     one = make_splits(cohort, tmp_path / "one.csv", leave_out="B 1")
-    assert one[0].read_bytes() == each[1].read_bytes()
+    assert one[0].read_bytes() == scanners[1].read_bytes()
     assert {row.scanner for row in read_split(one[0]).rows if row.split == "test"} == {"B 1"}
     with pytest.raises(
         DataError, match=r"no labelled ROI is of scanner 'C'; choose one of A 1, B 1, or each"

@@ -72,11 +72,11 @@ def test_every_scanner_is_in_train_val_and_test() -> None:
 def test_the_published_test_part_is_kept(script: ModuleType, shared: Path) -> None:
     slides = script.read_slides(shared / "data" / "annotations" / "midogpp_slides.csv")
     published = {name for name, slide in slides.items() if slide["Dataset"] == "test"}
-    for name, known in (
+    for name, expected in (
         ("midogpp", published),
-        ("midog21", {each for each in published if int(each[:3]) <= 150}),
+        ("midog21", {name for name in published if int(name[:3]) <= 150}),
     ):
-        assert {row.file_name for row in read_split(name).rows if row.split == "test"} == known
+        assert {row.file_name for row in read_split(name).rows if row.split == "test"} == expected
 
 
 def test_a_scanner_left_out_is_all_test() -> None:

@@ -111,7 +111,7 @@ def test_shipped_splits_are_found_by_name_anywhere(
 
 
 @pytest.mark.parametrize(
-    ("name", "known"),
+    ("name", "scanner"),
     [
         ("Hamammatsu XR", "Hamamatsu XR"),
         ("Hamamatsu XR", "Hamamatsu XR"),
@@ -130,9 +130,9 @@ def test_shipped_splits_are_found_by_name_anywhere(
         ("Hamamatsu XRX", "Hamamatsu XRX"),
     ],
 )
-def test_scanner_names(name: str, known: str) -> None:
-    assert normalise_scanner(name) == known
-    assert normalise_scanner(known) == known
+def test_scanner_names(name: str, scanner: str) -> None:
+    assert normalise_scanner(name) == scanner
+    assert normalise_scanner(scanner) == scanner
 
 
 rows = st.builds(

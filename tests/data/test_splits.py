@@ -19,7 +19,7 @@ from tests.data.cohorts import check_split, roi, roles, rows_of
 
 @st.composite
 def cohorts(draw: st.DrawFn) -> list[Roi]:
-    """24 to 36 patients of three scanners with one to three ROIs each; some were scanned on a
+    """24 to 36 patients of three scanners with one to three ROIs; some were scanned on a
     fourth as well."""
     rois: list[Roi] = []
     for patient in range(draw(st.integers(24, 36))):
@@ -42,11 +42,11 @@ def cohorts(draw: st.DrawFn) -> list[Roi]:
 @given(cohorts(), st.integers(0, 5))
 def test_no_patient_is_cut_and_each_roi_has_one_role(rois: list[Roi], seed: int) -> None:
     split = make_split(rois, seed=seed)
-    assert [row.file_name for row in split.rows] == [each.file_name for each in rois]
+    assert [row.file_name for row in split.rows] == [item.file_name for item in rois]
     places = defaultdict(set)
     for row in split.rows:
         places[row.patient].add(row.split)
-    assert all(len(each) == 1 for each in places.values())
+    assert all(len(roles) == 1 for roles in places.values())
     assert set(roles(split).values()) == {"train", "val", "test"}
     assert check_split(split, rois) == []
 
@@ -71,7 +71,7 @@ def test_seeds_give_different_splits() -> None:
 def test_each_roi_is_tested_on_in_exactly_one_fold(rois: list[Roi], folds: int) -> None:
     splits = k_fold(rois, folds=folds)
     tested = Counter(row.file_name for split in splits for row in split.rows if row.split == "test")
-    assert tested == Counter(each.file_name for each in rois)
+    assert tested == Counter(item.file_name for item in rois)
     assert all(check_split(split, rois) == [] for split in splits)
     assert all({"train", "val", "test"} == set(roles(split).values()) for split in splits)
 
@@ -80,13 +80,13 @@ def test_each_roi_is_tested_on_in_exactly_one_fold(rois: list[Roi], folds: int) 
 @given(cohorts())
 def test_a_scanner_left_out_is_all_test_and_its_patients_teach_nothing(rois: list[Roi]) -> None:
     splits = leave_one_scanner_out(rois)
-    assert set(splits) == {each.scanner for each in rois}
+    assert set(splits) == {item.scanner for item in rois}
     for scanner, split in splits.items():
         tested = {row.file_name for row in split.rows if row.split == "test"}
-        assert tested == {each.file_name for each in rois if each.scanner == scanner}
-        held = {each.patient for each in rois if each.scanner == scanner}
+        assert tested == {item.file_name for item in rois if item.scanner == scanner}
+        held = {item.patient for item in rois if item.scanner == scanner}
         assert not held & {row.patient for row in split.rows if row.split != "test"}
-        left_out = [each for each in rois if each.scanner != scanner and each.patient in held]
+        left_out = [item for item in rois if item.scanner != scanner and item.patient in held]
         assert len(split.rows) == len(rois) - len(left_out)
 
 
@@ -101,7 +101,7 @@ def test_parts_are_even_in_scanner_and_in_figures(seed: int) -> None:
         dealt = Counter(row.split for row in split.rows if row.scanner == scanner)
         assert abs(dealt["test"] - 20) <= 1
         assert abs(dealt["val"] - 15) <= 1
-    figures = {each.file_name: len(each.boxes.of_class(1)) for each in rois}
+    figures = {item.file_name: len(item.boxes.of_class(1)) for item in rois}
     for role in ("train", "val", "test"):
         mean = np.mean([figures[name] for name, place in roles(split).items() if place == role])
         assert (
@@ -128,7 +128,7 @@ def test_an_unlabelled_roi_of_a_test_patient_is_left_out() -> None:
 def test_scanners_and_patients_may_be_named_otherwise() -> None:
     rois = [replace(roi(number, ""), columns={"case": f"c{number // 2}"}) for number in range(24)]
     scanners = {
-        each.file_name: ("hamammatsu xr", "B")[number // 12] for number, each in enumerate(rois)
+        item.file_name: ("hamammatsu xr", "B")[number // 12] for number, item in enumerate(rois)
     }
     split = make_split(rois, scanners=scanners, patients="case")
     assert {row.scanner for row in split.rows} == {"Hamamatsu XR", "B"}

@@ -38,17 +38,17 @@ def test_a_region_is_the_image_with_white_around_it(region: tuple[int, int, int,
     x, y, width, height = region
     padded = np.full((3000, 3000, 3), 255, np.uint8)
     padded[1000 : 1000 + BIG.shape[0], 1000 : 1000 + BIG.shape[1]] = BIG
-    found = as_image(BIG, 0.25).read(x, y, width, height)
-    np.testing.assert_array_equal(found, padded[1000 + y :, 1000 + x :][:height, :width])
+    actual = as_image(BIG, 0.25).read(x, y, width, height)
+    np.testing.assert_array_equal(actual, padded[1000 + y :, 1000 + x :][:height, :width])
 
 
 @pytest.mark.parametrize("options", READERS.values(), ids=READERS.keys())
 def test_beyond_the_edges_of_a_file_is_white(tmp_path: Path, options: dict[str, Any]) -> None:
     with open_image(tiff(tmp_path / "a.tiff", **options)) as image:
-        found = image.read(-10, -20, 200, 200)
-        np.testing.assert_array_equal(found[20:150, 10:160], PIXELS)
-        found[20:150, 10:160] = 255
-        assert (found == 255).all()
+        actual = image.read(-10, -20, 200, 200)
+        np.testing.assert_array_equal(actual[20:150, 10:160], PIXELS)
+        actual[20:150, 10:160] = 255
+        assert (actual == 255).all()
         assert (image.read(150, 0, 5, 5) == 255).all()
         assert image.read(3, 3, 0, 7).shape == (7, 0, 3)
         corner = image.read(np.int64(1), np.int64(2), np.int64(3), np.int64(4))  # type: ignore[arg-type]
@@ -71,8 +71,8 @@ def test_threads_read_what_one_reads(tmp_path: Path, options: dict[str, Any]) ->
         open_image(tiff(tmp_path / "a.tiff", BIG, **options)) as image,
         ThreadPoolExecutor(8) as pool,
     ):
-        found = list(pool.map(lambda at: image.read(*at, 64, 64), corners))
-    for at, pixels in zip(corners, found, strict=True):
+        actual = list(pool.map(lambda at: image.read(*at, 64, 64), corners))
+    for at, pixels in zip(corners, actual, strict=True):
         np.testing.assert_array_equal(pixels, as_image(BIG, None).read(*at, 64, 64))
 
 
@@ -88,9 +88,9 @@ def test_threads_decode_a_picture_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(open_file, "_decode_picture", slow)
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     with open_image(tmp_path / "a.png") as image, ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda x: image.read(x, 0, 9, 9), range(8)))
+        actual = list(pool.map(lambda x: image.read(x, 0, 9, 9), range(8)))
     assert len(decoded) == 1
-    np.testing.assert_array_equal(found[7], PIXELS[:9, 7:16])
+    np.testing.assert_array_equal(actual[7], PIXELS[:9, 7:16])
 
 
 # Resampling
@@ -133,10 +133,10 @@ def test_it_is_what_pillow_makes_of_the_whole_image(scale: float) -> None:
 def test_scaled_beyond_the_edges_is_white_and_the_edges_are_not(scale: float) -> None:
     image = as_image(np.zeros((130, 150, 3), np.uint8), None)
     width, height = image.scaled_size(scale)
-    found = image.read_scaled(-30, -30, width + 60, height + 60, scale)
-    inside = found[30:-30, 30:-30].copy()
-    found[30:-30, 30:-30] = 255
-    assert (found == 255).all()
+    actual = image.read_scaled(-30, -30, width + 60, height + 60, scale)
+    inside = actual[30:-30, 30:-30].copy()
+    actual[30:-30, 30:-30] = 255
+    assert (actual == 255).all()
     assert (inside[: int(130 * scale) - 2, : int(150 * scale) - 2] == 0).all()
 
 
@@ -182,12 +182,12 @@ def test_the_level_for_a_scale_is_the_coarsest_that_is_fine_enough() -> None:
 def test_an_overview_is_level_0_resampled_wherever_it_comes_from(scale: float) -> None:
     smooth = np.asarray(Image.fromarray(BIG).resize((200, 150)).resize((797, 603)))
     image = pyramid_of(smooth, 2, 4, 8)
-    found = image.overview(scale).astype(int)
+    actual = image.overview(scale).astype(int)
     size = image.scaled_size(scale)
     expected = image.read_scaled(0, 0, *size, scale)
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= 20
-    assert np.abs(found - expected).mean() < 3
+    assert actual.shape == expected.shape
+    assert np.abs(actual - expected).max() <= 20
+    assert np.abs(actual - expected).mean() < 3
 
 
 def test_a_plain_image_has_one_level_and_its_overview_is_resampled() -> None:

@@ -28,11 +28,11 @@ def test_png_and_jpeg(tmp_path: Path, name: str, mode: str) -> None:
         picture.putalpha(Image.fromarray(np.tile(np.uint8([0, 255]), (130, 75))))
     picture.save(tmp_path / name)
     expected = np.asarray(Image.open(tmp_path / name).convert("RGB"))
-    found = whole(tmp_path / name)
+    actual = whole(tmp_path / name)
     if "A" in mode:
-        assert (found[:, ::2] == 255).all()
-        found, expected = found[:, 1::2], expected[:, 1::2]
-    np.testing.assert_array_equal(found, expected)
+        assert (actual[:, ::2] == 255).all()
+        actual, expected = actual[:, 1::2], expected[:, 1::2]
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_a_suffix_says_nothing(tmp_path: Path) -> None:

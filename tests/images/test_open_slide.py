@@ -29,8 +29,8 @@ def test_real_slides(shared: Path, name: str) -> None:
         assert (image.path, image.width, image.height) == (path, width, height)
         assert image.mpp == pytest.approx(mpp, abs=5e-5)
         expected = other.series[0].asarray()[500:600, 300:500]
-        found = image.read(300, 500, 200, 100)
-        np.testing.assert_array_equal(found, expected)
+        actual = image.read(300, 500, 200, 100)
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize(("name", "mpp"), [("001.tiff", 0.25), ("079.tiff", 0.2456)])
@@ -70,21 +70,21 @@ def test_levels_of_real_slides(shared: Path, name: str) -> None:
             expected = level.asarray()
             assert image.levels[number].size == (expected.shape[1], expected.shape[0])
             x, y = expected.shape[1] // 3, expected.shape[0] // 4
-            found = image.read(x, y, 120, 90, number)
-            np.testing.assert_array_equal(found, expected[y : y + 90, x : x + 120])
+            actual = image.read(x, y, 120, 90, number)
+            np.testing.assert_array_equal(actual, expected[y : y + 90, x : x + 120])
 
 
 @pytest.mark.parametrize("name", LEVELS)
 @pytest.mark.parametrize("scale", [1 / 8, 1 / 11, 1 / 32])
 def test_overviews_of_real_slides(shared: Path, name: str, scale: float) -> None:
     with open_image(shared / "data" / "slides" / name) as image:
-        found = image.overview(scale)
+        actual = image.overview(scale)
         width, height = image.scaled_size(scale)
-        assert found.shape == (height, width, 3)
+        assert actual.shape == (height, width, 3)
         # the same picture as level 0 resampled, but for how its scanner made the levels
         expected = image.read_scaled(0, 0, width, height, scale).astype(int)
-        shifted = np.abs(found[1:, 1:] - expected[:-1, :-1]).mean()
-        assert np.abs(found - expected).mean() < 0.75 * shifted
+        shifted = np.abs(actual[1:, 1:] - expected[:-1, :-1]).mean()
+        assert np.abs(actual - expected).mean() < 0.75 * shifted
 
 
 def test_a_px_of_a_level_is_the_same_in_whatever_region(shared: Path) -> None:

@@ -56,14 +56,14 @@ def test_transparency_in_a_tiff_is_white(
         PIXELS if kind != "assocalpha" else (PIXELS * (alpha[..., None] / 255)).astype(np.uint8)
     )
     path = tiff(tmp_path / "a.tiff", np.dstack([colours, alpha]), extrasamples=[kind], tile=tile)
-    found = whole(path)
+    actual = whole(path)
     if kind == "unspecified":  # a fourth channel that nobody calls alpha is none
-        np.testing.assert_array_equal(found, PIXELS)
+        np.testing.assert_array_equal(actual, PIXELS)
         return
-    assert (found[:, :50] == 255).all()
-    np.testing.assert_array_equal(found[:, 50:100], PIXELS[:, 50:100])
+    assert (actual[:, :50] == 255).all()
+    np.testing.assert_array_equal(actual[:, 50:100], PIXELS[:, 50:100])
     expected = PIXELS[:, 100:] * (128 / 255) + 127
-    assert np.abs(found[:, 100:] - expected).max() <= 1
+    assert np.abs(actual[:, 100:] - expected).max() <= 1
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "lzw"}], ids=["none", "lzw"])
@@ -87,9 +87,9 @@ def test_a_tile_that_is_left_out_is_white(tmp_path: Path, options: dict[str, Any
         bytes(counts.valuebytecount // counts.count)
     )
     path.write_bytes(content)
-    found = whole(path)
-    assert (found[:64, :64] == 255).all()
-    np.testing.assert_array_equal(found[64:], PIXELS[64:])
+    actual = whole(path)
+    assert (actual[:64, :64] == 255).all()
+    np.testing.assert_array_equal(actual[64:], PIXELS[64:])
 
 
 def test_openslide_chooses_among_the_pages_of_a_tiled_tiff(tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_levels_of_a_pyramid(
         assert [level.size for level in image.levels] == sizes
         assert [level.downsample for level in image.levels] == pytest.approx([1, 2, 4], rel=0.01)
         for number, pixels in enumerate(levels):
-            found = image.read(-5, 7, 100, 90, number)
-            assert (found[:, :5] == 255).all()
-            apart = np.abs(found[:, 5:].astype(int) - pixels[7:97, :95])
+            actual = image.read(-5, 7, 100, 90, number)
+            assert (actual[:, :5] == 255).all()
+            apart = np.abs(actual[:, 5:].astype(int) - pixels[7:97, :95])
             assert apart.max() == 0 if compression != "jpeg" else apart.mean() < 8
 
 

@@ -95,10 +95,10 @@ def test_the_image_reads_and_decodes_through_the_map(file: Path, tmp_path: Path)
     expected = as_rgb(tifffile.imread(file))
     with open_image(file) as image:
         assert image.mapped is not None
-        found = image.read(-3, -5, 170, 150)
-    np.testing.assert_array_equal(found[5:135, 3:153], expected)
-    found[5:135, 3:153] = 255
-    assert (found == 255).all()
+        actual = image.read(-3, -5, 170, 150)
+    np.testing.assert_array_equal(actual[5:135, 3:153], expected)
+    actual[5:135, 3:153] = 255
+    assert (actual == 255).all()
     np.testing.assert_array_equal(decode(file, cache_dir=tmp_path), expected)
     assert not list(tmp_path.iterdir())
 
@@ -178,8 +178,8 @@ def test_threads_cut_what_one_cuts(file: Path) -> None:
     pixels, expected = mapped(file), as_rgb(tifffile.imread(file))
     corners = [(x, y) for x in range(0, 100, 7) for y in range(0, 80, 9)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda at: pixels[at[1] : at[1] + 50, at[0] : at[0] + 50], corners))
-    for (x, y), crop in zip(corners, found, strict=True):
+        actual = list(pool.map(lambda at: pixels[at[1] : at[1] + 50, at[0] : at[0] + 50], corners))
+    for (x, y), crop in zip(corners, actual, strict=True):
         np.testing.assert_array_equal(crop, expected[y : y + 50, x : x + 50])
 
 
@@ -188,18 +188,18 @@ def test_warm_looks_at_every_page_of_the_file_that_holds_pixels(
     tmp_path: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiff(tmp_path / "a.tiff", tissue(1700, 900), **options)
-    pixels, seen = mapped(path), []
+    pixels, touched = mapped(path), []
     sample = mapped_module._a_byte_of_each_page
 
     def watched(values: Pixels) -> Pixels:
-        found = sample(values)
-        start, step = found.__array_interface__["data"][0], found.strides[0]
-        seen.append(np.arange(start, start + step * len(found), step))
-        return found
+        actual = sample(values)
+        start, step = actual.__array_interface__["data"][0], actual.strides[0]
+        touched.append(np.arange(start, start + step * len(actual), step))
+        return actual
 
     monkeypatch.setattr(mapped_module, "_a_byte_of_each_page", watched)
     warm(pixels)
-    addresses = np.concatenate(seen)
+    addresses = np.concatenate(touched)
     assert (np.diff(addresses) > 0).all()
     pages = np.unique(addresses // 4096)
     np.testing.assert_array_equal(pages, np.arange(pages[0], pages[-1] + 1))

@@ -68,11 +68,11 @@ def opened(path: Path) -> Segments:
 def test_any_region_is_what_tifffile_reads(file: Path, data: st.DataObject) -> None:
     left, right = sorted(data.draw(st.integers(0, 150)) for _ in "lr")
     top, bottom = sorted(data.draw(st.integers(0, 130)) for _ in "tb")
-    found = np.full((bottom - top, right - left, 3), 7, np.uint8)
+    actual = np.full((bottom - top, right - left, 3), 7, np.uint8)
     segments = opened(file)
-    segments.read_into(left, top, found)
+    segments.read_into(left, top, actual)
     segments.close()
-    np.testing.assert_array_equal(found, as_read(file)[top:bottom, left:right])
+    np.testing.assert_array_equal(actual, as_read(file)[top:bottom, left:right])
 
 
 def test_an_image_is_the_same_by_regions_and_by_threads(file: Path) -> None:
@@ -80,9 +80,9 @@ def test_an_image_is_the_same_by_regions_and_by_threads(file: Path) -> None:
     corners = [(x, y) for y in range(0, 130, 20) for x in range(0, 150, 30)]
     with open_image(file) as image, ThreadPoolExecutor(8) as pool:
         np.testing.assert_array_equal(image.read(0, 0, 150, 130), expected)
-        found = list(pool.map(lambda at: image.read(*at, 40, 40), corners))
+        actual = list(pool.map(lambda at: image.read(*at, 40, 40), corners))
     padded = np.pad(expected, ((0, 40), (0, 40), (0, 0)), constant_values=255)
-    for (x, y), region in zip(corners, found, strict=True):
+    for (x, y), region in zip(corners, actual, strict=True):
         np.testing.assert_array_equal(region, padded[y : y + 40, x : x + 40])
 
 
@@ -115,8 +115,8 @@ def test_threads_that_read_the_same_decode_it_once(tmp_path: Path) -> None:
         return out
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(read, range(0, 160, 20)))
-    np.testing.assert_array_equal(np.concatenate(found, axis=1), BIG[:, :160])
+        actual = list(pool.map(read, range(0, 160, 20)))
+    np.testing.assert_array_equal(np.concatenate(actual, axis=1), BIG[:, :160])
     assert sorted(numbers) == list(range(-(-620 // 8)))
 
 
@@ -130,10 +130,10 @@ def test_a_thread_goes_on_with_what_another_does_not_decode(tmp_path: Path) -> N
         return load(number)
 
     segments._load = slow  # type: ignore[method-assign]
-    found = [np.empty((64, 700, 3), np.uint8) for _ in range(2)]
+    actual = [np.empty((64, 700, 3), np.uint8) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda out: segments.read_into(0, 0, out), found))
-    for out in found:
+        list(pool.map(lambda out: segments.read_into(0, 0, out), actual))
+    for out in actual:
         np.testing.assert_array_equal(out, BIG[:64])
 
 
@@ -143,12 +143,12 @@ def test_no_more_than_the_bound_is_kept_however_large_the_image(
 ) -> None:
     monkeypatch.setattr(tiff_segments, "_KEPT_BYTES", most * 10 * 700 * 3)
     segments = opened(tiff(tmp_path / "a.tiff", BIG, rowsperstrip=10, compression="deflate"))
-    found = np.empty_like(BIG)
-    segments.read_into(0, 0, found)
-    np.testing.assert_array_equal(found, BIG)
+    actual = np.empty_like(BIG)
+    segments.read_into(0, 0, actual)
+    np.testing.assert_array_equal(actual, BIG)
     assert list(segments._kept) == list(range(62))[-most:]
     numbers = counted(segments)
-    segments.read_into(0, 610, found[:10])
+    segments.read_into(0, 610, actual[:10])
     assert numbers == []
 
 
@@ -194,11 +194,11 @@ def test_an_interrupted_read_can_be_done_again(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     segments._load = interrupted  # type: ignore[method-assign]
-    found = np.empty_like(PIXELS)
+    actual = np.empty_like(PIXELS)
     with pytest.raises(KeyboardInterrupt):
-        segments.read_into(0, 0, found)
-    segments.read_into(0, 0, found)
-    np.testing.assert_array_equal(found, PIXELS)
+        segments.read_into(0, 0, actual)
+    segments.read_into(0, 0, actual)
+    np.testing.assert_array_equal(actual, PIXELS)
 
 
 def test_pages_whose_segments_cannot_be_had_one_by_one(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Annotation files of every kind that this field ships."""
+"""Annotation files in every format that READERS lists, read into ROIs."""

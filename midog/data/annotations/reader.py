@@ -18,7 +18,7 @@ BoxChoice = Literal["auto", "xyxy", "xywh"]
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """An annotation file as text, before it is known what it holds."""
+    """An annotation file as text, before a reader is chosen."""
 
     path: Path
     text: str

@@ -80,8 +80,7 @@ def human_bytes(count: int) -> str:
 
 
 def check_room(folder: Path, files: Iterable[RemoteFile]) -> None:
-    """Check that a disk has room for what is missing of some files, as far as their sizes are
-    known.
+    """Check that a disk has room for what is missing of files whose size is published.
 
     Raises:
         DownloadError: where it has not.

@@ -80,9 +80,11 @@ def tumour_nucleus(rng: np.random.Generator, tumour: Tumour, grain: Grain) -> Wi
     eosin = np.full_like(h, tumour.cytoplasm_e * rng.uniform(0.9, 1.4))
     for _ in range(rng.integers(0, 2) + int(clear > 0.6)):
         off_along, off_across = rng.normal(0, radius / 3), rng.normal(0, radius / 3)
-        spot = inside(rng.uniform(1.8, 3.6) - np.hypot(along - off_along, across - off_across), 2)
-        h += spot * 0.35
-        eosin += spot * 0.2
+        nucleolus = inside(
+            rng.uniform(1.8, 3.6) - np.hypot(along - off_along, across - off_across), 2
+        )
+        h += nucleolus * 0.35
+        eosin += nucleolus * 0.2
     window.over(inside(depth, 2), np.maximum(h, 0.08), eosin)
     if rng.random() < 0.3:  # lies above or below the focal plane
         window.blur(rng.uniform(0.8, 1.8))

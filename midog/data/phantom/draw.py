@@ -28,7 +28,7 @@ MPP = 0.25
 SMALLEST_SIZE = 256
 TILE = 256
 _TUMOUR, _ROI = 0, 1
-"""Streams of random numbers: one for each patient's tumour, one for each ROI."""
+"""Streams of random numbers: of a patient's tumour, and of an ROI."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def tree_of(
             {"id": 1, "file_name": "001.tiff", **sizes},
             {"id": 2, "file_name": "002.tiff", **sizes},
         ],
-        "categories": [dict(each) for each in CATEGORIES],
+        "categories": [dict(category) for category in CATEGORIES],
         "annotations": [
             {"id": n, "image_id": 1, "category_id": 1, "bbox": box}
             for n, box in enumerate(boxes, 10)

@@ -79,10 +79,10 @@ def test_it_is_checked_trained_on_and_scored(midog, phantom, data, tiny, tmp_pat
     assert ran.code == 0, ran.err
     assert "figures.toy: toy text, points as squares" in ran.err
     model = tmp_path / "runs" / "a" / "best"
-    found = tmp_path / "found"
-    ran = midog("infer", data / "images", "--model", model, "--out", found, "--device", "cpu")
+    detections = tmp_path / "found"
+    ran = midog("infer", data / "images", "--model", model, "--out", detections, "--device", "cpu")
     assert ran.code == 0, ran.err
-    both = [midog("evaluate", found, "--data", folder, "--json") for folder in (data, phantom)]
+    both = [midog("evaluate", detections, "--data", folder, "--json") for folder in (data, phantom)]
     assert [ran.code for ran in both] == [0, 0], both
     scores = [json.loads(ran.out) for ran in both]
     assert scores[0]["groups"] == scores[1]["groups"]

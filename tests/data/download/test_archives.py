@@ -115,9 +115,9 @@ def test_a_file_that_the_archive_does_not_list_is_looked_up_once(figshare, fetch
 
 
 def test_progress_is_told_of_the_checksums(figshare, fetch):
-    told = []
-    fetch("midogpp", on_progress=lambda *what: told.append(what))
-    assert told[:4] == [("checksums", count, 4) for count in (1, 2, 3, 4)]
+    reported = []
+    fetch("midogpp", on_progress=lambda *what: reported.append(what))
+    assert reported[:4] == [("checksums", count, 4) for count in (1, 2, 3, 4)]
 
 
 def test_the_real_list_of_midogpp_is_fetched_by_its_ids(

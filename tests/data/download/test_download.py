@@ -189,9 +189,9 @@ def test_too_little_room_is_said_before_anything_is_fetched(zenodo, fetch, monke
 
 
 def test_progress_is_told_of_each_file_also_of_those_that_are_here(zenodo, fetch):
-    told = {}
+    reported = {}
     fetch(only=["001.tiff"])
-    fetch(on_progress=lambda name, here, total: told.update({name: (here, total)}))
-    assert told == {"MIDOG.json": (14, 14)} | {
+    fetch(on_progress=lambda name, here, total: reported.update({name: (here, total)}))
+    assert reported == {"MIDOG.json": (14, 14)} | {
         name: (len(content),) * 2 for name, content in IMAGES.items()
     }

@@ -50,14 +50,14 @@ def is_untouched(file: RemoteFile) -> bool:
 
 
 def test_a_whole_file_arrives_and_leaves_no_part(archive, remote, slept):
-    told = []
+    reported = []
     received = fetch_file(
-        remote, sleep=slept.append, on_bytes=lambda here, total: told.append((here, total))
+        remote, sleep=slept.append, on_bytes=lambda here, total: reported.append((here, total))
     )
     assert remote.path.read_bytes() == BYTES
     assert (received.size, received.md5, received.verified) == (1024, md5(BYTES), True)
     assert not part_of(remote.path).exists()
-    assert told[-1] == (1024, 1024)
+    assert reported[-1] == (1024, 1024)
     assert archive.ranges(URL_PATH) == [None]
     assert slept == []
 
@@ -237,10 +237,10 @@ def test_a_part_that_is_too_long_is_begun_anew(archive, remote):
 def test_a_whole_part_is_put_in_place_without_a_request(archive, remote):
     remote.path.parent.mkdir()
     part_of(remote.path).write_bytes(BYTES)
-    told = []
-    assert fetch_file(remote, on_bytes=lambda *counts: told.append(counts)).verified
+    reported = []
+    assert fetch_file(remote, on_bytes=lambda *counts: reported.append(counts)).verified
     assert archive.requests == []
-    assert told == [(1024, 1024)]
+    assert reported == [(1024, 1024)]
 
 
 def test_a_file_that_is_not_there_is_an_error_of_that_file(archive, remote, slept):

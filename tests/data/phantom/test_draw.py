@@ -45,10 +45,10 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def splits_of(folder: Path) -> dict[str, list[str]]:
-    found = defaultdict(list)
+    splits_by_scanner = defaultdict(list)
     for row in rows_of(folder):
-        found[row["scanner"]].append(row["split"])
-    return dict(found)
+        splits_by_scanner[row["scanner"]].append(row["split"])
+    return dict(splits_by_scanner)
 
 
 def test_lays_out_files_as_midog_does(drawn: Path, annotations: dict[str, Any]) -> None:
@@ -144,8 +144,8 @@ def test_deals_out_rois(
     blank = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((0, 2)), np.zeros(0, np.int64)
     monkeypatch.setattr(phantom, "_draw_roi", lambda plan, size, seed: blank)
     folder = draw_phantom(tmp_path / "data", rois_per_scanner=count, size=SIZE)
-    found = {name: dict(Counter(splits)) for name, splits in splits_of(folder).items()}
-    assert found == {
+    splits_by_scanner = {name: dict(Counter(splits)) for name, splits in splits_of(folder).items()}
+    assert splits_by_scanner == {
         "Phantom A": seen,
         "Phantom B": seen,
         "Phantom C": {"test": unseen},

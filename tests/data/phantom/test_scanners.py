@@ -82,9 +82,9 @@ def test_scanners_show_the_same_tissue_in_different_colours_and_sharpness() -> N
         pair: np.linalg.norm(means[pair[0]] - means[pair[1]]) for pair in combinations(means, 2)
     }
     assert min(distances.values()) > 8
-    seen = distances["Phantom A", "Phantom B"]
-    assert distances["Phantom A", "Phantom C"] > seen
-    assert distances["Phantom B", "Phantom C"] > seen
+    trained = distances["Phantom A", "Phantom B"]
+    assert distances["Phantom A", "Phantom C"] > trained
+    assert distances["Phantom B", "Phantom C"] > trained
 
 
 @pytest.mark.parametrize("scanner", SCANNERS, ids=lambda scanner: scanner.name)
