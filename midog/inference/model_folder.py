@@ -177,6 +177,10 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         raise WeightsError(f"{path} does not exist", copy) from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read as JSON: {error}", copy) from None
+    if isinstance(tree, dict) and tree.get("task", TASK) != TASK:
+        raise WeightsError(
+            f"{path} is of a model of task {tree['task']}", f"give a model of task {TASK}"
+        )
     if not isinstance(tree, dict) or "format" not in tree:
         raise WeightsError(f"{path} is not a model's description: it has no key format", copy)
     wrote = tree.get("versions")
@@ -186,8 +190,6 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
             f"{path} has format {tree['format']}, this midog reads format 1",
             f"use {writer}, which wrote it",
         )
-    if (task := tree.get("task")) != TASK:
-        raise WeightsError(f"{path} is of a model of task {task}", f"give a model of task {TASK}")
     try:
         card = Card.model_validate(tree)
     except ValidationError as error:

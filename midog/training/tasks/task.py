@@ -102,7 +102,7 @@ class Task(Protocol[NetworkT, BatchT]):
         """Write the model folder, whole or not at all; its model.json names the task.
 
         Args:
-            network: The weights to keep.
+            network: The weights to keep, on their device and in channels-last memory.
             validation: Of these weights.
             folder: To be made.
             info: Further plain values for model.json.
