@@ -2,12 +2,11 @@
 
     python benchmarks/growth.py [--threads 2] [--largest 6] [NAME ...]
 
-Each size of each case runs in a process of its own, which says how much processor time the work
-took (of all threads, so that what else the machine does tells less) and the most memory that the
-process ever held, pages of mapped files included, which the system takes back when it needs them.
-Prints a table for each case (the names are those of CASES below); the exponent is the slope of log
-time against log work over the upper half of the sizes, where the fixed part weighs little: 1 is
-linear, less is better.
+Each size of each case runs in a process of its own, which reports the processor time of the work
+(of all threads, as other load affects it less than wall time) and the most memory that the process
+ever held, pages of mapped files included, which the system takes back when it needs them. Prints a
+table for each case of CASES below; the exponent is the slope of log time against log work over the
+upper half of the sizes, where the fixed part weighs little: 1 is linear, less is better.
 """
 
 from __future__ import annotations
@@ -35,15 +34,14 @@ SETTINGS = (
     "model.pyramid_channels=32",
     "model.head_convs=1",
 )
-"""A small network, so that what grows with the work is seen in minutes."""
+"""A small network, so that growth shows within minutes."""
 
 Work = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of work. sizes: of the work, in `unit`. prepare: gives the work of one size, from
-    the folder's files."""
+    """A kind of work: its sizes in `unit`, and what prepares the work of a size in a folder."""
 
     unit: str
     sizes: tuple[int, ...]
@@ -51,7 +49,7 @@ class Case:
 
 
 def infer_rois(count: int, folder: Path) -> Work:
-    """`midog infer` of so many ROIs, all of them the same file under other names."""
+    """`midog infer` of `count` ROIs, all of them the same file under other names."""
     from midog.inference.batch import infer
     from midog.inference.jobs import find_jobs
 
@@ -60,12 +58,12 @@ def infer_rois(count: int, folder: Path) -> Work:
     for number in range(count):
         os.link(folder / "tiles-1.tiff", images / f"{number:03d}.tiff")
     detector = _detector(folder)
-    detector(folder / "tiles-1.tiff", mpp=0.25)  # what the first image alone costs
+    detector(folder / "tiles-1.tiff", mpp=0.25)  # the cost of the first image alone
     return lambda: infer(find_jobs([images], mpp=0.25), detector, folder / f"out-{count}")
 
 
 def infer_slide(layout: str) -> Callable[[int, Path], Work]:
-    """Detection in an image of so many times 1024 x 1024 px."""
+    """Detection in an image of `area` times 1024 x 1024 px."""
 
     def prepare(area: int, folder: Path) -> Work:
         detector = _detector(folder)
@@ -76,39 +74,39 @@ def infer_slide(layout: str) -> Callable[[int, Path], Work]:
 
 
 def evaluate_rois(count: int, folder: Path) -> Work:
-    """`midog evaluate` of so many ROIs of two scanners."""
+    """`midog evaluate` of `count` ROIs of two scanners."""
     return _evaluation(folder / f"evaluate-{count}", rois=count, scanners=2)
 
 
 def evaluate_scanners(count: int, folder: Path) -> Work:
-    """`midog evaluate` of 64 ROIs of so many scanners."""
+    """`midog evaluate` of 64 ROIs of `count` scanners."""
     return _evaluation(folder / f"scanners-{count}", rois=64, scanners=count)
 
 
 def sweep_points(count: int, folder: Path) -> Work:
-    """The counts at every threshold, of so many detections."""
-    from midog.bench.sweep import made_up_rois
+    """The counts at every threshold, of `count` detections."""
+    from midog.bench.sweep import synthetic_rois
     from midog.metrics.sweep import sweep
 
-    points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
+    points = synthetic_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: sweep(points)
 
 
 def average_precision_of_points(count: int, folder: Path) -> Work:
-    """Average precision of so many detections."""
-    from midog.bench.sweep import made_up_rois
+    """Average precision of `count` detections."""
+    from midog.bench.sweep import synthetic_rois
     from midog.metrics.average_precision import average_precision
 
-    points = made_up_rois(count // PER_ROI, PER_ROI, 10, seed=0)
+    points = synthetic_rois(count // PER_ROI, PER_ROI, 10, seed=0)
     return lambda: average_precision(points)
 
 
 def thresholds(count: int, folder: Path) -> Work:
-    """The counts of 100,000 detections at so many thresholds."""
-    from midog.bench.sweep import counts_from, made_up_rois
+    """The counts of 100,000 detections at `count` thresholds."""
+    from midog.bench.sweep import counts_from, synthetic_rois
     from midog.metrics.sweep import sweep
 
-    points = made_up_rois(500, PER_ROI, 10, seed=0)
+    points = synthetic_rois(500, PER_ROI, 10, seed=0)
     return lambda: counts_from(sweep(points), np.linspace(0, 1, count))
 
 
@@ -139,7 +137,7 @@ def _detector(folder: Path):  # type: ignore[no-untyped-def]  # its type would i
 
 
 def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
-    from midog.bench.sweep import SIDE_MM, made_up_rois
+    from midog.bench.sweep import SIDE_MM, synthetic_rois
     from midog.boxes import Boxes, Detections, squares_around
     from midog.data.roi import Roi
     from midog.evaluation.scoring import evaluate
@@ -147,11 +145,11 @@ def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
 
     folder.mkdir()
     listed, side, mpp = [], round(SIDE_MM * 1000 / 0.25), 0.25
-    for number, points in enumerate(made_up_rois(rois, PER_ROI, 10, seed=0)):
-        boxes, found = (
-            squares_around(each * 1000 / mpp) for each in (points.truth_mm, points.detected_mm)
+    for number, points in enumerate(synthetic_rois(rois, PER_ROI, 10, seed=0)):
+        boxes, detected = (
+            squares_around(mm * 1000 / mpp) for mm in (points.truth_mm, points.detected_mm)
         )
-        detections = Detections(found, points.scores, np.ones(len(found)))
+        detections = Detections(detected, points.scores, np.ones(len(detected)))
         write_challenge(folder / f"{number:03d}.json", detections, mpp=mpp, threshold=0.5)
         named = {"scanner": f"scanner {number % scanners}", "patient": f"patient {number // 2}"}
         figures = Boxes(boxes, np.ones(len(boxes)))
@@ -162,8 +160,8 @@ def _evaluation(folder: Path, rois: int, scanners: int) -> Work:
 
 
 def draw_slides(folder: Path, largest: int) -> None:
-    """KIND-AREA.tiff of each kind and of 1, 4, 16 and 64 times 1024 x 1024 px, up to `largest`."""
-    from midog.bench.scene import KINDS, lay_out, write_tiff
+    """Write KIND-AREA.tiff of each kind, of 1, 4, 16 … times 1024 x 1024 px, up to `largest`."""
+    from midog.bench.drawn_rois import KINDS, lay_out, write_tiff
     from midog.data.folder import read_rois
     from midog.data.phantom.draw import draw_phantom
     from midog.images.image import open_image
@@ -179,7 +177,7 @@ def draw_slides(folder: Path, largest: int) -> None:
 
 
 def measure(name: str, size: int, folder: Path, threads: int) -> dict[str, float]:
-    """Median seconds of the work, and the most MiB that this process held; before the work too."""
+    """Measure the work: median seconds, and the most MiB of this process before and after it."""
     if name.startswith("infer"):
         import torch
 
@@ -194,8 +192,7 @@ def measure(name: str, size: int, folder: Path, threads: int) -> dict[str, float
 
 
 def peak_mib() -> float:
-    """The most memory that this process held; getrusage on Linux would count its parent's before it
-    began."""
+    """The most memory that this process held; Linux's getrusage would include its parent's."""
     status = Path("/proc/self/status")
     if status.is_file():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -204,23 +201,21 @@ def peak_mib() -> float:
 
 
 def exponent(sizes: list[int], seconds: list[float]) -> float:
-    """Slope of log seconds against log size over the upper half of the sizes, three at least where
-    there are."""
+    """Slope of log seconds against log size over the upper half of the sizes, at least three."""
     upper = slice(min(len(sizes) // 2, max(len(sizes) - 3, 0)), None)
     return float(np.polyfit(np.log(sizes[upper]), np.log(seconds[upper]), 1)[0])
 
 
-def report(name: str, sizes: list[int], found: list[dict[str, float]]) -> None:
-    """A case's table in Markdown."""
-    print(f"\n{name}, exponent {exponent(sizes, [each['seconds'] for each in found]):.2f}\n")
+def report(name: str, sizes: list[int], measured: list[dict[str, float]]) -> None:
+    """Print a case's table in Markdown."""
+    print(f"\n{name}, exponent {exponent(sizes, [row['seconds'] for row in measured]):.2f}\n")
     print(
         f"| {CASES[name].unit} | processor s | peak MiB | of it before the work"
         " |\n|---:|---:|---:|---:|"
     )
-    for size, each in zip(sizes, found, strict=True):
+    for size, row in zip(sizes, measured, strict=True):
         print(
-            f"| {size} | {each['seconds']:.4g} | {each['peak_mib']:.0f} |"
-            f" {each['before_mib']:.0f} |",
+            f"| {size} | {row['seconds']:.4g} | {row['peak_mib']:.0f} | {row['before_mib']:.0f} |",
             flush=True,
         )
 
@@ -229,8 +224,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of the cases [default: all]")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the network")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="case [default: all]")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="threads of the network"
+    )
     parser.add_argument(
         "--largest", type=int, default=6, help="how many sizes of each case, from the smallest"
     )
@@ -253,12 +250,12 @@ def main() -> int:
 
 
 def run_case(name: str, folder: Path, threads: int, largest: int) -> None:
-    """Every size in a process of its own, then the table."""
+    """Measure every size in a process of its own, then print the table."""
     sizes = list(CASES[name].sizes[:largest])
     if name.startswith("infer"):
         draw_slides(folder, max(sizes) if "slide" in name else 1)
     environment = {**os.environ, "MIDOG_CACHE": str(folder / "cache")}
-    found = []
+    measured = []
     for size in sizes:
         command = [sys.executable, __file__, name, "--size", str(size), "--folder", str(folder)]
         done = subprocess.run(
@@ -268,8 +265,8 @@ def run_case(name: str, folder: Path, threads: int, largest: int) -> None:
             text=True,
             env=environment,
         )
-        found.append(json.loads(done.stdout))
-    report(name, sizes, found)
+        measured.append(json.loads(done.stdout))
+    report(name, sizes, measured)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What starting costs: `midog --help` against importing torch, `midog infer` of a small ROI against
-torch and weights.
+"""The cost of starting: `midog --help` against importing torch, `midog infer` against torch and
+weights.
 
     python benchmarks/startup.py [--config default] [--rounds 7]
 
-Each is a process of its own, started in turns; the file system's cache is warm after the first
-round, which is left out. Prints medians, the share of importing torch that the help takes, and the
-seconds that `midog infer` takes on top of importing torch and loading the same weights.
+Each is a process of its own, started in turns; the first round, in which the file system's cache is
+cold, is left out. Prints medians, the help's time as a share of importing torch, and the seconds
+that `midog infer` of a small ROI takes on top of importing torch and loading the same weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WEIGHTS = "import sys, torch; from safetensors.torch import load_file; load_file
 
 
 def seconds(command: list[str]) -> float:
-    """Wall time of a process that must end well."""
+    """Wall time of a process, which must succeed."""
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
@@ -42,7 +42,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default="default", help="whose network, with random weights")
+    parser.add_argument(
+        "--config", default="default", help="config of the network, with random weights"
+    )
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -77,7 +79,7 @@ def main() -> None:
                 spent = seconds(command)
                 if number:
                     taken[name].append(spent)
-    torch, shown, weights, found = (statistics.median(each) for each in taken.values())
+    torch, shown, weights, infer_s = (statistics.median(times) for times in taken.values())
     print(
         "| date | machine | import torch, s | --help, s | share | torch and weights, s | infer, s |"
         " on top, s |"
@@ -85,7 +87,7 @@ def main() -> None:
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     print(
         f"| {datetime.date.today()} | {os.cpu_count()} CPU cores | {torch:.2f} | {shown:.2f} |"
-        f" {shown / torch:.3f} | {weights:.2f} | {found:.2f} | {found - weights:.2f} |"
+        f" {shown / torch:.3f} | {weights:.2f} | {infer_s:.2f} | {infer_s - weights:.2f} |"
     )
 
 

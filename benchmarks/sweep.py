@@ -1,12 +1,12 @@
-"""What all thresholds cost at once: `sweep` against 690 calls of the plain rule, on the same
-made-up points.
+"""The cost of all thresholds at once: `sweep` against 690 calls of the scoring rule, on the same
+synthetic points.
 
     python benchmarks/sweep.py [--rois 50] [--detections 100] [--figures 10] [--rounds 5] [--seed 0]
 
 690 is the number of thresholds from 0.3 up to 0.99 in steps of 0.001. Both run in turns in one
-process, and their processor time is taken, as other work on the machine would tell on the longer
-one's wall time. Prints both medians and their ratio as a row of the table in README.md. Ends with 1
-where the counts differ at any threshold.
+process, and their processor time is measured, as other load would affect the longer one's wall
+time. Prints both medians and their ratio as a row of the table in README.md. Ends with 1 if the
+counts differ at any threshold.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 
-from midog.bench.sweep import THRESHOLDS, counts_from, made_up_rois
+from midog.bench.sweep import THRESHOLDS, counts_from, synthetic_rois
 from midog.metrics.counts import counts_at
 from midog.metrics.sweep import sweep
 
@@ -28,12 +28,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rois", type=int, default=50)
-    parser.add_argument("--detections", type=int, default=100, help="found points of each ROI")
-    parser.add_argument("--figures", type=int, default=10, help="true figures of each ROI")
+    parser.add_argument("--detections", type=int, default=100, help="detections of each ROI")
+    parser.add_argument("--figures", type=int, default=10, help="figures of each ROI")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rois = made_up_rois(arguments.rois, arguments.detections, arguments.figures, arguments.seed)
+    rois = synthetic_rois(arguments.rois, arguments.detections, arguments.figures, arguments.seed)
     swept_s, plain_s = [], []
     for _ in range(arguments.rounds):
         began = time.process_time()

@@ -1,5 +1,4 @@
-"""The demo: draw the phantom, train on two of its scanners, infer, score, and say what to type
-next."""
+"""The demo: draw the phantom, train on two of its scanners, detect, score, tell what to do next."""
 
 from __future__ import annotations
 
@@ -26,14 +25,18 @@ from midog.report.evaluation_page import write_evaluation_page
 from midog.training.runs import find_run, is_finished
 from midog.training.train import train
 
-_NOTE = ".midog-demo"  # marks a folder as a demo's and holds its seed
+_SEED_FILE = ".midog-demo"  # marks a folder as a demo's and holds its seed
 _UNSEEN = SCANNERS[2].name
 
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """evaluation: of the test ROIs, by scanner. closing: lines that say what was made, where, and
-    what to type next."""
+    """The result of a demo.
+
+    Args:
+        evaluation: Of the test ROIs, by scanner.
+        closing: Lines that state what was made, where, and what to type next.
+    """
 
     evaluation: Evaluation
     closing: list[str]
@@ -50,27 +53,84 @@ def run_demo(
     size: int = 1024,
     overrides: Sequence[str] = (),
 ) -> DemoResult:
-    """Make `out`/data, `out`/runs and `out`/detections; an interrupted demo goes on where it was.
+    """Make data, a run, detections and a report in `out`; an interrupted demo is resumed.
 
-    say: told what is under way. rois_per_scanner, size (px): of the phantom. overrides: of
-    configs/demo.yaml. Raises DataError where `out` holds something else than a demo of this seed.
+    Args:
+        out: A new or empty folder, or that of an earlier demo of this seed.
+        seed: Of the data and of the training.
+        device: To train and detect on.
+        overwrite: Delete an earlier demo in `out` first.
+        say: Prints a line of progress.
+        rois_per_scanner: Of the phantom.
+        size: Side of its ROIs, px.
+        overrides: Of configs/demo.yaml.
+
+    Raises:
+        DataError: If `out` holds anything else than a demo of this seed.
     """
     began = time.monotonic()
     if overwrite:
         _remove(out)
     data = _draw(out, seed, rois_per_scanner, size, say)
-    own = [
-        f"data.dir={str(data)!r}",
-        f"machine.device={device}",
-        f"train.seed={seed}",
-        "data.cache=false",
-    ]
-    config = load_config("demo", [*own, *overrides])
+    run = _train(out, data, seed, device, overrides, say)
+    say("detecting in the test ROIs")
+    _detect(out, data, run, device)
+    rois = select_rois(read_rois(data), "test")
+    result = evaluate(out / "detections", rois)
+    write_evaluation_page(out / "report.html", result, rois, title="The test ROIs of midog demo")
+    return DemoResult(result, _closing(out, result, time.monotonic() - began))
+
+
+def _remove(out: Path) -> None:
+    """Delete an earlier demo, and nothing else."""
+    if (out / _SEED_FILE).is_file():
+        shutil.rmtree(out)
+
+
+def _draw(
+    out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[[str], None]
+) -> Path:
+    """Draw the phantom of this seed, unless it exists already."""
+    data, seed_file = out / "data", out / _SEED_FILE
+    if seed_file.is_file():
+        drawn = seed_file.read_text().strip()
+        if drawn != str(seed):
+            raise DataError(
+                f"{out}/ holds the demo of seed {drawn}",
+                "use {overwrite} or another {out}",
+                {"overwrite": True, "out": None},
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists and holds no demo", "choose another {out}", {"out": None})
+    if not data.exists():
+        say(f"drawing synthetic H&E of four scanners into {data}/")
+        out.mkdir(parents=True, exist_ok=True)
+        replace_text(seed_file, f"{seed}\n")
+        with bar("ROIs drawn") as move:
+            draw_phantom(data, rois_per_scanner=rois_per_scanner, size=size, seed=seed, on_roi=move)
+    return data
+
+
+def _train(
+    out: Path,
+    data: Path,
+    seed: int,
+    device: str,
+    overrides: Sequence[str],
+    say: Callable[[str], None],
+) -> Path:
+    """Train, unless it was done already; gives the run's folder."""
+    own = {"data.dir": data, "data.cache": False, "machine.device": device, "train.seed": seed}
+    config = load_config("demo", overrides, own)
     run = find_run(out / "runs", "demo")
     if run is None or not is_finished(run):
         say("training a small RetinaNet from scratch on Phantom A and B")
         run = train(config, name="demo", runs=out / "runs")
-    say("detecting in the test ROIs")
+    return run
+
+
+def _detect(out: Path, data: Path, run: Path, device: str) -> None:
+    """Detect in the test ROIs."""
     detector = Detector.load(run, device=device)
     with bar("test ROIs") as move:
         jobs, done = find_jobs([data], subset="test"), 0
@@ -82,41 +142,10 @@ def run_demo(
 
         formats = ("challenge", "overlay")
         infer(jobs, detector, out / "detections", formats=formats, overwrite=True, on_image=count)
-    rois = select_rois(read_rois(data), "test")
-    result = evaluate(out / "detections", rois)
-    write_evaluation_page(out / "report.html", result, rois, title="The test ROIs of midog demo")
-    return DemoResult(result, _closing(out, result, time.monotonic() - began))
-
-
-def _remove(out: Path) -> None:
-    """Delete an earlier demo, and nothing else."""
-    if (out / _NOTE).is_file():
-        shutil.rmtree(out)
-
-
-def _draw(
-    out: Path, seed: int, rois_per_scanner: int, size: int, say: Callable[[str], None]
-) -> Path:
-    """The phantom of this seed, drawn unless it is there."""
-    data, note = out / "data", out / _NOTE
-    if note.is_file():
-        drawn = note.read_text().strip()
-        if drawn != str(seed):
-            raise DataError(
-                f"{out}/ holds the demo of seed {drawn}", "use --overwrite or another --out"
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} is there and holds no demo", "choose another --out")
-    if not data.exists():
-        say(f"drawing synthetic H&E of four scanners into {data}/")
-        out.mkdir(parents=True, exist_ok=True)
-        replace_text(note, f"{seed}\n")
-        with bar("ROIs drawn") as move:
-            draw_phantom(data, rois_per_scanner=rois_per_scanner, size=size, seed=seed, on_roi=move)
-    return data
 
 
 def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
+    """What was reached, what was made, and what to type next."""
     groups = {name: group.counts for name, group in result.groups.items()}
     unseen = groups.get(_UNSEEN, Counts())
     seen = sum(
@@ -129,7 +158,7 @@ def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
             f" saw, {unseen.f1:.3f} on {_UNSEEN}, which it did not."
         ),
         (
-            f"Done in {seconds / 60:.1f} minutes. The phantom is drawn: its F1 says that the chain"
+            f"Done in {seconds / 60:.1f} minutes. The phantom is drawn: its F1 shows that the chain"
             " works, no more."
         ),
         "",
@@ -142,7 +171,7 @@ def _closing(out: Path, result: Evaluation, seconds: float) -> list[str]:
         f"  tensorboard --logdir {out}/runs",
         f"  midog infer IMAGE.tiff --model {out}/runs/demo",
         (
-            "  midog data download midog21 data && midog train --data data    # real tissue; wants"
+            "  midog data download midog21 data && midog train --data data    # real tissue; needs"
             " a GPU"
         ),
     ]

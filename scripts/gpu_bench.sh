@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Everything about a GPU in one go, in under ten minutes: JSON of each part into $OUT (./gpu_bench).
 #
-#   scripts/gpu_bench.sh                        on the GPU that is there
-#   DEVICE=cpu SMALL=1 scripts/gpu_bench.sh     tried on a CPU, with a small network and small images
+#   scripts/gpu_bench.sh                        on the machine's GPU
+#   DEVICE=cpu SMALL=1 scripts/gpu_bench.sh     a trial on a CPU, with a small network and small images
 #   PARTS="default compiled" scripts/gpu_bench.sh
 #
-# Each part has its own time; one that fails or runs over it loses none of the others, and the exit code is then 1.
-# In the JSON, of each stage: rates and ratios, the share of the machine's measured limit; under `detail` kernels and
-# waits of a step, patches/s with the loader, the share of time waited for data, the most memory, hours of the study.
+# Each part has its own time; if one fails or exceeds it, the others are kept, and the exit code is 1.
+# The JSON is that of benchmarks/compare.py. Of each stage: rates, ratios to the baseline, the share of the machine's
+# measured limit; in `detail` kernels and waits of a step, patches/s with the loader, the share of time spent waiting
+# for data, peak memory, hours of the reference study.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,13 +20,13 @@ if [ -n "${SMALL:-}" ]; then
   common+=(--set "model.anchor_sizes=[[40], [50]]" --set model.resize=null --set train.warmup_steps=1)
 fi
 
-# name, seconds, arguments; --beside with the config itself leaves out the one that is measured beside it otherwise
+# name, seconds, arguments; --beside with the config itself measures that config alone
 part() {
   local name=$1 seconds=$2 began=$SECONDS code=0
   shift 2
-  [ "$device" = cpu ] && seconds=$((4 * seconds))   # there it is a trial, however slow the machine
+  [ "$device" = cpu ] && seconds=$((4 * seconds))   # a trial, however slow the machine
   [[ " ${PARTS:-default fast reference compiled large} " == *" $name "* ]] || return 0
-  timeout --signal=INT --kill-after=10 "$seconds" "$python" -m midog bench "$@" "${common[@]}" \
+  timeout --signal=INT --kill-after=10 "$seconds" "$python" benchmarks/compare.py "$@" "${common[@]}" \
     >"$out/$name.json.part" 2>"$out/$name.log" || code=$?
   if [ "$code" = 0 ]; then
     mv "$out/$name.json.part" "$out/$name.json"

@@ -1,4 +1,4 @@
-"""The demo, small: everything it promises is there, and it goes on where it was."""
+"""The demo, small: everything that it promises exists, and it is resumed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_demo_makes_what_it_says_and_a_second_one_trains_nothing_again(tmp_p
     assert again.evaluation.to_dict() == result.evaluation.to_dict()
     assert not any("training" in line for line in said)
     assert (out / "runs" / "demo" / "last.ckpt").stat().st_mtime_ns == trained
-    with pytest.raises(DataError, match="holds the demo of seed 0; use --overwrite"):
+    with pytest.raises(DataError, match="holds the demo of seed 0; use overwrite=True"):
         run(out, seed=1)
 
 

@@ -51,10 +51,11 @@ shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs domain_shift
 report: page charts pictures evaluation_charts evaluation_page shift_charts shift_words shift_page
-bench: timing machine result plan counting plain_network plain_samples scene detecting forward
-bench: samples steps infer sweep run
+bench: timing machine options measured drawn_rois conditions network_cost random_detector
+bench: forward samples step infer sweep stages estimate run tables
 demo
-cli: flags shared data scores shift bench main
+cli: flags words options shared command score_tables data settings train infer scores shift
+cli: bench demo main
 __main__
 """
 

@@ -1,2 +1,1 @@
-"""Benchmarks: what this machine can do, what each stage reaches, and the same work done the plain
-way."""
+"""Benchmarks: what this machine can do, what each stage reaches of it, how long a run takes."""

@@ -1,74 +1,74 @@
-"""The network forward, detections included: ours against torchvision's RetinaNet as shipped, on the
-same patches."""
+"""The network on patches, detections included, as `midog infer` runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from midog.augment.on_device import to_float
-from midog.bench.counting import gflop_of, kernels_and_waits, shown_px
-from midog.bench.plain_network import SHIPPED_PX, shipped
-from midog.bench.plan import Plan
-from midog.bench.result import Compared, compare
+from midog.bench.conditions import Conditions
+from midog.bench.measured import Measured, measured
+from midog.bench.network_cost import gflop_of, kernels_and_waits, shown_px
 from midog.bench.timing import Seconds, take_turns
 from midog.config.schema import RunConfig
 from midog.inference.network import TorchBackend, pick_precision
-from midog.models.build import build_model, num_classes
+from midog.models.build import build_model
 from midog.models.postprocess import suppress
 
 
-def forward_stage(plan: Plan) -> Compared:
-    """Patches a second of each config, the first one's figures first."""
-    side, device = plan.config.sampling.patch_size, plan.device
-    plan.say(f"forward: {plan.batch} x {side} px")
-    torch.manual_seed(0)
-    images = torch.randint(0, 256, (plan.batch, side, side, 3), dtype=torch.uint8, device=device)
-    plain = (
-        shipped(plan.config.model.backbone.kind, num_classes(plan.config.sampling))
-        .eval()
-        .to(device)
+def forward_stage(conditions: Conditions) -> Measured:
+    """Measure patches per second of each config."""
+    side, device, rounds = (
+        conditions.config.sampling.patch_size,
+        conditions.device,
+        conditions.rounds,
     )
-    listed = list(to_float(images).contiguous())
+    conditions.say(f"forward: {conditions.batch} x {side} px")
+    images = random_patches(conditions)
     with torch.inference_mode():
-        things = {name: detect_in(config, images) for name, config in plan.configs.items()}
-        things["plain"] = lambda: plain(listed)
-        taken = take_turns(things, rounds=plan.rounds, device=device, warm_up=plan.rounds > 1)
-        counts = {name: kernels_and_waits(run, device) for name, run in things.items()}
-    plain_cost = {
-        "gflop": gflop_of(plain, SHIPPED_PX),
-        **counts["plain"],
-        "ms": _median_ms(taken["plain"]),
-    }
-    results = []
-    for name, config in plan.configs.items():
-        precision = best_precision(device, config.inference.precision)
-        gflop = gflop_of(build_model(config, pretrained=False), shown_px(config))
-        results.append(
-            compare(
-                f"{name}: forward, {plan.batch} x {side} px, {precision}",
-                f"torchvision as shipped (resized to {SHIPPED_PX}, float32)",
-                "patches/s",
-                plan.batch / taken[name],
-                plan.batch / taken["plain"],
-                limit=plan.conv_limit(precision, gflop),
-                detail={
-                    "gflop": gflop,
-                    **counts[name],
-                    "ms": _median_ms(taken[name]),
-                    "plain": plain_cost,
-                },
-            )
+        runs = {name: detect_in(config, images) for name, config in conditions.configs.items()}
+        taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
+        counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
+    rows = []
+    for name, config in conditions.configs.items():
+        what, limit, detail = forward_row(conditions, name, config, taken[name], counts[name])
+        rows.append(
+            measured(what, "patches/s", conditions.batch / taken[name], limit=limit, detail=detail)
         )
-    return results[0].with_also(*results[1:])
+    return rows[0].with_also(*rows[1:])
+
+
+def random_patches(conditions: Conditions) -> Tensor:
+    """A batch (B, S, S, 3) uint8 on the device."""
+    side = conditions.config.sampling.patch_size
+    torch.manual_seed(0)
+    shape = (conditions.batch, side, side, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, device=conditions.device)
+
+
+def forward_row(
+    conditions: Conditions,
+    name: str,
+    config: RunConfig,
+    seconds: Seconds,
+    counts: Mapping[str, int],
+) -> tuple[str, tuple[str, float], dict[str, Any]]:
+    """The words, the limit and the details of a config's forward pass."""
+    precision = best_precision(conditions.device, config.inference.precision)
+    gflop = gflop_of(build_model(config, pretrained=False), shown_px(config))
+    side = conditions.config.sampling.patch_size
+    return (
+        f"{name}: forward, {conditions.batch} x {side} px, {precision}",
+        conditions.convolution_limit(precision, gflop),
+        {"gflop": gflop, **counts, "ms": median_ms(seconds)},
+    )
 
 
 def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
-    """A function that detects in images (B, S, S, 3) uint8 as `midog infer` does, with random
-    weights."""
+    """A function that detects in images (B, S, S, 3) uint8 with random weights."""
     model, settings = build_model(config, pretrained=False), config.inference
     network = TorchBackend(model, images.device, pick_precision(settings.precision, images.device))
 
@@ -83,12 +83,12 @@ def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
 
 
 def best_precision(device: torch.device, asked: str) -> str:
-    """What a config's precision comes to here, as machine.Machine names it; a GPU takes tf32 for
-    float32."""
+    """The name that machine.Machine has for a config's precision; a GPU takes tf32 for float32."""
     if pick_precision(asked, device).startswith("bf16"):
         return "bfloat16"
     return "tf32" if device.type == "cuda" else "float32"
 
 
-def _median_ms(seconds: Seconds) -> float:
+def median_ms(seconds: Seconds) -> float:
+    """Median of the rounds, milliseconds."""
     return 1000 * float(np.median(seconds))

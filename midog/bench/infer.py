@@ -1,99 +1,100 @@
-"""A whole ROI from file to JSON: the Detector against tiles of 1024 px, one by one in float32, by
-torchvision."""
+"""A whole ROI from file to JSON, as `midog infer` runs it."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from midog.bench.counting import gflop_of, peak_memory, shown_px
-from midog.bench.detecting import detecting_model
+from midog.bench.conditions import Conditions
 from midog.bench.forward import best_precision
-from midog.bench.plain_network import OVERLAP, TILE_PX, detect_plainly, in_torchvision
-from midog.bench.plan import Plan
-from midog.bench.result import Compared, compare
+from midog.bench.measured import Measured, measured
+from midog.bench.network_cost import gflop_of, peak_memory, shown_px
+from midog.bench.random_detector import random_detector
 from midog.bench.timing import take_turns
 from midog.boxes import Detections
-from midog.config.schema import RunConfig
 from midog.formats.challenge import write_challenge
 from midog.images.image import open_image
 from midog.inference.detector import Detector
-from midog.metrics.matching import match_points
 
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
 
 
-class BothWays:
-    """One image, detected in either way; found: by "ours" and "plain". Both write
-    `folder`/found.json."""
+class RoiDetection:
+    """Detection in the first ROI's file, with random weights that detect something in it.
 
-    def __init__(self, path: Path, mpp: float, config: RunConfig, plan: Plan) -> None:
-        model = detecting_model(config, _two_corners(path, config.sampling.patch_size))
+    Attributes:
+        model: The network, of the first config.
+        path: The ROI's file, `width` x `height` px of `mpp` um.
+        detections: Those of the last run.
+    """
+
+    def __init__(self, conditions: Conditions) -> None:
+        roi, config = conditions.rois[0], conditions.config
+        assert roi.path is not None
+        with open_image(roi.path) as image:
+            self.width, self.height = image.width, image.height
+            self.mpp = roi.mpp or image.mpp or config.data.mpp
+        conditions.say(f"infer: {roi.path.name}, {self.width}x{self.height} px")
+        corners = _two_corners(roi.path, config.sampling.patch_size)
+        self.model = random_detector(config, corners)
+        self.path, self.folder = roi.path, conditions.folder
         self.detector = Detector(
-            copy.deepcopy(model), config, threshold=_THRESHOLD, device=str(plan.device)
+            copy.deepcopy(self.model), config, threshold=THRESHOLD, device=str(conditions.device)
         )
-        self.network = in_torchvision(model, config).to(plan.device)
-        self.path, self.mpp, self.config, self.plan = path, mpp, config, plan
-        self.found: dict[str, Detections] = {}
+        self.detections = Detections()
 
-    def ours(self) -> None:
-        """From file to JSON by the Detector."""
-        self._write("ours", self.detector(self.path, mpp=self.mpp))
+    @property
+    def megapixels(self) -> float:
+        """Of the ROI."""
+        return self.width * self.height / 1e6
 
-    def plainly(self) -> None:
-        """From file to JSON tile by tile."""
-        device, batch = self.plan.device, self.plan.batch
-        self._write("plain", detect_plainly(self.path, self.network, self.config, device, batch))
+    def run(self) -> None:
+        """Detect, from file to JSON."""
+        self.detections = self.detector(self.path, mpp=self.mpp)
+        self.write(self.detections)
 
-    def _write(self, name: str, found: Detections) -> None:
-        self.found[name] = found
-        write_challenge(self.plan.folder / "found.json", found, mpp=self.mpp, threshold=_THRESHOLD)
+    def write(self, detections: Detections) -> None:
+        """Write detections as the challenge's JSON, into `folder`/detections.json."""
+        path = self.folder / "detections.json"
+        write_challenge(path, detections, mpp=self.mpp, threshold=THRESHOLD)
 
 
-def infer_stage(plan: Plan) -> Compared:
-    """Pixels a second of the first ROI's file, and how far both ways' figures are the same ones."""
-    name, config, roi, device = next(iter(plan.configs)), plan.config, plan.rois[0], plan.device
-    assert roi.path is not None
-    with open_image(roi.path) as image:
-        width, height, mpp = image.width, image.height, roi.mpp or image.mpp or config.data.mpp
-    plan.say(f"infer: {roi.path.name}, {width}x{height} px")
-    ways = BothWays(roi.path, mpp, config, plan)
+def infer_stage(conditions: Conditions) -> Measured:
+    """Measure pixels per second of the first ROI's file."""
+    work, device = RoiDetection(conditions), conditions.device
     slow = device.type == "cpu"  # too slow for a round that does not count
-    peak = {} if slow else _peak_of(ways.ours, device)
-    things = {"ours": ways.ours, "plain": ways.plainly}
-    taken = take_turns(things, rounds=plan.rounds, device=device, warm_up=not slow)
-    precision, megapixels = best_precision(device, config.inference.precision), width * height / 1e6
-    gflop = gflop_of(ways.detector.model, shown_px(config)) * 1e6 / config.sampling.patch_size**2
-    seconds = {f"{side}_s": float(np.median(each)) for side, each in taken.items()}
-    return compare(
-        f"{name}: {width}x{height} px from file to JSON, {precision}",
-        f"tiles of {TILE_PX} px, {OVERLAP:.0%} overlap, float32, torchvision's post-processing",
-        "Mpx/s",
-        megapixels / taken["ours"],
-        megapixels / taken["plain"],
-        limit=plan.conv_limit(precision, gflop),
-        detail={**seconds, **agreement(ways.found["ours"], ways.found["plain"], mpp), **peak},
+    peak = {} if slow else peak_of(work.run, device)
+    taken = take_turns(
+        {"infer": work.run}, rounds=conditions.rounds, device=device, warm_up=not slow
+    )["infer"]
+    what, limit = infer_row(conditions, work)
+    detail: dict[str, Any] = {"seconds": float(np.median(taken)), **peak}
+    detail |= {"figures": len(work.detections.figures().at_least(THRESHOLD))}
+    return measured(what, "Mpx/s", work.megapixels / taken, limit=limit, detail=detail)
+
+
+def infer_row(conditions: Conditions, work: RoiDetection) -> tuple[str, tuple[str, float]]:
+    """The words and the limit of detection in a whole ROI."""
+    name, config = next(iter(conditions.configs)), conditions.config
+    precision = best_precision(conditions.device, config.inference.precision)
+    gflop = gflop_of(work.model, shown_px(config)) * 1e6 / config.sampling.patch_size**2
+    return (
+        f"{name}: {work.width}x{work.height} px from file to JSON, {precision}",
+        conditions.convolution_limit(precision, gflop),
     )
 
 
-def agreement(ours: Detections, plain: Detections, mpp: float) -> dict[str, float]:
-    """Figures of either way, and twice those that both found (within 7.5 um) as a share of them
-    all."""
-    one, other = (
-        each.figures().at_least(_THRESHOLD).centers * mpp / 1000 for each in (ours, plain)
-    )
-    both = match_points(other, one).tp
-    total = len(one) + len(other)
-    return {
-        "figures": len(one),
-        "figures_plain": len(other),
-        "agreement": 2 * both / total if total else 1.0,
-    }
+def peak_of(run: Callable[[], object], device: torch.device) -> dict[str, float]:
+    """The most of a GPU's memory that a call takes, GiB."""
+    peak_memory(device)
+    run()
+    return peak_memory(device)
 
 
 def _two_corners(path: Path, side: int) -> NDArray[np.uint8]:
@@ -101,9 +102,3 @@ def _two_corners(path: Path, side: int) -> NDArray[np.uint8]:
     with open_image(path) as image:
         ends = (max(image.width - side, 0), max(image.height - side, 0))
         return np.stack([image.read(0, 0, side, side), image.read(*ends, side, side)])
-
-
-def _peak_of(run: Callable[[], object], device: torch.device) -> dict[str, float]:
-    peak_memory(device)
-    run()
-    return peak_memory(device)

@@ -1,5 +1,4 @@
-"""What this machine is, and the most that it does: bytes copied, and products of matrices and
-convolutions."""
+"""This machine and its limits: rates of copying, of matrix products and of convolutions."""
 
 from __future__ import annotations
 
@@ -23,22 +22,29 @@ from midog.devices import has_bf16, machine_memory
 GIB = 2**30
 _COPY_BYTES = 256 * 2**20  # over any cache
 _CONVOLUTIONS = ((64, 64, 3, 128), (256, 1024, 1, 32), (256, 256, 3, 64), (512, 512, 3, 16))
-"""Those that a 512 px patch meets most: channels in and out, kernel, side of the map."""
+"""The most frequent ones of a 512 px patch: channels in and out, kernel, side of the map."""
 _MATRIX_SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192), "mps": (2048, 4096)}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured on, and its limits.
+    """A machine and its limits.
 
-    cores: that this process may use. threads: that it was told to use. memory_gib: of the machine.
-    device: its name; device_memory_gib: None on a CPU. bf16: whether the device computes it in
-    hardware.
-    copy_gb_s: 1e9 bytes copied a second, by "one thread", "all threads" and, on a GPU, "device" and
-    "to device".
-    matrix_gflop_s, convolution_gflop_s: by precision, 1e9 float operations a second (a product and
-    a sum are two), the best over a few shapes. Keys: float32, bfloat16 where it is had, on CUDA
-    also tf32.
+    Args:
+        cpu: Its name.
+        cores: That this process may use.
+        threads: That it uses.
+        memory_gib: Of the machine.
+        device: Its name.
+        device_memory_gib: None on a CPU.
+        bf16: Whether the device computes it in hardware.
+        system: Operating system, architecture, Python.
+        versions: Of packages, by name.
+        copy_gb_s: 1e9 bytes copied per second by "one thread", "all threads" and, on a GPU,
+            "device" and "to device".
+        matrix_gflop_s: 1e9 float operations per second (a product and a sum are two), the best
+            over a few shapes, by precision: float32, bfloat16 if the device has it, tf32 on CUDA.
+        convolution_gflop_s: The same of convolutions.
     """
 
     cpu: str
@@ -67,11 +73,10 @@ class Machine:
 _RATES = ("copy_gb_s", "matrix_gflop_s", "convolution_gflop_s")
 
 
-def look_at_machine(
+def measure_machine(
     device: torch.device, threads: int, *, batch: int = 1, seconds: float = 0.3
 ) -> Machine:
-    """Measure this machine's limits, `seconds` for each. batch: patches that a convolution is given
-    at a time."""
+    """Measure this machine's limits, `seconds` for each; convolutions take `batch` patches."""
     cuda = device.type == "cuda"
     bf16 = has_bf16(device)
     precisions = ["float32", *(["tf32"] if cuda else []), *(["bfloat16"] if bf16 else [])]
@@ -100,8 +105,7 @@ def look_at_machine(
 def copy_rates(
     device: torch.device, threads: int, seconds: float, size: int = _COPY_BYTES
 ) -> dict[str, float]:
-    """1e9 bytes a second that memory is copied with, each byte counted once though it is read and
-    written."""
+    """Measure 1e9 bytes copied per second; a byte that is read and written counts once."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
     target.fill(0)  # pages that were never written cost more the first time
     host = torch.device("cpu")
@@ -162,8 +166,7 @@ def _call(layer: torch.nn.Module, maps: torch.Tensor) -> Callable[[], object]:
 
 @contextlib.contextmanager
 def _precision(name: str) -> Iterator[torch.dtype]:
-    """The dtype of a precision; in here CUDA computes float32 as such, or as tf32 where that is the
-    name."""
+    """The dtype of a precision; in here CUDA computes float32 as such, or as tf32 if so named."""
     tf32 = name == "tf32"
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -177,7 +180,7 @@ def _precision(name: str) -> Iterator[torch.dtype]:
 
 
 def _cpu_name() -> str:
-    """As the system names it: /proc/cpuinfo on Linux, else what Python knows."""
+    """As the system names it: by /proc/cpuinfo on Linux, else by Python."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():

@@ -1,5 +1,4 @@
-"""Seconds of named things that run in turns, so that what else the machine does tells on all of
-them alike."""
+"""Time of several functions that run in turns, so that other load affects all of them alike."""
 
 from __future__ import annotations
 
@@ -11,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 Seconds = NDArray[np.float64]
-"""Of one thing, one value a round (R,)."""
+"""(R,) seconds of one function, one value per round."""
 
 
 def take_turns(
-    things: Mapping[str, Callable[[], object]],
+    runs: Mapping[str, Callable[[], object]],
     *,
     rounds: int,
     device: torch.device,
@@ -23,30 +22,37 @@ def take_turns(
     enough_s: float = 60.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Seconds]:
-    """Run all things in their order, `rounds` times over; the seconds that each took in each round.
+    """Run functions in their order, round after round.
 
-    device: what is under way on it is waited for before and after each thing. warm_up: a round
-    before, not counted.
-    enough_s: no further round begins when those so far took that long; there is always one.
+    Args:
+        runs: The functions by name.
+        rounds: How many rounds, at most.
+        device: Awaited before and after each function.
+        warm_up: Run a round before that is not counted.
+        enough_s: No further round begins once those so far took that long.
+        clock: Tells seconds.
+
+    Returns:
+        The seconds of each function in each round.
     """
     assert rounds > 0, rounds
     if warm_up:
-        for run in things.values():
+        for run in runs.values():
             run()
-    taken: dict[str, list[float]] = {name: [] for name in things}
+    taken: dict[str, list[float]] = {name: [] for name in runs}
     began = clock()
     for _ in range(rounds):
-        for name, run in things.items():
+        for name, run in runs.items():
             taken[name].append(seconds_of(run, device, clock))
         if clock() - began >= enough_s:
             break
-    return {name: np.array(each) for name, each in taken.items()}
+    return {name: np.array(seconds) for name, seconds in taken.items()}
 
 
 def seconds_of(
     run: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """How long one call takes, with all that it set going on the device."""
+    """Time one call, with all that it started on the device."""
     synchronize(device)
     began = clock()
     run()
@@ -57,10 +63,9 @@ def seconds_of(
 def best_rate(
     run: Callable[[], object], work: float, device: torch.device, at_least_s: float
 ) -> float:
-    """The most work a second of any call (or burst of short calls) in some `at_least_s` seconds:
-    what can be reached.
+    """Find the highest rate of any call, work per second, in at least `at_least_s` seconds.
 
-    A call that is over too soon to be timed well is repeated in a burst.
+    A call that is too short to be timed well is repeated in a burst.
     """
     run()
     burst = max(1, int(at_least_s / 10 / max(seconds_of(run, device), 1e-7)))
@@ -77,7 +82,7 @@ def best_rate(
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what was set going on the device; a CPU is never ahead."""
+    """Wait for all that was started on the device; a CPU is never ahead."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

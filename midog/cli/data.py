@@ -1,4 +1,4 @@
-"""`midog data` and `midog splits`: parse, call, print."""
+"""`midog data` and `midog splits`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,32 @@ from typing import Annotated, Literal
 
 import typer
 
-from midog.cli.flags import Command
-from midog.cli.shared import (
+from midog.cli.command import Command, Group
+from midog.cli.options import (
+    DATA,
+    OUTPUT,
     AnnotationsOption,
     BboxOption,
     DataOption,
     SplitOption,
-    print_table,
-    say,
-    stoppable,
+    argument,
+    option,
 )
+from midog.cli.shared import print_table, say, stoppable
 from midog.errors import MidogError
 
+SPLIT = "Split"
+
 data_app = typer.Typer(
-    rich_markup_mode=None, help="Draw, download and check data folders.", no_args_is_help=True
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Draw, download and check data folders.",
+    no_args_is_help=True,
 )
 splits_app = typer.Typer(
+    cls=Group,
+    add_completion=False,
     rich_markup_mode=None,
     help="Make and check splits into train, val, test and unlabelled.",
     no_args_is_help=True,
@@ -30,18 +40,20 @@ splits_app = typer.Typer(
 
 
 @data_app.command("draw", cls=Command)
-def data_draw(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+def draw(
+    folder: Annotated[Path, argument("FOLDER", "Folder to make.")],
     rois: Annotated[
-        int, typer.Option("--rois", min=1, help="ROIs of each scanner that training sees.")
+        int, option("--rois", "N", "ROIs of each scanner that is in train.", DATA, min=1)
     ] = 10,
     size: Annotated[
-        int, typer.Option("--size", min=256, max=16384, help="Side of an ROI, px.")
+        int, option("--size", "PX", "Side of an ROI.", DATA, min=256, max=16384)
     ] = 1024,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, option("--seed", "N", "Seed of the drawing.", DATA, min=0)] = 0,
 ) -> None:
-    """Draw the phantom: synthetic H&E of four scanners, one of them unlabelled, laid out as MIDOG
-    2021."""
+    """Draw synthetic H&E of four scanners, to try things on.
+
+    The folder is laid out as MIDOG 2021 is, one of the four scanners without labels.
+    """
     from midog.data.phantom.draw import draw_phantom
     from midog.progress import bar
 
@@ -52,51 +64,53 @@ def data_draw(
 
 
 @data_app.command("download", cls=Command)
-def data_download(
+def download(
     dataset: Annotated[
-        Literal["midog21", "midogpp"],
-        typer.Argument(help="midog21 (22 GB) or midogpp (65 GB).", show_default=False),
+        Literal["midog21", "midogpp"], argument("NAME", "midog21 (22 GB) or midogpp (65 GB).")
     ],
-    folder: Annotated[Path, typer.Argument(help="Folder to fill.")] = Path("data"),
+    folder: Annotated[Path, argument("[FOLDER]", "Folder to fill.")] = Path("data"),
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Only this file; may be given many times.")
+        list[str] | None,
+        option("--only", "FILE", "Only this file of the data set; repeatable.", DATA),
     ] = None,
 ) -> None:
-    """Fetch MIDOG 2021 (Zenodo) or MIDOG++ (figshare), with checksums; starting again goes on where
-    it was."""
-    from midog.data.download.download import download
+    """Download MIDOG 2021 or MIDOG++ and verify checksums.
+
+    The files come from Zenodo and figshare. An interrupted download is resumed by the same
+    command.
+    """
+    from midog.data.download.download import download as fetch
     from midog.progress import transfer_bar
 
     with (
-        stoppable("stopped; what came stays, the same command goes on from there"),
+        stoppable("stopped; the same command resumes from the bytes that arrived"),
         transfer_bar() as move,
     ):
-        report = download(dataset, folder, only=only, on_progress=move)
+        report = fetch(dataset, folder, only=only, on_progress=move)
     say(
         f"{len(report.fetched)} files fetched ({report.bytes_fetched / 1e9:.2f} GB),"
-        f" {len(report.skipped)} were there"
+        f" {len(report.skipped)} existed already"
     )
     if report.unverified:
         say(
-            f"warning: no checksum is published or could be had for {len(report.unverified)} of"
-            " them"
+            f"warning: {len(report.unverified)} of them are not verified: no checksum is published"
+            " or could be fetched"
         )
     typer.echo(report.folder)
     say(f"next: midog data check {folder}")
 
 
 @data_app.command("check", cls=Command)
-def data_check(
-    folder: Annotated[Path, typer.Argument(help="Data folder.")] = Path("data"),
+def check(
+    folder: Annotated[Path, argument("[FOLDER]", "Data folder.")] = Path("data"),
     split: SplitOption = None,
+    pixels: Annotated[
+        bool, option("--pixels", None, "Decode every image to the last pixel.", DATA)
+    ] = False,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
-    pixels: Annotated[
-        bool, typer.Option("--pixels", help="Decode every image to the last pixel.")
-    ] = False,
 ) -> None:
-    """Say what is there per scanner and split, and everything that is wrong with it, all at
-    once."""
+    """Count ROIs and figures, and report everything that is wrong."""
     from midog.data.check import check_folder
 
     report = check_folder(folder, split=split, annotations=annotations, bbox=bbox, pixels=pixels)
@@ -116,36 +130,42 @@ def data_check(
 
 
 @splits_app.command("make", cls=Command)
-def splits_make(
+def make(
     data: DataOption = Path("data"),
-    out: Annotated[
-        Path, typer.Option("--out", help="CSV to write, or a folder for several.")
-    ] = Path("split.csv"),
     scanners: Annotated[
         Path | None,
-        typer.Option(
-            "--scanners", help="CSV file_name,scanner[,patient,…]. [default: DATA/split.csv]"
+        option(
+            "--scanners",
+            "FILE",
+            "CSV file_name,scanner[,patient,…]. [default: DATA/split.csv]",
+            DATA,
         ),
     ] = None,
-    val: Annotated[float, typer.Option("--val", min=0, max=1, help="Share of val.")] = 0.15,
-    test: Annotated[float, typer.Option("--test", min=0, max=1, help="Share of test.")] = 0.2,
+    val: Annotated[float, option("--val", "SHARE", "Share of val.", SPLIT, min=0, max=1)] = 0.15,
+    test: Annotated[float, option("--test", "SHARE", "Share of test.", SPLIT, min=0, max=1)] = 0.2,
     folds: Annotated[
-        int | None, typer.Option("--folds", min=2, help="k-fold: one CSV per fold.")
+        int | None, option("--folds", "K", "Make K folds, a CSV per fold.", SPLIT, min=2)
     ] = None,
     leave_out: Annotated[
         str | None,
-        typer.Option(
-            "--leave-out", help="A scanner that is all test, or 'each' for one CSV per scanner."
+        option(
+            "--leave-out",
+            "SCANNER",
+            "Put a scanner into test as a whole; 'each': a CSV per scanner.",
+            SPLIT,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, option("--seed", "N", "Seed of the split.", SPLIT, min=0)] = 0,
+    out: Annotated[
+        Path, option("--out", "FILE", "CSV to write, or a folder for several.", OUTPUT)
+    ] = Path("split.csv"),
+    overwrite: Annotated[
+        bool, option("--overwrite", None, "Replace files that exist.", OUTPUT)
+    ] = False,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
 ) -> None:
-    """Make a split by patient, stratified by scanner and figure count."""
+    """Split by patient, stratified by scanner and figure count."""
     from midog.data.make_splits import make_splits
 
     for path in make_splits(
@@ -165,23 +185,21 @@ def splits_make(
 
 
 @splits_app.command("check", cls=Command)
-def splits_check(
-    split: Annotated[str, typer.Argument(help="Split CSV, or a shipped one such as midog21.")],
+def check_split(
+    split: Annotated[str, argument("SPLIT", "Split CSV, or a shipped one: {splits}.")],
     data: DataOption = Path("data"),
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
 ) -> None:
-    """Check a split against the data: roles, patients in two roles, unlabelled ROIs in train, val
-    or test."""
+    """Check roles, patients and labels of a split against the data."""
     from midog.data.check import check_folder
 
     report = check_folder(data, split=split, annotations=annotations, bbox=bbox, images=False)
     print_table(report.header(), report.lines())
-    for line in [
-        *(f"warning: {each}" for each in report.warnings),
-        *(f"error: {each}" for each in report.problems),
-    ]:
-        say(line)
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    for problem in report.problems:
+        say(f"error: {problem}")
     if report.problems:
         raise MidogError(f"{split}: {len(report.problems)} problems")
     say(f"{split}: nothing wrong")

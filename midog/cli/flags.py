@@ -7,27 +7,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from typer.core import TyperCommand
+from midog.errors import assignment, setting_text
 
-from midog.errors import MidogError, assignment, setting_text
-
-_SETTING = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)+)\}")
-
-
-class Command(TyperCommand):
-    """A command whose errors name its own flags."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except MidogError as error:
-            raise type(error)(error.line(flag_names(self))) from error
+SETTING = re.compile(r"\{(=?)([a-z_0-9]+(?:\.[a-z_0-9]+)+)\}")
+"""A setting in an option's help: `{train.epochs}` stands for its words, `{=train.epochs}` only
+states that the option sets it."""
 
 
 def setting_of(option: Any) -> str | None:
-    """The key path of the setting that an option sets: its help starts with it, in braces."""
-    matched = _SETTING.match(getattr(option, "help", None) or "")
-    return matched[1] if matched else None
+    """The key path of the setting that an option sets, which its help names in braces."""
+    matched = SETTING.search(getattr(option, "help", None) or "")
+    return matched[2] if matched else None
 
 
 def flag_names(command: Any) -> Callable[[str, object], str]:

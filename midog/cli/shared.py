@@ -1,8 +1,7 @@
-"""What the commands share: options that mean the same everywhere, and how things are said."""
+"""What the commands share: settings from options, tables, results, errors and stops."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -10,55 +9,49 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import typer
 
+from midog.errors import MidogError
 from midog.files import to_json
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
 
-DataOption = Annotated[
-    Path, typer.Option("--data", help="Data folder: images/, one annotation file, split.csv.")
-]
-SplitOption = Annotated[
-    str | None,
-    typer.Option(
-        "--split", help="Split CSV, or a shipped one such as midog21. [default: DATA/split.csv]"
-    ),
-]
-BboxOption = Annotated[
-    Literal["auto", "xyxy", "xywh"],
-    typer.Option("--bbox", help="How the annotation file writes boxes."),
-]
-AnnotationsOption = Annotated[
-    Path | None,
-    typer.Option("--annotations", help="Annotation file. [default: the only one in DATA]"),
-]
-MppOption = Annotated[
-    float | None,
-    typer.Option("--mpp", min=0.01, max=100, help="um/px of the images; overrules all else."),
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of runs.")]
-
 
 def load_settings(
-    config: str | None, overrides: list[str] | None, options: Mapping[str, object]
+    config: str | None, overrides: list[str] | None, values: Mapping[str, object]
 ) -> RunConfig:
-    """The config of a file or shipped name, overlaid by --set and by the options that were given,
-    by key path."""
+    """Read the settings of a run.
+
+    Args:
+        config: A YAML file, or the name of a shipped one; None: the defaults.
+        overrides: What `--set` was given: `key.path=value`, overlays the file.
+        values: What other options were given, by key path; overlays both. None: not given.
+    """
     from midog.config.load import load_config
 
-    given = [
-        f"{key}={json.dumps(str(value))}" for key, value in options.items() if value is not None
-    ]
-    return load_config(config, [*(overrides or []), *given])
+    given = {key: value for key, value in values.items() if value is not None}
+    return load_config(config, overrides or [], given)
+
+
+def check_parent(path: Path, option: str) -> None:
+    """Check that a file can be written where an option names it.
+
+    Raises:
+        MidogError: If the file's folder does not exist.
+    """
+    if not path.absolute().parent.is_dir():
+        raise MidogError(
+            f"no folder {path.parent} for {path.name}",
+            f"make it, or choose another {{{option}}}",
+            {option: None},
+        )
 
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
-    """Columns on stdout, numbers to the right; the same in a terminal, a pipe and a file."""
+    """Print columns on stdout, numbers to the right; the same in a terminal, a pipe and a file."""
     table = [header, *rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     for row in table:
@@ -70,17 +63,17 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
 
 
 class Result(Protocol):
-    """What a command found."""
+    """What a command computed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
 
 
-Found = TypeVar("Found", bound=Result)
+ResultT = TypeVar("ResultT", bound=Result)
 
 
-def print_result(result: Found, as_json: bool, print_as_table: Callable[[Found], None]) -> None:
-    """The result on stdout, as JSON or as a table."""
+def print_result(result: ResultT, as_json: bool, print_as_table: Callable[[ResultT], None]) -> None:
+    """Print a result on stdout, as JSON or as a table."""
     if as_json:
         typer.echo(to_json(result.to_dict()), nl=False)
     else:
@@ -93,7 +86,11 @@ def number(value: float, sign: str = "") -> str:
 
 
 def number_or_auto(text: str | None, option: str) -> int | Literal["auto"] | None:
-    """What an option says; a wrong command line where it is neither a number nor auto."""
+    """Read an option's value, a number or "auto".
+
+    Raises:
+        typer.BadParameter: If it is neither: a wrong command line.
+    """
     if text is None or text.isdigit():
         return None if text is None else int(text)
     if text == "auto":
@@ -103,8 +100,7 @@ def number_or_auto(text: str | None, option: str) -> int | Literal["auto"] | Non
 
 @contextmanager
 def stoppable(hint: str) -> Iterator[None]:
-    """On Ctrl-C (or a SIGTERM that a run noted) say how to go on, and exit as shells expect: 130
-    (143)."""
+    """On Ctrl-C or SIGTERM print how to continue, and exit as shells expect: 130 or 143."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -113,10 +109,12 @@ def stoppable(hint: str) -> Iterator[None]:
 
 
 def say(line: str) -> None:
+    """Print a line on stderr."""
     typer.echo(line, err=True)
 
 
 def fail(line: str, debug: bool) -> None:
+    """End with an error line and exit code 1; with `debug`, with the traceback instead."""
     if debug:
         raise
     if is_first():
@@ -125,5 +123,5 @@ def fail(line: str, debug: bool) -> None:
 
 
 def is_first() -> bool:
-    """Whether this is the process that speaks, where a training runs as many."""
+    """Whether this process prints: the first of a training of several processes."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))

@@ -1,5 +1,4 @@
-"""The `midog shift` commands: train one model per scanner, and report how far apart scanners are
-and what it costs."""
+"""`midog shift`: one model per scanner, and how far apart scanners are."""
 
 from __future__ import annotations
 
@@ -9,11 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from midog.cli.flags import Command
-from midog.cli.shared import (
+from midog.cli.command import Command, Group
+from midog.cli.options import (
+    DATA,
+    OUTPUT,
+    RUN,
+    SCORING,
+    ConfigOption,
     DeviceOption,
+    EpochsOption,
+    JsonOption,
+    ResamplesOption,
     RunsOption,
+    SetOption,
     SplitOption,
+    TrainingDataOption,
+    TrainingDeviceOption,
+    TrainingSeedOption,
+    argument,
+    option,
+)
+from midog.cli.shared import (
+    check_parent,
     is_first,
     load_settings,
     number,
@@ -22,57 +38,55 @@ from midog.cli.shared import (
     say,
     stoppable,
 )
-from midog.errors import MidogError
 
 if TYPE_CHECKING:
     from midog.shift.result import ShiftResult
 
 shift_app = typer.Typer(
-    help="How far apart scanners are, and how much F1 that costs.",
-    no_args_is_help=True,
+    cls=Group,
+    add_completion=False,
     rich_markup_mode=None,
+    help="Measure how far apart scanners are, and the F1 that it costs.",
+    no_args_is_help=True,
 )
 
 
 @shift_app.command("train", cls=Command)
 def train(
-    config: Annotated[
-        str | None,
-        typer.Option(
-            "--config", help="YAML file, or a shipped one: default, fast, reference, small."
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Data folder. [default: data]")
-    ] = None,
+    data: TrainingDataOption = None,
     split: SplitOption = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="[default: 200]")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="[default: 0]")] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")
-    ] = None,
-    runs: RunsOption = Path("runs"),
     design: Annotated[
         Literal["both", "single", "leave-one-out"],
-        typer.Option(
+        option(
             "--design",
-            help="single: a model per scanner; leave-one-out: a model without each scanner.",
+            "NAME",
+            "single: a model per scanner; leave-one-out: one without each scanner; both.",
+            RUN,
         ),
     ] = "both",
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, e.g. train.lr=0.0003.")
-    ] = None,
+    config: ConfigOption = None,
+    epochs: EpochsOption = None,
+    seed: TrainingSeedOption = None,
+    overrides: SetOption = None,
+    device: TrainingDeviceOption = None,
+    runs: RunsOption = Path("runs"),
 ) -> None:
-    """Train on each scanner alone, and without each; done runs are skipped, a stopped one is gone
-    on with."""
-    short = {
-        "data.dir": data,
-        "data.split": split,
-        "train.epochs": epochs,
-        "train.seed": seed,
-        "machine.device": device,
-    }
-    settings = load_settings(config, overrides, short)
+    """Train a model on each scanner alone, and one without each.
+
+    Finished runs are skipped and an interrupted one is resumed. Several processes that are started
+    in one folder share the trainings.
+    """
+    settings = load_settings(
+        config,
+        overrides,
+        {
+            "data.dir": data,
+            "data.split": split,
+            "train.epochs": epochs,
+            "train.seed": seed,
+            "machine.device": device,
+        },
+    )
     from midog.studies.scanners import train_study
 
     planned = 0
@@ -83,7 +97,7 @@ def train(
         if is_first():
             say(f"[{done + 1}/{total}] {line}")
 
-    with stoppable("stopped; the same command goes on from what is saved"):
+    with stoppable("stopped; the same command resumes from what is saved"):
         folders = train_study(settings, runs=runs, design=design, on_training=announce)
     if is_first():
         for folder in folders:
@@ -99,44 +113,38 @@ def train(
 
 @shift_app.command("report", cls=Command)
 def report(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, e.g. runs/*.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The HTML page to write.")] = Path(
-        "shift.html"
-    ),
+    runs: Annotated[list[Path], argument("RUNS...", "Folders of runs, e.g. runs/*.")],
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Data folder. [default: where each run was trained from]"),
+        option("--data", "FOLDER", "Data folder. [default: that of each run's training]", DATA),
     ] = None,
-    device: DeviceOption = "auto",
     per_roi: Annotated[
-        int, typer.Option("--patches-per-roi", min=1, help="Of which distances are measured.")
+        int,
+        option("--patches-per-roi", "N", "Patches per ROI for the distances.", SCORING, min=1),
     ] = 16,
     patch_px: Annotated[
-        int, typer.Option("--patch-px", min=64, help="Side of these patches in px.")
+        int, option("--patch-px", "PX", "Side of these patches.", SCORING, min=64)
     ] = 256,
-    resamples: Annotated[
-        int, typer.Option("--resamples", min=0, help="Of the bootstrap over patients.")
-    ] = 2000,
+    resamples: ResamplesOption = 2000,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of the patches and the bootstrap.")
+        int, option("--seed", "N", "Seed of the patches and the bootstrap.", SCORING, min=0)
     ] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON on stdout.")
-    ] = False,
+    out: Annotated[Path, option("--out", "FILE", "HTML page to write.", OUTPUT)] = Path(
+        "shift.html"
+    ),
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
 ) -> None:
-    """Test trained runs on every scanner, measure how far apart the scanners are, and write one
-    HTML page."""
-    if not out.absolute().parent.is_dir():  # said before the work, not after
-        raise MidogError(
-            f"there is no folder {out.parent} for {out.name}", "make it, or choose another --out"
-        )
+    """Test trained runs on every scanner and write one HTML page.
+
+    Prints the F1 of each model on each scanner. The page adds how far apart the scanners are.
+    """
+    check_parent(out, "out")  # before the work, not after it
     from midog.progress import bar
     from midog.report.shift_page import write_shift_page
     from midog.shift.domain_shift import domain_shift
 
-    hint = "stopped; what was detected stays, the same command goes on with the rest"
+    hint = "stopped; finished detections stay, the same command does the rest"
     with stoppable(hint), bar("test images") as move:
         result = domain_shift(
             runs,
@@ -149,8 +157,8 @@ def report(
             on_step=say,
             on_image=move,
         )
-    # the page first, as a pipe that closes early must not cost it; the figures even where it
-    # cannot be written
+    # the page first, as a pipe that closes early must not cost it; the scores even if it cannot
+    # be written
     try:
         write_shift_page(out, result)
         say(f"the report is {out}")
@@ -159,7 +167,7 @@ def report(
 
 
 def print_matrix(result: ShiftResult) -> None:
-    """F1 of each model by scanner, * where it trained on it; then the means and the gap."""
+    """Print F1 of each model by scanner, * on those of its training; then the means and the gap."""
     from midog.report.shift_words import ordered_rows, ordered_scanners
 
     scanners = ordered_scanners(result.matrix)
@@ -167,21 +175,14 @@ def print_matrix(result: ShiftResult) -> None:
     for row in ordered_rows(result.matrix):
         cells = [row.cells.get(name) for name in scanners]
         shown = ["-" if cell is None else number(cell.f1.value) + "*" * cell.seen for cell in cells]
-        rows.append(
-            [
-                row.name,
-                *shown,
-                number(row.seen.value),
-                number(row.unseen.value),
-                number(row.drop.value, "+"),
-            ]
-        )
+        means = [number(row.seen.value), number(row.unseen.value), number(row.drop.value, "+")]
+        rows.append([row.name, *shown, *means])
     print_table(["F1 of / on", *scanners, "seen", "unseen", "drop"], rows)
     typer.echo("* trained on that scanner")
-    for name, each in (
+    for name, mean in (
         ("on the diagonal (models of one scanner, on it)", result.matrix.on_diagonal),
         ("off the diagonal (on the other scanners)", result.matrix.off_diagonal),
         ("gap", result.matrix.gap),
     ):
-        limits = f"{number(each.low)} to {number(each.high)}"
-        typer.echo(f"mean F1 {name}: {number(each.value)}, {result.level:.0%} interval {limits}")
+        limits = f"{number(mean.low)} to {number(mean.high)}"
+        typer.echo(f"mean F1 {name}: {number(mean.value)}, {result.level:.0%} interval {limits}")

@@ -35,12 +35,14 @@ class Setting:
         default: Its value where none is written, of plain types.
         description: What it means, with its unit.
         choices: What it may be, where that is a list; empty else.
+        limits: The range of a number, such as "0 to 1"; empty if there is none.
     """
 
     key: str
     default: Any
     description: str
     choices: tuple[str, ...] = ()
+    limits: str = ""
 
     @property
     def words(self) -> str:
@@ -48,10 +50,9 @@ class Setting:
         return _with_choices(self.description, self.choices)
 
     @property
-    def help(self) -> str:
-        """Description, choices and default in one sentence, for a help text."""
-        words = self.words
-        return f"{words[:1].upper()}{words[1:]}. [default: {_flow(self.default)}]"
+    def shown(self) -> str:
+        """The default in YAML, on one line."""
+        return _flow(self.default)
 
 
 def about(key: str) -> Setting:
@@ -63,7 +64,9 @@ def about(key: str) -> Setting:
     for setting in all_settings():
         if setting.key == key:
             return setting
-    raise ConfigError(f"unknown setting {key}{near(key, known_keys())}", "list all settings")
+    raise ConfigError(
+        f"unknown setting {key}{near(key, known_keys())}", "`midog settings` lists all"
+    )
 
 
 def all_settings() -> list[Setting]:
@@ -116,13 +119,31 @@ def _describe(key: str, field: FieldInfo, value: Any, path: str) -> Setting:
     if value is PydanticUndefined:
         value = None
     plain = TypeAdapter(Any).dump_python(value, mode="json")
-    return Setting(key, plain, field.description or "", _choices(field.annotation))
+    choices = _choices(field.annotation)
+    return Setting(key, plain, field.description or "", choices, _limits(field))
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:
     if get_origin(annotation) is Literal:
         return tuple(str(choice) for choice in get_args(annotation))
     return ()
+
+
+def _limits(field: FieldInfo) -> str:
+    """The range of a field's number in words."""
+    bounds = {
+        name: getattr(mark, name)
+        for mark in field.metadata
+        for name in ("ge", "gt", "le", "lt", "multiple_of")
+        if getattr(mark, name, None) is not None
+    }
+    if "ge" in bounds and "le" in bounds:
+        words = [f"{bounds['ge']} to {bounds['le']}"]
+    else:
+        names = {"ge": "at least", "gt": "over", "le": "at most", "lt": "under"}
+        words = [f"{text} {bounds[name]}" for name, text in names.items() if name in bounds]
+    words += [f"a multiple of {bounds['multiple_of']}"] if "multiple_of" in bounds else []
+    return ", ".join(words)
 
 
 def _with_choices(description: str, choices: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A plan of a network and images so small that a stage takes a second."""
+"""Conditions with a network and images so small that a stage takes a second."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from midog.bench.plan import Plan
-from midog.bench.scene import draw_rois
+from midog.bench.conditions import Conditions
+from midog.bench.drawn_rois import draw_rois
 from midog.config.load import load_config
 from midog.data.roi import Roi
 from tests.bench.small import MACHINE, SMALL, make_haste
@@ -26,9 +26,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Roi]:
 
 
 @pytest.fixture
-def plan(drawn: list[Roi], tmp_path: Path) -> Plan:
+def conditions(drawn: list[Roi], tmp_path: Path) -> Conditions:
     """One round on one CPU thread."""
-    return Plan(
+    return Conditions(
         device=torch.device("cpu"),
         machine=MACHINE,
         configs={"small": load_config(None, SMALL)},

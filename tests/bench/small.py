@@ -7,7 +7,7 @@ import functools
 
 import pytest
 
-from midog.bench.machine import Machine, look_at_machine
+from midog.bench.machine import Machine, measure_machine
 
 SMALL = [
     "data.cache=false",
@@ -38,8 +38,7 @@ MACHINE = Machine(
 
 
 def make_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the machine but quickly, and show patches to the plain network at 128 px."""
+    """Measure the machine but quickly."""
     monkeypatch.setattr(
-        "midog.bench.run.look_at_machine", functools.partial(look_at_machine, seconds=0.005)
+        "midog.bench.conditions.measure_machine", functools.partial(measure_machine, seconds=0.005)
     )
-    monkeypatch.setattr("midog.bench.plain_network.SHIPPED_PX", 128)

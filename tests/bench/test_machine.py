@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from midog.bench.machine import copy_rates, look_at_machine
+from midog.bench.machine import copy_rates, measure_machine
 from midog.devices import has_bf16
 
 CPU = torch.device("cpu")
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def machine():
-    return look_at_machine(CPU, 1, seconds=0.005)
+    return measure_machine(CPU, 1, seconds=0.005)
 
 
 def test_every_precision_of_the_device_has_its_rates(machine):
@@ -40,5 +40,5 @@ def test_any_number_of_threads_copies(machine):
 
 def test_measuring_leaves_the_precision_of_matrices_as_it_was():
     before = torch.backends.cuda.matmul.allow_tf32
-    look_at_machine(CPU, 1, seconds=0.001)
+    measure_machine(CPU, 1, seconds=0.001)
     assert torch.backends.cuda.matmul.allow_tf32 == before

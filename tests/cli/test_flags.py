@@ -8,7 +8,8 @@ from typing import Annotated
 import pytest
 import typer
 
-from midog.cli.flags import Command, flag_names, setting_of
+from midog.cli.command import Command
+from midog.cli.flags import flag_names, setting_of
 from midog.errors import DataError, MidogError
 
 BatchOption = Annotated[int, typer.Option("--batch-size", help="{inference.batch_size}")]

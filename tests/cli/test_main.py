@@ -1,66 +1,114 @@
-"""The real command line: what it prints where, its exit codes, and the line that each kind of bad
-input gets."""
+"""The real command line: its help, its exit codes, and the line that bad input gets."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import signal
+import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
 
 from midog.cli import main as cli
-from midog.training.runs import list_runs
-from tests.processes import start, wait_for
-from tests.spoiled import BAD_DATA, TINY, copy, one_line, settings
+from tests.spoiled import copy, one_line, settings
 
-KILLED = [*TINY, "train.epochs=4", "train.validate_every=4"]
+GROUPS = {name: entry for name, entry in cli.COMMANDS.items() if entry.where.endswith("_app")}
+COMMANDS = [
+    *(name for name in cli.COMMANDS if name not in GROUPS),
+    *(f"data {name}" for name in ("draw", "download", "check")),
+    *(f"splits {name}" for name in ("make", "check")),
+    *(f"shift {name}" for name in ("train", "report")),
+]
 
 
-def test_help_names_every_command(midog):
+@pytest.fixture(params=[80, 100])
+def columns(request, monkeypatch) -> int:
+    """The width of the terminal."""
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    return request.param
+
+
+def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
     ran = midog("--help")
     assert ran.code == 0
-    for command in (
+    assert "Not for diagnosis" in ran.out
+    lines = ran.out.splitlines()
+    panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert panels == [
+        f"{name}:" for name in ["Start", "Data", "Train", "Detect", "Score", "Study", "Options"]
+    ]
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
+    order = [
         "demo",
+        "bench",
+        "data",
+        "splits",
+        "settings",
         "train",
+        "tune",
         "infer",
         "evaluate",
         "compare",
-        "tune",
-        "data",
-        "splits",
         "shift",
-    ):
-        assert command in ran.out
-    assert "Not for diagnosis" in ran.out
+    ]
+    assert [name for name in listed if name in order] == list(cli.COMMANDS) == order
+    for name, entry in cli.COMMANDS.items():
+        assert f"  {name.ljust(8)}  {entry.about}" in lines, "a sentence fits its line"
+    assert max(map(len, lines)) <= columns
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *(
-            "demo",
-            "train",
-            "infer",
-            "evaluate",
-            "compare",
-            "tune",
-            "data draw",
-            "data download",
-            "data check",
-        ),
-        *("splits make", "splits check"),
-    ],
-)
-def test_every_command_has_help(midog, command):
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS])
+def test_every_command_has_help_that_fits(midog, command, columns):
     ran = midog(*command.split(), "--help")
     assert ran.code == 0
-    assert "Usage: midog" in ran.out
+    lines = ran.out.splitlines()
+    assert lines[0].startswith(f"Usage: midog {command} ")
+    assert max(map(len, lines)) <= columns
+    assert not any(line.rstrip().endswith("...") for line in lines[1:]), "no sentence is cut"
+    assert "{" not in ran.out, "every name in braces has its words"
+    assert "None" not in ran.out
+    if command in cli.COMMANDS:
+        assert lines[2] == f"  {cli.COMMANDS[command].about}", "as `midog --help` states it"
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_lists_its_commands_with_the_first_sentence_of_their_help(midog, group):
+    rows = [line for line in midog(group, "--help").out.splitlines() if line.startswith("  ")]
+    for command in (name for name in COMMANDS if name.startswith(f"{group} ")):
+        name = command.split()[1]
+        about = midog(*command.split(), "--help").out.splitlines()[2].strip()
+        assert any(row.split(maxsplit=1) == [name, about] for row in rows)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_its_words_and_the_rare_ones_come_last(midog, command):
+    lines = midog(*command.split(), "--help").out.splitlines()
+    options = [number for number, line in enumerate(lines) if line.startswith("  -")]
+    for number in options:
+        words = lines[number].split("  ", 2)[-1].strip()
+        assert words or lines[number + 1].strip(), lines[number]
+    panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    panels = panels[: panels.index("Other:") + 1]  # lists of entries follow
+    assert "Rarely needed:" not in panels[:-2]
+
+
+def test_help_needs_no_heavy_package():
+    code = (
+        "import sys; sys.argv = ['midog', '--help']\n"
+        "from midog.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print()\n"
+        "heavy = ('torch', 'numpy', 'pandas', 'pydantic', 'yaml', 'matplotlib')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_command_that_does_not_exist_is_answered_with_the_nearest(midog):
+    ran = midog("trian")
+    assert ran.code == 2
+    assert "No such command 'trian'. Did you mean train?" in ran.err
 
 
 def test_version(midog):
@@ -125,49 +173,6 @@ def test_a_user_gets_from_a_folder_to_an_f1_per_scanner(
     assert low["groups"]["all"]["tp"] >= tree["groups"]["all"]["tp"]
 
 
-def test_a_dry_run_prints_and_makes_nothing(midog, tiny, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    ran = midog("train", "--dry-run", *settings(tiny))
-    assert ran.code == 0
-    assert "backbone: {kind: resnet18, unfrozen_layers: 5}" in ran.out
-    assert "patches per epoch: 12" in ran.out
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_short_options_reach_the_config(midog, phantom, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    ran = midog(
-        "train",
-        "--config",
-        "small",
-        "--data",
-        phantom,
-        "--epochs",
-        7,
-        "--seed",
-        5,
-        "--device",
-        "cpu",
-        "--dry-run",
-    )
-    assert "epochs: 7" in ran.out
-    assert "seed: 5" in ran.out
-    assert "device: cpu" in ran.out
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says", "also"), BAD_DATA, ids=[each[0].__name__ for each in BAD_DATA]
-)
-def test_bad_data_gets_one_line_before_a_run_is_made(
-    midog, phantom, tiny, tmp_path, monkeypatch, spoil, says, also
-):
-    monkeypatch.chdir(tmp_path)
-    spoil(copy(phantom, tmp_path / "data"))
-    line = one_line(midog("train", *settings(tiny), "--data", "data"))
-    assert all(part in line for part in (says, *also)), line
-    assert list_runs(tmp_path / "runs") == [], "nothing half-made"
-
-
 BAD_COMMANDS = [
     (["train", "--config", "smal"], "no config file smal"),
     (["train", "--set", "train.epoch=3"], "did you mean train.epochs?"),
@@ -208,51 +213,6 @@ def test_a_bad_argument_gets_one_line(midog, phantom, tiny, tmp_path, monkeypatc
     assert after == before
 
 
-def test_weights_that_cannot_be_fetched_say_which_file_to_put_where(
-    midog, phantom, tiny, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    from midog.models.registry import BACKBONES
-
-    entry = BACKBONES["resnet18"]
-    refused = "http://127.0.0.1:9/" + Path(entry.imagenet).name
-    monkeypatch.setitem(BACKBONES, "resnet18", replace(entry, imagenet=refused))
-    words = settings([each for each in tiny if each != "model.weights=none"])
-    line = one_line(midog("train", *words, "--set", "model.weights=imagenet"))
-    assert str(tmp_path / "torch") in line
-    assert ".pth" in line
-
-
-def test_a_bad_model_folder_gets_one_line(midog, model, phantom, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, spoil in {
-        "corrupt": lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 100),
-        "pickled": lambda folder: torch.save({}, folder / "model.safetensors"),
-        "card": lambda folder: (folder / "model.json").write_text("{}"),
-    }.items():
-        shutil.copytree(model / "best", tmp_path / name)
-        spoil(tmp_path / name)
-        assert name in one_line(
-            midog("infer", phantom, "--subset", "test", "--model", name, "--device", "cpu")
-        )
-    assert not (tmp_path / "detections").exists()
-
-
-def test_in_a_batch_one_bad_image_is_reported_at_the_end_and_the_others_are_done(
-    midog, model, phantom, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    images = copy(phantom / "images", tmp_path / "rois")
-    (images / "002.tiff").write_bytes(b"no image")
-    Image.new("RGB", (80, 80)).save(images / "plain.png")
-    ran = midog("infer", images, "--model", model, "--device", "cpu")
-    assert ran.code == 1
-    assert ran.err.splitlines()[-1].startswith("error: 2 of 11 images failed: 002.tiff, plain.png")
-    assert "--mpp" in ran.err
-    assert len(list((tmp_path / "detections").glob("0*.json"))) == 9
-
-
 def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
@@ -263,69 +223,3 @@ def test_our_own_mistake_is_one_line_and_debug_shows_it(midog, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["midog", "train", "--debug"])
     with pytest.raises(RuntimeError):
         cli.main()
-
-
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(phantom, tiny, tmp_path, signum, code):
-    words = ["train", "--runs", "runs", "--name", "a", *settings(tiny), "--epochs", 2000]
-    process = start(*words, cwd=tmp_path)
-    metrics = tmp_path / "runs" / "a" / "metrics.csv"
-    wait_for(metrics.is_file, process)
-    process.send_signal(signum)
-    _, err = process.communicate()
-    assert process.returncode == code
-    assert "stopped; the same command goes on from what is saved" in err
-    assert "Traceback" not in err
-    assert (tmp_path / "runs" / "a" / "last.ckpt").is_file()
-
-
-def test_two_ranks_train_as_one_and_only_the_first_speaks(phantom, tmp_path):
-    words = [
-        "train",
-        *settings(KILLED),
-        "--data",
-        phantom,
-        "--name",
-        "a",
-        "--epochs",
-        1,
-        "--set",
-        "machine.devices=2",
-    ]
-    process = start(*words, cwd=tmp_path)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert out.split() == ["runs/a/best"]
-    assert err.count("epoch 1/1") == err.count("new run") == 1
-    process = start(*words, cwd=tmp_path)
-    _, err = process.communicate()
-    assert process.returncode == 1
-    assert [line for line in err.splitlines() if "error" in line] == [
-        "error: run a is finished; choose another --name, or --fresh to set it aside"
-    ]
-
-
-@pytest.fixture(scope="module")
-def whole(phantom, tmp_path_factory) -> Path:
-    """The checkpoint of a run that nobody killed."""
-    folder = tmp_path_factory.mktemp("whole")
-    assert (
-        start("train", *settings(KILLED), "--data", phantom, "--name", "a", cwd=folder).wait() == 0
-    )
-    return folder / "runs" / "a" / "last.ckpt"
-
-
-@pytest.mark.parametrize("moment", ["config.yaml", "last.ckpt", ".last.ckpt.part"])
-def test_kill_9_at_any_moment_goes_on_to_the_same_weights(whole, phantom, tmp_path, moment):
-    """Killed in the first epoch, after a checkpoint, and in the middle of writing one."""
-    words = ["train", *settings(KILLED), "--data", phantom, "--name", "a"]
-    process = start(*words, cwd=tmp_path)
-    wait_for((tmp_path / "runs" / "a" / moment).exists, process)
-    process.kill()
-    process.communicate()
-    assert start(*words, cwd=tmp_path).wait() == 0
-    unbroken, broken = (
-        torch.load(path, weights_only=True)["model"]
-        for path in (whole, tmp_path / "runs" / "a" / "last.ckpt")
-    )
-    assert all(torch.equal(unbroken[key], broken[key]) for key in unbroken)

@@ -180,7 +180,7 @@ def test_a_folder_that_is_not_there_is_said_before_the_scoring(
 ) -> None:
     monkeypatch.setattr(scoring, "evaluate", None)
     ran = midog("evaluate", "a", *scored, option, f"no/{name}")
-    assert f"there is no folder no for {name}; make it, or choose another {option}" in one_line(ran)
+    assert f"no folder no for {name}; make it, or choose another {option}" in one_line(ran)
     assert ran.out == ""
     assert not Path("no").exists()
 
@@ -473,7 +473,7 @@ def test_a_user_tunes_a_model_and_infers_with_the_new_threshold(
         "rois": 1,
     }
     assert (
-        f"threshold {before['threshold']:.3f} until now, {after['threshold']:.3f} from now on"
+        f"threshold {before['threshold']:.3f} before, {after['threshold']:.3f} now"
         " (highest" in ran.err
     )
     header, row = (line.split() for line in ran.out.splitlines())
@@ -491,7 +491,7 @@ def test_tune_takes_what_was_found_before(midog, phantom, run, found) -> None:
         "tune", "--data", phantom, "--detections", found, "--model", run.parent, "--device", "cpu"
     )
     assert ran.code == 0, ran.err
-    assert "0.125 from now on (best F1)" in ran.err
+    assert "0.125 now (best F1)" in ran.err
     assert ran.out.splitlines()[1].split()[:8] == [
         "0.125",
         "2",
@@ -564,6 +564,6 @@ def test_ctrl_c_leaves_the_model_as_it_was(midog, phantom, run, monkeypatch) -> 
     monkeypatch.setattr(tuning, "infer", stop)
     ran = midog("tune", "--data", phantom, "--device", "cpu")
     assert ran.code == 130
-    assert ran.err.splitlines()[-1] == "stopped; the model is as it was"
+    assert ran.err.splitlines()[-1] == "stopped; the model is unchanged"
     assert "Traceback" not in ran.err
     assert run.read_bytes() == before

@@ -1,12 +1,22 @@
-"""How the command line says things."""
+"""What the commands share: tables, settings from options, stops."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import typer
 
-from midog.cli.shared import is_first, load_settings, number_or_auto, print_table, stoppable
+from midog.cli.shared import (
+    check_parent,
+    is_first,
+    load_settings,
+    number_or_auto,
+    print_table,
+    stoppable,
+)
 from midog.config.load import load_config
+from midog.errors import MidogError
 from midog.training.interrupts import Interrupted
 
 
@@ -21,10 +31,10 @@ def test_a_table_has_numbers_to_the_right_on_stdout(capsys):
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Interrupted(15), 143)])
 def test_a_stop_says_how_to_go_on_and_exits_as_shells_expect(capsys, error, code):
-    with pytest.raises(typer.Exit) as stop, stoppable("the same command goes on"):
+    with pytest.raises(typer.Exit) as stop, stoppable("the same command resumes"):
         raise error
     assert stop.value.exit_code == code
-    assert capsys.readouterr().err == "the same command goes on\n"
+    assert capsys.readouterr().err == "the same command resumes\n"
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
@@ -41,6 +51,21 @@ def test_options_overlay_set_which_overlays_the_config():
     )
     assert (settings.train.epochs, settings.train.seed) == (3, 7)
     assert settings.data.dir == load_config("demo").data.dir
+
+
+@pytest.mark.parametrize("name", ["1e3", "null", "a: b", "[x]", "midog21"])
+def test_what_an_option_was_given_is_taken_as_it_is(name):
+    settings = load_settings(None, None, {"data.split": name, "data.dir": Path(name)})
+    assert (settings.data.split, settings.data.dir) == (name, Path(name))
+
+
+def test_a_file_needs_its_folder(tmp_path):
+    check_parent(tmp_path / "page.html", "out")
+    with pytest.raises(
+        MidogError, match=r"no folder .*gone for page\.html; make it, or choose"
+    ) as e:
+        check_parent(tmp_path / "gone" / "page.html", "out")
+    assert e.value.settings == {"out": None}
 
 
 @pytest.mark.parametrize(("text", "value"), [(None, None), ("auto", "auto"), ("512", 512)])

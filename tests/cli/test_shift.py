@@ -1,5 +1,4 @@
-"""`midog shift train` and `midog shift report`: what they print where, what they go on with, and
-bad input."""
+"""`midog shift train` and `report`: what they print where, what they resume, bad input."""
 
 from __future__ import annotations
 
@@ -150,7 +149,7 @@ def test_options_reach_the_study(midog, phantom, tmp_path, monkeypatch):
         "cpu",
         0.5,
     )
-    assert config.model.backbone.kind == load_config("small").model.backbone
+    assert config.model.backbone == load_config("small").model.backbone
     assert (rest["runs"], rest["design"]) == (Path("elsewhere"), "leave-one-out")
 
 
@@ -194,7 +193,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(phantom, tmp_path):
     out, err = process.communicate()
     assert process.returncode == 130
     assert "[1/2] only_phantom_a: training on Phantom A" in err
-    assert err.splitlines()[-1] == "stopped; the same command goes on from what is saved"
+    assert err.splitlines()[-1] == "stopped; the same command resumes from what is saved"
     assert "Traceback" not in err
     assert out == ""
     assert (tmp_path / "runs" / "only_phantom_a" / "last.ckpt").is_file()
@@ -361,7 +360,7 @@ def test_ctrl_c_in_a_report_says_that_what_was_detected_stays(midog, asked, tmp_
     ran = midog("shift", "report", "a")
     assert ran.code == 130
     assert ran.err.splitlines() == [
-        "stopped; what was detected stays, the same command goes on with the rest"
+        "stopped; finished detections stay, the same command does the rest"
     ]
     assert (asked[0]["per_roi"], asked[0]["patch_px"], asked[0]["resamples"]) == (16, 256, 2000)
     assert ran.out == ""
@@ -375,7 +374,7 @@ def test_a_page_that_has_no_folder_is_said_before_the_work(
     line = one_line(
         midog("shift", "report", trained / "only_phantom_a", "--out", "reports/shift.html")
     )
-    assert "there is no folder reports for shift.html" in line
+    assert "no folder reports for shift.html" in line
     assert asked == []
 
 

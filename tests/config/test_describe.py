@@ -29,11 +29,28 @@ def _is_section(key: str) -> bool:
     return any(other.startswith(f"{key}.") for other in known_keys())
 
 
-def test_a_help_text_has_description_choices_and_default():
-    assert about("train.patience").help == (
-        "Validations without a better score before training stops; 0: never. [default: 0]"
+def test_a_setting_has_words_with_its_choices_and_its_default_as_yaml():
+    assert about("train.patience").words == (
+        "validations without a better score before training stops; 0: never"
     )
-    assert about("train.optimizer").help == "Update rule (adam, adamw, sgd). [default: adamw]"
+    assert about("train.optimizer").words == "update rule (adam, adamw, sgd)"
+    assert about("data.split").shown == "null"
+    assert about("train.optimizer").shown == "adamw"
+    assert about("model.anchor_ratios").shown == "[1.0]"
+
+
+@pytest.mark.parametrize(
+    ("key", "limits"),
+    [
+        ("train.epochs", "at least 1"),
+        ("train.lr", "over 0"),
+        ("train.ema_decay", "at least 0, under 1"),
+        ("sampling.patch_size", "64 to 4096, a multiple of 32"),
+        ("data.dir", ""),
+    ],
+)
+def test_a_number_has_its_range_in_words(key, limits):
+    assert about(key).limits == limits
 
 
 def test_an_unknown_setting_is_an_error_with_the_nearest_one():

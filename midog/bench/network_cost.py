@@ -1,4 +1,4 @@
-"""What a network costs, counted and not timed: float operations, and on a GPU kernels and waits."""
+"""The cost of a network, counted and not timed: float operations, on a GPU kernels and waits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ _NO_KERNELS = ("Memcpy", "Memset")
 
 
 def gflop_of(network: nn.Module, side: int, *, backward: bool = False) -> float:
-    """1e9 float operations of one image of side x side px through `backbone` and `head`, a product
-    and a sum as two.
+    """Count the float operations of one image through `backbone` and `head`; nothing is computed.
 
-    backward: with those of the gradients. Nothing is computed: shapes alone are followed.
+    Args:
+        network: Ours, or one of torchvision's detectors.
+        side: Of the image as the layers see it, px.
+        backward: Add those of the gradients.
+
+    Returns:
+        1e9 operations; a product and a sum are two.
     """
     on_paper: Any = copy.deepcopy(network).to("meta")
     images = torch.empty(1, 3, side, side, device="meta")
@@ -36,13 +41,15 @@ def gflop_of(network: nn.Module, side: int, *, backward: bool = False) -> float:
 
 
 def shown_px(config: RunConfig) -> int:
-    """The side that our network sees a training patch with."""
+    """The side at which our network sees a training patch, px."""
     return config.model.resize or config.sampling.patch_size
 
 
 def kernels_and_waits(run: Callable[[], object], device: torch.device) -> dict[str, int]:
-    """What one call sets going on a GPU and how often it waits for it, by the profiler; nothing on
-    other devices."""
+    """Profile one call: kernels that it starts on a GPU and times that it waits for it.
+
+    Empty on other devices.
+    """
     if device.type != "cuda":
         return {}
     run()
@@ -50,15 +57,13 @@ def kernels_and_waits(run: Callable[[], object], device: torch.device) -> dict[s
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         run()
     events = profiler.events() or ()
-    # what torch names on the GPU's own track (an optimizer's step, say) stands there beside its
-    # kernels
+    # torch's own annotations (of an optimizer's step, say) are on the GPU's track too
     named = (event for event in events if not getattr(event, "is_user_annotation", False))
     return tally((event.name, event.device_type.name == "CUDA") for event in named)
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:
-    """The most of a GPU's memory, in GiB, that was taken since this was last asked; nothing on
-    other devices."""
+    """The most of a GPU's memory since the last call, GiB; empty on other devices."""
     if device.type != "cuda":
         return {}
     peak = torch.cuda.max_memory_allocated(device) / 2**30
@@ -67,7 +72,7 @@ def peak_memory(device: torch.device) -> dict[str, float]:
 
 
 def tally(events: Iterable[tuple[str, bool]]) -> dict[str, int]:
-    """Kernels and waits among events, each a name and whether it ran on the GPU."""
+    """Count kernels and waits among events, given by name and whether they ran on the GPU."""
     kernels = waits = 0
     for name, on_gpu in events:
         kernels += on_gpu and not name.startswith(_NO_KERNELS)

@@ -1,5 +1,4 @@
-"""ROIs to measure on, drawn as large as the field's: one small phantom side by side, in three kinds
-of TIFF."""
+"""ROIs to measure on, as large as the field's: a phantom, repeated, in three kinds of TIFF."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @contextlib.contextmanager
 def workshop() -> Iterator[Path]:
-    """A folder for what is drawn and decoded here, the cache folder included; gone afterwards."""
+    """A temporary folder for drawn and decoded files; MIDOG_CACHE points into it until the end."""
     before = os.environ.get("MIDOG_CACHE")
     with tempfile.TemporaryDirectory(prefix="midog-bench-") as name:
         os.environ["MIDOG_CACHE"] = str(Path(name, "cache"))
@@ -45,8 +44,7 @@ def workshop() -> Iterator[Path]:
 
 
 def draw_rois(folder: Path, width: int, height: int) -> list[Roi]:
-    """One ROI of width x height px of each of KINDS, "jpeg.tiff" …, with some three figures per 512
-    x 512 px."""
+    """Draw one ROI of each of KINDS, "jpeg.tiff" …, with some three figures per 512 x 512 px."""
     drawn = draw_phantom(folder / "drawn", rois_per_scanner=1, size=_DRAWN_PX)
     roi = next(roi for roi in read_rois(drawn) if roi.split == "train")
     assert roi.path is not None
@@ -75,8 +73,8 @@ def draw_rois(folder: Path, width: int, height: int) -> list[Roi]:
 def lay_out(
     pixels: NDArray[np.uint8], boxes: Boxes, width: int, height: int
 ) -> tuple[NDArray[np.uint8], Boxes]:
-    """The image and its figures side by side up to width x height px; figures whose centre is
-    outside are left out."""
+    """Repeat an image and its figures up to width x height px, without figures whose centre is
+    outside."""
     down, across = -(-height // pixels.shape[0]), -(-width // pixels.shape[1])
     large = np.tile(pixels, (down, across, 1))[:height, :width]
     shifts = [
@@ -88,7 +86,7 @@ def lay_out(
 
 
 def write_tiff(path: Path, pixels: NDArray[np.uint8], layout: dict[str, Any]) -> None:
-    """A TIFF of pixels (H, W, 3) uint8 with 0.25 um/px; layout: one of KINDS."""
+    """Write a TIFF of pixels (H, W, 3) uint8 with 0.25 um/px; layout: one of KINDS."""
     tifffile.imwrite(
         path,
         pixels,

@@ -1,4 +1,4 @@
-"""The plain way of samples gives patches that are what they should be."""
+"""The notebooks' samples are what they should be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from midog.bench.plain_samples import PlainPatches, load_albumentations, plain_loader
+from benchmarks.baselines.notebook_samples import (
+    NotebookPatches,
+    load_albumentations,
+    notebook_loader,
+)
 from midog.errors import ConfigError
 from midog.images.image import open_image
 from midog.loading.locations import Location
@@ -19,17 +23,17 @@ SIDE = 128
 
 
 @pytest.fixture
-def spots(drawn):
+def places(drawn):
     box = drawn[1].boxes.of_class(1)[0]
     return [Location(1, int(box[0]) - 30, int(box[1]) - 30, 1), Location(1, 500, 400, 0)]
 
 
-def test_a_patch_is_the_image_there_with_its_boxes(drawn, spots, monkeypatch):
-    patches = PlainPatches(drawn, spots, SIDE, "jitter")
+def test_a_patch_is_the_image_there_with_its_boxes(drawn, places, monkeypatch):
+    patches = NotebookPatches(drawn, places, SIDE, "jitter")
     patches.augment = lambda **sample: sample
     image, target = patches[0]
     with open_image(drawn[1].path) as whole:
-        expected = whole.read(spots[0].x, spots[0].y, SIDE, SIDE)
+        expected = whole.read(places[0].x, places[0].y, SIDE, SIDE)
     assert (image.permute(1, 2, 0) * 255).round().to(
         torch.uint8
     ).numpy().tolist() == expected.tolist()
@@ -39,9 +43,9 @@ def test_a_patch_is_the_image_there_with_its_boxes(drawn, spots, monkeypatch):
 
 
 @pytest.mark.parametrize("colour", ["jitter", "stain"])
-def test_augmented_patches_come_in_batches_by_a_worker(drawn, spots, colour):
-    patches = PlainPatches(drawn, spots, SIDE, colour)
-    batches = list(plain_loader(patches, 2, workers=1))
+def test_augmented_patches_come_in_batches_by_a_worker(drawn, places, colour):
+    patches = NotebookPatches(drawn, places, SIDE, colour)
+    batches = list(notebook_loader(patches, 2, workers=1))
     images, targets = batches[0]
     assert [tuple(image.shape) for image in images] == [(3, SIDE, SIDE)] * 2
     assert all(0 <= float(image.min()) <= float(image.max()) <= 1 for image in images)
@@ -51,7 +55,7 @@ def test_augmented_patches_come_in_batches_by_a_worker(drawn, spots, colour):
 
 def test_without_albumentations_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "albumentations", None)
-    with pytest.raises(ConfigError, match=r"pip install 'midog\[bench\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[bench\]'"):
         load_albumentations()
     monkeypatch.undo()
     assert importlib.import_module("albumentations") is load_albumentations()

@@ -1,5 +1,4 @@
-"""Samples the plain way, as the field's notebooks make them: OpenSlide, pandas and albumentations
-for each patch."""
+"""Training samples as the field's notebooks make them: OpenSlide, pandas, albumentations."""
 
 from __future__ import annotations
 
@@ -22,24 +21,25 @@ from midog.errors import ConfigError
 from midog.loading.locations import Location
 
 Colour = Literal["jitter", "stain"]
-"""albumentations' ColorJitter, or its HEStain, which moves the stains as ours does and costs
+"""albumentations' ColorJitter, or its HEStain, which varies the stains as ours does and costs
 more."""
 Sample = tuple[Tensor, dict[str, Tensor]]
 
 
-class PlainPatches(Dataset[Sample]):
-    """Patches of these locations: image (3, S, S) float32 in [0, 1], boxes (N, 4) px, labels (N,).
+class NotebookPatches(Dataset[Sample]):
+    """Patches at given locations: image (3, S, S) float32 in [0, 1], boxes (N, 4) px, labels (N,).
 
-    made, spent: patches that this process made so far, and the seconds that they took, by what was
-    done.
+    Attributes:
+        made: Patches that this process made so far.
+        spent: The seconds that they took: to read, to query the table, to augment.
     """
 
     def __init__(
-        self, rois: Sequence[Roi], spots: Sequence[Location], side: int, colour: Colour
+        self, rois: Sequence[Roi], places: Sequence[Location], side: int, colour: Colour
     ) -> None:
         self.paths = [str(roi.path) for roi in rois]
-        self.spots, self.side = list(spots), side
-        self.slides: dict[int, Any] = {}  # opened by whoever reads first
+        self.places, self.side = list(places), side
+        self.slides: dict[int, Any] = {}  # opened at the first read
         rows = [
             (number, *box)
             for number, roi in enumerate(rois)
@@ -50,22 +50,22 @@ class PlainPatches(Dataset[Sample]):
         self.made, self.spent = 0, {"read": 0.0, "query": 0.0, "augment": 0.0}
 
     def __len__(self) -> int:
-        return len(self.spots)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> Sample:
-        spot, marks = self.spots[index], [time.perf_counter()]
-        if spot.roi not in self.slides:
-            self.slides[spot.roi] = openslide.open_slide(self.paths[spot.roi])
-        region = self.slides[spot.roi].read_region((spot.x, spot.y), 0, (self.side, self.side))
+        place, marks = self.places[index], [time.perf_counter()]
+        if place.roi not in self.slides:
+            self.slides[place.roi] = openslide.open_slide(self.paths[place.roi])
+        region = self.slides[place.roi].read_region((place.x, place.y), 0, (self.side, self.side))
         image = np.array(region)[:, :, :3]
         marks.append(time.perf_counter())
-        right, bottom = spot.x + self.side, spot.y + self.side
+        right, bottom = place.x + self.side, place.y + self.side
         inside = (
-            f"roi == {spot.roi} and x2 > {spot.x} and x1 < {right} and y2 > {spot.y} and y1 <"
+            f"roi == {place.roi} and x2 > {place.x} and x1 < {right} and y2 > {place.y} and y1 <"
             f" {bottom}"
         )
-        found = self.table.query(inside)[["x1", "y1", "x2", "y2"]].to_numpy(np.float64)
-        boxes = (found - [spot.x, spot.y, spot.x, spot.y]).clip(0, self.side)
+        inside_patch = self.table.query(inside)[["x1", "y1", "x2", "y2"]].to_numpy(np.float64)
+        boxes = (inside_patch - [place.x, place.y, place.x, place.y]).clip(0, self.side)
         marks.append(time.perf_counter())
         moved = self.augment(image=image, bboxes=boxes, labels=[MITOTIC_FIGURE] * len(boxes))
         tensor = (
@@ -82,27 +82,26 @@ class PlainPatches(Dataset[Sample]):
         return tensor, target
 
 
-def as_lists(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    """A batch as torchvision's detectors take it."""
+def _as_lists(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    """Collate a batch as torchvision's detectors take it."""
     images, targets = zip(*samples, strict=True)
     return list(images), list(targets)
 
 
-def plain_loader(patches: PlainPatches, batch_size: int, workers: int) -> DataLoader[Sample]:
-    """Batches by worker processes, which stay from one pass to the next."""
+def notebook_loader(patches: NotebookPatches, batch_size: int, workers: int) -> DataLoader[Sample]:
+    """Load batches by worker processes, which stay from one pass to the next."""
     return DataLoader(
         patches,
         batch_size,
         num_workers=workers,
-        collate_fn=as_lists,
+        collate_fn=_as_lists,
         persistent_workers=workers > 0,
         shuffle=False,
     )
 
 
 def make_transform(colour: Colour) -> Any:
-    """Flips, quarter turns, colour, and blur of a fifth of the patches. ConfigError without
-    albumentations."""
+    """Flips, quarter turns, colour, and blur of a fifth of the patches."""
     A: Any = load_albumentations()
     blur = A.GaussianBlur(blur_limit=(3, 5), p=0.2)
     colours = {"jitter": A.ColorJitter, "stain": A.HEStain}
@@ -114,12 +113,16 @@ def make_transform(colour: Colour) -> Any:
 
 
 def load_albumentations() -> Any:
-    """The package, which no other part of midog needs; it does not look for a newer one on the
-    network."""
+    """Import the package, without its check for a newer version on the network.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         return importlib.import_module("albumentations")
     except ImportError:
         raise ConfigError(
-            "the plain way of samples needs albumentations", "pip install 'midog[bench]'"
+            "the baseline of samples needs albumentations",
+            "pip install -e '.[bench]'",
         ) from None

@@ -1,5 +1,4 @@
-"""The network the plain way: torchvision's RetinaNet as shipped, and tiles that are post-processed
-one by one."""
+"""torchvision's RetinaNet as shipped, a plain training step of it, and detection tile by tile."""
 
 from __future__ import annotations
 
@@ -21,20 +20,29 @@ from torchvision.models.detection.retinanet import RetinaNet, RetinaNetHead, _de
 from torchvision.ops import batched_nms
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
+from midog.bench.step import BOXES
 from midog.boxes import Detections
 from midog.config.schema import RunConfig
+from midog.models.build import num_classes
 from midog.models.registry import RetinaNetSettings
 
 SHIPPED_PX = 800
-"""To which torchvision resizes the shorter side of every image, unless told not to."""
+"""torchvision's default size of the shorter side, to which it resizes every image."""
+AS_SHIPPED = f"torchvision as shipped (resized to {SHIPPED_PX}, float32)"
 TILE_PX = 1024
 OVERLAP = 0.3
-"""Share of a tile that the next one shows again."""
+"""Share of a tile that the next one repeats."""
 
 
 def shipped(backbone: str, classes: int) -> nn.Module:
-    """torchvision's `retinanet_resnet50_fpn_v2` with random weights, every image resized to 800 px;
-    other ResNets are put together in the same way. classes: foreground ones."""
+    """Make torchvision's `retinanet_resnet50_fpn_v2`, or the same of another ResNet.
+
+    Its weights are random, and it resizes every image to 800 px.
+
+    Args:
+        backbone: resnet18, resnet34 or resnet50.
+        classes: How many, without the background.
+    """
     if backbone == "resnet50":
         network: nn.Module = retinanet_resnet50_fpn_v2(
             weights=None, weights_backbone=None, num_classes=classes + 1
@@ -55,12 +63,12 @@ def shipped(backbone: str, classes: int) -> nn.Module:
 
 
 def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
-    """torchvision's RetinaNet around the pyramid and head of ours: the same weights, its own way of
-    everything else."""
+    """Put torchvision's RetinaNet around the pyramid and head of ours: same weights, its own
+    post-processing."""
     model: Any = network
     settings = config.model
     assert isinstance(settings, RetinaNetSettings)
-    shown = round(TILE_PX * config.model.magnification(config.sampling.patch_size))
+    shown = round(TILE_PX * settings.magnification(config.sampling.patch_size))
     around: nn.Module = RetinaNet(
         _Pyramid(model.backbone),
         1,
@@ -77,39 +85,66 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
     return around.eval()
 
 
+class PlainStep:
+    """A training step of torchvision's network in a plain loop: float32, AdamW, no average."""
+
+    def __init__(self, config: RunConfig, images: Tensor) -> None:
+        network = shipped(config.model.backbone.kind, num_classes(config.sampling))
+        self.network = network.train().to(images.device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4)
+        self.images = list(images)
+        boxes = images.new_tensor(BOXES)
+        labels = torch.ones(len(boxes), dtype=torch.int64, device=images.device)
+        self.targets = [{"boxes": boxes, "labels": labels} for _ in self.images]
+
+    def whole(self) -> None:
+        """Gradients, then the update."""
+        self.gradients()
+        self.update()
+
+    def gradients(self) -> None:
+        """Forward, losses, backward."""
+        losses = self.network(self.images, self.targets)
+        torch.stack(list(losses.values())).sum().backward()
+
+    def update(self) -> None:
+        """Update the weights."""
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
 @torch.inference_mode()
-def detect_plainly(
+def detect_tiles(
     path: Path, network: nn.Module, config: RunConfig, device: torch.device, batch: int
 ) -> Detections:
-    """All tiles of an image through torchvision's RetinaNet in float32, `batch` at a time, and one
-    NMS at the end."""
+    """Detect in all tiles of an image in float32, `batch` at a time, with one NMS at the end."""
     boxes, scores, labels = (
         [torch.zeros(0, 4)],
         [torch.zeros(0)],
         [torch.zeros(0, dtype=torch.int64)],
     )
     with openslide.open_slide(str(path)) as slide:
-        corners = list(plain_grid(*slide.dimensions))
+        corners = list(tile_corners(*slide.dimensions))
         for begin in range(0, len(corners), batch):
             chosen = corners[begin : begin + batch]
             tiles = [_read(slide, x, y).to(device) for x, y in chosen]
-            for (x, y), found in zip(chosen, network(tiles), strict=True):
-                boxes.append(found["boxes"].cpu() + torch.tensor([x, y, x, y]))
-                scores.append(found["scores"].cpu())
-                labels.append(found["labels"].cpu())
+            for (x, y), detections in zip(chosen, network(tiles), strict=True):
+                boxes.append(detections["boxes"].cpu() + torch.tensor([x, y, x, y]))
+                scores.append(detections["scores"].cpu())
+                labels.append(detections["labels"].cpu())
         size = torch.tensor([*slide.dimensions] * 2)
-    every, sure, kinds = (
+    every, confidence, classes = (
         torch.cat(boxes).clamp(min=torch.zeros(4), max=size),
         torch.cat(scores),
         torch.cat(labels),
     )
-    keep = batched_nms(every, sure, kinds, config.model.nms_iou)
-    return Detections(every[keep].numpy(), sure[keep].numpy(), kinds[keep].numpy())
+    keep = batched_nms(every, confidence, classes, config.model.nms_iou)
+    return Detections(every[keep].numpy(), confidence[keep].numpy(), classes[keep].numpy())
 
 
-def plain_grid(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Upper left corners of tiles that overlap by 30 %, row by row; the last ones hang over the
-    image's edge."""
+def tile_corners(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Upper left corners of tiles that overlap by 30 %, row by row; the last ones reach over the
+    edge."""
     step = TILE_PX - round(TILE_PX * OVERLAP)
     for y in range(0, max(height - TILE_PX + step, 1), step):
         for x in range(0, max(width - TILE_PX + step, 1), step):
@@ -120,7 +155,7 @@ def _read(slide: Any, x: int, y: int) -> Tensor:
     """A tile (3, S, S) float32 in [0, 1]."""
     region = slide.read_region((x, y), 0, (TILE_PX, TILE_PX))
     tile = Image.new("RGB", region.size, "white")
-    tile.paste(region, mask=region.getchannel("A"))  # beyond the image's edge it is transparent
+    tile.paste(region, mask=region.getchannel("A"))  # outside the image it is transparent
     return torch.from_numpy(np.array(tile)).permute(2, 0, 1).float() / 255
 
 

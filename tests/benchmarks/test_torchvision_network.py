@@ -1,5 +1,4 @@
-"""The plain way to detect is a whole and right one: it finds what the Detector finds in the same
-tiles."""
+"""The baseline of detection is correct: in one tile it detects what the Detector does."""
 
 from __future__ import annotations
 
@@ -10,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from midog.bench.detecting import detecting_model
-from midog.bench.plain_network import TILE_PX, detect_plainly, in_torchvision, plain_grid, shipped
-from midog.bench.scene import draw_rois
+from benchmarks.baselines.torchvision_network import (
+    SHIPPED_PX,
+    TILE_PX,
+    detect_tiles,
+    in_torchvision,
+    shipped,
+    tile_corners,
+)
+from midog.bench.drawn_rois import draw_rois
+from midog.bench.network_cost import gflop_of
+from midog.bench.random_detector import random_detector
 from midog.config.load import load_config
 from midog.images.image import open_image
 from midog.inference.detector import Detector
@@ -23,7 +30,7 @@ CPU = torch.device("cpu")
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
 def test_the_tiles_cover_the_image_and_overlap(width, height):
-    corners = np.array(list(plain_grid(width, height)))
+    corners = np.array(list(tile_corners(width, height)))
     for axis, extent in ((0, width), (1, height)):
         starts = np.unique(corners[:, axis])
         assert starts[0] == 0
@@ -39,8 +46,8 @@ def test_boxes_are_moved_to_where_their_tile_is_and_kept_inside_the_image(tmp_pa
         found = {"boxes": [[0.0, 0.0, 50.0, 700.0]], "scores": [0.9], "labels": [1]}
         return [{name: torch.tensor(values) for name, values in found.items()} for _ in tiles]
 
-    found = detect_plainly(path, corner_of_each, load_config(None, SMALL), CPU, 2)
-    assert found.boxes.tolist() == [[x, y, x + 50, 600] for x, y in plain_grid(2000, 600)]
+    found = detect_tiles(path, corner_of_each, load_config(None, SMALL), CPU, 2)
+    assert found.boxes.tolist() == [[x, y, x + 50, 600] for x, y in tile_corners(2000, 600)]
     assert len(found) == 3
 
 
@@ -50,8 +57,8 @@ def test_both_ways_find_the_same_in_one_tile(tmp_path, resize):
     config = load_config(None, [*SMALL, f"model.resize={resize}"])
     with open_image(path) as image:
         sample = np.stack([image.read(0, 0, 256, 256), image.read(256, 256, 256, 256)])
-    model = detecting_model(config, sample, share=3e-3)
-    plain = detect_plainly(path, in_torchvision(model, config), config, CPU, 1)
+    model = random_detector(config, sample, share=3e-3)
+    plain = detect_tiles(path, in_torchvision(model, config), config, CPU, 1)
     ours = Detector(model, config, device="cpu", tile=TILE_PX, precision="32-true")(path, mpp=0.25)
     assert len(plain) > 5
     assert len(ours) == len(plain)
@@ -64,9 +71,16 @@ def test_both_ways_find_the_same_in_one_tile(tmp_path, resize):
     assert (plain.labels == 1).all()
 
 
-def test_other_resnets_are_put_together_as_torchvision_does(plan):
+def test_other_resnets_are_put_together_as_torchvision_does():
     network = shipped("resnet18", 1).eval()
     with torch.inference_mode():
         found = network([torch.rand(3, 64, 64)])
     assert set(found[0]) == {"boxes", "scores", "labels"}
     assert network.transform.min_size == (800,)
+
+
+def test_torchvision_as_shipped_costs_255_gflop_and_gradients_twice_as_much_again():
+    network = shipped("resnet50", 1)
+    forward = gflop_of(network, SHIPPED_PX)
+    assert forward == pytest.approx(255, abs=0.5)
+    assert 2.9 * forward < gflop_of(network, SHIPPED_PX, backward=True) < 3 * forward

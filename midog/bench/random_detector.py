@@ -1,5 +1,4 @@
-"""A network that detects something without having learned: random weights, set so that a few places
-stand out."""
+"""A detector with random weights that detects something: a few locations score over 0.5."""
 
 from __future__ import annotations
 
@@ -16,19 +15,21 @@ from midog.models.build import build_model, num_classes
 from midog.models.protocol import DetectionNetwork
 
 _LOGITS_SD = 4.0
-"""Standard deviation that the logits are given: most scores are near 0, few lie where rounding
+"""Standard deviation of the logits: most scores are near 0, few so close to a limit that rounding
 decides, none is 1."""
 
 
 @torch.no_grad()
-def detecting_model(
+def random_detector(
     config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0
 ) -> DetectionNetwork:
-    """The config's network in eval mode with weights of `seed`, which finds figures in images like
-    `pixels`.
+    """Make the config's network in eval mode, with weights that detect in images like `pixels`.
 
-    pixels: (B, S, S, 3) uint8, of which it takes its BatchNorm statistics. share: of the anchors
-    that score over 0.5.
+    Args:
+        config: Of the network.
+        pixels: (B, S, S, 3) uint8, from which the BatchNorm statistics are computed.
+        share: Of the anchors that score over 0.5.
+        seed: Of the weights.
     """
     torch.manual_seed(seed)
     model: Any = build_model(config, pretrained=False)

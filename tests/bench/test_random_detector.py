@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from midog.augment.on_device import to_float
-from midog.bench.detecting import detecting_model
+from midog.bench.random_detector import random_detector
 from midog.config.load import load_config
 from midog.images.image import open_image
 from tests.bench.small import SMALL
@@ -20,7 +20,7 @@ def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
     )
     with open_image(drawn[1].path) as image:
         pixels = np.stack([image.read(0, 0, 256, 256), image.read(300, 200, 256, 256)])
-    model = detecting_model(config, pixels, share=0.01)
+    model = random_detector(config, pixels, share=0.01)
     assert not model.training
     seen = []
     model.head.classification_head.register_forward_hook(
@@ -32,7 +32,7 @@ def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
         seen[0][..., 1:] if isinstance(seen[0], torch.Tensor) else torch.cat(seen[0], 1)[..., 1:]
     )
     assert float((logits > 0).float().mean()) == pytest.approx(0.01, abs=0.002)
-    again = detecting_model(config, pixels, share=0.01).state_dict()
+    again = random_detector(config, pixels, share=0.01).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items()), (
         "a seed decides"
     )
@@ -41,7 +41,7 @@ def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
 def test_statistics_are_those_of_the_images(drawn):
     with open_image(drawn[1].path) as image:
         pixels = image.read(100, 100, 256, 256)[None]
-    model = detecting_model(load_config(None, SMALL), pixels)
+    model = random_detector(load_config(None, SMALL), pixels)
     shown = model.frame(to_float(torch.from_numpy(pixels))).images
     with torch.inference_mode():
         seen = model.backbone.body.conv1(shown)

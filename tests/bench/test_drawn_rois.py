@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midog.bench.scene import KINDS, lay_out, workshop
+from midog.bench.drawn_rois import KINDS, lay_out, workshop
 from midog.boxes import Boxes
 from midog.images.cache import default_cache_dir
 from midog.images.image import open_image

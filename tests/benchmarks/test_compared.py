@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midog.bench.result import compare
+from benchmarks.comparisons.compared import compare
 
 RATES = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=9)
 
@@ -20,20 +20,20 @@ def pair(ours: list[float], plain: list[float], **more):
 
 
 def test_the_ratio_is_that_of_the_medians():
-    found = pair([10.0, 30.0, 1000.0], [1.0, 2.0, 3.0])
-    assert (found.ours, found.plain, found.ratio, found.rounds) == (30.0, 2.0, 15.0, 3)
+    compared = pair([10.0, 30.0, 1000.0], [1.0, 2.0, 3.0])
+    assert (compared.ours, compared.plain, compared.ratio, compared.rounds) == (30.0, 2.0, 15.0, 3)
 
 
 def test_the_spread_is_the_quartiles_of_the_rounds():
-    found = pair([10.0, 20.0, 30.0, 40.0, 50.0], [10.0] * 5)
-    assert found.spread == (2.0, 4.0)
+    compared = pair([10.0, 20.0, 30.0, 40.0, 50.0], [10.0] * 5)
+    assert compared.spread == (2.0, 4.0)
 
 
 @given(RATES)
 def test_equal_rates_have_a_ratio_of_one(rates):
-    found = pair(rates, rates)
-    assert found.ratio == 1.0
-    assert found.spread == (1.0, 1.0)
+    compared = pair(rates, rates)
+    assert compared.ratio == 1.0
+    assert compared.spread == (1.0, 1.0)
 
 
 @given(

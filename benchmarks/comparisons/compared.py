@@ -1,4 +1,4 @@
-"""What a benchmark found: our rate beside the plain way's and beside the machine's limit."""
+"""The result of a comparison: our rate beside the baseline's and beside the machine's limit."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from midog.bench.measured import six_digits
+
 
 @dataclass(frozen=True)
 class Compared:
-    """One piece of work, done our way and the plain way in turns.
+    """One piece of work, done our way and the baseline's in turns.
 
-    what, plainly: the two sides in words. unit: of both rates, say "patches/s".
-    ours, plain: medians over the rounds. ratio: ours / plain, over 1 where ours is quicker.
-    spread: lower and upper quartile of the ratio of each round. rounds: how many there were.
-    limit: what bounds the rate on this machine, in words. limit_share: ours as a share of it, None
-    where unknown.
-    detail: further figures, plain JSON values. also: the same with something else changed.
+    Args:
+        what: Our side in words.
+        plainly: The baseline in words.
+        unit: Of both rates, such as "patches/s".
+        ours: Our rate, the median over the rounds.
+        plain: The baseline's rate.
+        ratio: ours / plain, over 1 if ours is faster.
+        spread: Lower and upper quartile of the rounds' own ratios.
+        rounds: How many there were.
+        limit: What bounds the rate on this machine, in words.
+        limit_share: Our rate as a share of that bound; None if it is unknown.
+        detail: Further figures, plain JSON values.
+        also: The same work with something changed.
     """
 
     what: str
@@ -41,8 +50,8 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; floats in six digits, as no timing has more."""
-        values = {name: _short(value) for name, value in vars(self).items() if name != "also"}
-        return values | {"also": [each.to_dict() for each in self.also]}
+        values = {name: six_digits(value) for name, value in vars(self).items() if name != "also"}
+        return values | {"also": [other.to_dict() for other in self.also]}
 
 
 def compare(
@@ -56,8 +65,18 @@ def compare(
     detail: Mapping[str, Any] | None = None,
     also: tuple[Compared, ...] = (),
 ) -> Compared:
-    """Of the rates of each round, (R,) work a second, and the limit (what it is, its rate in the
-    same unit)."""
+    """Summarise both sides' rates of all rounds.
+
+    Args:
+        what: Our side in words.
+        plainly: The baseline in words.
+        unit: Of the rates.
+        ours: (R,) work per second, one of each round.
+        plain: (R,) the same of the baseline.
+        limit: What bounds the rate, in words, and that bound in the same unit.
+        detail: Further figures, plain JSON values.
+        also: The same work with something changed.
+    """
     assert ours.shape == plain.shape, (ours.shape, plain.shape)
     own, other = float(np.median(ours)), float(np.median(plain))
     low, high = np.quantile(ours / plain, [0.25, 0.75]).tolist()
@@ -75,11 +94,3 @@ def compare(
         detail=detail or {},
         also=also,
     )
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, Mapping):
-        return {key: _short(each) for key, each in value.items()}
-    return [_short(each) for each in value] if isinstance(value, list | tuple) else value

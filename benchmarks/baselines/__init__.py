@@ -1,0 +1,1 @@
+"""The work of midog as others do it: torchvision as shipped, and the field's notebooks."""

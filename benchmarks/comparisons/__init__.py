@@ -1,0 +1,1 @@
+"""midog against the baselines, stage by stage."""

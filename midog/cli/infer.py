@@ -1,0 +1,156 @@
+"""`midog infer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from midog.cli.flags import flag_names
+from midog.cli.options import (
+    DATA,
+    DEVICE,
+    MODEL,
+    OUTPUT,
+    DeviceOption,
+    ModelOption,
+    MppOption,
+    RunsOption,
+    SplitOption,
+    argument,
+    option,
+)
+from midog.cli.shared import number_or_auto, say, stoppable
+from midog.errors import MidogError
+
+if TYPE_CHECKING:
+    from midog.inference.batch import Outcome
+
+
+def infer(
+    context: typer.Context,
+    images: Annotated[
+        list[Path], argument("IMAGES...", "Images, their folders, or a data folder.")
+    ],
+    subset: Annotated[
+        str | None,
+        option("--subset", "ROLE", "ROIs of a data folder: train, val, test or all.", DATA),
+    ] = None,
+    split: SplitOption = None,
+    model: ModelOption = None,
+    threshold: Annotated[
+        float | None,
+        option(
+            "--threshold",
+            "P",
+            "Lowest score of a mitotic figure. [default: the model's, chosen on val]",
+            MODEL,
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    out: Annotated[Path, option("--out", "FOLDER", "Folder for the detections.", OUTPUT)] = Path(
+        "detections"
+    ),
+    formats: Annotated[
+        str, option("--format", "NAMES", "Formats, separated by commas: {formats}.", OUTPUT)
+    ] = "challenge",
+    overwrite: Annotated[
+        bool, option("--overwrite", None, "Detect again in images that are done.", OUTPUT)
+    ] = False,
+    device: DeviceOption = "auto",
+    tile: Annotated[
+        str | None,
+        option("--tile", "PX", "{inference.tile} [default: the model's]", DEVICE),
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        option(
+            "--overlap",
+            "PX",
+            "{inference.overlap} [default: the model's]",
+            DEVICE,
+            min=8,
+            max=512,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        str | None,
+        option("--batch-size", "N", "{inference.batch_size} [default: the model's]", DEVICE),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "32-true", "bf16"] | None,
+        option("--precision", "NAME", "{inference.precision} [default: the model's]", DEVICE),
+    ] = None,
+    workers: Annotated[
+        int, option("--workers", "N", "Threads that read tiles ahead.", DEVICE, min=0)
+    ] = 2,
+    mpp: MppOption = None,
+) -> None:
+    """Detect mitotic figures in images, one file per image.
+
+    Images that are done already are skipped. An image that cannot be read is reported at the end,
+    and the others are done.
+    """
+    side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
+    from midog.inference.start import import_torchvision
+
+    import_torchvision()
+    from midog.formats.registry import require_formats
+    from midog.inference.batch import infer as infer_all
+    from midog.inference.jobs import find_jobs
+    from midog.progress import infer_bars
+    from midog.training.runs import newest_model
+
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    require_formats(names)
+    jobs = find_jobs(images, subset=subset, split=split, mpp=mpp)
+    where = model or newest_model(runs, task="detection")
+    from midog.inference.detector import Detector
+
+    detector = Detector.load(
+        where,
+        device=device,
+        threshold=threshold,
+        tile=side,
+        overlap=overlap,
+        batch_size=together,
+        precision=precision,
+        workers=workers,
+    )
+    say(f"model {where}, threshold {detector.threshold:.3f}")
+    hint = f"stopped; finished images stay in {out}/, the same command detects in the rest"
+    with stoppable(hint), infer_bars(len(jobs)) as (on_image, on_tile):
+        outcome = infer_all(
+            jobs,
+            detector,
+            out,
+            formats=names,
+            overwrite=overwrite,
+            on_image=on_image,
+            on_tile=on_tile,
+        )
+    if len(jobs) == 1 and outcome.failed:
+        raise next(iter(outcome.failed.values()))
+    print_outcome(outcome, out)
+    for error in outcome.failed.values():
+        say(f"error: {error.line(flag_names(context.command))}")
+    if outcome.failed:
+        raise MidogError(
+            f"{len(outcome.failed)} of {len(jobs)} images failed: {', '.join(outcome.failed)}"
+        )
+
+
+def print_outcome(outcome: Outcome, out: Path) -> None:
+    """Figures of each image on stdout, and their sum on stderr."""
+    for name, figures in outcome.figures.items():
+        typer.echo(f"{name}\t{figures} mitotic figures")
+    done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
+    skipped = (
+        f", {len(outcome.skipped)} were done before (--overwrite detects again)"
+        if outcome.skipped
+        else ""
+    )
+    say(f"{done}{skipped}; detections are in {out}/")

@@ -1,0 +1,136 @@
+"""Options that several commands share, by the panel of the help that lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+DATA = "Data"
+DEVICE = "Device"
+MODEL = "Model"
+OUTPUT = "Output"
+RARE = "Rarely needed"
+RUN = "Run"
+SCORING = "Scoring"
+SETTINGS = "Settings"
+
+
+def option(flag: str, metavar: str | None, text: str, panel: str, **limits: Any) -> Any:
+    """An option of the command line.
+
+    Args:
+        flag: As typed.
+        metavar: What stands for its value in the help; None for a switch.
+        text: Its help, see `midog.cli.words`.
+        panel: The panel of the help that lists it.
+        limits: `min` and `max` of a number.
+    """
+    return typer.Option(flag, metavar=metavar, help=text, rich_help_panel=panel, **limits)
+
+
+def argument(metavar: str, text: str) -> Any:
+    """An argument of the command line; its default, if it has one, is shown."""
+    return typer.Argument(metavar=metavar, help=text)
+
+
+# Data that are read as they are, without a training's settings.
+DataOption = Annotated[
+    Path, option("--data", "FOLDER", "Folder with images/, one annotation file, split.csv.", DATA)
+]
+SplitOption = Annotated[
+    str | None,
+    option(
+        "--split",
+        "FILE",
+        "Split CSV, or a shipped one: {splits}. [default: DATA/split.csv]{=data.split}",
+        DATA,
+    ),
+]
+AnnotationsOption = Annotated[
+    Path | None,
+    option(
+        "--annotations",
+        "FILE",
+        "Annotation file. [default: the only one in DATA]{=data.annotations}",
+        RARE,
+    ),
+]
+BboxOption = Annotated[
+    Literal["auto", "xyxy", "xywh"], option("--bbox", "ORDER", "{data.bbox}", RARE)
+]
+MppOption = Annotated[
+    float | None,
+    option(
+        "--mpp",
+        "UM",
+        "Size of a pixel in um, for every image; overrules split and files.",
+        RARE,
+        min=0.01,
+        max=100,
+    ),
+]
+
+# Settings of a training.
+ConfigOption = Annotated[
+    str | None,
+    option("--config", "FILE", "YAML file, or a shipped one: {configs}.", SETTINGS),
+]
+TrainingDataOption = Annotated[Path | None, option("--data", "FOLDER", "{data.dir}", DATA)]
+EpochsOption = Annotated[int | None, option("--epochs", "N", "{train.epochs}", SETTINGS, min=1)]
+TrainingSeedOption = Annotated[int | None, option("--seed", "N", "{train.seed}", SETTINGS, min=0)]
+TrainingDeviceOption = Annotated[str | None, option("--device", "NAME", "{machine.device}", DEVICE)]
+SetOption = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        "KEY=VALUE",
+        "Any setting that `midog settings` lists, e.g. train.lr=0.0003; repeatable.",
+        SETTINGS,
+    ),
+]
+
+# Models and where they run.
+ModelOption = Annotated[
+    Path | None,
+    option("--model", "FOLDER", "Model or run. [default: the newest run's best model]", MODEL),
+]
+RunsOption = Annotated[Path, option("--runs", "FOLDER", "Folder of runs.", RUN)]
+DeviceOption = Annotated[
+    str, option("--device", "NAME", "{machine.device} [default: auto]", DEVICE)
+]
+
+# Scores.
+SubsetOption = Annotated[
+    str, option("--subset", "ROLE", "ROIs that are scored: train, val, test or all.", DATA)
+]
+ByOption = Annotated[
+    str,
+    option("--by", "COLUMNS", "Groups: columns of the split; tumour,scanner nests them.", SCORING),
+]
+ThresholdOption = Annotated[
+    float | None,
+    option(
+        "--threshold",
+        "P",
+        "Count all points of probability P or more. [default: those named mitotic figure]",
+        SCORING,
+        min=0,
+        max=1,
+    ),
+]
+MissingOption = Annotated[
+    bool,
+    option(
+        "--allow-missing", None, "Count ROIs without a file as ROIs without detections.", SCORING
+    ),
+]
+ResamplesOption = Annotated[
+    int,
+    option("--resamples", "N", "Bootstrap draws of patients; 0: no intervals.", SCORING, min=0),
+]
+BootstrapSeedOption = Annotated[
+    int, option("--seed", "N", "Seed of the bootstrap.", SCORING, min=0)
+]
+JsonOption = Annotated[bool, option("--json", None, "Print everything as JSON on stdout.", OUTPUT)]

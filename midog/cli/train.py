@@ -1,0 +1,81 @@
+"""`midog train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from midog.cli.options import (
+    RUN,
+    ConfigOption,
+    EpochsOption,
+    RunsOption,
+    SetOption,
+    SplitOption,
+    TrainingDataOption,
+    TrainingDeviceOption,
+    TrainingSeedOption,
+    option,
+)
+from midog.cli.shared import is_first, load_settings, say, stoppable
+
+
+def train(
+    data: TrainingDataOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    epochs: EpochsOption = None,
+    seed: TrainingSeedOption = None,
+    overrides: SetOption = None,
+    device: TrainingDeviceOption = None,
+    name: Annotated[
+        str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
+    ] = None,
+    dry_run: Annotated[
+        bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
+    ] = False,
+    fresh: Annotated[
+        bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
+    ] = False,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Train a model, or resume the newest unfinished training.
+
+    Ctrl-C saves; the same command then resumes. An interrupted run is resumed if its settings and
+    data are those of this command. The best model on val is RUNS/NAME/best.
+    """
+    settings = load_settings(
+        config,
+        overrides,
+        {
+            "data.dir": data,
+            "data.split": split,
+            "train.epochs": epochs,
+            "train.seed": seed,
+            "machine.device": device,
+        },
+    )
+    from midog.training import train as training
+
+    if dry_run:
+        settings = training.resolve(settings)
+        typer.echo(settings.to_yaml())
+        for line in training.describe(settings):
+            typer.echo(line)
+        return
+    from midog.training.runs import read_state
+    from midog.training.tasks.registry import TASKS
+
+    with stoppable("stopped; the same command resumes from what is saved"):
+        folder = training.train(settings, name=name, runs=runs, fresh=fresh)
+    if not is_first():
+        return
+    state = read_state(folder)
+    best = state.get("best_score")
+    if best is not None:
+        say(f"best {state['score_name']} on val {best:.3f} (epoch {state['best_epoch']})")
+    typer.echo(folder / "best")
+    if after := TASKS[settings.task.kind].next:
+        say(f"next: {after.format(data=settings.data.dir)}")
