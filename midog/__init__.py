@@ -6,6 +6,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from midog._version import __version__
+
 if TYPE_CHECKING:
     from midog.boxes import Detections as Detections
     from midog.config.load import load_config as load_config
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from midog.models.build import build_model as build_model
     from midog.shift.domain_shift import domain_shift as domain_shift
     from midog.training.train import train as train
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Detections": "midog.boxes",

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "midog"
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-errors files boxes progress devices tiling random_streams stains
+_version errors files boxes progress devices tiling random_streams stains
 config: settings
 augment: op flip colour blur ops
 models: registry

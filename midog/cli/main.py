@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from midog import __version__
+from midog._version import __version__
 from midog.cli.command import Entry, LazyGroup
 from midog.cli.shared import fail
 from midog.errors import MidogError

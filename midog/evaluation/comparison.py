@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from midog import __version__
+from midog._version import __version__
 from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.groups import keys_of, make_groups, parse_by

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from midog import __version__
+from midog._version import __version__
 from midog.evaluation.measures import MEASURES
 from midog.files import plain
 from midog.metrics.agreement import Agreement

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from midog import __version__
+from midog._version import __version__
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from midog import __version__
+from midog._version import __version__
 from midog.files import replace_text
 
 UNDEFINED = "–"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midog import __version__
+from midog._version import __version__
 from midog.files import plain
 from midog.metrics.bootstrap import Interval
 from midog.metrics.rank_correlation import RankCorrelation

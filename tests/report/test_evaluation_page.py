@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from midog import __version__
+from midog._version import __version__
 from midog.data.roi import Roi
 from midog.errors import MidogError
 from midog.evaluation.result import MISTAKES, Evaluation

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from midog import __version__
+from midog._version import __version__
 from midog.errors import MidogError
 from midog.report import page
 from midog.report.page import between, count, number, render, write_page

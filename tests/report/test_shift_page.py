@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midog import __version__
+from midog._version import __version__
 from midog.errors import MidogError
 from midog.metrics.scanner_matrix import PUBLISHED_F1
 from midog.report.shift_page import (

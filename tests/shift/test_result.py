@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from midog import __version__
+from midog._version import __version__
 from midog.metrics.bootstrap import Interval
 from midog.metrics.counts import Counts
 from midog.metrics.rank_correlation import RankCorrelation

@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from midog import __version__
+from midog._version import __version__
 from midog.data.download.remote_file import (
     RESUME,
     FileError,
