@@ -229,7 +229,8 @@ def test_ignored_figures_teach_nothing() -> None:
     plain, spared = (_logit_gradients(model, images, extra) for extra in ({}, {"ignore": cut}))
     assert (plain[under] != 0).all()
     assert (spared[under] == 0).all()
-    assert torch.equal(spared[~under], plain[~under])
+    # some CPUs round the last bit of a vector's ends otherwise, and fewer anchors end elsewhere
+    torch.testing.assert_close(spared[~under], plain[~under], rtol=5e-7, atol=0)
 
 
 def _logit_gradients(model: RetinaNet, images: Tensor, extra: dict[str, Tensor]) -> Tensor:

@@ -29,8 +29,8 @@ _VIEWS = """alias as_strided as_strided_ chunk contiguous detach detach_ empty e
 empty_strided expand expand_as flatten lift_fresh narrow new_empty new_empty_strided permute reshape
 resize_ resolve_conj resolve_neg result_type select slice split split_with_sizes squeeze squeeze_ t
 to transpose unbind unsqueeze unsqueeze_ view view_as _reshape_alias _unsafe_view"""
-NO_KERNEL = set(_VIEWS.split())
-"""Operations that look at the same bytes in another way, or take memory."""
+NO_KERNEL = {*_VIEWS.split(), "_nnpack_available"}
+"""Operations that look at the same bytes in another way, take memory, or choose a CPU's kernel."""
 
 LAUNCHES = {"convolution_backward": 2}
 """Gradients by what went in and by the weights are kernels of their own."""
