@@ -39,7 +39,7 @@ data.download: remote_file transfer manifest archives download
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: shared challenge csv_table coco overlay registry
-inference: start network tile_plan tiles tile_results model_folder detector output_folder jobs
+inference: network tile_plan tiles tile_results model_folder detector output_folder jobs
 inference: batch
 training: interrupts runs ema checkpoint learner ranks
 training.tasks: task

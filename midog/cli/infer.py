@@ -95,9 +95,6 @@ def infer(
     and the others are done.
     """
     side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
-    from midog.inference.start import import_torchvision
-
-    import_torchvision()
     from midog.formats.registry import require_formats
     from midog.inference.batch import infer as infer_all
     from midog.inference.jobs import find_jobs

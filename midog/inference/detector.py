@@ -16,6 +16,7 @@ from torch import Tensor
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
+from midog.data.mpp import checked_mpp, first_mpp
 from midog.devices import pick_device
 from midog.errors import ConfigError
 from midog.images.image import SlideImage, scale_for
@@ -30,7 +31,7 @@ from midog.inference.network import (
 )
 from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
 from midog.inference.tile_results import BoxArrays, joined, place_tiles
-from midog.inference.tiles import OpenTiles, as_opened, mpp_of
+from midog.inference.tiles import OpenTiles, as_opened
 from midog.models.protocol import Candidates, DetectionNetwork
 from midog.tiling import merge
 
@@ -129,7 +130,7 @@ class Detector:
         """
         opened = image if isinstance(image, SlideImage) else as_opened(image)
         try:
-            own_mpp = mpp_of(opened, mpp)
+            own_mpp = checked_mpp(str(opened.path), first_mpp(mpp, opened.mpp))
             return OpenTiles(
                 opened,
                 own_mpp,

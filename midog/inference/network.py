@@ -127,11 +127,11 @@ def out_of_memory(
     """
     what = f"{device} is out of memory with {batch_size} tiles of {tile} px at a time"
     if fits := _fitting_batch(backend, device, batch_size, tile):
-        return DeviceError(what, f"use --batch-size {fits}")
+        return DeviceError(what, settings={"inference.batch_size": fits})
     smaller = tile // 64 * 32
     if smaller >= max(64, 2 * overlap):
-        return DeviceError(what, f"use --tile {smaller}")
-    return DeviceError(what, "use --device cpu")
+        return DeviceError(what, settings={"inference.tile": smaller})
+    return DeviceError(what, settings={"device": "cpu"})
 
 
 def _fitting_batch(backend: Backend, device: torch.device, batch_size: int, tile: int) -> int:

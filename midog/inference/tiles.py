@@ -106,25 +106,6 @@ class OpenTiles:
         return self.image.read_scaled(x, y, self.plan.tile, self.plan.tile, self.plan.scale)
 
 
-def mpp_of(image: SlideImage, given: float | None) -> float:
-    """Settle the um/px of an image: what the user gave, else what the file states.
-
-    Raises:
-        ImageError: where there is neither, or it is out of range.
-    """
-    mpp = image.mpp if given is None else given
-    if mpp is None:
-        raise ImageError(
-            f"{image.path}: its mpp (um/px) is unknown",
-            "give --mpp, in Python mpp=, for example 0.25",
-        )
-    if not 0 < mpp < 100:
-        raise ImageError(
-            f"{image.path}: mpp {mpp} is out of range", "give --mpp in um/px, for example 0.25"
-        )
-    return mpp
-
-
 def as_opened(image: Path | str | AnyPixels) -> SlideImage:
     """Open a file, or wrap pixels without copying them.
 

@@ -1,5 +1,4 @@
-"""What is measured of scanners, in images and in the features of a backbone, and how far apart they
-are."""
+"""What is measured of scanners, in images and in a network's features, and their distances."""
 
 from __future__ import annotations
 
@@ -35,8 +34,12 @@ IMAGE_MPP = 0.25
 
 @dataclass(frozen=True, eq=False)
 class ScannerFeatures:
-    """What one model makes of patches. vectors: (P, D) by scanner. patients: (P,) of each patch, by
-    scanner."""
+    """The features of patches in one model.
+
+    Attributes:
+        vectors: (P, D) float32 by scanner.
+        patients: (P,) of the patches, by scanner.
+    """
 
     vectors: dict[str, Features]
     patients: dict[str, list[str]]
@@ -44,10 +47,13 @@ class ScannerFeatures:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredScanners:
-    """What scanners look like.
+    """What is measured of the patches of all scanners.
 
-    patches: at 0.25 um/px; stats: of these, by scanner. features: by model, of patches at its own
-    mpp. words: how the patches were cut.
+    Attributes:
+        patches: at IMAGE_MPP, an entry per scanner.
+        stats: of these patches, by scanner.
+        features: by model, of patches at the model's own mpp.
+        words: how the patches were cut.
     """
 
     patches: list[ScannerPatches]
@@ -65,11 +71,18 @@ def measure_scanners(
     seed: int,
     device: str,
 ) -> MeasuredScanners:
-    """Cut patches of the ROIs, at 0.25 um/px and at that of each model that has another, and see
-    what they look like.
+    """Cut patches of the ROIs, at IMAGE_MPP and at every other mpp of a model, and measure them.
 
-    models: their folders by name. size_px: side of a patch at either mpp. Errors as of
-    `fixed_patches`, `Detector.load` and `backbone_features`.
+    Args:
+        rois: to cut patches of.
+        models: folders of models by name.
+        size_px: side of a patch, px at any mpp.
+        per_roi: patches per ROI.
+        seed: of the patches' places.
+        device: where the models run.
+
+    Raises:
+        MidogError: as `fixed_patches`, `Detector.load` and `backbone_features` do.
     """
     cuts = {
         IMAGE_MPP: fixed_patches(rois, size_px=size_px, per_roi=per_roi, mpp=IMAGE_MPP, seed=seed)
@@ -81,9 +94,10 @@ def measure_scanners(
             cuts[detector.mpp] = fixed_patches(
                 rois, size_px=size_px, per_roi=per_roi, mpp=detector.mpp, seed=seed
             )
+        own = cuts[detector.mpp]
         features[name] = ScannerFeatures(
-            {each.scanner: backbone_features(detector, each.images) for each in cuts[detector.mpp]},
-            {each.scanner: each.patients for each in cuts[detector.mpp]},
+            {patches.scanner: backbone_features(detector, patches.images) for patches in own},
+            {patches.scanner: patches.patients for patches in own},
         )
     words = describe(cuts[IMAGE_MPP], size_px=size_px, mpp=IMAGE_MPP, seed=seed)
     others = [f"{mpp:g}" for mpp in cuts if mpp != IMAGE_MPP]
@@ -91,15 +105,14 @@ def measure_scanners(
         words += (
             f"; cut again at {' and '.join(others)} um/px for features of models of that resolution"
         )
-    stats = {each.scanner: image_stats(each.images) for each in cuts[IMAGE_MPP]}
+    stats = {patches.scanner: image_stats(patches.images) for patches in cuts[IMAGE_MPP]}
     return MeasuredScanners(cuts[IMAGE_MPP], stats, features, words)
 
 
 def distances_between(
     measured: MeasuredScanners, model: str, pairs: Sequence[tuple[str, str]], *, seed: int
 ) -> dict[tuple[str, str], Distances]:
-    """Image and feature distances of pairs of scanners, the latter in the features of that
-    model."""
+    """Image and feature distances of pairs of scanners, the latter in the features of `model`."""
     features = measured.features[model]
     by_features = feature_distances(features.vectors, features.patients, pairs, seed=seed)
     return {
@@ -109,18 +122,21 @@ def distances_between(
 
 
 def distances_within(measured: MeasuredScanners, model: str, *, seed: int) -> dict[str, Distances]:
-    """The baseline of each distance: that between halves of a scanner's patients, NaN where these
-    are too few.
+    """The baseline of every distance: that between halves of a scanner's patients.
 
     Image distances are means over SLOW_DRAWS draws of halves; for the others see
-    `feature_distances`.
+    `feature_distances`. Where there are too few patients they are NaN.
+
+    Returns:
+        Distances by scanner.
     """
     features = measured.features[model]
-    selves = [(each.scanner, each.scanner) for each in measured.patches]
+    selves = [(patches.scanner, patches.scanner) for patches in measured.patches]
     by_features = feature_distances(features.vectors, features.patients, selves, seed=seed)
     return {
-        each.scanner: _image_baseline(each, seed) | by_features[each.scanner, each.scanner]
-        for each in measured.patches
+        patches.scanner: _image_baseline(patches, seed)
+        | by_features[patches.scanner, patches.scanner]
+        for patches in measured.patches
     }
 
 
@@ -133,18 +149,26 @@ def _image_baseline(patches: ScannerPatches, seed: int) -> Distances:
         draws.append(
             image_distances(image_stats(patches.images[one]), image_stats(patches.images[other]))
         )
-    return {name: float(np.mean([each[name] for each in draws])) for name in IMAGE_DISTANCES}
+    return {
+        name: float(np.mean([distances[name] for distances in draws])) for name in IMAGE_DISTANCES
+    }
 
 
 def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) -> Features:
-    """The mean over each map that the backbone's body returns, joined from the finest map to the
-    coarsest.
+    """Compute the means over a network's feature maps, joined from the finest map to the coarsest.
 
-    images: (P, S, S, 3) uint8 RGB at the model's mpp. They are scaled, normalised and padded as the
-    detector's tiles are, and shown in float32. The model is in eval mode meanwhile.
-    batch_size: patches at a time; another one moves the features in the last digits only.
-    Returns (P, D) float32, D the channels of all maps together.
-    Raises DeviceError where the device runs out of memory.
+    The network is in eval mode and in float32 meanwhile, and left as it was.
+
+    Args:
+        detector: whose network.
+        images: (P, S, S, 3) uint8 RGB at the detector's mpp, shown as its tiles are.
+        batch_size: patches at a time; another one moves the features in the last digits only.
+
+    Returns:
+        (P, D) float32, D the channels of all maps together.
+
+    Raises:
+        DeviceError: where the device runs out of memory.
     """
     assert images.dtype == np.uint8, images.dtype
     assert images.shape[3:] == (3,), images.shape
@@ -152,7 +176,7 @@ def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) 
     parts: list[Tensor] = []
     try:
         with _evaluating(model), torch.inference_mode():
-            # One batch at least: without patches, too, it tells how many features there are.
+            # at least one batch: it decides the number of features even where there are no patches
             for start in range(0, max(len(images), 1), batch_size):
                 batch = torch.from_numpy(_filled(images[start : start + batch_size], batch_size))
                 maps = model.features(to_float(batch.to(detector.device)))
@@ -165,13 +189,15 @@ def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) 
             f"{detector.device} is out of memory with {batch_size} patches of {images.shape[1]} px"
             " at a time"
         )
-        raise DeviceError(what, "close other programs, or use --device cpu") from error
+        raise DeviceError(
+            what, "close other programs, or use {device}", {"device": "cpu"}
+        ) from error
     return torch.cat(parts)[: len(images)].numpy()
 
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode; afterwards every module is in the mode that it had, frozen ones too."""
+    """A context in eval mode; afterwards every module, frozen ones too, is in its former mode."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -182,6 +208,6 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _filled(images: Pixels, size: int) -> Pixels:
-    """`size` patches: the given ones, then white ones, so that all batches have one shape."""
+    """The patches filled up with white ones to `size`, so that all batches have one shape."""
     white = np.full((size - len(images), *images.shape[1:]), 255, dtype=np.uint8)
     return np.concatenate([images, white])

@@ -20,7 +20,6 @@ from midog.config.schema import RunConfig
 from midog.errors import ConfigError, DeviceError, ImageError
 from midog.images.image import SlideImage, as_image, open_image, scale_for
 from midog.inference.detector import Detector
-from midog.inference.tiles import mpp_of
 from midog.models.build import build_model
 from midog.models.protocol import Candidates, pad_targets
 from midog.tiling import grid, inside_tile, merge
@@ -185,14 +184,19 @@ def test_over_ten_percent_is_resampled(image_mpp: float, scale: float) -> None:
 
 def test_the_given_mpp_overrules_the_files() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    assert mpp_of(as_image(pixels, 0.5), 0.25) == 0.25
-    assert mpp_of(as_image(pixels, 0.5), None) == 0.5
-    with pytest.raises(ImageError, match="give --mpp"):
-        mpp_of(as_image(pixels, None), None)
+
+    def used(own: float | None, given: float | None) -> float:
+        with blobs().open(as_image(pixels, own), mpp=given) as opened:
+            return opened.mpp
+
+    assert used(0.5, 0.25) == 0.25
+    assert used(0.5, None) == 0.5
+    with pytest.raises(ImageError, match="give mpp"):
+        used(None, None)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ImageError, match="out of range"):
-            mpp_of(as_image(pixels, 0.5), wrong)
-    with pytest.raises(ImageError, match="give --mpp"):
+            used(0.5, wrong)
+    with pytest.raises(ImageError, match="give mpp"):
         blobs()(pixels)
 
 
@@ -303,10 +307,10 @@ class Hungry(DarkBlobs):
 @pytest.mark.parametrize(
     ("fits", "tile", "advice"),
     [
-        (3, 256, "use --batch-size 2"),
-        (1, 256, "use --batch-size 1"),
-        (0, 256, "use --tile 128"),
-        (0, 128, "use --device"),
+        (3, 256, "use inference.batch_size=2"),
+        (1, 256, "use inference.batch_size=1"),
+        (0, 256, "use inference.tile=128"),
+        (0, 128, "use device=cpu"),
     ],
 )
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_out_of_memory_is_said_in_a_line(monkeypatch):
     monkeypatch.setattr(detector.model.backbone.body, "forward", full)
     with pytest.raises(
         DeviceError,
-        match=r"cpu is out of memory with 16 patches of 64 px at a time; .*--device cpu",
+        match=r"cpu is out of memory with 16 patches of 64 px at a time; .*device=cpu",
     ):
         backbone_features(detector, draw(2))
 
