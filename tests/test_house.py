@@ -27,7 +27,7 @@ config: schema shipped load describe
 images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp open_slide open_tiff
 images: open_file image decode
 models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
-models: retinanet weights build
+models: retinanet spread_scores weights build
 metrics: points near_pairs matching pooled_matches counts sweep average_precision froc thresholds
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix

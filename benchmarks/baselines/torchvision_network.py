@@ -20,6 +20,7 @@ from torchvision.models.detection.retinanet import RetinaNet, RetinaNetHead, _de
 from torchvision.ops import batched_nms
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
+from midog.bench.network_cost import gflop_on_paper
 from midog.bench.step import BOXES
 from midog.boxes import Detections
 from midog.config.schema import RunConfig
@@ -83,6 +84,24 @@ def in_torchvision(network: nn.Module, config: RunConfig) -> nn.Module:
         detections_per_img=settings.max_detections,
     )
     return around.eval()
+
+
+def torchvision_gflop(network: nn.Module, side: int, *, backward: bool = False) -> float:
+    """Count the float operations of torchvision's network on one image.
+
+    Args:
+        network: Of `shipped`.
+        side: Of the image once it is resized, px.
+        backward: Add those of the gradients.
+
+    Returns:
+        1e9 operations; a product and a sum are two.
+    """
+
+    def run(network: Any, images: Tensor) -> list[Tensor]:
+        return list(network.head(list(network.backbone(images).values())).values())
+
+    return gflop_on_paper(network, run, side, backward=backward)
 
 
 class PlainStep:

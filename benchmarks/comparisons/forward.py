@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks.baselines.torchvision_network import AS_SHIPPED, SHIPPED_PX, shipped
+from benchmarks.baselines.torchvision_network import (
+    AS_SHIPPED,
+    SHIPPED_PX,
+    shipped,
+    torchvision_gflop,
+)
 from benchmarks.comparisons.compared import Compared, compare
 from midog.augment.on_device import to_float
 from midog.bench.conditions import Conditions
 from midog.bench.forward import detect_in, forward_row, median_ms, random_patches
-from midog.bench.network_cost import gflop_of, kernels_and_waits
+from midog.bench.network_cost import kernels_and_waits
 from midog.bench.timing import take_turns
 from midog.models.build import num_classes
 
@@ -27,7 +32,7 @@ def compare_forward(conditions: Conditions) -> Compared:
         taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
         counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
     plain_cost = {
-        "gflop": gflop_of(plain, SHIPPED_PX),
+        "gflop": torchvision_gflop(plain, SHIPPED_PX),
         **counts["plain"],
         "ms": median_ms(taken["plain"]),
     }

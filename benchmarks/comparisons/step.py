@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks.baselines.torchvision_network import AS_SHIPPED, SHIPPED_PX, PlainStep
+from benchmarks.baselines.torchvision_network import (
+    AS_SHIPPED,
+    SHIPPED_PX,
+    PlainStep,
+    torchvision_gflop,
+)
 from benchmarks.comparisons.compared import Compared, compare
 from midog.bench.conditions import Conditions
-from midog.bench.network_cost import gflop_of, kernels_and_waits
+from midog.bench.network_cost import kernels_and_waits
 from midog.bench.step import (
     TrainingStep,
     parts_ms,
@@ -26,7 +31,7 @@ def compare_step(conditions: Conditions) -> Compared:
     steps: dict[str, TrainingStep | PlainStep] = {**ours, "plain": other}
     taken = take_turns(step_parts(steps), rounds=rounds, device=device, warm_up=rounds > 1)
     counts = {name: kernels_and_waits(step.whole, device) for name, step in steps.items()}
-    plain_gflop = gflop_of(other.network, SHIPPED_PX, backward=True)
+    plain_gflop = torchvision_gflop(other.network, SHIPPED_PX, backward=True)
     plain = {"gflop": plain_gflop, **counts["plain"], **parts_ms(taken, "plain")}
     seconds = {name: taken[f"{name} gradients"] + taken[f"{name} update"] for name in steps}
     rows: list[Compared] = []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from midog.bench.conditions import Conditions
 from midog.bench.measured import Measured, measured
-from midog.bench.network_cost import gflop_of, kernels_and_waits, shown_px
+from midog.bench.network_cost import gflop_of, kernels_and_waits
 from midog.bench.timing import Seconds, take_turns
 from midog.config.schema import RunConfig
 from midog.inference.network import TorchBackend, pick_precision
@@ -58,7 +58,7 @@ def forward_row(
 ) -> tuple[str, tuple[str, float], dict[str, Any]]:
     """The words, the limit and the details of a config's forward pass."""
     precision = best_precision(conditions.device, config.inference.precision)
-    gflop = gflop_of(build_model(config, pretrained=False), shown_px(config))
+    gflop = gflop_of(build_model(config, pretrained=False), config.sampling.patch_size)
     side = conditions.config.sampling.patch_size
     return (
         f"{name}: forward, {conditions.batch} x {side} px, {precision}",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from midog.bench.conditions import Conditions
 from midog.bench.forward import best_precision
 from midog.bench.measured import Measured, measured
-from midog.bench.network_cost import gflop_of, peak_memory, shown_px
+from midog.bench.network_cost import gflop_of, peak_memory
 from midog.bench.random_detector import random_detector
 from midog.bench.timing import take_turns
 from midog.boxes import Detections
@@ -83,7 +83,8 @@ def infer_row(conditions: Conditions, work: RoiDetection) -> tuple[str, tuple[st
     """The words and the limit of detection in a whole ROI."""
     name, config = next(iter(conditions.configs)), conditions.config
     precision = best_precision(conditions.device, config.inference.precision)
-    gflop = gflop_of(work.model, shown_px(config)) * 1e6 / config.sampling.patch_size**2
+    side = config.sampling.patch_size
+    gflop = gflop_of(work.model, side) * 1e6 / side**2
     return (
         f"{name}: {work.width}x{work.height} px from file to JSON, {precision}",
         conditions.convolution_limit(precision, gflop),

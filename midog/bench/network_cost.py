@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,37 +12,58 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from midog.bench.timing import synchronize
-from midog.config.schema import RunConfig
+from midog.models.protocol import DetectionNetwork
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 _WAITS = ("cudaStreamSynchronize", "cudaEventSynchronize")
 _NO_KERNELS = ("Memcpy", "Memset")
 
 
-def gflop_of(network: nn.Module, side: int, *, backward: bool = False) -> float:
-    """Count the float operations of one image through `backbone` and `head`; nothing is computed.
+def gflop_of(network: DetectionNetwork, side: int, *, backward: bool = False) -> float:
+    """Count the float operations of a network on one image.
 
     Args:
-        network: Ours, or one of torchvision's detectors.
-        side: Of the image as the layers see it, px.
+        network: Left as it is.
+        side: Of the image, px, before the network magnifies it.
         backward: Add those of the gradients.
 
     Returns:
         1e9 operations; a product and a sum are two.
     """
-    on_paper: Any = copy.deepcopy(network).to("meta")
+
+    def run(network: DetectionNetwork, images: Tensor) -> Sequence[Tensor]:
+        candidates = network.candidates(images, 0.5)
+        return candidates.boxes, candidates.scores
+
+    return gflop_on_paper(network, run, side, backward=backward)
+
+
+def gflop_on_paper(
+    network: NetworkT,
+    run: Callable[[NetworkT, Tensor], Sequence[Tensor]],
+    side: int,
+    *,
+    backward: bool = False,
+) -> float:
+    """Count the float operations of one image through any network; nothing is computed.
+
+    Args:
+        network: Left as it is.
+        run: What a copy of the network does with images (1, 3, side, side) on the device "meta".
+        side: Of the image, px.
+        backward: Add those of the gradients of what `run` returns.
+
+    Returns:
+        1e9 operations; a product and a sum are two.
+    """
+    on_paper = copy.deepcopy(network).to("meta")
     images = torch.empty(1, 3, side, side, device="meta")
     with FlopCounterMode(display=False) as counter:
-        features = on_paper.backbone(images)
-        maps = list(features.values()) if isinstance(features, Mapping) else features
-        outputs: dict[str, Tensor] = on_paper.head(maps)
+        outputs = run(on_paper, images)
         if backward:
-            torch.stack([output.sum() for output in outputs.values()]).sum().backward()  # type: ignore[no-untyped-call]
+            torch.stack([output.sum() for output in outputs]).sum().backward()  # type: ignore[no-untyped-call]
     return float(counter.get_total_flops() / 1e9)
-
-
-def shown_px(config: RunConfig) -> int:
-    """The side at which our network sees a training patch, px."""
-    return config.model.resize or config.sampling.patch_size
 
 
 def kernels_and_waits(run: Callable[[], object], device: torch.device) -> dict[str, int]:

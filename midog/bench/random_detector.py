@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from midog.augment.on_device import to_float
 from midog.config.schema import RunConfig
-from midog.models.build import build_model, num_classes
+from midog.models.build import build_model
 from midog.models.protocol import DetectionNetwork
-
-_LOGITS_SD = 4.0
-"""Standard deviation of the logits: most scores are near 0, few so close to a limit that rounding
-decides, none is 1."""
+from midog.models.registry import DETECTORS
 
 
 @torch.no_grad()
@@ -32,27 +27,14 @@ def random_detector(
         seed: Of the weights.
     """
     torch.manual_seed(seed)
-    model: Any = build_model(config, pretrained=False)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    network = build_model(config, pretrained=False)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None  # the statistics of this one batch, not a tenth of them
     images = to_float(torch.from_numpy(pixels))
-    model.train().candidates(images, 0.5)
-    last, classes = model.head.classification_head.cls_logits, num_classes(config.sampling) + 1
-    seen: list[Tensor] = []
-    hook = last.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    model.eval().candidates(images, 0.5)
-    hook.remove()
-    logits = torch.cat([_by_class(output, classes)[:, :, 1:].flatten() for output in seen])
-    gain = _LOGITS_SD / float(logits.std())
-    last.weight *= gain
-    bias = last.bias.view(-1, classes)
-    bias[:, 1:] = gain * (bias[:, 1:] - float(logits.quantile(1 - share)))
-    bias[:, 0] = -100.0  # it means nothing, but torchvision would report it as class 0
-    return model  # type: ignore[no-any-return]
-
-
-def _by_class(output: Tensor, classes: int) -> Tensor:
-    """(B, anchors of a place, classes, H, W) of a level's (B, anchors of a place * classes, H,
-    W)."""
-    return torch.unflatten(output, 1, (-1, classes))
+    network.train().candidates(images, 0.5)
+    network.eval()
+    spread = DETECTORS[config.model.kind].spread
+    if spread is not None:
+        spread(network, images, share)
+    return network

@@ -13,7 +13,7 @@ from torch import Tensor
 from midog.bench.conditions import Conditions, with_settings
 from midog.bench.forward import best_precision, median_ms
 from midog.bench.measured import Measured, measured
-from midog.bench.network_cost import gflop_of, kernels_and_waits, peak_memory, shown_px
+from midog.bench.network_cost import gflop_of, kernels_and_waits, peak_memory
 from midog.bench.timing import Seconds, synchronize, take_turns
 from midog.config.schema import RunConfig
 from midog.loading.rois import decode_rois
@@ -37,10 +37,10 @@ class TrainingStep:
     def __init__(self, config: RunConfig, images: Tensor) -> None:
         self.config = resolve(with_settings(config, machine={"device": str(images.device)}))
         torch.manual_seed(self.config.train.seed)
-        network, machine = build_model(self.config), self.config.machine
-        self.learner = make_learner(network, self.config.train, make_fabric(machine))
+        self.network, machine = build_model(self.config), self.config.machine
+        self.learner = make_learner(self.network, self.config.train, make_fabric(machine))
         if machine.compile:
-            network.compile_parts()
+            self.network.compile_parts()
         self.learner.wrapped.train()
         self.images = images.contiguous(memory_format=torch.channels_last)
         boxes = images.new_zeros(len(images), ROWS, 4)
@@ -114,7 +114,7 @@ def step_row(
     """The words, the limit and the details of a config's training step."""
     config = step.config
     precision = best_precision(conditions.device, config.machine.precision)
-    gflop = gflop_of(step.learner.network, shown_px(config), backward=True)
+    gflop = gflop_of(step.network, config.sampling.patch_size, backward=True)
     compiled = ", compiled" if config.machine.compile else ""
     side = conditions.config.sampling.patch_size
     seconds = np.median(taken[f"{name} gradients"] + taken[f"{name} update"])

@@ -13,7 +13,10 @@ from midog.config.settings import KindSettings, by_kind
 from midog.errors import ConfigError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from midog.models.protocol import Backbone, DetectionNetwork
+    from midog.models.retinanet import RetinaNet
 
 _WEIGHTS = "https://download.pytorch.org/models/"
 
@@ -154,10 +157,11 @@ class RetinaNetSettings(DetectorSettings):
 
 
 OfDetector = TypeVar("OfDetector", bound=DetectorSettings)
+OfNetwork = TypeVar("OfNetwork", bound="DetectionNetwork")
 
 
 @dataclass(frozen=True)
-class DetectorEntry(Generic[OfDetector]):
+class DetectorEntry(Generic[OfDetector, OfNetwork]):
     """A detector.
 
     Args:
@@ -167,18 +171,22 @@ class DetectorEntry(Generic[OfDetector]):
             and the factor by which it magnifies images.
         coco: URL of weights trained on COCO by the kind of backbone.
         needs: A package that it imports and midog does not always install; empty: none.
+        spread: Sets the last layer of a network with random weights so that in such images
+            (B, 3, H, W) this share of its anchors scores over 0.5, for `midog bench`; None: the
+            bench detects with whatever random weights give.
     """
 
     about: str
     settings: type[OfDetector]
-    build: Callable[[OfDetector, int, float], DetectionNetwork]
+    build: Callable[[OfDetector, int, float], OfNetwork]
     coco: Mapping[str, str] = field(default_factory=dict)
     needs: str = ""
+    spread: Callable[[OfNetwork, Tensor, float], None] | None = None
 
 
 def _build_retinanet(
     settings: RetinaNetSettings, num_classes: int, magnification: float
-) -> DetectionNetwork:
+) -> RetinaNet:
     from midog.models.pyramid import BACKBONE_LEVELS
     from midog.models.retinanet import RetinaNet
 
@@ -195,12 +203,19 @@ def _build_retinanet(
     )
 
 
-DETECTORS: dict[str, DetectorEntry[Any]] = {
+def _spread_retinanet(network: RetinaNet, images: Tensor, share: float) -> None:
+    from midog.models.spread_scores import spread_scores
+
+    spread_scores(network, images, share)
+
+
+DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
     "retinanet": DetectorEntry(
         "one-stage detector with anchors on a feature pyramid (Lin et al. 2017)",
         RetinaNetSettings,
         _build_retinanet,
         coco={"resnet50": f"{_WEIGHTS}retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"},
+        spread=_spread_retinanet,
     )
 }
 """The detectors by name. A further one is a file and an entry here."""
@@ -221,7 +236,8 @@ def build_detector(
     """
     entry = DETECTORS[settings.kind]
     _require(entry.needs, f"model.kind={settings.kind}")
-    return entry.build(settings, num_classes, magnification)
+    network: DetectionNetwork = entry.build(settings, num_classes, magnification)
+    return network
 
 
 def _require(package: str, what: str) -> None:

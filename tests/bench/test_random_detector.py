@@ -11,6 +11,7 @@ from midog.bench.random_detector import random_detector
 from midog.config.load import load_config
 from midog.images.image import open_image
 from tests.bench.small import SMALL
+from tests.models.networks import share_over_a_half
 
 
 @pytest.mark.parametrize("imposters", ["hard_negative", "second_class"])
@@ -22,16 +23,8 @@ def test_a_share_of_the_anchors_scores_over_a_half(drawn, imposters):
         pixels = np.stack([image.read(0, 0, 256, 256), image.read(300, 200, 256, 256)])
     model = random_detector(config, pixels, share=0.01)
     assert not model.training
-    seen = []
-    model.head.classification_head.register_forward_hook(
-        lambda module, inputs, output: seen.append(output)
-    )
-    with torch.inference_mode():
-        model.candidates(to_float(torch.from_numpy(pixels)), 0.5)
-    logits = (
-        seen[0][..., 1:] if isinstance(seen[0], torch.Tensor) else torch.cat(seen[0], 1)[..., 1:]
-    )
-    assert float((logits > 0).float().mean()) == pytest.approx(0.01, abs=0.002)
+    images = to_float(torch.from_numpy(pixels))
+    assert share_over_a_half(model, images) == pytest.approx(0.01, abs=0.002)
     again = random_detector(config, pixels, share=0.01).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items()), (
         "a seed decides"

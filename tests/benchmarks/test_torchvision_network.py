@@ -16,9 +16,9 @@ from benchmarks.baselines.torchvision_network import (
     in_torchvision,
     shipped,
     tile_corners,
+    torchvision_gflop,
 )
 from midog.bench.drawn_rois import draw_rois
-from midog.bench.network_cost import gflop_of
 from midog.bench.random_detector import random_detector
 from midog.config.load import load_config
 from midog.images.image import open_image
@@ -81,6 +81,6 @@ def test_other_resnets_are_put_together_as_torchvision_does():
 
 def test_torchvision_as_shipped_costs_255_gflop_and_gradients_twice_as_much_again():
     network = shipped("resnet50", 1)
-    forward = gflop_of(network, SHIPPED_PX)
+    forward = torchvision_gflop(network, SHIPPED_PX)
     assert forward == pytest.approx(255, abs=0.5)
-    assert 2.9 * forward < gflop_of(network, SHIPPED_PX, backward=True) < 3 * forward
+    assert 2.9 * forward < torchvision_gflop(network, SHIPPED_PX, backward=True) < 3 * forward

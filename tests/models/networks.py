@@ -38,6 +38,18 @@ def retinanet(
     )
 
 
+def share_over_a_half(network: RetinaNet, images: Tensor) -> float:
+    """Share of the anchors that score over 0.5 in images (B, 3, H, W) float32 in [0, 1]."""
+    seen: list[Tensor] = []
+    hook = network.head.classification_head.register_forward_hook(
+        lambda module, inputs, output: seen.append(output)
+    )
+    with torch.inference_mode():
+        network.candidates(images, 0.5)
+    hook.remove()
+    return float((seen[0][..., 1:] > 0).float().mean())
+
+
 class CandidatesAlone(DetectionNetwork):
     """A network of which only `candidates` is asked; the rest is what follows from it."""
 
