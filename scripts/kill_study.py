@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+SPEED = {"train/patches_per_second", "train/data_wait"}
 SETTINGS = {
     "data.cache": "false",
     "model.backbone": "resnet18",
@@ -39,7 +40,7 @@ SETTINGS = {
 
 
 def start(data: Path, runs: Path) -> subprocess.Popen[bytes]:
-    """`midog train` on the data; a second start goes on with the first one's run."""
+    """Start `midog train` on the data; a second start resumes the first one's run."""
     words = [
         sys.executable,
         "-m",
@@ -59,14 +60,17 @@ def start(data: Path, runs: Path) -> subprocess.Popen[bytes]:
 
 
 def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_write: bool) -> str:
-    """Kill after so many seconds of training, or then in the next write of a checkpoint; says where
-    it hit."""
+    """Kill after so many seconds of training, or then in the next write of a checkpoint.
+
+    Returns:
+        Where it hit, in words.
+    """
     began = None
     while process.poll() is None:
         if began is None and (run / ".lock").exists() and _is_locked(run):
             began = time.monotonic()
-        ripe = began is not None and time.monotonic() - began > seconds
-        if ripe and (not in_write or (run / ".last.ckpt.part").exists()):
+        due = began is not None and time.monotonic() - began > seconds
+        if due and (not in_write or (run / ".last.ckpt.part").exists()):
             part = (run / ".last.ckpt.part").exists()
             process.kill()
             process.wait()
@@ -84,7 +88,7 @@ def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_writ
             where = f"in mid-write ({left} of {whole} bytes)" if part and left else "in mid-epoch"
             return f"{where}, after epoch {state['epoch']}"
         time.sleep(0.0005)
-    return "it was done before"
+    return "it was finished before"
 
 
 def _is_locked(run: Path) -> bool:
@@ -99,7 +103,7 @@ def _is_locked(run: Path) -> bool:
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Leaves of a checkpoint by path."""
+    """Return the leaves of a checkpoint by path."""
     items = (
         value.items()
         if isinstance(value, dict)
@@ -109,11 +113,13 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
     )
     if items is None:
         return {name: value}
-    return {key: leaf for part, each in items for key, leaf in flat(each, f"{name}/{part}").items()}
+    return {
+        key: leaf for part, inner in items for key, leaf in flat(inner, f"{name}/{part}").items()
+    }
 
 
 def compare(one: Path, other: Path) -> tuple[int, list[str]]:
-    """Number of tensors compared, and names of those that differ."""
+    """Return the number of tensors compared, and the names of those that differ."""
     first, second = (flat(torch.load(run / "last.ckpt", weights_only=True)) for run in (one, other))
     tensors = [key for key, value in first.items() if isinstance(value, torch.Tensor)]
     differing = [key for key in tensors if not torch.equal(first[key], second[key])]
@@ -121,11 +127,9 @@ def compare(one: Path, other: Path) -> tuple[int, list[str]]:
 
 
 def metrics(run: Path) -> list[dict[str, str]]:
-    """Rows of metrics.csv but for the speed."""
+    """Return the rows of metrics.csv without those numbers that depend on speed."""
     with (run / "metrics.csv").open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if "per_second" not in k} for row in csv.DictReader(file)
-        ]
+        return [{key: row[key] for key in row if key not in SPEED} for row in csv.DictReader(file)]
 
 
 def main() -> int:

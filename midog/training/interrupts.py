@@ -1,5 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: noted, acted on where nothing is lost; a second one acts at
-once."""
+"""Ctrl-C and SIGTERM during a training: the first is noted, a second acts at once."""
 
 from __future__ import annotations
 
@@ -11,7 +10,11 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run stopped by a signal after saving; `signum` says which."""
+    """A run stopped by a signal, after it was saved.
+
+    Args:
+        signum: Of the signal.
+    """
 
     def __init__(self, signum: int = signal.SIGINT) -> None:
         super().__init__(signum)
@@ -19,8 +22,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Context in which the first SIGINT or SIGTERM is only noted, and the second acts as it would
-    outside."""
+    """Context in which the first SIGINT or SIGTERM is only noted; a second acts as outside it."""
 
     def __init__(self) -> None:
         self.signum: int | None = None
@@ -28,18 +30,17 @@ class Interrupts:
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a stop was requested."""
         return self.signum is not None
 
     def check(self) -> None:
-        """Raise Interrupted where somebody asked to stop."""
+        """Raise Interrupted where a stop was requested."""
         if self.signum is not None:
             raise Interrupted(self.signum)
 
     def __enter__(self) -> Interrupts:
-        if (
-            threading.current_thread() is threading.main_thread()
-        ):  # only there may Python set handlers
+        # only in the main thread may Python set handlers
+        if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._before[signum] = signal.signal(signum, self._note)
         return self
@@ -55,9 +56,8 @@ class Interrupts:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
         self._restore()
-        os.write(
-            2, b"stopping as soon as nothing is lost; once more stops at once\n"
-        )  # safe in a handler
+        # safe in a handler, as print is not
+        os.write(2, b"stopping once everything is saved; interrupt again to stop at once\n")
 
     def _restore(self) -> None:
         for signum, handler in self._before.items():
