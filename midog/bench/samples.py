@@ -16,7 +16,7 @@ from midog.bench.timing import take_turns
 from midog.config.schema import RunConfig
 from midog.loading.locations import epoch_length
 from midog.loading.rois import DecodedRois, decode_rois
-from midog.training.tasks.detection import training_loader
+from midog.training.tasks.detection import DetectionTask
 
 CPU = torch.device("cpu")
 PATCHES = "patches with boxes"
@@ -120,7 +120,7 @@ def _config(conditions: Conditions, place: str, per_roi: int) -> RunConfig:
 
 def _epochs(decoded: DecodedRois, config: RunConfig, workers: int) -> Callable[[], None]:
     config, numbers = with_settings(config, machine={"workers": workers}), itertools.count()
-    loader = training_loader(decoded, config, CPU)
+    loader = DetectionTask(config, decoded, decoded, CPU).patches
 
     def epoch() -> None:
         for _ in loader.batches(next(numbers)):

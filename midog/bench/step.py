@@ -22,7 +22,7 @@ from midog.models.build import build_model
 from midog.models.protocol import ROWS, BoxTargets
 from midog.training.learner import make_fabric, make_learner
 from midog.training.optimise import Pace, fixed_shapes, step_weights
-from midog.training.tasks.detection import prepare, training_loader
+from midog.training.tasks.detection import DetectionTask, prepare
 from midog.training.train import resolve
 
 BOXES = ((100.0, 100.0, 150.0, 150.0), (300.0, 300.0, 350.0, 350.0))
@@ -149,7 +149,7 @@ def with_loader(step: TrainingStep, conditions: Conditions) -> dict[str, float]:
     )
     side = config.sampling.patch_size
     decoded = decode_rois(conditions.rois, config.data, config.machine, side, device)
-    batches = training_loader(decoded, config, device).batches()
+    batches = DetectionTask(config, decoded, decoded, device).patches.batches()
     peak_memory(device)
     with fixed_shapes():
         _train(step, batches, count)  # from here on, as much is under way as ever will be

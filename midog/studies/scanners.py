@@ -112,12 +112,13 @@ def train_study(
         )
     root = Path(runs)
     splits = root.resolve() / ".splits"
-    prepared = [
-        (training, _with_split(config, splits / f"{training.name}.csv"), rois)
-        for training, rois in _read(config.data, design)
-    ]
-    for training, own, rois in prepared:
+    prepared = []
+    for training, rois in _read(config.data, design):
+        split = str(splits / f"{training.name}.csv")
+        data = config.data.model_copy(update={"split": split})
+        own = config.model_copy(update={"data": data})
         _require_same(root, training.name, Identity(own, data_fingerprint(rois)))
+        prepared.append((training, own, rois))
     splits.mkdir(parents=True, exist_ok=True)
     folders = []
     for done, (training, own, rois) in enumerate(prepared):
@@ -148,11 +149,6 @@ def _read(settings: DataSettings, design: Design) -> list[tuple[Training, list[R
     trainings = plan_study(rois, design)
     require_images([roi for roi in rois if roi.split in ("train", "val")])
     return [(training, _listed(training.split, rois)) for training in trainings]
-
-
-def _with_split(config: RunConfig, split: Path) -> RunConfig:
-    data = config.data.model_copy(update={"split": str(split)})
-    return config.model_copy(update={"data": data})
 
 
 def _require_same(runs: Path, name: str, identity: Identity) -> None:

@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 
 from midog.config.load import load_config
-from midog.config.schema import RunConfig
+from midog.config.schema import RunConfig, TrainSettings
 from midog.data.roi import Roi
 from midog.devices import has_bf16, pick_device
 from midog.training.checkpoint import read_checkpoint
@@ -24,7 +24,7 @@ from midog.training.loop import fit
 from midog.training.ranks import on_first
 from midog.training.runs import Identity, Run, choose_run, locked, make_run
 from midog.training.tasks.registry import TASKS
-from midog.training.tasks.task import Task, TaskData
+from midog.training.tasks.task import Task
 from midog.training.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def train(
             TrainingError, in one line.
         Interrupted: After Ctrl-C or SIGTERM, a KeyboardInterrupt; everything is saved.
     """
-    data, root = open_data(config, rois), Path(runs)
+    data, root = TASKS[config.task.kind].read(config, rois), Path(runs)
     identity = Identity(config, data.fingerprint)
     old = choose_run(root, identity, name=name, fresh=fresh)
     config = resolve(config, old)
@@ -73,7 +73,9 @@ def train(
         try:
             task = data.open(fabric.device)
             interrupts.check()
-            learner = build_learner(config, task, fabric, old)
+            learner = build_learner(
+                task, config.train, fabric, old, compiled=config.machine.compile
+            )
             # only now, when data and weights are known to be right, is a new folder made
             run = old or on_first(fabric, lambda: make_run(root, identity, name=name, stack=stack))
             if fabric.is_global_zero:
@@ -93,12 +95,7 @@ def train(
 
 def describe(config: RunConfig) -> list[str]:
     """Return lines on data and network for `--dry-run`; errors as of `train`."""
-    return open_data(config).describe()
-
-
-def open_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> TaskData:
-    """Read what the config's task trains on."""
-    return TASKS[config.task.kind].read(config, rois)
+    return TASKS[config.task.kind].read(config, None).describe()
 
 
 def resolve(config: RunConfig, run: Run | None = None) -> RunConfig:
@@ -118,14 +115,19 @@ def resolve(config: RunConfig, run: Run | None = None) -> RunConfig:
 
 
 def build_learner(
-    config: RunConfig, task: Task[Any, Any], fabric: Fabric, run: Run | None
+    task: Task[Any, Any],
+    settings: TrainSettings,
+    fabric: Fabric,
+    run: Run | None,
+    *,
+    compiled: bool,
 ) -> Learner:
     """Build network, optimizer and average; where the run resumes, bring them to its state."""
     checkpoint = read_checkpoint(run.checkpoint) if run is not None and run.resumes else None
-    torch.manual_seed(config.train.seed)  # of the weights that are not pretrained
+    torch.manual_seed(settings.seed)  # of the weights that are not pretrained
     network = task.build(pretrained=checkpoint is None)
-    learner = make_learner(network, config.train, fabric, checkpoint)
-    if config.machine.compile:  # now that the average is copied from the network as built
+    learner = make_learner(network, settings, fabric, checkpoint)
+    if compiled:  # now that the average is copied from the network as built
         require_compiler(fabric.device)
         task.compile(learner.network)
         learner = replace(learner, compiled=True)

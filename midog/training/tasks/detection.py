@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.augment.on_device import augment, to_float
-from midog.config.schema import RunConfig
+from midog.config.schema import Imposters, RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader
 from midog.loading.locations import Location
-from midog.loading.rois import DecodedRois, augments_on_cpu, training_source, validation_source
+from midog.loading.rois import (
+    DecodedRois,
+    RoiSource,
+    augments_on_cpu,
+    training_source,
+    validation_source,
+)
 from midog.loading.source import Batch
 from midog.metrics.points import RoiPoints, points_from_boxes
 from midog.models.build import build_model
@@ -48,8 +54,11 @@ class DetectionTask:
     ) -> None:
         self.config, self.device = config, device
         self.train, self.val = train, val
-        self.patches = training_loader(train, config, device)
-        self.fixed_patches = validation_loader(val, config, device)
+        on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
+        self.patches = self._loader(
+            training_source(train, config.sampling, config.augment, on_cpu=on_cpu)
+        )
+        self.fixed_patches = self._loader(validation_source(val, config.sampling))
 
     def build(self, *, pretrained: bool) -> DetectionNetwork:
         """Build the detector that `model` describes."""
@@ -90,7 +99,7 @@ class DetectionTask:
         points = {number: roi for share in shares for number, roi in share.items()}
         validation = score(
             [points[number] for number in sorted(points)],
-            [field.scanner for field in self.val.sampled],
+            [roi.scanner for roi in self.val.sampled],
             losses,
         )
         if not fabric.is_global_zero or not self.config.train.pictures:
@@ -108,7 +117,7 @@ class DetectionTask:
         detector = Detector(
             network,
             self.config,
-            class_names=class_names(self.config),
+            class_names=class_names(self.config.sampling.imposters),
             threshold=validation.scalars["val/threshold"],
             device=str(self.device),
             info=info,
@@ -130,6 +139,10 @@ class DetectionTask:
             for place in places
         ]
 
+    def _loader(self, source: RoiSource) -> RoiLoader:
+        settings, workers = self.config.train, self.config.machine.workers
+        return Loader(source, settings.batch_size, workers, settings.seed, self.device)
+
     @torch.no_grad()
     def _validation_losses(self, network: DetectionNetwork) -> dict[str, float]:
         """Mean loss by name over the fixed validation patches, not augmented."""
@@ -150,21 +163,6 @@ class DetectionTask:
     ) -> list[NDArray[np.uint8]]:
         count, threshold = self.config.train.pictures, validation.scalars["val/threshold"]
         return draw_pictures(network, self.fixed_patches.batches(), self.device, count, threshold)
-
-
-def training_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
-    """Return the loader of training patches for a device."""
-    settings, workers = config.train, config.machine.workers
-    on_cpu = augments_on_cpu(decoded, config.machine.augment_on, device)
-    source = training_source(decoded, config.sampling, config.augment, on_cpu=on_cpu)
-    return Loader(source, settings.batch_size, workers, settings.seed, device)
-
-
-def validation_loader(decoded: DecodedRois, config: RunConfig, device: torch.device) -> RoiLoader:
-    """Return the loader of the fixed validation patches for a device."""
-    settings, workers = config.train, config.machine.workers
-    source = validation_source(decoded, config.sampling)
-    return Loader(source, settings.batch_size, workers, settings.seed, device)
 
 
 def prepare(batch: RoiBatch, device: torch.device) -> tuple[Tensor, BoxTargets]:
@@ -206,7 +204,7 @@ def detect_points(
     return points
 
 
-def class_names(config: RunConfig) -> tuple[str, ...]:
+def class_names(imposters: Imposters) -> tuple[str, ...]:
     """Return the names of labels 1, 2, … as the challenge writes them."""
-    both = config.sampling.imposters == "second_class"
+    both = imposters == "second_class"
     return ("mitotic figure", "non-mitotic figure") if both else ("mitotic figure",)

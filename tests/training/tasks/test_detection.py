@@ -21,8 +21,6 @@ from midog.training.tasks.detection import (
     DetectionTask,
     detect_points,
     prepare,
-    training_loader,
-    validation_loader,
 )
 from tests.models.networks import CandidatesAlone
 
@@ -159,8 +157,10 @@ def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where
         None, [f"machine.augment_on={where}", "machine.workers=0", "sampling.patch_size=256"]
     )
 
+    task = DetectionTask(settings, world(), world(), CPU)
+
     def prepared(epoch: int) -> tuple[torch.Tensor, BoxTargets]:
-        return prepare(next(training_loader(world(), settings, CPU).batches(epoch)), CPU)
+        return prepare(next(task.patches.batches(epoch)), CPU)
 
     (images, targets), again = prepared(1), prepared(1)
     assert images.dtype == torch.float32
@@ -173,6 +173,6 @@ def test_a_batch_is_prepared_the_same_twice_and_otherwise_in_another_epoch(where
 
 
 def test_validation_patches_are_as_they_are():
-    batch = next(validation_loader(world(), CONFIG, CPU).batches())
+    batch = next(task_of(world()).fixed_patches.batches())
     images, _ = prepare(batch, CPU)
     assert torch.equal((images * 255).round().byte(), batch.images.permute(0, 3, 1, 2))

@@ -21,7 +21,6 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from midog.config.describe import all_settings, default_yaml
 from midog.config.schema import RunConfig
 from midog.data.folder import data_fingerprint, read_rois
 from midog.data.roi import Roi
@@ -216,11 +215,12 @@ def test_a_wrong_setting_is_one_line_that_names_it(midog, tmp_path, words, overr
     assert not (tmp_path / "runs").exists()
 
 
-def test_its_words_are_shown_where_tasks_and_settings_are():
-    assert "toy: mean brightness of a patch" in default_yaml()
-    listed = {setting.key: setting for setting in all_settings()}
-    assert listed["task.kind"].choices == ("detection", "toy")
-    assert listed["task.width"].help == "Channels of the toy network. [default: 4]"
+def test_its_words_are_shown_where_tasks_and_settings_are(midog):
+    listing = midog("settings", "task").out
+    assert "toy: mean brightness of a patch [settings: width]" in listing
+    assert "task.width = 4" in listing
+    assert "Channels of the toy network" in listing
+    assert "toy: mean brightness of a patch" in midog("settings", "--yaml").out
 
 
 def test_a_loss_that_is_not_finite_names_its_locations(midog, tmp_path, words):
