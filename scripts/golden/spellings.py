@@ -39,7 +39,8 @@ evaluation.csv, evaluation.json, comparison.json, shift.json.
 IGNORED_KEYS: tuple[tuple[str, str], ...] = (
     ("*", r".*(patches_per_second|data_wait).*"),  # measured time
     ("*", r"(midog|schema_version)"),  # of the program, not of the data
-    ("model.json", r"(git|versions/.*)"),
+    ("last.ckpt", r"format"),
+    ("model.json", r"(format|git|versions/.*)"),
     ("model.json", r"config/.*"),  # compared as the settings are
 )
 """Document and key of values that are not compared: time, versions."""
