@@ -50,7 +50,8 @@ evaluation: groups measures detection_files points result scoring comparison tun
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs domain_shift
-report: page charts pictures evaluation_charts evaluation_page shift_charts shift_words shift_page
+report: page charts pictures evaluation_style evaluation_charts evaluation_page
+report: shift_rows shift_words shift_tables shift_charts shift_page
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples step infer sweep stages estimate run tables
 demo

@@ -168,7 +168,7 @@ def report(
 
 def print_matrix(result: ShiftResult) -> None:
     """Print F1 of each model by scanner, * on those of its training; then the means and the gap."""
-    from midog.report.shift_words import ordered_rows, ordered_scanners
+    from midog.report.shift_rows import ordered_rows, ordered_scanners
 
     scanners = ordered_scanners(result.matrix)
     rows = []

@@ -16,8 +16,13 @@ SEPARATOR = " / "
 
 @dataclass(frozen=True)
 class Group:
-    """ROIs that are scored together. name: "all", or the values of the columns. members: their
-    places in the list."""
+    """ROIs that are scored together.
+
+    Attributes:
+        name: "all", or the values of the columns.
+        keys: Values of the columns, by column.
+        members: Places of the ROIs in the list.
+    """
 
     name: str
     keys: Mapping[str, str]
@@ -25,42 +30,53 @@ class Group:
 
 
 def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:
-    """The columns of "tumour,scanner" or of a sequence of names. Raises DetectionsError for none or
-    one twice."""
+    """Return the columns of "tumour,scanner" or of a sequence of names.
+
+    Raises:
+        DetectionsError: If there is none, or one comes twice.
+    """
     names = tuple(part.strip() for part in (by.split(",") if isinstance(by, str) else by))
     if not all(names) or not names:
         raise DetectionsError(
             f"by {by!r} names no column", "write for example scanner, or tumour,scanner"
         )
     if len(set(names)) < len(names):
-        raise DetectionsError(f"by {by!r} names a column twice", "name each once")
+        raise DetectionsError(f"by {by!r} names a column twice", "name it once")
     return names
 
 
 def keys_of(rois: Sequence[Roi], by: Sequence[str]) -> list[dict[str, str]]:
-    """The value of each column for each ROI, "unknown" where it has none.
+    """Return the value of each column for each ROI, "unknown" where it has none.
 
-    by: columns of the split (scanner, patient, split, file_name, mpp, …) or fields of the
-    annotation. mpp is the um/px that either states, not what an image says of itself. Raises
-    DetectionsError for a column that no ROI has. A further column of the split that is empty for
-    all of these ROIs is such a one: reading a split keeps no empty cells of it.
+    Args:
+        rois: The ROIs.
+        by: Columns of the split (scanner, patient, split, file_name, mpp, …) or fields of the
+            annotation. mpp is the um/px that either states, not that in the image.
+
+    Raises:
+        DetectionsError: If no ROI has a column. A further column of the split that is empty for all
+            of these ROIs is such a one: reading a split keeps no empty cells of it.
     """
     columns = [_columns_of(roi) for roi in rois]
-    known = dict.fromkeys(name for each in columns for name in each)
+    names = dict.fromkeys(name for of_roi in columns for name in of_roi)
     for name in by:
-        if rois and name not in known:
+        if rois and name not in names:
             raise DetectionsError(
-                f"the ROIs have no column {name!r}", f"group by one of {', '.join(known)}"
+                f"the ROIs have no column {name!r}", f"group by one of {', '.join(names)}"
             )
-    return [{name: each.get(name, "") or UNKNOWN for name in by} for each in columns]
+    return [{name: of_roi.get(name, "") or UNKNOWN for name in by} for of_roi in columns]
 
 
 def make_groups(keys: Sequence[Mapping[str, str]], by: Sequence[str]) -> list[Group]:
-    """All ROIs, then the groups in the order of the ROIs; under each value of a column those of the
-    next one.
+    """Return all ROIs, then the groups in the order of the ROIs; under each value of a column those
+    of the next one.
 
-    keys: of each ROI, as `keys_of` gives them. Raises DetectionsError where two groups would have
-    one name.
+    Args:
+        keys: Of each ROI, as `keys_of` gives them.
+        by: The columns.
+
+    Raises:
+        DetectionsError: If two groups would have one name.
     """
     groups = [Group(ALL, {}, tuple(range(len(keys)))), *_below({}, range(len(keys)), keys, by)]
     name, times = Counter(group.name for group in groups).most_common(1)[0]
@@ -72,8 +88,7 @@ def make_groups(keys: Sequence[Mapping[str, str]], by: Sequence[str]) -> list[Gr
 
 
 def _columns_of(roi: Roi) -> dict[str, str]:
-    """Every column of an ROI; where the annotation has a field of the same name, what the split
-    says stands."""
+    """Every column of an ROI; the split's, where the annotation has a field of the same name."""
     own = {
         "scanner": roi.scanner,
         "patient": roi.patient,
@@ -93,13 +108,13 @@ def _below(
     if not by:
         return []
     groups = []
-    for value in dict.fromkeys(keys[each][by[0]] for each in members):
+    for value in dict.fromkeys(keys[member][by[0]] for member in members):
         mine = {**above, by[0]: value}
         name = SEPARATOR.join(mine.values())
         if name == ALL:
             raise DetectionsError(
                 f"column {by[0]} has the value {ALL!r}, which stands for all ROIs here", "rename it"
             )
-        inside = tuple(each for each in members if keys[each][by[0]] == value)
+        inside = tuple(member for member in members if keys[member][by[0]] == value)
         groups += [Group(name, mine, inside), *_below(mine, inside, keys, by[1:])]
     return groups

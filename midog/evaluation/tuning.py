@@ -1,5 +1,4 @@
-"""The threshold of a model, chosen on val for the use that is made of it, and stored with the
-model."""
+"""The threshold of a model, chosen on val for a goal, and stored with the model."""
 
 from __future__ import annotations
 
@@ -41,11 +40,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold is chosen for: the best F1, or the highest recall within one of the two
-    limits.
+    """What a threshold is chosen for: the best F1, or the highest recall within one of two limits.
 
-    precision: lowest precision, in (0, 1]. fp_per_mm2: most false positives per mm2. Raises
-    ConfigError for both.
+    Attributes:
+        precision: The least precision, in (0, 1]; None: no limit.
+        fp_per_mm2: The most false positives per mm2, >= 0; None: no limit.
+
+    Raises:
+        ConfigError: If both limits are given, or one is out of range.
     """
 
     precision: float | None = None
@@ -54,15 +56,21 @@ class Goal:
     def __post_init__(self) -> None:
         if self.precision is not None and self.fp_per_mm2 is not None:
             raise ConfigError(
-                "precision and false positives per mm2 are two goals", "choose one of them"
+                "precision and false positives per mm2 are two goals",
+                "choose {precision} or {fp_per_mm2}",
+                {"precision": None, "fp_per_mm2": None},
             )
         if self.precision is not None and not 0 < self.precision <= 1:
             raise ConfigError(
-                f"a precision of {self.precision:g} cannot be", "give a number over 0, at most 1"
+                f"a precision of {self.precision:g} is out of range",
+                "choose {precision} over 0, at most 1",
+                {"precision": None},
             )
         if self.fp_per_mm2 is not None and not 0 <= self.fp_per_mm2 < math.inf:
             raise ConfigError(
-                f"{self.fp_per_mm2:g} false positives per mm2 cannot be", "give 0 or more"
+                f"{self.fp_per_mm2:g} false positives per mm2 are out of range",
+                "choose {fp_per_mm2} of 0 or more",
+                {"fp_per_mm2": None},
             )
 
     def __str__(self) -> str:
@@ -75,8 +83,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Tuned:
-    """threshold, before: now and until now. counts: on val, at the new one. area_mm2: of val, NaN
-    where not known."""
+    """The outcome of tuning.
+
+    Attributes:
+        threshold: The new one.
+        before: The one until now.
+        counts: On val, at the new threshold.
+        area_mm2: Of val, NaN where it is not known.
+        rois: Number of ROIs of val.
+    """
 
     threshold: float
     before: float
@@ -86,12 +101,21 @@ class Tuned:
 
 
 def choose_threshold(points: Sequence[RoiPoints], area_mm2: float, goal: Goal) -> float:
-    """The threshold for that goal. Raises DetectionsError where no figure, no hit or no area is
-    there to choose by, or where no threshold that finds a figure reaches the goal."""
+    """Choose the threshold for a goal.
+
+    Args:
+        points: Of the ROIs.
+        area_mm2: Of the ROIs together; NaN where it is not known.
+        goal: The goal.
+
+    Raises:
+        DetectionsError: If there is no figure, no detected figure or no area to choose by, or no
+            threshold that detects a figure reaches the goal.
+    """
     swept = sweep(points)
     _require_figures(swept.figures)
     if not swept.tp[swept.thresholds > 0].any():
-        what = "the model finds no mitotic figure of val at any threshold, so none can be chosen"
+        what = "the model detects no mitotic figure of val at any threshold, so none can be chosen"
         raise DetectionsError(what, "train it further, or on data like these")
     if goal.precision is not None:
         return _at_precision(swept, goal.precision)
@@ -113,14 +137,23 @@ def tune(
 ) -> Tuned:
     """Choose the threshold on the val ROIs among `rois` and write it into the model's model.json.
 
-    model: a model's or a run's folder. rois: all that `read_rois` gave, as `data_fingerprint` is of
-    them all.
-    other_data: the val ROIs are known to be none that the model learned from, though it was trained
-    from other data or by another split. detections: what this model found in the val ROIs; None: it
-    detects now. Raises WeightsError for a model that cannot be read, DataError where no ROI is in
-    val, DetectionsError where the model was trained from other ROIs or by another split than these,
-    the detections are of another model, or no threshold reaches the goal; the model then stays as
-    it was.
+    Args:
+        model: A model's or a run's folder.
+        rois: All that `read_rois` gave, as `data_fingerprint` is of them all.
+        goal: What the threshold is chosen for.
+        other_data: The model was not trained on the val ROIs, though it was trained from other data
+            or by another split.
+        detections: Folder of this model's detections in the val ROIs; None: it detects now.
+        mpp: um/px of the ROIs; None: each ROI's own, or that of its image.
+        device: Where to detect.
+        on_image: Called with the name and the number of figures of each image.
+
+    Raises:
+        WeightsError: If the model cannot be read.
+        DataError: If no ROI is in val.
+        DetectionsError: If the model was trained from other ROIs or by another split than these,
+            the detections are of another model, or no threshold reaches the goal. The model then
+            stays as it was.
     """
     val = select_rois(rois, "val")
     # before detection takes its time
@@ -136,54 +169,60 @@ def tune(
         else:
             _check_origin(Path(detections), detector, val)
         scored = score_rois(detections, val, threshold=detector.threshold, mpp=mpp)
-    points, area = [each.points for each in scored], math.fsum(each.area_mm2 for each in scored)
+    points = [roi.points for roi in scored]
+    area = math.fsum(roi.area_mm2 for roi in scored)
     threshold = choose_threshold(points, area, goal)
     _store(folder / CARD, threshold, goal, len(val))
     return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
 
 
 def _at_precision(swept: Sweep, precision: float) -> float:
-    found = threshold_at_precision(swept, precision)
-    if found is None:
+    threshold = threshold_at_precision(swept, precision)
+    if threshold is None:
         highest = _thousandths(highest_precision(swept), ROUND_FLOOR)
         what = f"no threshold has a precision of {precision:g} on val: the highest is {highest}"
         raise DetectionsError(what, "ask for less")
-    return found
+    return threshold
 
 
 def _at_fp_rate(swept: Sweep, area_mm2: float, fp_per_mm2: float) -> float:
     if math.isnan(area_mm2):
         raise DetectionsError(
-            "the mm2 of an ROI of val are not known", "give its um/px with --mpp or in the split"
+            "the mm2 of an ROI of val are not known",
+            "give {mpp}, or a column `mpp` in the split",
+            {"mpp": None},
         )
-    found = threshold_at_fp_rate(swept, area_mm2, fp_per_mm2)
-    if found is None:
+    threshold = threshold_at_fp_rate(swept, area_mm2, fp_per_mm2)
+    if threshold is None:
         fewest = _thousandths(lowest_fp_rate(swept, area_mm2), ROUND_CEILING)
         what = (
-            f"no threshold that finds a figure of val has at most {fp_per_mm2:g} false positives"
+            f"no threshold that detects a figure of val has at most {fp_per_mm2:g} false positives"
             " per mm2"
         )
         raise DetectionsError(f"{what}: the fewest are {fewest}", "allow more")
-    return found
+    return threshold
 
 
 def _thousandths(value: float, rounding: str) -> str:
-    """Rounded to where the goal can still be had, so that one can ask for what it says."""
+    """Rounded to where the goal can still be reached, so that one can ask for that number."""
     return str(Decimal(value).quantize(Decimal("0.001"), rounding))
 
 
 def _check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
-    """The ROIs must be those that the model was trained from, by the same split, so that it never
-    learned from val."""
-    learned_from = detector.info.get("data")
-    if not isinstance(learned_from, str):
+    """The ROIs must be those that the model was trained from, by the same split, so that it was
+    never trained on val."""
+    trained_from = detector.info.get("data")
+    if not isinstance(trained_from, str):
         logger.warning(
-            "%s does not say what data the model was trained from: val must be none of them", card
+            "%s does not state what data the model was trained from: val must be none of them", card
         )
-    elif learned_from != data_fingerprint(rois):
-        what = "these data or this split are not those that the model was trained from"
-        fix = "give those, or --other-data if you know that it never did"
-        raise DetectionsError(f"{what}: its val ROIs may be among what it learned from", fix)
+    elif trained_from != data_fingerprint(rois):
+        raise DetectionsError(
+            "these data or this split are not those that the model was trained from: it may have"
+            " been trained on these val ROIs",
+            "give those, or {other_data} if you know that it was not",
+            {"other_data": True},
+        )
 
 
 def _detect(
@@ -206,11 +245,16 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
     all the ROIs."""
     weights = (read_settings(detections) or {}).get("weights")
     if weights is None:
-        fix = "give a folder that `midog infer` wrote with this model, or leave --detections out"
-        raise DetectionsError(f"{detections}/ does not say which model made it", fix)
+        raise DetectionsError(
+            f"{detections}/ does not state which model made it",
+            "give a folder that `midog infer` wrote with this model, or leave {detections} out",
+            {"detections": None},
+        )
     if weights != detector.settings()["weights"]:
         raise DetectionsError(
-            f"{detections}/ holds detections of another model", "leave --detections out"
+            f"{detections}/ holds detections of another model",
+            "leave {detections} out",
+            {"detections": None},
         )
     missing = [
         roi.file_name
@@ -218,8 +262,11 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
         if not (detections / f"{Path(roi.file_name).stem}.json").is_file()
     ]
     if missing:
-        fix = "run `midog infer` on val with that --out, or leave --detections out"
-        raise DetectionsError(f"{detections}/ has no detections for {compact_names(missing)}", fix)
+        raise DetectionsError(
+            f"{detections}/ has no detections for {compact_names(missing)}",
+            "run `midog infer` on val into that folder, or leave {detections} out",
+            {"detections": None},
+        )
 
 
 def _require_figures(number: int) -> None:

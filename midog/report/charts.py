@@ -1,5 +1,5 @@
-"""How charts look, and how they get into a page: matplotlib figures without pyplot, as SVG that
-says what it shows."""
+"""The style of charts, and how they get into a page: matplotlib figures without pyplot, as SVG with
+a label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.style import context
 
 INK, MUTED, FAINT = "#1b1b1b", "#5c6166", "#d9dcdf"
-"""Of what matters, of what explains it, and of rules behind it."""
+"""Colours of what matters, of what explains it, and of rules behind it."""
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072b2",
@@ -33,7 +33,7 @@ on white."""
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*")
-MOST_LOOKS = len(_MARKERS)
+MOST_STYLES = len(_MARKERS)
 """Names that can be told apart in one chart."""
 
 _STYLE = {
@@ -64,31 +64,30 @@ _STYLE = {
 
 
 @dataclass(frozen=True)
-class Look:
-    """How one name is drawn in all charts of a page: told apart by marker and dashes too, for print
-    without colour."""
+class Style:
+    """How one name is drawn in all charts of a page: marker and dashes differ too, for print in
+    grey."""
 
     colour: str
     marker: str
     dashes: Literal["-", "--", ":"]
 
 
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look for each name, in their order; those after MOST_LOOKS share a grey one."""
-    known = {}
+def styles_of(names: Sequence[str]) -> dict[str, Style]:
+    """Return a style for each name, in their order; those after MOST_STYLES share a grey one."""
+    styles = {}
     for at, name in enumerate(names):
-        if at < MOST_LOOKS:
-            known[name] = Look(
-                _COLOURS[at % len(_COLOURS)], _MARKERS[at], "-" if at < len(_COLOURS) else "--"
-            )
+        if at < MOST_STYLES:
+            colour = _COLOURS[at % len(_COLOURS)]
+            styles[name] = Style(colour, _MARKERS[at], "-" if at < len(_COLOURS) else "--")
         else:
-            known[name] = Look(MUTED, ".", ":")
-    return known
+            styles[name] = Style(MUTED, ".", ":")
+    return styles
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """The house style, whatever the user's matplotlibrc says; for `with`, or over a function that
+    """Set the house style, whatever the user's matplotlibrc; for `with`, or over a function that
     draws."""
     with context(_STYLE, after_reset=True):
         yield
@@ -96,27 +95,27 @@ def drawing() -> Iterator[None]:
 
 @drawing()
 def to_svg(figure: Figure, *, name: str, label: str) -> Markup:
-    """The figure as an <svg> to stand in a page: equal figures of one matplotlib give equal bytes.
+    """Return a figure as an <svg> for a page: equal figures of one matplotlib give equal bytes.
 
-    name: starts every id in it, so that the charts of a page do not meet; a word, used once in the
-    page.
-    label: what it shows, for those who do not see it.
+    Args:
+        figure: The figure.
+        name: Starts every id in it, so that the ids of the charts of a page differ; a word, used
+            once in the page.
+        label: What it shows, for those who do not see it.
     """
     assert re.fullmatch(r"[a-z][a-z0-9-]*", name), name
     text = io.StringIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing"
-        )  # of a name in a script that the font lacks: a box
+        # of a name in a script that the font lacks: a box
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(
             text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].rstrip()
     svg = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r"<style.*?</style>\s*", "", svg, flags=re.DOTALL
-    )  # it would hold in all of the page
+    # a style would hold in all of the page
+    svg = re.sub(r"<style.*?</style>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
     head = (
@@ -127,13 +126,13 @@ def to_svg(figure: Figure, *, name: str, label: str) -> Markup:
 
 
 def new_chart(width: float = 4.8, height: float = 3.9) -> tuple[Figure, Axes]:
-    """An empty chart, inches."""
+    """Return an empty chart of that size, inches."""
     figure = Figure((width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def legend_below(figure: Figure, entries: Sequence[tuple[str, Line2D]], columns: int = 2) -> None:
-    """A legend under the axes; the figure grows by it, so that charts of one size stay level."""
+    """Put a legend under the axes; the figure grows, so that charts of one size stay level."""
     if not entries:
         return
     rows = -(-len(entries) // columns)
@@ -143,18 +142,18 @@ def legend_below(figure: Figure, entries: Sequence[tuple[str, Line2D]], columns:
 
 
 def short(name: str, most: int = 26) -> str:
-    """A name as charts have room for it; without the leading _ by which matplotlib would hide
-    it."""
+    """Shorten a name to the room in a chart; a leading _, by which matplotlib would hide it, gets a
+    blank before it."""
     name = name if len(name) <= most else f"{name[: most - 1]}…"
     return f" {name}" if name.startswith("_") else name
 
 
-def say(axes: Axes, text: str) -> None:
-    """Words in the middle of axes that have nothing else to show."""
+def write_in_middle(axes: Axes, text: str) -> None:
+    """Write words into axes that have nothing else to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED)
 
 
 def unit_axis(axes: Axes, which: str) -> None:
-    """Let "x" or "y" run from 0 to 1, with room for a line on the edge."""
+    """Let axis "x" or "y" run from 0 to 1, with room for a line on the edge."""
     bounds, ticks = (-0.02, 1.02), [0, 0.2, 0.4, 0.6, 0.8, 1]
     axes.set(**{f"{which}lim": bounds, f"{which}ticks": ticks})

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from midog.evaluation.groups import ALL
 from midog.evaluation.result import Evaluation, GroupScores, RoiScores
@@ -19,89 +18,79 @@ from midog.metrics.points import Values
 from midog.report.charts import (
     FAINT,
     INK,
-    MOST_LOOKS,
+    MOST_STYLES,
     MUTED,
-    Look,
+    Style,
     drawing,
-    legend_below,
-    looks,
     new_chart,
-    say,
     short,
     unit_axis,
+)
+from midog.report.evaluation_style import (
+    WHOLE,
+    add_legend,
+    draw_line,
+    draw_marks,
+    draw_operating_point,
+    styles_of_groups,
 )
 from midog.report.page import between, number
 
 MOST_ROWS = 40
 """Groups that the chart of F1 has room for."""
 
-_ALL = Look(INK, "o", "-")
-_Kind = Literal["curve", "line", "marks"]  # a ring on a line, a mark on a line, marks alone
-_FROC_END = 8.0  # false positives per ROI up to which the challenge takes the area
-
-
-def first_level(result: Evaluation) -> dict[str, GroupScores]:
-    """The groups by the first column alone, in their order."""
-    return {name: group for name, group in result.groups.items() if len(group.keys) == 1}
-
-
-def looks_of(result: Evaluation) -> dict[str, Look]:
-    """Of "all" and of each group by the first column; where there are too many, the ones with most
-    figures differ."""
-    groups = first_level(result)
-    most = sorted(groups, key=lambda name: -groups[name].figures)
-    chosen = set(most[:MOST_LOOKS])
-    return {ALL: _ALL, **looks([*(name for name in groups if name in chosen), *most[MOST_LOOKS:]])}
+_FROC_END = 8.0
+"""False positives per ROI up to which the challenge takes the area."""
 
 
 @drawing()
 def precision_recall(result: Evaluation) -> Figure:
-    """Precision against recall at every threshold, over lines of equal F1; a ring where it is
-    counted."""
+    """Draw precision against recall at every threshold, over lines of equal F1; a ring where the
+    counts were taken."""
     figure, axes = new_chart()
     axes.set(xlabel="recall", ylabel="precision")
     unit_axis(axes, "x")
     unit_axis(axes, "y")
     _equal_f1(axes)
     drawn = []
-    for name, group, look in _curves(result):
+    for name, group, style in _curves(result):
         if group.figures == 0:
             continue
-        _line(axes, group.curve.recall, group.curve.precision, look)
-        _operating_point(axes, group.counts.recall, group.counts.precision, look)
-        drawn.append((name, look))
-    _finish(figure, axes, drawn)
+        draw_line(axes, group.curve.recall, group.curve.precision, style)
+        draw_operating_point(axes, group.counts.recall, group.counts.precision, style)
+        drawn.append((name, style))
+    add_legend(figure, axes, drawn)
     return figure
 
 
 @drawing()
 def froc(result: Evaluation, per: Literal["mm2", "ROI"]) -> Figure:
-    """Recall against false positives per mm2 or per ROI at every threshold; a ring where it is
-    counted."""
+    """Draw recall against false positives per mm2 or per ROI at every threshold; a ring where the
+    counts were taken."""
     figure, axes = new_chart()
     axes.set(xlabel="false positives per " + ("mm²" if per == "mm2" else "ROI"), ylabel="recall")
     unit_axis(axes, "y")
     axes.grid(color=FAINT, linewidth=0.6)
     drawn, ends, points = [], [0.0], [0.0]
-    for name, group, look in _curves(result):
+    for name, group, style in _curves(result):
         alarms = group.froc.fp_per_mm2 if per == "mm2" else group.froc.fp_per_roi
         here = group.counts.fp / (group.area_mm2 if per == "mm2" else group.rois)
         if group.figures == 0 or np.isnan(alarms).any():
             continue
-        _line(axes, np.append(0, alarms), np.append(0, group.froc.recall), look)
-        _operating_point(axes, here, group.counts.recall, look)
-        drawn.append((name, look))
+        draw_line(axes, np.append(0, alarms), np.append(0, group.froc.recall), style)
+        draw_operating_point(axes, here, group.counts.recall, style)
+        drawn.append((name, style))
         ends.append(float(alarms[-1]))
         points.append(here)
     end = _FROC_END if per == "ROI" else min(max(ends), max(4 * max(points), 1.0)) or 1.0
     axes.set_xlim(-0.02 * end, 1.02 * end)
-    _finish(figure, axes, drawn)
+    add_legend(figure, axes, drawn)
     return figure
 
 
 @drawing()
 def forest(result: Evaluation) -> Figure:
-    """F1 of each group with its interval, under that of all."""
+    """Draw F1 of each group with its interval, under that of all."""
     rows = list(result.groups.items())[:MOST_ROWS]
     figure, axes = new_chart(height=max(3.9, 0.8 + 0.3 * len(rows)))
     unit_axis(axes, "x")
@@ -110,59 +99,55 @@ def forest(result: Evaluation) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.set_yticks(range(len(rows)), [_indented(name, group) for name, group in rows])
-    known = looks_of(result)
+    styles = styles_of_groups(result)
     for row, (name, group) in enumerate(rows):
-        look, f1 = known[_first_of(name, group)], group.counts.f1
-        interval = group.intervals.get("f1")
-        if interval is not None:  # of unknown ends nothing is drawn
-            axes.plot([interval.low, interval.high], [row, row], color=look.colour, linewidth=1.6)
-        axes.plot(
-            [f1], [row], look.marker, color=look.colour, markersize=6 if len(group.keys) < 2 else 4
-        )
-        axes.text(
-            1.04,
-            row,
-            _f1_words(f1, interval),
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            fontsize=8.5,
-        )
+        _forest_row(axes, row, group, styles[_first_of(name, group)])
     f1 = result.groups[ALL].counts.f1
     if not math.isnan(f1):
         axes.axvline(f1, color=MUTED, linewidth=0.8, dashes=(3, 3), zorder=0)
     return figure
 
 
+def _forest_row(axes: Axes, row: int, group: GroupScores, style: Style) -> None:
+    f1, interval = group.counts.f1, group.intervals.get("f1")
+    if interval is not None:  # of unknown ends nothing is drawn
+        axes.plot([interval.low, interval.high], [row, row], color=style.colour, linewidth=1.6)
+    size = 6 if len(group.keys) < 2 else 4
+    axes.plot([f1], [row], style.marker, color=style.colour, markersize=size)
+    place = axes.get_yaxis_transform()
+    axes.text(1.04, row, _f1_words(f1, interval), transform=place, va="center", fontsize=8.5)
+
+
 @drawing()
 def counts_against_truth(result: Evaluation) -> Figure:
-    """Found against true figures per mm2, a mark for each ROI."""
+    """Draw detected against true figures per mm2, a mark for each ROI."""
     figure, axes = new_chart()
-    axes.set(xlabel="true figures per mm²", ylabel="found figures per mm²")
+    axes.set(xlabel="true figures per mm²", ylabel="detected figures per mm²")
     drawn, most = [], 0.0
-    for name, rois, look in _known_rois(result):
-        true, found = np.array([(roi.figures_per_mm2, roi.found_per_mm2) for roi in rois]).T
-        _marks(axes, true, found, look)
-        drawn.append((name, look))
-        most = max(most, true.max(), found.max())
+    for name, rois, style in _rois_of_known_area(result):
+        true, detected = _densities(rois)
+        draw_marks(axes, true, detected, style)
+        drawn.append((name, style))
+        most = max(most, true.max(), detected.max())
     most = most or 1.0
     axes.plot([0, most], [0, most], color=MUTED, linewidth=0.8, dashes=(3, 3), zorder=0)
     axes.set(xlim=(-0.04 * most, 1.06 * most), ylim=(-0.04 * most, 1.06 * most))
     axes.set_aspect("equal", adjustable="box")
-    _finish(figure, axes, drawn, "marks")
+    add_legend(figure, axes, drawn, "marks")
     return figure
 
 
 @drawing()
 def bland_altman(result: Evaluation) -> Figure:
-    """Found less true figures per mm2 against their mean, a mark for each ROI, with bias and limits
-    of agreement."""
+    """Draw detected less true figures per mm2 against their mean, a mark for each ROI, with bias
+    and limits of agreement."""
     figure, axes = new_chart()
-    axes.set(xlabel="mean of true and found, per mm²", ylabel="found − true, per mm²")
+    axes.set(xlabel="mean of true and detected, per mm²", ylabel="detected − true, per mm²")
     drawn = []
-    for name, rois, look in _known_rois(result):
-        true, found = np.array([(roi.figures_per_mm2, roi.found_per_mm2) for roi in rois]).T
-        _marks(axes, (true + found) / 2, found - true, look)
-        drawn.append((name, look))
+    for name, rois, style in _rois_of_known_area(result):
+        true, detected = _densities(rois)
+        draw_marks(axes, (true + detected) / 2, detected - true, style)
+        drawn.append((name, style))
     axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     axes.margins(x=0.06, y=0.14)
     agreed = result.groups[ALL].agreement
@@ -170,23 +155,15 @@ def bland_altman(result: Evaluation) -> Figure:
     for what, value, dashes in [("bias", agreed.bias, (1, 0)), *(limits if agreed.sd else [])]:
         if not math.isnan(value):
             axes.axhline(value, color=MUTED, linewidth=0.9, dashes=dashes, zorder=0)
-            words = f"{what}\n{number(value, 1, sign=True)}"
-            axes.text(
-                1.01,
-                value,
-                words,
-                transform=axes.get_yaxis_transform(),
-                va="center",
-                fontsize=8,
-                color=MUTED,
-            )
-    _finish(figure, axes, drawn, "marks")
+            words, place = f"{what}\n{number(value, 1, sign=True)}", axes.get_yaxis_transform()
+            axes.text(1.01, value, words, transform=place, va="center", fontsize=8, color=MUTED)
+    add_legend(figure, axes, drawn, "marks")
     return figure
 
 
 @drawing()
 def calibration(result: Evaluation) -> Figure:
-    """Share of figures among the points of each bin of scores, and how many points there are."""
+    """Draw the share of figures among the detections of each bin of scores, and their number."""
     figure, axes = new_chart(height=4.5)
     axes.remove()
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -195,48 +172,49 @@ def calibration(result: Evaluation) -> Figure:
     upper.set_ylabel("share that are figures")
     upper.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, dashes=(3, 3))
     drawn = []
-    for name, group, look in _curves(result):
+    for name, group, style in _curves(result):
         curve = group.calibration
         filled = curve.count > 0
-        _line(upper, curve.mean_score[filled], curve.hit_share[filled], look, marks=True)
-        drawn.append((name, look))
+        draw_line(upper, curve.mean_score[filled], curve.hit_share[filled], style, marks=True)
+        drawn.append((name, style))
     whole = result.groups[ALL].calibration
     lower.bar(whole.edges[:-1], whole.count, np.diff(whole.edges) * 0.92, align="edge", color=MUTED)
-    for left, right, amount in zip(whole.edges[:-1], whole.edges[1:], whole.count, strict=True):
-        lower.text(
-            (left + right) / 2,
-            amount,
-            f"{amount}\n",
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color=MUTED,
-        )
-    lower.set(xlabel="score", ylabel="points", yticks=[], ylim=(0, 1.3 * max(whole.count.max(), 1)))
+    middles, middle = (whole.edges[:-1] + whole.edges[1:]) / 2, {"ha": "center", "va": "center"}
+    for at, amount in zip(middles, whole.count, strict=True):
+        lower.text(at, amount, f"{amount}\n", fontsize=7.5, color=MUTED, **middle)
+    lower.set(
+        xlabel="score", ylabel="detections", yticks=[], ylim=(0, 1.3 * max(whole.count.max(), 1))
+    )
     lower.spines["left"].set_visible(False)
-    _finish(figure, upper, drawn, "line")
+    add_legend(figure, upper, drawn, "line")
     return figure
 
 
-def _curves(result: Evaluation) -> Iterator[tuple[str, GroupScores, Look]]:
-    """The groups that have points, "all" last, on top; of many groups those that can be told
+def _curves(result: Evaluation) -> Iterator[tuple[str, GroupScores, Style]]:
+    """The groups that have detections, "all" last, on top; of many groups those that can be told
     apart."""
-    known = looks_of(result)
-    for name, look in [*list(known.items())[1 : MOST_LOOKS + 1], (ALL, _ALL)]:
+    styles = styles_of_groups(result)
+    for name, style in [*list(styles.items())[1 : MOST_STYLES + 1], (ALL, WHOLE)]:
         if len(result.groups[name].curve.thresholds):
-            yield name, result.groups[name], look
+            yield name, result.groups[name], style
 
 
-def _known_rois(result: Evaluation) -> Iterator[tuple[str, Sequence[RoiScores], Look]]:
-    """ROIs of known area, by the value of the first column; those of groups that share a look
+def _rois_of_known_area(result: Evaluation) -> Iterator[tuple[str, Sequence[RoiScores], Style]]:
+    """ROIs of known area, by the value of the first column; those of groups that share a style
     together."""
-    known, names_of = looks_of(result), dict[Look, list[str]]()
-    for name in list(known)[1:]:
-        names_of.setdefault(known[name], []).append(name)
-    for look, names in names_of.items():
+    styles, names_of = styles_of_groups(result), dict[Style, list[str]]()
+    for name in list(styles)[1:]:
+        names_of.setdefault(styles[name], []).append(name)
+    for style, names in names_of.items():
         rois = [roi for roi in result.rois if roi.keys[result.by[0]] in names and roi.area_mm2 > 0]
         if rois:
-            yield names[0] if len(names) == 1 else "others", rois, look
+            yield names[0] if len(names) == 1 else "others", rois, style
+
+
+def _densities(rois: Sequence[RoiScores]) -> tuple[Values, Values]:
+    """True and detected figures per mm2 of each ROI, (R,) and (R,)."""
+    true, detected = np.array([(roi.figures_per_mm2, roi.found_per_mm2) for roi in rois]).T
+    return true, detected
 
 
 def _first_of(name: str, group: GroupScores) -> str:
@@ -251,45 +229,9 @@ def _indented(name: str, group: GroupScores) -> str:
 
 
 def _f1_words(f1: float, interval: Interval | None) -> str:
-    known = interval is not None and not math.isnan(interval.low)
-    return (
-        f"{number(f1)}  ({between(interval.low, interval.high)})"
-        if interval and known
-        else number(f1)
-    )
-
-
-def _line(axes: Axes, x: Values, y: Values, look: Look, marks: bool = False) -> None:
-    line = axes.plot(x, y, color=look.colour, linestyle=look.dashes, linewidth=_width(look))[0]
-    if marks or len(x) == 1:  # a line of one point cannot be seen
-        line.set(marker=look.marker, markersize=5 if look is _ALL else 3.5)
-
-
-def _operating_point(axes: Axes, x: float, y: float, look: Look) -> None:
-    if not (math.isnan(x) or math.isnan(y)):
-        size = 8 if look is _ALL else 6.5
-        axes.plot(
-            [x],
-            [y],
-            look.marker,
-            markersize=size,
-            color="white",
-            markeredgecolor=look.colour,
-            zorder=5,
-        )
-
-
-def _marks(axes: Axes, x: Values, y: Values, look: Look) -> None:
-    axes.plot(
-        x,
-        y,
-        look.marker,
-        color=look.colour,
-        markersize=6,
-        alpha=0.8,
-        markeredgecolor="white",
-        clip_on=False,
-    )
+    if interval is None or math.isnan(interval.low):
+        return number(f1)
+    return f"{number(f1)}  ({between(interval.low, interval.high)})"
 
 
 def _equal_f1(axes: Axes) -> None:
@@ -300,25 +242,3 @@ def _equal_f1(axes: Axes) -> None:
             recall[precision <= 1], precision[precision <= 1], color=FAINT, linewidth=0.8, zorder=0
         )
         axes.text(1.03, f1 / (2 - f1), f"F1 {f1}", fontsize=7.5, color=MUTED, va="center")
-
-
-def _finish(
-    figure: Figure, axes: Axes, drawn: Sequence[tuple[str, Look]], kind: _Kind = "curve"
-) -> None:
-    """The legend in the order of the tables, or words where there is nothing to show."""
-    if not drawn:
-        say(axes, "nothing to show")
-    entries = sorted(drawn, key=lambda entry: entry[0] != ALL)
-    legend_below(figure, [(name, _sample(look, kind)) for name, look in entries])
-
-
-def _sample(look: Look, kind: _Kind) -> Line2D:
-    style: Literal["none", "-", "--", ":"] = "none" if kind == "marks" else look.dashes
-    fill = "white" if kind == "curve" else look.colour
-    line = Line2D([], [], color=look.colour, linestyle=style, linewidth=_width(look))
-    line.set(marker=look.marker, markersize=6, markerfacecolor=fill)
-    return line
-
-
-def _width(look: Look) -> float:
-    return 2.0 if look is _ALL else 1.3

@@ -1,5 +1,5 @@
-"""The page of an evaluation: scores by group, curves, counts, calibration, and the worst mistakes
-as pictures."""
+"""The page of an evaluation: scores by group, curves, counts, calibration, and pictures of
+mistakes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from midog.metrics.mistakes import (
     OTHER_NAME,
 )
 from midog.report import evaluation_charts as charts
-from midog.report.charts import MOST_LOOKS, to_svg
+from midog.report.charts import MOST_STYLES, to_svg
+from midog.report.evaluation_style import first_level
 from midog.report.page import write_page
 from midog.report.pictures import FALSE_ALARM, MISSED, crop_around, data_uri
 
@@ -43,8 +44,13 @@ WORST = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """A mistake in a gallery. source: data URI, None where there is no image. scanner: "" where it
-    is not known."""
+    """A mistake in a gallery.
+
+    Attributes:
+        mistake: The mistake.
+        scanner: "" where it is not known.
+        source: Data URI of its picture; None without an image.
+    """
 
     mistake: Mistake
     scanner: str
@@ -53,7 +59,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The worst mistakes of one kind. total: how many there are. words: what the kind is."""
+    """The worst mistakes of one kind.
+
+    Attributes:
+        kind: One of MISTAKES.
+        title: Of the kind.
+        words: A sentence about the kind.
+        total: Number of mistakes of that kind.
+        pictures: Of the worst.
+    """
 
     kind: str
     title: str
@@ -64,23 +78,19 @@ class Gallery:
     @property
     def order(self) -> str:
         """Which score is the worst; "" where none is."""
-        return (
-            "highest"
-            if self.kind in FALSE_ALARMS
-            else "lowest"
-            if self.kind == MISSED_BELOW
-            else ""
-        )
+        if self.kind in FALSE_ALARMS:
+            return "highest"
+        return "lowest" if self.kind == MISSED_BELOW else ""
 
     @property
     def shown(self) -> list[Picture]:
         """Those with an image."""
-        return [each for each in self.pictures if each.source is not None]
+        return [picture for picture in self.pictures if picture.source is not None]
 
     @property
     def hidden(self) -> list[Picture]:
         """Those without."""
-        return [each for each in self.pictures if each.source is None]
+        return [picture for picture in self.pictures if picture.source is None]
 
 
 _KINDS = {
@@ -92,19 +102,19 @@ _KINDS = {
         "False alarms near a look-alike",
         f"A look-alike lies within {NEAR_UM:g} µm.",
     ),
-    "double": ("Figures marked twice", "The figure here was matched to another point."),
+    "double": ("Figures detected twice", "The figure here was matched to another detection."),
     "nothing": (
         "False alarms on nothing annotated",
         f"No figure within 7.5 µm, no look-alike within {NEAR_UM:g} µm.",
     ),
-    MISSED_WHOLLY: ("Missed: not found at all", "No point of any score lies within 7.5 µm."),
+    MISSED_WHOLLY: ("Missed: not detected at all", "No detection of any score lies within 7.5 µm."),
     MISSED_TAKEN: (
-        "Missed: its point went to another figure",
-        "A point that counts lies within 7.5 µm, but was matched to a figure beside this one.",
+        "Missed: its detection went to another figure",
+        "A detection that counts lies within 7.5 µm, but was matched to a figure beside this one.",
     ),
     MISSED_BELOW: (
-        "Missed: found, but not counted",
-        "A point lies within 7.5 µm, but its score is too low, or its name another.",
+        "Missed: detected, but not counted",
+        "A detection lies within 7.5 µm, but its score is too low, or its name another.",
     ),
 }
 assert set(_KINDS) == set(MISTAKES), "each kind of mistake needs its words"
@@ -113,11 +123,18 @@ assert set(_KINDS) == set(MISTAKES), "each kind of mistake needs its words"
 def write_evaluation_page(
     path: Path, result: Evaluation, rois: Sequence[Roi], *, title: str
 ) -> None:
-    """Write all of an evaluation as one HTML file that needs nothing beside it; the same input
-    gives the same bytes.
+    """Write all of an evaluation as one HTML file that needs no other; the same input gives the
+    same bytes.
 
-    rois: those that were scored; where their images are on this machine, the worst mistakes of each
-    kind are shown. Raises MidogError where `path` cannot be written.
+    Args:
+        path: The file.
+        result: The evaluation.
+        rois: Those that were scored; if their images are on this machine, the worst mistakes of
+            each kind are shown.
+        title: Of the page.
+
+    Raises:
+        MidogError: If `path` cannot be written.
     """
     values = {
         "title": title,
@@ -132,14 +149,16 @@ def write_evaluation_page(
         "columns": {table: columns_of(table) for table in TABLES},
         "terms": [measure for measure in MEASURES.values() if measure.term],
         "kinds": MISTAKES,
-        # without names there is no point of another one
+        # if names do not count, none is another
         "distances": [
-            each for each in MISS_DISTANCES if each != OTHER_NAME or result.threshold is None
+            distance
+            for distance in MISS_DISTANCES
+            if distance != OTHER_NAME or result.threshold is None
         ],
         "charts": _charts(result),
-        "most_curves": MOST_LOOKS,
+        "most_curves": MOST_STYLES,
         "most_rows": charts.MOST_ROWS,
-        "first_level": len(charts.first_level(result)),
+        "first_level": len(first_level(result)),
         "galleries": galleries(result, rois),
     }
     write_page(path, "evaluation.html", values)
@@ -152,18 +171,21 @@ def columns_of(table: str) -> list[Measure]:
 
 
 def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
-    """The worst mistakes of each kind: false alarms by falling score; misses never found, then
-    those whose point went to another figure, then the others by rising score."""
+    """Return the worst mistakes of each kind: false alarms by falling score; misses without a
+    detection, then those whose detection went to another figure, then the others by rising
+    score."""
     worst = {kind: _worst(result.mistakes, kind) for kind in _KINDS}
-    pictures = _pictures([each for theirs in worst.values() for each in theirs], result, rois)
+    pictures = _pictures(
+        [mistake for of_kind in worst.values() for mistake in of_kind], result, rois
+    )
     return [
         Gallery(
             kind,
             *_KINDS[kind],
             result.groups[ALL].mistakes[kind],
-            tuple(pictures[id(each)] for each in theirs),
+            tuple(pictures[id(mistake)] for mistake in of_kind),
         )
-        for kind, theirs in worst.items()
+        for kind, of_kind in worst.items()
     ]
 
 
@@ -181,25 +203,20 @@ def _pictures(
 ) -> dict[int, Picture]:
     """The picture of each mistake, by its id(); an image is opened once, whatever the number of its
     mistakes."""
-    known = {roi.file_name: roi for roi in rois}
+    by_name = {roi.file_name: roi for roi in rois}
     mpps = {roi.file_name: roi.mpp for roi in result.rois}
-    done: dict[int, Picture] = {}
+    pictures: dict[int, Picture] = {}
     for file_name in dict.fromkeys(mistake.file_name for mistake in mistakes):
-        roi, theirs = (
-            known[file_name],
-            [mistake for mistake in mistakes if mistake.file_name == file_name],
-        )
-        sources = _crops(roi, theirs, mpps[file_name])
-        done |= {
-            id(m): Picture(m, roi.scanner, source)
-            for m, source in zip(theirs, sources, strict=True)
-        }
-    return done
+        roi = by_name[file_name]
+        of_roi = [mistake for mistake in mistakes if mistake.file_name == file_name]
+        for mistake, source in zip(of_roi, _crops(roi, of_roi, mpps[file_name]), strict=True):
+            pictures[id(mistake)] = Picture(mistake, roi.scanner, source)
+    return pictures
 
 
 def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: float) -> list[str | None]:
-    """A data URI for each mistake of one ROI; None for all where its image is not there or cannot
-    be read."""
+    """A data URI for each mistake of one ROI; None for all if its image does not exist or cannot be
+    read."""
     if roi.path is None or math.isnan(mpp):
         return [None] * len(mistakes)
     try:
@@ -234,15 +251,15 @@ def _charts(result: Evaluation) -> Mapping[str, Markup]:
         "forest": (charts.forest(result), "F1 with its interval, by group"),
         "counts": (
             charts.counts_against_truth(result),
-            "Found against true figures per square millimetre, by ROI",
+            "Detected against true figures per square millimetre, by ROI",
         ),
         "bland-altman": (
             charts.bland_altman(result),
-            "Difference of found and true figures against their mean, by ROI",
+            "Difference of detected and true figures against their mean, by ROI",
         ),
         "calibration": (
             charts.calibration(result),
-            "Share of figures among points against their score, in ten bins",
+            "Share of figures among detections against their score, in ten bins",
         ),
     }
     return {

@@ -1,4 +1,4 @@
-"""From values to an HTML page: the templates, and how numbers are written in them."""
+"""HTML pages from templates and values, and how numbers are written in them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from midog._version import __version__
 from midog.files import replace_text
 
 UNDEFINED = "–"
-"""Stands where a number is not defined or not known."""
+"""Written for a number that is undefined or not known."""
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """A template of midog/report/templates with `values` by name, as text.
+    """Return a template of midog/report/templates, filled, as text.
 
-    Every page knows `version`, the version of midog. What is no Markup is escaped; a name that is
-    neither given nor known is an error (jinja2.UndefinedError).
+    Args:
+        template: File name of the template.
+        values: By name; `version`, that of midog, is given to every page. What is no Markup is
+            escaped.
+
+    Raises:
+        jinja2.UndefinedError: If the template uses a name that is not given.
     """
     return _environment().get_template(template).render({"version": __version__, **values})
 
@@ -32,8 +37,13 @@ def write_page(path: Path, template: str, values: Mapping[str, Any]) -> None:
 
 
 def number(value: float, places: int = 3, sign: bool = False) -> str:
-    """A number for people: that many decimals, a true minus, and a dash for NaN. sign: shows that
-    of any number."""
+    """Write a number for people, with a true minus, and a dash for NaN.
+
+    Args:
+        value: The number.
+        places: Decimals.
+        sign: Write a plus too.
+    """
     if math.isnan(value):
         return UNDEFINED
     text = f"{value:{'+' if sign else ''}.{places}f}"
@@ -41,15 +51,15 @@ def number(value: float, places: int = 3, sign: bool = False) -> str:
 
 
 def between(low: float, high: float, places: int = 3) -> str:
-    """An interval, 0.810–0.890; with "to" where a minus would meet the dash; a dash alone where it
-    is not known."""
+    """Write an interval, 0.810–0.890; with "to" where a minus would meet the dash; a dash alone for
+    NaN."""
     if math.isnan(low) or math.isnan(high):
         return UNDEFINED
     return f"{number(low, places)}{' to ' if low < 0 or high < 0 else '–'}{number(high, places)}"
 
 
 def count(amount: int, noun: str) -> str:
-    """1 ROI, 2 ROIs."""
+    """Write an amount with its noun: 1 ROI, 2 ROIs."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 

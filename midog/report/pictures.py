@@ -1,4 +1,4 @@
-"""Pictures inside a page: square crops of an image around a spot, the spot ringed, as data URIs."""
+"""Pictures inside a page: square crops of an image around a location, ringed, as data URIs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
 
 CROP_UM = 64.0
-"""Side of a crop: a figure with enough around it to judge it by."""
+"""Side of a crop: a figure with enough tissue around it to recognise it."""
 CROP_PX = 256
-"""Side that a crop is resampled to: one to one at 0.25 um/px, and sharp where it is shown at half
-of that."""
+"""Side to which a crop is resampled: one to one at 0.25 um/px, and sharp when shown at half of
+that."""
 
 RING_UM = 12.0
 """Radius of a ring: outside of a figure, and of the 7.5 um within which points are matched."""
@@ -28,13 +28,15 @@ _FINER = 4  # a ring is drawn that much larger and scaled down, so that its edge
 
 @dataclass(frozen=True)
 class Ring:
-    """How a spot is ringed; as in the overlay pictures, told apart by more than colour.
+    """A ring around a location; as in the overlay pictures, rings differ by more than colour.
 
-    colour: RGB 0 to 255. kind: a plain, a double or a broken ring.
+    Attributes:
+        colour: RGB, 0 to 255.
+        kind: A single, a double or a broken ring.
     """
 
     colour: tuple[int, int, int]
-    kind: Literal["plain", "double", "broken"] = "plain"
+    kind: Literal["single", "double", "broken"] = "single"
 
 
 FALSE_ALARM = Ring(COLOURS["false alarm"], "double")
@@ -44,10 +46,20 @@ MISSED = Ring(COLOURS["missed"], "broken")
 def crop_around(
     image: SlideImage, x_px: float, y_px: float, *, mpp: float, ring: Ring | None = None
 ) -> Pixels:
-    """CROP_UM around a spot, (CROP_PX, CROP_PX, 3) uint8 RGB; white beyond the edges of the image.
+    """Cut CROP_UM around a location; white beyond the edges of the image.
 
-    x_px, y_px: level-0 px; the spot lies in the middle, to a pixel. mpp: um/px at level 0.
-    Raises ImageError where the pixels cannot be read.
+    Args:
+        image: The image.
+        x_px: Level-0 px; the location lies in the middle, to a pixel.
+        y_px: Likewise.
+        mpp: um/px at level 0.
+        ring: Drawn around the location; None: nothing is.
+
+    Returns:
+        (CROP_PX, CROP_PX, 3) uint8 RGB.
+
+    Raises:
+        ImageError: If the pixels cannot be read.
     """
     side = max(1, round(CROP_UM / mpp))
     left, top = round(x_px - side / 2), round(y_px - side / 2)
@@ -60,13 +72,12 @@ def crop_around(
 
 
 def data_uri(pixels: Pixels, kind: Literal["jpeg", "png"] = "jpeg") -> str:
-    """Pixels (H, W, 3) uint8 RGB as the `src` of an <img>; the same pixels give the same text."""
+    """Return pixels (H, W, 3) uint8 RGB as the `src` of an <img>; equal pixels give equal text."""
     assert pixels.dtype == np.uint8, pixels.dtype
     data = io.BytesIO()
     if kind == "jpeg":
-        Image.fromarray(pixels).save(
-            data, "JPEG", quality=88, subsampling=0
-        )  # whole colour: thin rings stay crisp
+        # whole colour: thin rings stay crisp
+        Image.fromarray(pixels).save(data, "JPEG", quality=88, subsampling=0)
     else:
         Image.fromarray(pixels).save(data, "PNG", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
@@ -77,9 +88,9 @@ def _ringed(picture: Image.Image, x: float, y: float, ring: Ring) -> Pixels:
     size = (picture.width * _FINER, picture.height * _FINER)
     line, shadow = Image.new("L", size), Image.new("L", size)
     radius, width = RING_UM * CROP_PX / CROP_UM, 4 if ring.kind == "broken" else 3
-    for each in (radius, radius + 7) if ring.kind == "double" else (radius,):
-        _circle(shadow, x, y, each, width + 2, 110, ring.kind)
-        _circle(line, x, y, each, width, 255, ring.kind)
+    for circle in (radius, radius + 7) if ring.kind == "double" else (radius,):
+        _circle(shadow, x, y, circle, width + 2, 110, ring.kind)
+        _circle(line, x, y, circle, width, 255, ring.kind)
     for layer, colour in ((shadow, (0, 0, 0)), (line, ring.colour)):
         smooth = layer.resize(picture.size, Image.Resampling.BOX)
         picture = Image.composite(Image.new("RGB", picture.size, colour), picture, smooth)

@@ -22,13 +22,14 @@ from midog.report.charts import (
     INK,
     MUTED,
     VERMILLION,
+    Style,
     drawing,
     legend_below,
-    looks,
     new_chart,
-    say,
+    styles_of,
+    write_in_middle,
 )
-from midog.report.page import UNDEFINED, between, number
+from midog.report.page import between, number
 
 Values = NDArray[np.float64]
 
@@ -44,8 +45,14 @@ _OPEN: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.3}
 def heat_map(
     f1: Values, seen: NDArray[np.bool_], models: Sequence[str], scanners: Sequence[str]
 ) -> Figure:
-    """F1 (R, C) of each model on each scanner, darker is better; framed where `seen` (R, C);
-    hatched where NaN."""
+    """Draw F1 of each model on each scanner: darker is better, seen scanners framed, NaN hatched.
+
+    Args:
+        f1: (R, C) float64.
+        seen: (R, C) bool, the model was trained on that scanner.
+        models: (R,) names.
+        scanners: (C,) names.
+    """
     rows, columns = f1.shape
     names = [_lines(name) for name in models]
     left = 0.075 * max((len(line) for name in names for line in name.split("\n")), default=0)
@@ -72,33 +79,26 @@ def heat_map(
 
 
 def _heat_cell(axes: Axes, row: int, column: int, value: float) -> None:
-    known = not math.isnan(value)
-    fill: dict[str, Any] = (
-        {"facecolor": _F1_COLOURS(value)} if known else {"facecolor": "none", "hatch": "////"}
-    )
-    axes.add_patch(
-        Rectangle((column - 0.5, row - 0.5), 1, 1, edgecolor="white" if known else FAINT, **fill)
-    )
-    colour = "white" if known and value > _DARK else INK
-    axes.text(
-        column,
-        row,
-        number(value, 2) if known else UNDEFINED,
-        ha="center",
-        va="center",
-        color=colour,
-        fontsize=10,
-    )
+    cell = Rectangle((column - 0.5, row - 0.5), 1, 1)
+    if math.isnan(value):
+        cell.set(edgecolor=FAINT, facecolor="none", hatch="////")
+    else:
+        cell.set(edgecolor="white", facecolor=_F1_COLOURS(value))
+    axes.add_patch(cell)
+    colour, words = "white" if value > _DARK else INK, number(value, 2)
+    axes.text(column, row, words, ha="center", va="center", color=colour, fontsize=10)
 
 
 @drawing()
 def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure:
-    """The drop of each model with its interval, beside a line where nothing is lost; below, the
-    mean gap as a diamond.
+    """Draw the drop of each model with its interval, beside a line where nothing is lost; below,
+    the mean gap as a diamond.
 
-    rows: what each model was trained on, and its drop. mean: None leaves it out.
+    Args:
+        rows: What each model was trained on, and its drop.
+        mean: The mean gap; None leaves it out.
     """
-    shown = [(_lines(name, 26), each, "o", BLUE) for name, each in rows]
+    shown = [(_lines(name, 26), drop, "o", BLUE) for name, drop in rows]
     if mean is not None:
         shown.append(("mean gap", mean, "D", INK))
     figure, axes = new_chart(5.6, 0.9 + 0.42 * len(shown))
@@ -111,12 +111,12 @@ def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     axes.axvline(0, color=INK, linewidth=1)
-    for row, (_, each, marker, colour) in enumerate(shown):
-        axes.plot([each.low, each.high], [row, row], color=colour, linewidth=1.8)
-        axes.plot([each.value], [row], marker, color=colour, markersize=7)
-        words = number(each.value, sign=True)
-        if not math.isnan(each.low):
-            words += f"  ({between(each.low, each.high)})"
+    for row, (_, drop, marker, colour) in enumerate(shown):
+        axes.plot([drop.low, drop.high], [row, row], color=colour, linewidth=1.8)
+        axes.plot([drop.value], [row], marker, color=colour, markersize=7)
+        words = number(drop.value, sign=True)
+        if not math.isnan(drop.low):
+            words += f"  ({between(drop.low, drop.high)})"
         axes.text(1.03, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
     if mean is not None and len(shown) > 1:
         axes.axhline(len(shown) - 1.5, color=MUTED, linewidth=0.6)
@@ -126,44 +126,49 @@ def drops(rows: Sequence[tuple[str, Interval]], mean: Interval | None) -> Figure
 
 @drawing()
 def projection(points: Mapping[str, Values], unlabelled: Sequence[str]) -> Figure:
-    """Patches as points (P, 2) by scanner, open where nobody labelled the scanner; a large marker
-    at each mean."""
+    """Draw patches as points, open if the scanner has no labels; a large marker at each mean.
+
+    Args:
+        points: (P, 2) by scanner.
+        unlabelled: Scanners without labels.
+    """
     figure, axes = new_chart(5.4, 4.4)
     axes.set(xlabel="first principal component", ylabel="second principal component")
     axes.grid(color=FAINT, linewidth=0.6)
-    entries = []
-    known = looks(list(points))
+    styles, entries = styles_of(list(points)), []
     for scanner, every in points.items():
-        look, bare = known[scanner], scanner in unlabelled
-        some = every[np.linspace(0, len(every) - 1, min(len(every), _MOST_POINTS)).astype(int)]
-        style: dict[str, Any] = {"color": look.colour, "linestyle": "none", "marker": look.marker}
-        face = _OPEN if bare else {"markeredgewidth": 0}
-        axes.plot(*some.T, markersize=4.5, alpha=0.55, **face, **style)
-        if len(every):
-            edge: dict[str, Any] = {
-                "markeredgecolor": INK,
-                "markeredgewidth": 1.2,
-                "markersize": 11,
-                "zorder": 3,
-            }
-            axes.plot(
-                *every.mean(axis=0),
-                markerfacecolor="white" if bare else look.colour,
-                **edge,
-                **style,
-            )
+        bare = scanner in unlabelled
         name = f"{scanner} (no labels)" if bare else scanner
-        entries.append((name, Line2D([], [], markersize=7, **face, **style)))
+        entries.append((name, _draw_scanner(axes, every, styles[scanner], bare)))
     if not entries:
-        say(axes, "no patches")
+        write_in_middle(axes, "no patches")
     legend_below(figure, entries, columns=3)
     return figure
 
 
+def _draw_scanner(axes: Axes, every: Values, style: Style, bare: bool) -> Line2D:
+    """The patches of one scanner and their mean; returns what the legend shows."""
+    some = every[np.linspace(0, len(every) - 1, min(len(every), _MOST_POINTS)).astype(int)]
+    mark: dict[str, Any] = {"color": style.colour, "linestyle": "none", "marker": style.marker}
+    face = _OPEN if bare else {"markeredgewidth": 0}
+    axes.plot(*some.T, markersize=4.5, alpha=0.55, **face, **mark)
+    if len(every):
+        mean = axes.plot(*every.mean(axis=0), **mark)[0]
+        mean.set(markerfacecolor="white" if bare else style.colour, markersize=11, zorder=3)
+        mean.set(markeredgecolor=INK, markeredgewidth=1.2)
+    return Line2D([], [], markersize=7, **face, **mark)
+
+
 @drawing()
 def loss_by_distance(distance: Values, from_own: Values, from_native: Values, label: str) -> Figure:
-    """Both losses against one distance, (N,) each: a point is a model on a scanner that it has not
-    seen."""
+    """Draw both losses against one distance: a point is a model on a scanner that it has not seen.
+
+    Args:
+        distance: (N,) float64.
+        from_own: (N,) float64, see `Loss`.
+        from_native: (N,) float64, see `Loss`.
+        label: Of the distance.
+    """
     figure, axes = new_chart(2.9, 2.5)
     axes.set(xlabel=label, ylabel="F1 lost")
     axes.grid(color=FAINT, linewidth=0.6)
@@ -176,7 +181,7 @@ def loss_by_distance(distance: Values, from_own: Values, from_native: Values, la
     axes.set_xlim(min(ends) - (room if min(ends) < 0 else 0), max(ends) + room)
     if np.isnan(distance + np.fmax(from_own, from_native)).all():
         axes.set(xticks=[], yticks=[])
-        say(axes, "no pair with both")
+        write_in_middle(axes, "no pair with both")
     return figure
 
 

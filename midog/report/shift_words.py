@@ -1,5 +1,5 @@
-"""What a domain-shift report says in sentences: the cost, how sure it is, the hardest scanner, what
-else differs."""
+"""The sentences of a domain-shift report: the cost, how sure it is, the hardest scanner, what else
+differs."""
 
 from __future__ import annotations
 
@@ -11,78 +11,36 @@ import numpy as np
 from midog.metrics.bootstrap import Interval
 from midog.metrics.scanner_matrix import Cell, Matrix, ModelRow
 from midog.report.page import between, count, number
+from midog.report.shift_rows import (
+    cells_by_scanner,
+    listed,
+    model_names,
+    ordered_rows,
+    unseen_means,
+)
 from midog.shift.result import ShiftResult
 
 SATURATED = 1.95
-"""From here on a proxy A-distance, which is 2 at most, cannot tell pairs apart."""
+"""From here on a proxy A-distance, which is 2 at most, cannot rank pairs."""
 FEW_ROIS, FEW_FIGURES = 10, 50
 """Below one of these the F1 on a scanner moves much by chance: of 50 figures, each is worth about
 0.02."""
 
 
-def ordered_scanners(matrix: Matrix) -> list[str]:
-    """Tested scanners, in the order in which they first appear."""
-    return list(dict.fromkeys(name for row in matrix.rows for name in row.cells))
-
-
-def ordered_rows(matrix: Matrix) -> list[ModelRow]:
-    """Models of one scanner, then those of all but one, then the rest.
-
-    The first by their scanner and the second by the one left out, both in the order of
-    `ordered_scanners`.
-    """
-    columns = ordered_scanners(matrix)
-
-    def place(row: ModelRow) -> tuple[int, int]:
-        left_out = _left_out(matrix, row)
-        kinds = (row.train_on, left_out)
-        for kind, names in enumerate(kinds):
-            if len(names) == 1:
-                return kind, columns.index(names[0]) if names[0] in columns else len(columns)
-        return len(kinds), 0
-
-    return sorted(matrix.rows, key=place)
-
-
-def _left_out(matrix: Matrix, row: ModelRow) -> list[str]:
-    """Scanners that another model was trained on and this one was not."""
-    everything = dict.fromkeys(name for each in matrix.rows for name in each.train_on)
-    return [name for name in everything if name not in row.train_on]
-
-
-def model_names(matrix: Matrix) -> dict[str, str]:
-    """What each run was trained on, in words, by its name; the name too where two were trained on
-    the same."""
-    said = {}
-    for row in matrix.rows:
-        left_out = _left_out(matrix, row)
-        if len(row.train_on) > 1 and len(left_out) == 1:
-            said[row.name] = f"all but {left_out[0]}"
-        else:
-            said[row.name] = listed(row.train_on) or "nothing"
-    doubled = {text for text in said.values() if list(said.values()).count(text) > 1}
-    return {run: f"{text} ({run})" if text in doubled else text for run, text in said.items()}
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def per_cent(level: float) -> str:
-    """95 %, kept on one line."""
+    """Write a level as 95 %, kept on one line."""
     return f"{100 * level:g}\u00a0%"
 
 
-def with_interval(each: Interval, level: float) -> str:
-    """0.31 (95 % interval 0.20–0.43)."""
-    known = "not known" if math.isnan(each.low) else between(each.low, each.high)
-    return f"{number(each.value)} ({per_cent(level)} interval {known})"
+def with_interval(interval: Interval, level: float) -> str:
+    """Write a number with its interval: 0.31 (95 % interval 0.20–0.43)."""
+    limits = "not known" if math.isnan(interval.low) else between(interval.low, interval.high)
+    return f"{number(interval.value)} ({per_cent(level)} interval {limits})"
 
 
 def summary(result: ShiftResult) -> list[str]:
-    """The report in a few sentences, the cost of a change of scanner first; what does not apply is
-    left out."""
+    """Sum up the report in a few sentences, the cost of a change of scanner first; what does not
+    apply is left out."""
     sentences = [
         _cost(result),
         _hardest(result.matrix),
@@ -90,7 +48,7 @@ def summary(result: ShiftResult) -> list[str]:
         _few(result.matrix),
         "" if result.same_test else _NOT_THE_SAME_TEST,
     ]
-    return [each for each in sentences if each]
+    return [sentence for sentence in sentences if sentence]
 
 
 _NOT_THE_SAME_TEST = (
@@ -100,40 +58,37 @@ _NOT_THE_SAME_TEST = (
 
 
 def _cost(result: ShiftResult) -> str:
-    matrix, level = result.matrix, result.level
-    gap = matrix.gap
-    if not math.isnan(gap.value):
-        start = (
-            f"A model keeps F1 {number(matrix.on_diagonal.value)} on the scanner that it was"
-            " trained on"
-        )
-        start += f" and has {number(matrix.off_diagonal.value)} on others: "
-        if gap.value > 0:
-            return (
-                f"{start}the change of scanner costs {with_interval(gap, level)}."
-                f" {_certainty(gap, result.resamples)}"
-            )
-        higher = with_interval(Interval(-gap.value, -gap.high, -gap.low), level)
-        return (
-            f"{start}no cost is seen, F1 is higher on others by {higher}."
-            f" {_certainty(gap, result.resamples)}"
-        )
-    dropped = [row for row in ordered_rows(matrix) if not math.isnan(row.drop.value)]
+    if not math.isnan(result.matrix.gap.value):
+        return _mean_cost(result)
+    dropped = [row for row in ordered_rows(result.matrix) if not math.isnan(row.drop.value)]
     if len(dropped) == 1:
-        row = dropped[0]
-        who = (
-            f"The model trained on {model_names(matrix)[row.name]} has F1 {number(row.seen.value)}"
-            " on what it has seen"
-        )
-        what = (
-            f"{number(row.unseen.value)} on what it has not: a drop of"
-            f" {with_interval(row.drop, level)}."
-        )
-        return f"{who} and {what} {_certainty(row.drop, result.resamples)}"
+        return _cost_of_one(result, dropped[0])
     if dropped:
         return _drops(dropped)
     why = "no model was tested both on a scanner that it was trained on and on one that it was not"
-    return f"What a change of scanner costs cannot be said: {why}, with figures on both."
+    return f"What a change of scanner costs is not known: {why}, with figures on both."
+
+
+def _mean_cost(result: ShiftResult) -> str:
+    matrix, level, gap = result.matrix, result.level, result.matrix.gap
+    start = (
+        f"A model has F1 {number(matrix.on_diagonal.value)} on the scanner that it was trained on"
+        f" and {number(matrix.off_diagonal.value)} on others: "
+    )
+    sure = _certainty(gap, result.resamples)
+    if gap.value > 0:
+        return f"{start}the change of scanner costs {with_interval(gap, level)}. {sure}"
+    higher = with_interval(Interval(-gap.value, -gap.high, -gap.low), level)
+    return f"{start}no cost is seen, F1 is higher on others by {higher}. {sure}"
+
+
+def _cost_of_one(result: ShiftResult, row: ModelRow) -> str:
+    return (
+        f"The model trained on {model_names(result.matrix)[row.name]} has F1"
+        f" {number(row.seen.value)} on what it has seen and {number(row.unseen.value)} on what it"
+        f" has not: a drop of {with_interval(row.drop, result.level)}."
+        f" {_certainty(row.drop, result.resamples)}"
+    )
 
 
 def _drops(rows: Sequence[ModelRow]) -> str:
@@ -153,39 +108,16 @@ def _drops(rows: Sequence[ModelRow]) -> str:
 
 def _certainty(cost: Interval, resamples: int) -> str:
     if not resamples:
-        return "No interval was asked for, so how sure that is, is not known."
+        return "No interval was requested, so its certainty is not known."
     if math.isnan(cost.low):
-        return (
-            "How sure that is, is not known: it takes two patients of each scanner, with figures."
-        )
+        return "Its certainty is not known: that takes two patients of each scanner, with figures."
     if cost.low <= 0 <= cost.high:
-        return (
-            "The interval includes 0: from these patients a cost is not shown, nor that there is"
-            " none."
-        )
+        return "The interval includes 0: these patients show neither a cost nor its absence."
     side = "above" if cost.low > 0 else "below"
     return (
         f"The interval lies {side} 0, so the choice of patients alone does not explain it; "
         "chance in training, which another seed would show, is not in it."
     )
-
-
-def unseen_means(matrix: Matrix) -> dict[str, tuple[float, int]]:
-    """By scanner the mean F1 of the models that have not seen it, and how many; models of one
-    scanner where there are.
-
-    Scanners for which there is none are left out.
-    """
-    single = [row for row in matrix.rows if len(row.train_on) == 1]
-    found = {}
-    for scanner in ordered_scanners(matrix):
-        cells = [row.cells[scanner] for row in single or matrix.rows if scanner in row.cells]
-        values = [
-            cell.f1.value for cell in cells if not cell.seen and not math.isnan(cell.f1.value)
-        ]
-        if values:
-            found[scanner] = float(np.mean(values)), len(values)
-    return found
 
 
 def _hardest(matrix: Matrix) -> str:
@@ -196,9 +128,9 @@ def _hardest(matrix: Matrix) -> str:
     (low, models), (high, _) = means[worst], means[best]
     if low == high:
         return ""
-    said = f"Hardest is {worst}: models that have not seen it have F1 {number(low)} there"
-    said += f" (mean of {models}), " if models > 1 else ", "
-    said += f"against {number(high)} on {best}, the easiest."
+    sentence = f"Hardest is {worst}: models that have not seen it have F1 {number(low)} there"
+    sentence += f" (mean of {models}), " if models > 1 else ", "
+    sentence += f"against {number(high)} on {best}, the easiest."
     own = [
         row.cells[worst].f1.value
         for row in matrix.rows
@@ -207,12 +139,14 @@ def _hardest(matrix: Matrix) -> str:
     mean = float(np.mean(own)) if own else math.nan  # as in the losses
     if math.isnan(mean):
         return (
-            f"{said} No model of {worst} alone tells how much of that is the scanner and how much"
-            " its tissue."
+            f"{sentence} Without a model of {worst} alone it is not known how much of that is the"
+            " scanner and how much its tissue."
         )
     if len(own) == 1:
-        return f"{said} The model trained on {worst} has {number(mean)} there."
-    return f"{said} The models trained on {worst} have {number(mean)} there, mean of {len(own)}."
+        return f"{sentence} The model trained on {worst} has {number(mean)} there."
+    return (
+        f"{sentence} The models trained on {worst} have {number(mean)} there, mean of {len(own)}."
+    )
 
 
 def _confounded(result: ShiftResult) -> str:
@@ -222,9 +156,9 @@ def _confounded(result: ShiftResult) -> str:
 
 
 def confounding(result: ShiftResult) -> str:
-    """What differs between the scanners, without a full stop; result.confounders must not be
+    """State what differs between the scanners, without a full stop; result.confounders must not be
     empty."""
-    columns = [each.column for each in result.confounders]
+    columns = [confounder.column for confounder in result.confounders]
     verb = "differs" if len(columns) == 1 else "differ"
     return f"{listed(columns)} {verb} between the scanners more than chance explains"
 
@@ -240,17 +174,8 @@ def _few(matrix: Matrix) -> str:
     return f"Where the test is small, F1 moves much by chance: {listed(little)}."
 
 
-def cells_by_scanner(matrix: Matrix) -> dict[str, list[Cell]]:
-    """The cells of each column, in the order of `ordered_scanners`."""
-    rows = ordered_rows(matrix)
-    return {
-        name: [row.cells[name] for row in rows if name in row.cells]
-        for name in ordered_scanners(matrix)
-    }
-
-
 def basis(cells: Sequence[Cell]) -> str:
-    """What F1 on a scanner rests on: 12 ROIs, 240 figures; from-to where the models' tests
+    """State what F1 on a scanner rests on: 12 ROIs, 240 figures; from-to if the models' tests
     differ."""
     parts = []
     for amounts, noun in (
@@ -267,66 +192,72 @@ def _figures(cell: Cell) -> int:
 
 
 def strongest(result: ShiftResult, heads: Mapping[str, str]) -> str:
-    """Which distance goes most closely with a loss, in a sentence that says how little that may
-    mean."""
-    known = [
-        (abs(each.rho), name, drop, each)
-        for name, theirs in result.correlations.items()
-        for drop, each in theirs.items()
-        if not math.isnan(each.rho)
+    """State which distance goes most closely with a loss, and how little that may mean.
+
+    Args:
+        result: The report.
+        heads: Names of the distances to write, by name.
+    """
+    defined = [
+        (abs(correlation.rho), name, drop, correlation)
+        for name, of_name in result.correlations.items()
+        for drop, correlation in of_name.items()
+        if not math.isnan(correlation.rho)
     ]
-    if not known:
-        return "There are too few pairs, or they are too alike, for a correlation."
-    _, name, drop, each = max(known, key=lambda one: one[0])
+    if not defined:
+        return "The pairs are too few, or too alike, for a correlation."
+    _, name, drop, best = max(defined, key=lambda one: one[0])
     loss = "drop from own" if drop == "from_own" else "loss to native"
-    values = [("ρ", number(each.rho, 2, sign=True)), ("n", f"{each.n}"), ("p", number(each.p))]
+    values = [("ρ", number(best.rho, 2, sign=True)), ("n", f"{best.n}"), ("p", number(best.p))]
     numbers = ", ".join(f"{symbol}\u00a0=\u00a0{value}" for symbol, value in values)
-    said = f"Strongest here: {heads[name]} with the {loss}, {numbers}."
     return (
-        f"{said} It is the best of {len(known)} that were tried, and one of so many looks good by"
+        f"Strongest here: {heads[name]} with the {loss}, {numbers}."
+        f" It is the best of {len(defined)} that were tried, and one of so many looks good by"
         " chance."
     )
 
 
 def beyond_halves(result: ShiftResult, name: str) -> tuple[int, int]:
-    """How many pairs are farther apart, by a distance, than the halves of each of their scanners;
-    of how many known.
+    """Count the pairs that are farther apart, by a distance, than the halves of both scanners.
 
-    A pair is known where its distance and both baselines are.
+    Args:
+        result: The report.
+        name: Of the distance.
+
+    Returns:
+        That number, and of how many pairs the distance and both baselines are known.
     """
-    known = []
+    farther = []
     for pair in result.pairs:
-        apart, *halves = (
-            pair.distances[name],
-            result.within[pair.a][name],
-            result.within[pair.b][name],
-        )
+        apart = pair.distances[name]
+        halves = (result.within[pair.a][name], result.within[pair.b][name])
         if not math.isnan(apart + sum(halves)):
-            known.append(apart > max(halves))
-    return sum(known), len(known)
+            farther.append(apart > max(halves))
+    return sum(farther), len(farther)
 
 
 def apart(result: ShiftResult, heads: Mapping[str, str]) -> str:
-    """For each distance, how many pairs exceed the larger baseline of their scanners. heads: names
-    to say, by name."""
+    """State for each distance how many pairs exceed the larger baseline of their scanners.
+
+    Args:
+        result: The report.
+        heads: Names of the distances to write, by name.
+    """
     if not result.pairs:
         return ""
-    said = []
+    parts = []
     for name, head in heads.items():
-        beyond, known = beyond_halves(result, name)
-        unknown = len(result.pairs) - known
+        beyond, of_known = beyond_halves(result, name)
+        unknown = len(result.pairs) - of_known
         missing = f" ({unknown} not known)" if unknown else ""
-        said.append(f"{head} {beyond} of {known}{missing}" if known else f"{head} not known")
-    return f"Pairs that exceed the larger baseline of their two scanners: {listed(said)}."
+        parts.append(f"{head} {beyond} of {of_known}{missing}" if of_known else f"{head} not known")
+    return f"Pairs that exceed the larger baseline of their two scanners: {listed(parts)}."
 
 
 def saturated(values: Sequence[float]) -> str:
-    """Where most proxy A-distances are as good as 2, how many of how many, else ""; NaN are left
-    out."""
-    known = [each for each in values if not math.isnan(each)]
-    full = sum(each >= SATURATED for each in known)
-    return (
-        f"{SATURATED} or more in {full} of {count(len(known), 'pair')}"
-        if 2 * full > len(known)
-        else ""
-    )
+    """State how many proxy A-distances are as good as 2, if most are, else ""; NaN are left out."""
+    defined = [value for value in values if not math.isnan(value)]
+    full = sum(value >= SATURATED for value in defined)
+    if 2 * full <= len(defined):
+        return ""
+    return f"{SATURATED} or more in {full} of {count(len(defined), 'pair')}"

@@ -386,9 +386,12 @@ def test_compare_names_the_folder_that_lacks_an_roi(midog, scored) -> None:
         (["evaluate", "a", "--by", "scanner,scanner"], "names a column twice"),
         (["evaluate", "a", "--subset", "tset"], "'tset' is no part of a split"),
         (["tune"], "no ROI is in val"),
-        (["tune", "--precision", "0.5", "--fp-per-mm2", "1"], "two goals; choose one of them"),
-        (["tune", "--precision", "0"], "a precision of 0 cannot be"),
-        (["tune", "--fp-per-mm2", "inf"], "inf false positives per mm2 cannot be"),
+        (
+            ["tune", "--precision", "0.5", "--fp-per-mm2", "1"],
+            "goals; choose --precision or --fp-per-mm2",
+        ),
+        (["tune", "--precision", "0"], "a precision of 0 is out of range"),
+        (["tune", "--fp-per-mm2", "inf"], "inf false positives per mm2 are out of range"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
@@ -514,11 +517,11 @@ def test_tune_takes_what_was_found_before(midog, phantom, run, found) -> None:
         ),
         (
             ["--fp-per-mm2", "2"],
-            "no threshold that finds a figure of val has at most 2 false positives per mm2: the",
+            "no threshold that detects a figure of val has at most 2 false positives per mm2: the",
         ),
         (["--precision", "0.9", "--fp-per-mm2", "2"], "two goals"),
         (["--model", "nowhere"], "nowhere"),
-        (["--runs", "nowhere"], "no trained model below nowhere/"),
+        (["--runs", "nowhere"], "nowhere/ has no trained model"),
         (["--split", "midog22"], "midog22"),
     ],
 )
@@ -538,7 +541,7 @@ def test_detections_of_another_model_get_one_line(midog, phantom, run, found) ->
     words = ["tune", "--data", phantom, "--device", "cpu", "--detections"]
     assert "holds detections of another model" in one_line(midog(*words, found))
     (found / RECORD_NAME).unlink()
-    assert "does not say which model made it" in one_line(midog(*words, found))
+    assert "does not state which model made it" in one_line(midog(*words, found))
     assert run.read_bytes() == before
 
 

@@ -139,7 +139,7 @@ def test_each_goal_gives_its_threshold(goal, threshold, counts) -> None:
         (
             POINTS,
             Goal(fp_per_mm2=0.99),
-            "no threshold that finds a figure of val has at most 0.99 false",
+            "no threshold that detects a figure of val has at most 0.99 false",
         ),
         ([(500, 500, 0, YES)], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
         ([], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
@@ -166,9 +166,7 @@ def test_the_rate_that_is_offered_can_be_had() -> None:
 
 
 def test_false_positives_per_mm2_need_an_area() -> None:
-    with pytest.raises(
-        DetectionsError, match="mm2 of an ROI of val are not known; give its um/px with --mpp"
-    ):
+    with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known; give mpp"):
         choose_threshold([as_points(POINTS)], math.nan, Goal(fp_per_mm2=1))
     assert choose_threshold([as_points(POINTS)], math.nan, Goal()) == pytest.approx(0.35)
 
@@ -181,13 +179,13 @@ def test_no_figures_to_choose_by() -> None:
 @pytest.mark.parametrize(
     ("goal", "says"),
     [
-        ({"precision": 0.5, "fp_per_mm2": 1}, "two goals; choose one"),
-        ({"precision": 0}, "a precision of 0 cannot be"),
-        ({"precision": 1.01}, "a precision of 1.01 cannot be"),
-        ({"precision": math.nan}, "a precision of nan cannot be"),
-        ({"fp_per_mm2": -1}, "-1 false positives per mm2 cannot be"),
-        ({"fp_per_mm2": math.inf}, "inf false positives per mm2 cannot be"),
-        ({"fp_per_mm2": math.nan}, "nan false positives per mm2 cannot be"),
+        ({"precision": 0.5, "fp_per_mm2": 1}, "two goals; choose precision or fp_per_mm2"),
+        ({"precision": 0}, "a precision of 0 is out of range"),
+        ({"precision": 1.01}, "a precision of 1.01 is out of range"),
+        ({"precision": math.nan}, "a precision of nan is out of range"),
+        ({"fp_per_mm2": -1}, "-1 false positives per mm2 are out of range"),
+        ({"fp_per_mm2": math.inf}, "inf false positives per mm2 are out of range"),
+        ({"fp_per_mm2": math.nan}, "nan false positives per mm2 are out of range"),
     ],
 )
 def test_a_goal_that_is_none(goal, says) -> None:
@@ -319,10 +317,10 @@ def test_other_data_or_another_split_are_refused_unless_val_is_known_to_be_new(
     with pytest.raises(DetectionsError) as error:
         tune(own, rois, Goal(), device="cpu")
     assert str(error.value).startswith(
-        "these data or this split are not those that the model was trained from: its val ROIs may"
-        " be among what it learned from; "
+        "these data or this split are not those that the model was trained from: it may have been"
+        " trained on these val ROIs; "
     )
-    assert "--other-data" in str(error.value)
+    assert "other_data=True" in str(error.value)
     assert files(own) == before
     for each in select_rois(rois, "val"):
         write(
@@ -346,7 +344,7 @@ def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(
     assert not warnings_in(caplog)
     tune(own, VAL, Goal(), detections=found, device="cpu")
     (warning,) = warnings_in(caplog)
-    assert "does not say what data the model was trained from" in warning
+    assert "does not state what data the model was trained from" in warning
 
 
 # --- what leaves it be
@@ -381,14 +379,14 @@ def file_is_bad(found: Path) -> None:
 SPOILED = [
     (
         no_record,
-        "does not say which model made it; give a folder that `midog infer` wrote with this model",
+        "does not state which model made it; give a folder that `midog infer` wrote with",
     ),
-    (record_of_something_else, "does not say which model made it"),
-    (record_is_no_text, "does not say which model made it"),
-    (other_weights, "holds detections of another model; leave --detections out"),
+    (record_of_something_else, "does not state which model made it"),
+    (record_is_no_text, "does not state which model made it"),
+    (other_weights, "holds detections of another model; leave detections out"),
     (roi_is_missing, "has no detections for v.tiff; run `midog infer` on val"),
     (file_is_bad, "v.json is not JSON"),
-    (shutil.rmtree, "does not say which model made it"),
+    (shutil.rmtree, "does not state which model made it"),
 ]
 
 

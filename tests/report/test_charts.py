@@ -15,15 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from midog.report.charts import (
-    MOST_LOOKS,
+    MOST_STYLES,
     drawing,
     legend_below,
-    looks,
     new_chart,
-    say,
     short,
+    styles_of,
     to_svg,
     unit_axis,
+    write_in_middle,
 )
 
 
@@ -91,7 +91,7 @@ def test_a_dollar_or_an_unknown_script_in_a_name_is_drawn_as_it_is(
     with drawing():
         figure, axes = new_chart()
         axes.set_title("a$b^$c_{")
-        say(axes, "有丝分裂")
+        write_in_middle(axes, "有丝分裂")
     ET.fromstring(to_svg(figure, name="a", label="有丝分裂"))
     assert [str(each.message) for each in recwarn] == []
 
@@ -115,13 +115,13 @@ def test_long_names_are_cut() -> None:
 
 
 def test_looks_differ_while_they_can() -> None:
-    known = looks([str(at) for at in range(MOST_LOOKS + 5)])
-    assert len(set(known.values())) == MOST_LOOKS + 1
+    styles = styles_of([str(at) for at in range(MOST_STYLES + 5)])
+    assert len(set(styles.values())) == MOST_STYLES + 1
     assert (
-        len({look.marker for look in list(known.values())[:MOST_LOOKS]}) == MOST_LOOKS
+        len({style.marker for style in list(styles.values())[:MOST_STYLES]}) == MOST_STYLES
     )  # without colour, too
-    assert looks(["x", "y"]) == {"x": known["0"], "y": known["1"]}
-    assert looks([]) == {}
+    assert styles_of(["x", "y"]) == {"x": styles["0"], "y": styles["1"]}
+    assert styles_of([]) == {}
 
 
 def test_axes_from_0_to_1_show_a_line_on_either_edge() -> None:

@@ -91,7 +91,7 @@ def test_it_says_in_words_what_came_out_and_how(plain: Plain) -> None:
     assert page.all("h1")[0].text == page.all("title")[0].text == "Model <7>"
     interval = result.groups["all"].intervals["f1"]
     for words in (
-        "Of 7 mitotic figures in 3 ROIs of 3 patients, 3 were found and 4 missed;",
+        "Of 7 mitotic figures in 3 ROIs of 3 patients, 3 were detected and 4 missed;",
         (
             "5 of the 8 points that count are false alarms. "
             f"F1 is 0.400 (95 % interval {interval.low:.3f}–{interval.high:.3f})."
@@ -110,7 +110,7 @@ def test_a_threshold_is_named(tmp_path: Path) -> None:
     result, rois = EDGES["no_resamples"](tmp_path)
     text = page_of(result, rois, tmp_path).text
     assert "all points of probability 0.2 or more, whatever their name" in text
-    assert "Intervals not asked for" in text
+    assert "Intervals not requested" in text
     assert "interval)" not in text
 
 
@@ -120,8 +120,8 @@ def test_a_threshold_is_named(tmp_path: Path) -> None:
         (
             "nothing_found",
             (
-                "Of 4 mitotic figures in 2 ROIs of 2 patients none was found: no point counts. F1"
-                " is 0.000"
+                "Of 4 mitotic figures in 2 ROIs of 2 patients none was detected: no point counts."
+                " F1 is 0.000"
             ),
         ),
         (
@@ -138,7 +138,7 @@ def test_a_threshold_is_named(tmp_path: Path) -> None:
                 " is – (95 %"
             ),
         ),
-        ("one_patient", "in 2 ROIs of 1 patient, 1 was found and 3 missed;"),
+        ("one_patient", "in 2 ROIs of 1 patient, 1 was detected and 3 missed;"),
         ("one_patient", "interval not known)"),
         ("no_area", "area not known"),
     ],
@@ -336,8 +336,8 @@ def test_images_that_are_not_there_or_cannot_be_read_are_named(
     assert page.problems == []
     assert "no pictures of 1.png" in caplog.text
     assert (
-        "No picture, as the image is not there or cannot be read: 1.png (x 500, y 500, score 0.95)."
-        in page.text
+        "No picture, as the image does not exist or cannot be read: 1.png (x 500, y 500, score"
+        " 0.95)." in page.text
     )
     assert {each.attributes["alt"].split(", ")[1] for each in page.all("img")} == {"3.png"}
 

@@ -82,10 +82,10 @@ def test_a_ring_lies_around_the_spot_and_leaves_it_to_be_seen(ring: Ring) -> Non
 def test_rings_differ_by_more_than_colour() -> None:
     image = as_image(np.full((600, 600, 3), PINK, np.uint8), 0.25)
     changed = {}
-    for kind in ("plain", "double", "broken"):
+    for kind in ("single", "double", "broken"):
         crop = crop_around(image, 300, 300, mpp=0.25, ring=Ring((240, 20, 20), kind))
         changed[kind] = (crop != PINK).any(axis=2)
-    assert changed["double"].sum() > 1.5 * changed["plain"].sum()
+    assert changed["double"].sum() > 1.5 * changed["single"].sum()
     gaps = np.diff(changed["broken"][:, 128 + 34 : 128 + 60].any(axis=1).astype(int))
     assert (gaps == 1).sum() > 1
 
