@@ -25,11 +25,11 @@ def pick_device(name: str = "auto") -> torch.device:
         ) from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device {name!r} is not there: {torch.cuda.device_count()} CUDA devices",
-            "use --device cpu",
+            f"device {name!r} does not exist: {torch.cuda.device_count()} CUDA devices",
+            settings={"device": "cpu"},
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError(f"device {name!r} is not there", "use --device cpu")
+        raise DeviceError(f"device {name!r} does not exist", settings={"device": "cpu"})
     if device.type not in ("cpu", "cuda", "mps"):
         raise DeviceError(f"device {name!r} is not supported", "use auto, cpu, cuda, cuda:N or mps")
     return device

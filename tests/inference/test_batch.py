@@ -72,7 +72,7 @@ def test_one_bad_image_does_not_stop_the_others(images, detector, tmp_path):
 def test_an_image_without_mpp_fails_with_what_to_do(tmp_path, detector):
     Image.new("RGB", (90, 90)).save(tmp_path / "plain.png")
     outcome = infer([Job(tmp_path / "plain.png")], detector, tmp_path / "out")
-    assert "--mpp" in str(outcome.failed["plain.png"])
+    assert "give mpp" in str(outcome.failed["plain.png"])
     assert infer([Job(tmp_path / "plain.png", mpp=0.25)], detector, tmp_path / "out").failed == {}
 
 
