@@ -9,12 +9,16 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import measure_house as house
 import pytest
 
 import midog
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "midog"
+
+WHOLE_CONFIG = 14
+"""Most functions that may take a whole RunConfig: a run or model is opened, written, described."""
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
@@ -167,6 +171,17 @@ def test_every_module_has_its_test_file(name):
 def test_the_first_line_says_what_lives_there(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
     assert path.read_text().startswith('"""')
+
+
+@pytest.mark.parametrize(
+    "measure", [house.long_files, house.long_functions, house.long_lines], ids=lambda m: m.__name__
+)
+def test_files_functions_and_lines_are_within_the_limits_of_the_house(measure):
+    assert measure(ROOT) == []
+
+
+def test_few_functions_take_the_whole_config():
+    assert len(house.takes_whole_config(ROOT)) <= WHOLE_CONFIG
 
 
 EXPORTS = """Detections Detector MidogError Roi RunConfig best_threshold build_model domain_shift

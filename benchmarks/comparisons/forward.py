@@ -16,7 +16,7 @@ from midog.bench.conditions import Conditions
 from midog.bench.forward import detect_in, forward_row, median_ms, random_patches
 from midog.bench.network_cost import kernels_and_waits
 from midog.bench.timing import take_turns
-from midog.models.build import num_classes
+from midog.models.build import build_model, num_classes
 
 
 def compare_forward(conditions: Conditions) -> Compared:
@@ -27,7 +27,12 @@ def compare_forward(conditions: Conditions) -> Compared:
     plain = shipped(config.model.backbone.kind, num_classes(config.sampling)).eval().to(device)
     listed = list(to_float(images).contiguous())
     with torch.inference_mode():
-        runs = {name: detect_in(other, images) for name, other in conditions.configs.items()}
+        runs = {
+            name: detect_in(
+                build_model(other, pretrained=False), other.model, other.inference, images
+            )
+            for name, other in conditions.configs.items()
+        }
         runs["plain"] = lambda: plain(listed)
         taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
         counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
@@ -37,8 +42,8 @@ def compare_forward(conditions: Conditions) -> Compared:
         "ms": median_ms(taken["plain"]),
     }
     rows = []
-    for name, other in conditions.configs.items():
-        what, limit, detail = forward_row(conditions, name, other, taken[name], counts[name])
+    for name in conditions.configs:
+        what, limit, detail = forward_row(conditions, name, taken[name], counts[name])
         rows.append(
             compare(
                 what,

@@ -12,7 +12,6 @@ import torch
 from midog.bench.drawn_rois import draw_rois, workshop
 from midog.bench.machine import Machine, measure_machine
 from midog.bench.options import BenchOptions
-from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.data.roi import Roi
 from midog.devices import pick_device
@@ -81,7 +80,7 @@ def prepared(
     """
     device = pick_device(options.device)
     configs = {
-        name: with_settings(config, model={"weights": "none"}) for name, config in configs.items()
+        name: config.with_values(model={"weights": "none"}) for name, config in configs.items()
     }
     batch, before = options.batch or _BATCHES[device.type], torch.get_num_threads()
     if options.threads is not None:
@@ -111,11 +110,3 @@ def prepared(
             )
     finally:
         torch.set_num_threads(before)
-
-
-def with_settings(config: RunConfig, **sections: Mapping[str, object]) -> RunConfig:
-    """Change some values of a config, section by section; checked as any config is."""
-    tree = config.to_dict()
-    for section, values in sections.items():
-        tree[section] |= values
-    return parse_config(tree)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from midog.config.schema import RunConfig
+from midog.config.schema import TrainSettings
 
 REFERENCE_SPLIT = "midog21"
 
@@ -75,23 +75,29 @@ def run_size(roles: Sequence[str], source: str) -> RunSize:
     return RunSize(source, train=list(roles).count("train"), val=list(roles).count("val"))
 
 
-def estimate(config: RunConfig, size: RunSize, stages: Mapping[str, Mapping[str, Any]]) -> Estimate:
+def estimate(
+    train: TrainSettings,
+    patches_per_roi: int,
+    size: RunSize,
+    stages: Mapping[str, Mapping[str, Any]],
+) -> Estimate:
     """Estimate the time of a training and of inference.
 
     Args:
-        config: Of the run.
+        train: Of the run.
+        patches_per_roi: Patches drawn from each ROI and epoch.
         size: Its ROIs.
         stages: What `Measured.to_dict` gives, of the stages that were measured; training needs
             `step`, validation and inference need `infer`.
     """
-    epochs, patches = config.train.epochs, size.train * config.sampling.patches_per_roi
+    epochs, patches = train.epochs, size.train * patches_per_roi
     training = validation = seconds = None
     if "step" in stages:
         rate = stages["step"]["detail"]["with_loader"]["patches_per_s"]
         training = epochs * patches / rate / 3600
     if "infer" in stages:
         seconds = float(stages["infer"]["detail"]["seconds"])
-        validations = -(-epochs // config.train.validate_every)
+        validations = -(-epochs // train.validate_every)
         validation = validations * size.val * seconds / 3600
     return Estimate(epochs, patches, size, training, validation, seconds)
 

@@ -13,10 +13,12 @@ from midog.bench.conditions import Conditions
 from midog.bench.measured import Measured, measured
 from midog.bench.network_cost import gflop_of, kernels_and_waits
 from midog.bench.timing import Seconds, take_turns
-from midog.config.schema import RunConfig
+from midog.config.schema import InferenceSettings
 from midog.inference.network import TorchBackend, pick_precision
 from midog.models.build import build_model
 from midog.models.postprocess import suppress
+from midog.models.protocol import DetectionNetwork
+from midog.models.registry import DetectorSettings
 
 
 def forward_stage(conditions: Conditions) -> Measured:
@@ -29,12 +31,17 @@ def forward_stage(conditions: Conditions) -> Measured:
     conditions.say(f"forward: {conditions.batch} x {side} px")
     images = random_patches(conditions)
     with torch.inference_mode():
-        runs = {name: detect_in(config, images) for name, config in conditions.configs.items()}
+        runs = {
+            name: detect_in(
+                build_model(config, pretrained=False), config.model, config.inference, images
+            )
+            for name, config in conditions.configs.items()
+        }
         taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
         counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
     rows = []
-    for name, config in conditions.configs.items():
-        what, limit, detail = forward_row(conditions, name, config, taken[name], counts[name])
+    for name in conditions.configs:
+        what, limit, detail = forward_row(conditions, name, taken[name], counts[name])
         rows.append(
             measured(what, "patches/s", conditions.batch / taken[name], limit=limit, detail=detail)
         )
@@ -52,11 +59,11 @@ def random_patches(conditions: Conditions) -> Tensor:
 def forward_row(
     conditions: Conditions,
     name: str,
-    config: RunConfig,
     seconds: Seconds,
     counts: Mapping[str, int],
 ) -> tuple[str, tuple[str, float], dict[str, Any]]:
     """The words, the limit and the details of a config's forward pass."""
+    config = conditions.configs[name]
     precision = best_precision(conditions.device, config.inference.precision)
     gflop = gflop_of(build_model(config, pretrained=False), config.sampling.patch_size)
     side = conditions.config.sampling.patch_size
@@ -67,16 +74,17 @@ def forward_row(
     )
 
 
-def detect_in(config: RunConfig, images: Tensor) -> Callable[[], object]:
-    """A function that detects in images (B, S, S, 3) uint8 with random weights."""
-    model, settings = build_model(config, pretrained=False), config.inference
+def detect_in(
+    model: DetectionNetwork, limits: DetectorSettings, settings: InferenceSettings, images: Tensor
+) -> Callable[[], object]:
+    """A function that detects in images (B, S, S, 3) uint8."""
     network = TorchBackend(model, images.device, pick_precision(settings.precision, images.device))
 
     def run() -> object:
         return suppress(
             network.start(images, settings.floor)(),
-            config.model.nms_iou,
-            config.model.max_detections,
+            limits.nms_iou,
+            limits.max_detections,
         )
 
     return run

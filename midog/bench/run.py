@@ -9,7 +9,7 @@ from midog.bench.conditions import prepared
 from midog.bench.estimate import REFERENCE_SPLIT, RunSize, estimate, run_size
 from midog.bench.options import BenchOptions
 from midog.bench.stages import STAGES
-from midog.config.schema import RunConfig
+from midog.config.schema import DataSettings, RunConfig
 from midog.data.split_file import read_split
 from midog.training.tasks.detection_data import read_training_rois
 
@@ -37,21 +37,23 @@ def run_bench(
         DataError: If there are no ROIs to measure on.
     """
     config = next(iter(configs.values()))
-    size = _run_size(config, options.own_data)
+    size = _run_size(config.data, options.own_data)
     with_rois = any(STAGES[name].needs_rois for name in stages)
     with prepared(configs, options, with_rois=with_rois, say=say) as conditions:
         measured = {name: STAGES[name].run(conditions).to_dict() for name in stages}
         return {
             "machine": conditions.machine.to_dict(),
             **measured,
-            "estimate": estimate(config, size, measured).to_dict(),
+            "estimate": estimate(
+                config.train, config.sampling.patches_per_roi, size, measured
+            ).to_dict(),
         }
 
 
-def _run_size(config: RunConfig, own_data: bool) -> RunSize:
+def _run_size(data: DataSettings, own_data: bool) -> RunSize:
     """The ROIs of the run's own data, else of its split, else of the reference study."""
     if own_data:
-        rois = read_training_rois(config.data)
-        return run_size([roi.split for roi in rois], str(config.data.dir))
-    name = config.data.split or REFERENCE_SPLIT
+        rois = read_training_rois(data)
+        return run_size([roi.split for roi in rois], str(data.dir))
+    name = data.split or REFERENCE_SPLIT
     return run_size([row.split for row in read_split(name).rows], f"split {name}")

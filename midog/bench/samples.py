@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
 import torch
 
-from midog.bench.conditions import Conditions, with_settings
+from midog.bench.conditions import Conditions
 from midog.bench.measured import Measured, measured
 from midog.bench.timing import take_turns
 from midog.config.schema import RunConfig
@@ -39,9 +39,13 @@ class LoaderWork:
 
     def runs(self, workers: int) -> dict[str, Callable[[], object]]:
         """Functions that load the next epoch at each call, with so many threads."""
-        return {
-            name: _epochs(self.decoded, config, workers) for name, config in self.configs.items()
+        loaders = {
+            name: DetectionTask(
+                config.with_values(machine={"workers": workers}), self.decoded, self.decoded, CPU
+            ).patches
+            for name, config in self.configs.items()
         }
+        return {name: _epochs(loader.batches) for name, loader in loaders.items()}
 
 
 def loader_work(conditions: Conditions, patches: int) -> LoaderWork:
@@ -111,19 +115,18 @@ def one_core() -> Iterator[None]:
 def _config(conditions: Conditions, place: str, per_roi: int) -> RunConfig:
     """The config with `per_roi` patches, augmented in that place; ROIs stay where the CPU is."""
     config = conditions.config
-    return with_settings(
-        config,
+    return config.with_values(
         machine={"augment_on": place, "residency": "disk" if config.data.cache else "memory"},
         sampling={"patches_per_roi": per_roi},
     )
 
 
-def _epochs(decoded: DecodedRois, config: RunConfig, workers: int) -> Callable[[], None]:
-    config, numbers = with_settings(config, machine={"workers": workers}), itertools.count()
-    loader = DetectionTask(config, decoded, decoded, CPU).patches
+def _epochs(batches: Callable[[int], Iterable[object]]) -> Callable[[], None]:
+    """A function that loads the next epoch of `batches` at each call."""
+    numbers = itertools.count()
 
     def epoch() -> None:
-        for _ in loader.batches(next(numbers)):
+        for _ in batches(next(numbers)):
             pass
 
     return epoch

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from midog.bench.conditions import Conditions, with_settings
+from midog.bench.conditions import Conditions
 from midog.bench.forward import best_precision, median_ms
 from midog.bench.measured import Measured, measured
 from midog.bench.network_cost import gflop_of, kernels_and_waits, peak_memory
@@ -35,7 +35,7 @@ class TrainingStep:
     """One step of midog's own training on one prepared batch (B, 3, S, S), again and again."""
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
-        self.config = resolve(with_settings(config, machine={"device": str(images.device)}))
+        self.config = resolve(config.with_values(machine={"device": str(images.device)}))
         torch.manual_seed(self.config.train.seed)
         self.network, machine = build_model(self.config), self.config.machine
         self.learner = make_learner(self.network, self.config.train, make_fabric(machine))
@@ -141,8 +141,7 @@ def with_loader(step: TrainingStep, conditions: Conditions) -> dict[str, float]:
     batch, device = conditions.batch, conditions.device
     count = max(3, 512 // batch) if device.type == "cuda" else 3
     per_roi = -(-2 * count * batch // len(conditions.rois))
-    config = with_settings(
-        step.config,
+    config = step.config.with_values(
         sampling={"patches_per_roi": per_roi},
         train={"batch_size": batch},
         machine={"workers": conditions.threads},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -199,6 +200,15 @@ class RunConfig(Settings):
     train: TrainSettings = TrainSettings()
     machine: MachineSettings = MachineSettings()
     inference: InferenceSettings = InferenceSettings()
+
+    def with_values(self, **sections: Mapping[str, Any]) -> RunConfig:
+        """The same with some values changed, section by section; checked as all settings are."""
+        changed = {}
+        for name, values in sections.items():
+            section = getattr(self, name)
+            kept = {key: getattr(section, key) for key in type(section).model_fields}
+            changed[name] = type(section).model_validate(kept | dict(values))
+        return self.model_copy(update=changed)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON and YAML types, every key present."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from midog.bench.conditions import prepared, with_settings
+from midog.bench.conditions import prepared
 from midog.bench.options import BenchOptions
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
-from midog.errors import ConfigError, DeviceError
+from midog.errors import DeviceError
 from tests.bench.small import SMALL
 
 CONFIGS = {"small": load_config(None, [*SMALL, "model.weights=coco"])}
@@ -24,11 +25,11 @@ def test_the_limit_of_convolutions_is_their_rate_over_the_work(conditions):
 
 
 def test_settings_are_laid_over_a_config_and_checked():
-    changed = with_settings(RunConfig(), machine={"workers": 7}, model={"weights": "none"})
+    changed = RunConfig().with_values(machine={"workers": 7}, model={"weights": "none"})
     assert (changed.machine.workers, changed.model.weights) == (7, "none")
     assert changed.sampling == RunConfig().sampling
-    with pytest.raises(ConfigError):
-        with_settings(RunConfig(), machine={"workers": -1})
+    with pytest.raises(ValidationError):
+        RunConfig().with_values(machine={"workers": -1})
 
 
 @pytest.mark.usefixtures("hasty")
