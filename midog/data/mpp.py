@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from midog.data.roi import Roi
 from midog.errors import ImageError
+
+if TYPE_CHECKING:
+    from midog.images.image import SlideImage
 
 LARGEST_MPP = 100.0
 """No mpp is as large, um/px."""
@@ -25,7 +29,23 @@ def roi_mpp(roi: Roi, image_mpp: float | None, given: float | None = None) -> fl
     Raises:
         ImageError: where none is stated, or the one that holds is out of range.
     """
-    return checked_mpp(roi.file_name, first_mpp(given, roi.mpp, image_mpp), "the split")
+    return _checked(roi.file_name, first_mpp(given, roi.mpp, image_mpp), "the split")
+
+
+def mpp_of_image(image: SlideImage, given: float | None = None) -> float:
+    """The mpp of an image that is no ROI of a data folder.
+
+    Args:
+        image: an open image.
+        given: what the user gave, um/px; overrules what the file states.
+
+    Returns:
+        um/px, over 0 and below LARGEST_MPP.
+
+    Raises:
+        ImageError: where none is stated, or the one that holds is out of range.
+    """
+    return _checked(str(image.path), first_mpp(given, image.mpp))
 
 
 def first_mpp(*stated: float | None) -> float | None:
@@ -33,16 +53,15 @@ def first_mpp(*stated: float | None) -> float | None:
     return next((mpp for mpp in stated if mpp is not None), None)
 
 
-def checked_mpp(name: str, mpp: float | None, column_of: str = "") -> float:
-    """An mpp that can be used.
+def area_mm2(width: int | None, height: int | None, mpp: float | None) -> float:
+    """The area of an image of that many px, mm2; NaN where a side or its mpp is unknown."""
+    return width * height * (mpp / 1000) ** 2 if width and height and mpp else math.nan
 
-    Args:
-        name: the image, for the error.
-        mpp: um/px, None where none is stated.
-        column_of: the file in which a column `mpp` would help ("the split"), "" for none.
 
-    Raises:
-        ImageError: where it is not stated or out of range.
+def _checked(name: str, mpp: float | None, column_of: str = "") -> float:
+    """An mpp in range; ImageError where it is not stated (None) or out of range.
+
+    name: the image. column_of: the file in which a column `mpp` would help, "" for none.
     """
     column = f", or a column `mpp` in {column_of}" if column_of else ""
     fix, settings = f"give {{mpp}} in um per px, for example 0.25{column}", {"mpp": None}
@@ -51,8 +70,3 @@ def checked_mpp(name: str, mpp: float | None, column_of: str = "") -> float:
     if not 0 < mpp < LARGEST_MPP:
         raise ImageError(f"{name}: mpp {mpp:g} is out of range", fix, settings)
     return mpp
-
-
-def area_mm2(width: int | None, height: int | None, mpp: float | None) -> float:
-    """The area of an image of that many px, mm2; NaN where a side or its mpp is unknown."""
-    return width * height * (mpp / 1000) ** 2 if width and height and mpp else math.nan

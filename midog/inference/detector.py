@@ -16,7 +16,7 @@ from torch import Tensor
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
-from midog.data.mpp import checked_mpp, first_mpp
+from midog.data.mpp import mpp_of_image
 from midog.devices import pick_device
 from midog.errors import ConfigError
 from midog.images.image import SlideImage, scale_for
@@ -130,7 +130,7 @@ class Detector:
         """
         opened = image if isinstance(image, SlideImage) else as_opened(image)
         try:
-            own_mpp = checked_mpp(str(opened.path), first_mpp(mpp, opened.mpp))
+            own_mpp = mpp_of_image(opened, mpp)
             return OpenTiles(
                 opened,
                 own_mpp,

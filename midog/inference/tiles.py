@@ -15,10 +15,9 @@ from torch import Tensor
 
 from midog.errors import ImageError
 from midog.images.image import SlideImage, as_image, open_image
+from midog.images.pixels import Pixels
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.tile_plan import TilePlan
-
-Pixels = NDArray[np.uint8]
 
 
 class OpenTiles:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from midog.augment.on_device import to_float
 from midog.data.roi import Roi
 from midog.errors import DeviceError
+from midog.images.pixels import Pixels
 from midog.inference.detector import Detector
 from midog.inference.network import is_out_of_memory
 from midog.shift.feature_distances import feature_distances
@@ -23,7 +24,6 @@ from midog.shift.halves import SLOW_DRAWS, halve
 from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
 from midog.shift.patches import ScannerPatches, describe, fixed_patches
 
-Pixels = NDArray[np.uint8]
 Features = NDArray[np.float32]
 Distances = dict[str, float]
 """By the names of IMAGE_DISTANCES and FEATURE_DISTANCES."""
