@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from midog.cli.command import Command, Group
+from midog.cli.flags import flag_names
 from midog.cli.options import (
     DATA,
     OUTPUT,
@@ -20,6 +21,9 @@ from midog.cli.options import (
 )
 from midog.cli.shared import print_table, say, stoppable
 from midog.errors import MidogError
+
+if TYPE_CHECKING:
+    from midog.data.folder_report import FolderReport
 
 SPLIT = "Split"
 
@@ -102,6 +106,7 @@ def download(
 
 @data_app.command("check", cls=Command)
 def check(
+    context: typer.Context,
     folder: Annotated[Path, argument("[FOLDER]", "Data folder.")] = Path("data"),
     split: SplitOption = None,
     pixels: Annotated[
@@ -115,10 +120,7 @@ def check(
 
     report = check_folder(folder, split=split, annotations=annotations, bbox=bbox, pixels=pixels)
     print_table(report.header(), report.lines())
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    for problem in report.problems:
-        say(f"error: {problem}")
+    _say_findings(report, context)
     if report.problems:
         raise MidogError(
             f"{folder}: {len(report.problems)} problems, {len(report.warnings)} warnings"
@@ -186,6 +188,7 @@ def make(
 
 @splits_app.command("check", cls=Command)
 def check_split(
+    context: typer.Context,
     split: Annotated[str, argument("SPLIT", "Split CSV, or a shipped one: {splits}.")],
     data: DataOption = Path("data"),
     annotations: AnnotationsOption = None,
@@ -196,10 +199,15 @@ def check_split(
 
     report = check_folder(data, split=split, annotations=annotations, bbox=bbox, images=False)
     print_table(report.header(), report.lines())
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    for problem in report.problems:
-        say(f"error: {problem}")
+    _say_findings(report, context)
     if report.problems:
         raise MidogError(f"{split}: {len(report.problems)} problems")
     say(f"{split}: nothing wrong")
+
+
+def _say_findings(report: FolderReport, context: typer.Context) -> None:
+    """Print warnings and problems on stderr; problems name the running command's flags."""
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    for problem in report.problems:
+        say(f"error: {problem.line(flag_names(context.command))}")

@@ -53,7 +53,7 @@ AnnotationsOption = Annotated[
     option(
         "--annotations",
         "FILE",
-        "Annotation file. [default: the only one in DATA]{=data.annotations}",
+        "Annotation file: {readers}. [default: the only one in DATA]{=data.annotations}",
         RARE,
     ),
 ]

@@ -51,13 +51,20 @@ def _configs() -> Mapping[str, str]:
 def _splits() -> Mapping[str, str]:
     from midog.config.shipped import shipped_dir
 
-    return {path.stem: "" for path in sorted(shipped_dir("data_splits").glob("*.csv"))}
+    files = sorted(shipped_dir("data_splits").glob("*.csv"))
+    return {path.stem: "" for path in files if not path.stem.endswith("_files")}
 
 
 def _formats() -> Mapping[str, str]:
     from midog.formats.registry import FORMATS
 
     return {name: entry.words for name, entry in FORMATS.items()}
+
+
+def _readers() -> Mapping[str, str]:
+    from midog.data.annotations.registry import READERS
+
+    return {reader.name: reader.words for reader in READERS.values()}
 
 
 def _stages() -> Mapping[str, str]:
@@ -70,6 +77,7 @@ LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "configs": _configs,
     "splits": _splits,
     "formats": _formats,
+    "readers": _readers,
     "stages": _stages,
 }
 """What a help text may list: a registry's names when help is shown, with the words of each."""

@@ -104,3 +104,9 @@ def test_it_is_among_what_can_be_read(midog, data):
     line = one_line(midog("train", "--data", data))
     assert "figures.csv is none; give a MIDOG or COCO JSON" in line
     assert line.endswith(" or toy text (lines of name x y kind)")
+
+
+def test_the_help_lists_it(midog):
+    shown = " ".join(midog("data", "check", "--help").out.split())
+    assert "CSV of boxes, toy text." in shown
+    assert "lines of name x y kind" in shown
