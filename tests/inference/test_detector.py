@@ -49,10 +49,10 @@ class DarkBlobs(CandidatesAlone):
         assert not self.training
         assert images.dtype == torch.float32
         self.shapes.append(tuple(images.shape))
-        found = [self._find(image.mean(dim=0).numpy()) for image in images]
+        per_image = [self._find(image.mean(dim=0).numpy()) for image in images]
         columns = (
             nn.utils.rnn.pad_sequence(list(column), batch_first=True)
-            for column in zip(*found, strict=True)
+            for column in zip(*per_image, strict=True)
         )
         boxes, scores, labels = columns
         return Candidates(boxes, scores.where(scores > floor, 0), labels)
@@ -98,9 +98,9 @@ def in_order(boxes: NDArray[Any]) -> list[list[float]]:
     return sorted(np.asarray(boxes, dtype=float).tolist())
 
 
-def check_found(found: Detections, truth: NDArray[np.int64], within: float) -> None:
+def check_found(detections: Detections, truth: NDArray[np.int64], within: float) -> None:
     """One detection for each true box, all its sides within so many px."""
-    apart = np.abs(found.boxes[:, None] - truth).max(axis=2)
+    apart = np.abs(detections.boxes[:, None] - truth).max(axis=2)
     assert sorted(apart.argmin(axis=1).tolist()) == list(range(len(truth)))
     assert apart.min(axis=1).max() <= within
 
@@ -109,12 +109,12 @@ def check_found(found: Detections, truth: NDArray[np.int64], within: float) -> N
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_figure_is_found_once(side: int, within: float, seed: int) -> None:
     truth = scattered(1100, 900, pitch=70, side=side, seed=seed)
-    found = blobs()(draw(1100, 900, truth), mpp=0.25)
+    detections = blobs()(draw(1100, 900, truth), mpp=0.25)
     check_found(
-        found, truth, within
+        detections, truth, within
     )  # a view may be kept that shows 3/4 of the overlap, 48 px, or more
-    assert (np.diff(found.scores) <= 0).all()
-    assert set(found.labels.tolist()) == {1}
+    assert (np.diff(detections.scores) <= 0).all()
+    assert set(detections.labels.tolist()) == {1}
 
 
 def test_figures_at_the_edges_and_corners_of_the_image() -> None:
@@ -127,8 +127,8 @@ def test_figures_at_the_edges_and_corners_of_the_image() -> None:
             [340, 0, 360, 9],
         ]
     )
-    found = blobs()(draw(700, 500, truth), mpp=0.25)
-    assert in_order(found.boxes) == in_order(truth)
+    detections = blobs()(draw(700, 500, truth), mpp=0.25)
+    assert in_order(detections.boxes) == in_order(truth)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (60, 80), (256, 256), (257, 40), (40, 1000)])
@@ -148,10 +148,10 @@ def test_a_box_over_the_edge_of_an_image_smaller_than_a_tile_is_cut_to_the_image
             )  # the second one in the white beyond
             return boxes, torch.tensor([0.9, 0.8]), torch.ones(2, dtype=torch.int64)
 
-    found = Detector(Wide(), RunConfig(), device="cpu", tile=TILE)(
+    detections = Detector(Wide(), RunConfig(), device="cpu", tile=TILE)(
         np.zeros((100, 100, 3), np.uint8), mpp=0.25
     )
-    assert found.boxes.tolist() == [[80, 70, 100, 100]]
+    assert detections.boxes.tolist() == [[80, 70, 100, 100]]
 
 
 def test_only_scores_over_the_floor() -> None:
@@ -168,10 +168,10 @@ def test_an_image_of_other_mpp_is_resampled_and_its_boxes_come_back_in_its_own_p
 ) -> None:
     side = round(10 / mpp)  # 40 px of the model
     truth = scattered(700, 600, pitch=side * 2, side=side, seed=0)
-    found = blobs()(draw(700, 600, truth), mpp=mpp)
-    check_found(found, truth, within=max(1.0, 0.25 / mpp))
-    assert found.boxes[:, 2].max() <= 700
-    assert found.boxes[:, 3].max() <= 600
+    detections = blobs()(draw(700, 600, truth), mpp=mpp)
+    check_found(detections, truth, within=max(1.0, 0.25 / mpp))
+    assert detections.boxes[:, 2].max() <= 700
+    assert detections.boxes[:, 3].max() <= 600
 
 
 @pytest.mark.parametrize(
@@ -373,11 +373,11 @@ def test_same_bytes_for_any_workers(
 def test_same_figures_for_any_batch_size(
     batch_size: int, in_threes: Detections, retinanet: nn.Module, roi: Pixels
 ) -> None:
-    found = detect(retinanet, roi, batch_size=batch_size)
-    one, other = np.lexsort(in_threes.boxes.round().T), np.lexsort(found.boxes.round().T)
-    np.testing.assert_allclose(found.scores[other], in_threes.scores[one], atol=1e-4, rtol=0)
-    np.testing.assert_allclose(found.boxes[other], in_threes.boxes[one], atol=1e-2, rtol=0)
-    assert np.array_equal(found.labels[other], in_threes.labels[one])
+    detections = detect(retinanet, roi, batch_size=batch_size)
+    one, other = np.lexsort(in_threes.boxes.round().T), np.lexsort(detections.boxes.round().T)
+    np.testing.assert_allclose(detections.scores[other], in_threes.scores[one], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(detections.boxes[other], in_threes.boxes[one], atol=1e-2, rtol=0)
+    assert np.array_equal(detections.labels[other], in_threes.labels[one])
 
 
 def test_same_bytes_on_a_second_run_and_whatever_came_between(
@@ -400,7 +400,7 @@ def test_training_goes_on_after_detecting(retinanet: nn.Module, roi: Pixels) -> 
 def plain_way(model: Any, pixels: Pixels, floor: float) -> Detections:
     """Tile after tile with torchvision's own steps, each suppressed by itself, then the edge rule
     and the merge."""
-    found = []
+    tiles = []
     height, width = pixels.shape[:2]
     for x, y in grid(width, height, TILE, 32).tolist():
         tile = np.full((TILE, TILE, 3), 255, np.uint8)
@@ -409,8 +409,8 @@ def plain_way(model: Any, pixels: Pixels, floor: float) -> Detections:
         (result,) = model.detections(torch.from_numpy(tile).permute(2, 0, 1)[None] / 255, floor)
         boxes = result["boxes"].double().numpy() + np.array([x, y, x, y])
         keep = inside_tile(boxes, (x, y), TILE, 32, width, height)
-        found.append((boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep]))
-    boxes, scores, labels = (np.concatenate(column) for column in zip(*found, strict=True))
+        tiles.append((boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep]))
+    boxes, scores, labels = (np.concatenate(column) for column in zip(*tiles, strict=True))
     boxes = np.clip(boxes, 0, [width, height] * 2)
     keep = merge(boxes, scores, labels, CONFIG.model.nms_iou)
     return Detections(boxes[keep], scores[keep], labels[keep])
@@ -424,12 +424,12 @@ def test_detections_are_those_of_the_plain_way(
     network."""
     with torch.inference_mode():
         expected = plain_way(retinanet.eval(), roi, floor=0.3)
-    found = detect(retinanet, roi, batch_size=batch_size)
-    assert len(found) == len(expected) > 50
-    one, other = np.lexsort(expected.boxes.round().T), np.lexsort(found.boxes.round().T)
-    np.testing.assert_allclose(found.scores[other], expected.scores[one], atol=1e-5, rtol=0)
-    np.testing.assert_allclose(found.boxes[other], expected.boxes[one], atol=1e-2, rtol=0)
-    assert np.array_equal(found.labels[other], expected.labels[one])
+    detections = detect(retinanet, roi, batch_size=batch_size)
+    assert len(detections) == len(expected) > 50
+    one, other = np.lexsort(expected.boxes.round().T), np.lexsort(detections.boxes.round().T)
+    np.testing.assert_allclose(detections.scores[other], expected.scores[one], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(detections.boxes[other], expected.boxes[one], atol=1e-2, rtol=0)
+    assert np.array_equal(detections.labels[other], expected.labels[one])
 
 
 def test_bf16_gives_the_same_bytes_for_any_workers_and_scores_near_those_of_float32(
@@ -472,14 +472,14 @@ def test_a_network_that_sees_images_larger_gets_smaller_tiles() -> None:
 
 def test_settings_tell_precisions_and_tiles_apart() -> None:
     settings = [
-        blobs(**each).settings()
-        for each in (
+        blobs(**chosen).settings()
+        for chosen in (
             {"precision": "32-true"},
             {"precision": "bf16"},
             {"precision": "bf16", "tile": "auto"},
         )
     ]
-    assert [each["precision"] for each in settings] == ["32-true", "bf16", "bf16"]
+    assert [own["precision"] for own in settings] == ["32-true", "bf16", "bf16"]
     assert settings[0]["tile"] == TILE
     assert str(settings[2]["tile"]).startswith("auto")
     assert settings[1]["weights"] == settings[0]["weights"]

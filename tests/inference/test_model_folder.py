@@ -43,7 +43,7 @@ def test_a_saved_detector_finds_the_same(retinanet: nn.Module, roi: Pixels, save
     assert Detector.load(saved.parent, device="cpu", threshold=0.7).threshold == 0.7, (
         "the run's folder stands for its best"
     )
-    assert sorted(each.name for each in saved.parent.iterdir()) == ["best"]
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["best"]
 
 
 def test_model_json_says_what_the_model_is(saved: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_full_disk_leaves_what_was_there(
             )
         with pytest.raises(WeightsError, match="the disk is full; make room"):
             detector.save(saved.with_name(name))
-    assert [each.name for each in saved.parent.iterdir()] == ["best"]
+    assert [path.name for path in saved.parent.iterdir()] == ["best"]
     assert Detector.load(saved, device="cpu").threshold == 0.4
 
 
@@ -123,8 +123,8 @@ def pickle_in_place(folder: Path) -> None:
 
 
 def only_a_pickle(folder: Path) -> None:
-    for each in folder.iterdir():
-        each.unlink()
+    for path in folder.iterdir():
+        path.unlink()
     torch.save({}, folder / "model.pth")
 
 

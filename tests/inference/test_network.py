@@ -41,14 +41,14 @@ def test_candidates_are_the_models_and_lie_on_the_host_in_float32(
     images = torch.randint(
         0, 256, (2, 128, 160, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    found = TorchBackend(retinanet, CPU, precision).start(images, 0.0)()
+    candidates = TorchBackend(retinanet, CPU, precision).start(images, 0.0)()
     with torch.inference_mode():
         expected = retinanet.eval().candidates(images.permute(0, 3, 1, 2) / 255, 0.0)
-    assert found.boxes.device == CPU
-    assert {each.dtype for each in found} == {torch.float32, torch.int64}
-    assert found.scores.shape == expected.scores.shape
+    assert candidates.boxes.device == CPU
+    assert {column.dtype for column in candidates} == {torch.float32, torch.int64}
+    assert candidates.scores.shape == expected.scores.shape
     rtol = 1e-4 if precision == "32-true" else 0.05
-    torch.testing.assert_close(found.scores.mean(), expected.scores.mean(), rtol=rtol, atol=0)
+    torch.testing.assert_close(candidates.scores.mean(), expected.scores.mean(), rtol=rtol, atol=0)
 
 
 def test_the_copy_is_made_once_and_does_not_follow_the_model(retinanet: nn.Module) -> None:

@@ -34,8 +34,8 @@ def taught(backbone: str = "resnet18", levels: int = 2) -> RetinaNet:
 
 def outputs(model: Any, images: Tensor) -> dict[str, Tensor]:
     with torch.no_grad():
-        found: dict[str, Tensor] = model.head(model.backbone(model.frame(images).images))
-    return found
+        named: dict[str, Tensor] = model.head(model.backbone(model.frame(images).images))
+    return named
 
 
 def norms(model: nn.Module) -> int:
@@ -54,8 +54,8 @@ def test_the_outputs_are_those_of_the_model_and_no_batchnorm_is_left(
         "the head's stay"
     )
     for name, expected in outputs(model, images).items():
-        found = outputs(folded, images)[name]
-        assert (found - expected).abs().max() <= 1e-5 * expected.abs().max(), name
+        merged = outputs(folded, images)[name]
+        assert (merged - expected).abs().max() <= 1e-5 * expected.abs().max(), name
 
 
 def test_a_model_in_training_goes_on_as_it_was() -> None:
@@ -90,13 +90,13 @@ def test_bfloat16_has_float32_outputs_near_those_of_the_model() -> None:
         if hasattr(module, "weight")
     }
     assert set(dtypes.values()) == {torch.bfloat16}
-    found = half.candidates(images, 0.0)
+    candidates = half.candidates(images, 0.0)
     expected = model.candidates(images, 0.0)
-    assert found.boxes.dtype == found.scores.dtype == torch.float32
-    assert len(found.scores[found.scores > 0].unique()) > 0.9 * (found.scores > 0).sum(), (
-        "more digits than bfloat16 has"
-    )
-    torch.testing.assert_close(found.scores.mean(), expected.scores.mean(), rtol=0.02, atol=0)
+    assert candidates.boxes.dtype == candidates.scores.dtype == torch.float32
+    assert (
+        len(candidates.scores[candidates.scores > 0].unique()) > 0.9 * (candidates.scores > 0).sum()
+    ), "more digits than bfloat16 has"
+    torch.testing.assert_close(candidates.scores.mean(), expected.scores.mean(), rtol=0.02, atol=0)
 
 
 def test_a_model_without_convolutions_is_copied() -> None:

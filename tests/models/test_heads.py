@@ -30,12 +30,12 @@ def test_any_number_of_convolutions(convs: int, channels: int) -> None:
     head = make_head(channels, 2, 3, convs)
     outputs = head([torch.rand(2, channels, 4, 5), torch.rand(2, channels, 2, 3)])
     places = 2 * (4 * 5 + 2 * 3)
-    assert {name: tuple(each.shape) for name, each in outputs.items()} == {
+    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
         "cls_logits": (2, places, 3),
         "bbox_regression": (2, places, 4),
     }
     for branch in (head.classification_head, head.regression_head):
-        layers = [each for each in branch.conv.modules() if isinstance(each, nn.Conv2d)]
+        layers = [layer for layer in branch.conv.modules() if isinstance(layer, nn.Conv2d)]
         assert len(layers) == convs
         assert all(0.009 < layer.weight.std().item() < 0.011 for layer in layers), (
             "torchvision's first weights"

@@ -48,14 +48,16 @@ class _Named(torch.nn.Module):
         self.pyramid, self.out_channels = pyramid, channels
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {str(i): each for i, each in enumerate(self.pyramid(images))}
+        return {str(i): level for i, level in enumerate(self.pyramid(images))}
 
 
 def gradients(model: torch.nn.Module, losses: dict[str, Tensor]) -> dict[str, Tensor]:
     model.zero_grad()
     sum(losses.values()).backward()
     return {
-        name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None
+        name: weights.grad.clone()
+        for name, weights in model.named_parameters()
+        if weights.grad is not None
     }
 
 
@@ -92,10 +94,10 @@ def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, cas
     expected_gradients = gradients(ours, expected)
     for given_targets in (pad_targets(targets), longer(pad_targets(targets))):
         ours.loss_method = way
-        found = ours(images, given_targets)
-        found_gradients = gradients(ours, found)
+        losses = ours(images, given_targets)
+        found_gradients = gradients(ours, losses)
         for name, value in expected.items():
-            torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
+            torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-7)
         assert (
             found_gradients.keys()
             == expected_gradients.keys()
@@ -141,8 +143,8 @@ def plain_matches(anchors: Tensor, boxes: Tensor, ignore: Tensor) -> Tensor:
     reached = quality.amax(dim=1) > 0 if len(boxes) else torch.zeros(0, dtype=torch.bool)
     matches = torch.full((len(anchors),), BACKGROUND)
     if reached.any():
-        found = Matcher(0.5, 0.4, allow_low_quality_matches=True)(quality[reached])
-        matches = torch.where(found >= 0, torch.where(reached)[0][found.clamp(min=0)], found)
+        matched = Matcher(0.5, 0.4, allow_low_quality_matches=True)(quality[reached])
+        matches = torch.where(matched >= 0, torch.where(reached)[0][matched.clamp(min=0)], matched)
     for x1, y1, x2, y2 in ignore.tolist():
         if x2 <= x1 or y2 <= y1:
             continue
@@ -158,8 +160,8 @@ def plain_matches(anchors: Tensor, boxes: Tensor, ignore: Tensor) -> Tensor:
 def test_anchors_match_as_torchvisions_matcher_says_image_by_image(cases: list[Any]) -> None:
     anchors, targets = grid(), batch_of(cases)
     matches = match_anchors(anchors, pad_targets(targets))
-    for found, each in zip(matches, targets, strict=True):
-        assert torch.equal(found, plain_matches(anchors, each["boxes"], each["ignore"]))
+    for matched, image in zip(matches, targets, strict=True):
+        assert torch.equal(matched, plain_matches(anchors, image["boxes"], image["ignore"]))
 
 
 @settings(max_examples=30)
@@ -206,7 +208,7 @@ def test_boxes_are_decoded_as_torchvision_decodes_them() -> None:
     anchors, codes = grid(), 3 * torch.randn(2, len(grid()), 4)
     codes[0, 0] = torch.tensor([0.1, -0.1, 9.0, 9.0])  # grows by more than is let
     expected = torch.stack(
-        [BoxCoder((1.0, 1.0, 1.0, 1.0)).decode_single(each, anchors) for each in codes]
+        [BoxCoder((1.0, 1.0, 1.0, 1.0)).decode_single(image, anchors) for image in codes]
     )
     torch.testing.assert_close(decode_boxes(codes, anchors), expected, rtol=1e-6, atol=1e-4)
 

@@ -33,7 +33,7 @@ def plain(
     """Boxes, scores and labels of one image, as torchvision's RetinaNet.postprocess_detections
     chooses them."""
     coder = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))
-    found, begin = [], 0
+    levels, begin = [], 0
     for level in anchors:
         part = slice(begin, begin + len(level))
         begin += len(level)
@@ -42,8 +42,8 @@ def plain(
         best, order = scores.flatten()[over].topk(min(1000, len(over)))
         at = over[order].div(scores.shape[1], rounding_mode="floor")
         boxes = coder.decode_single(outputs["bbox_regression"][image, part][at], level[at])
-        found.append((boxes, best, over[order] % scores.shape[1] + 1))
-    return tuple(torch.cat(column) for column in zip(*found, strict=True))
+        levels.append((boxes, best, over[order] % scores.shape[1] + 1))
+    return tuple(torch.cat(column) for column in zip(*levels, strict=True))
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.05, 0.7, 0.999])
@@ -52,22 +52,22 @@ def test_they_are_those_of_the_plain_way(
     batch: int, classes: int, lengths: tuple[int, ...], floor: float
 ) -> None:
     outputs, anchors = drawn(batch, classes, lengths)
-    found = find_candidates(outputs, anchors, floor)
-    assert found.boxes.shape == (batch, found.scores.shape[1], 4)
+    candidates = find_candidates(outputs, anchors, floor)
+    assert candidates.boxes.shape == (batch, candidates.scores.shape[1], 4)
     for image in range(batch):
-        there = found.scores[image] > 0
+        there = candidates.scores[image] > 0
         boxes, scores, labels = plain(outputs, anchors, floor, image)
-        torch.testing.assert_close(found.boxes[image, there], boxes)
-        torch.testing.assert_close(found.scores[image, there], scores)
-        assert torch.equal(found.labels[image, there], labels)
+        torch.testing.assert_close(candidates.boxes[image, there], boxes)
+        torch.testing.assert_close(candidates.scores[image, there], scores)
+        assert torch.equal(candidates.labels[image, there], labels)
         assert there.any() or floor > 0.99
 
 
 def test_no_level_gives_more_than_its_share() -> None:
     outputs, anchors = drawn(2, 1, (3000, 100))
-    found = find_candidates(outputs, anchors, 0.0)
-    assert found.scores.shape == (2, PER_LEVEL + 100)
-    least = found.scores[:, :PER_LEVEL].amin(dim=1)
+    candidates = find_candidates(outputs, anchors, 0.0)
+    assert candidates.scores.shape == (2, PER_LEVEL + 100)
+    least = candidates.scores[:, :PER_LEVEL].amin(dim=1)
     assert torch.equal(
         (outputs["cls_logits"][:, :3000, 1].sigmoid() >= least[:, None]).sum(dim=1),
         torch.tensor([1000, 1000]),
@@ -76,8 +76,8 @@ def test_no_level_gives_more_than_its_share() -> None:
 
 def test_suppression_is_that_of_each_image_by_itself() -> None:
     outputs, anchors = drawn(3, 2, (900, 220))
-    found = find_candidates(outputs, anchors, 0.5)
-    for image, result in enumerate(suppress(found, 0.2, 30)):
+    candidates = find_candidates(outputs, anchors, 0.5)
+    for image, result in enumerate(suppress(candidates, 0.2, 30)):
         boxes, scores, labels = plain(outputs, anchors, 0.5, image)
         keep = batched_nms(boxes, scores, labels, 0.2)[:30]
         torch.testing.assert_close(result["boxes"], boxes[keep])

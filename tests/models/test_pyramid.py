@@ -35,7 +35,7 @@ def test_levels_start_at_stride_8_and_halve(levels: int) -> None:
 @pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
 def test_every_parameter_is_used(levels: int) -> None:
     network = pyramid("resnet18", levels)
-    sum(each.square().mean() for each in network(torch.rand(2, 3, 128, 128))).backward()
+    sum(level.square().mean() for level in network(torch.rand(2, 3, 128, 128))).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 

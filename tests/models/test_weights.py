@@ -226,8 +226,8 @@ def test_imagenet_is_fetched_once_and_fills_the_body(
     for _ in range(2):
         model = detector(levels=levels)
         load(model, "imagenet", "resnet18")
-        assert {each.split(".")[1] for each in loaded(model)} == {"body"}
-        assert not any("body" in each for each in fresh(model))
+        assert {name.split(".")[1] for name in loaded(model)} == {"body"}
+        assert not any("body" in name for name in fresh(model))
     assert server.requests == 1
     assert [path.name for path in checkpoints.iterdir()] == [name]
     assert capsys.readouterr().out == ""
@@ -335,7 +335,7 @@ def test_a_bare_resnet_fills_the_body(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "resnet.pth")
     model = detector()
     load(model, str(tmp_path / "resnet.pth"), "resnet18")
-    assert not any("body" in each for each in fresh(model))
+    assert not any("body" in name for name in fresh(model))
 
 
 def test_another_resnet_is_refused(tmp_path: Path) -> None:

@@ -199,18 +199,20 @@ def test_each_model_is_shown_patches_of_its_own_resolution(measured, rois, model
     for name, mpp in (("fine", 0.25), ("coarse", 0.5)):
         detector = Detector.load(models[name], device="cpu")
         assert detector.mpp == mpp
-        for each in fixed_patches(rois, size_px=64, per_roi=4, mpp=mpp):
-            expected = backbone_features(detector, each.images)
-            np.testing.assert_array_equal(measured.features[name].vectors[each.scanner], expected)
-            assert measured.features[name].patients[each.scanner] == each.patients
+        for patches in fixed_patches(rois, size_px=64, per_roi=4, mpp=mpp):
+            expected = backbone_features(detector, patches.images)
+            np.testing.assert_array_equal(
+                measured.features[name].vectors[patches.scanner], expected
+            )
+            assert measured.features[name].patients[patches.scanner] == patches.patients
 
 
 def test_images_are_looked_at_at_a_quarter_of_a_um(measured, rois):
-    for each, theirs in zip(
+    for ours, theirs in zip(
         fixed_patches(rois, size_px=64, per_roi=4), measured.patches, strict=True
     ):
-        np.testing.assert_array_equal(each.images, theirs.images)
-        assert measured.stats[each.scanner].to_dict() == image_stats(each.images).to_dict()
+        np.testing.assert_array_equal(ours.images, theirs.images)
+        assert measured.stats[ours.scanner].to_dict() == image_stats(ours.images).to_dict()
     assert "64 px at 0.25 um/px" in measured.words
     assert measured.words.endswith(
         "; cut again at 0.5 um/px for features of models of that resolution"
@@ -239,24 +241,28 @@ def test_distances_between_are_those_of_images_and_of_that_models_features(measu
     (a, b, *_) = measured.stats
     for model in ("fine", "coarse"):
         theirs = measured.features[model]
-        found = distances_between(measured, model, [(a, b)], seed=3)
+        distances = distances_between(measured, model, [(a, b)], seed=3)
         expected = feature_distances(theirs.vectors, theirs.patients, [(a, b)], seed=3)[a, b]
-        assert found == {(a, b): image_distances(measured.stats[a], measured.stats[b]) | expected}
+        assert distances == {
+            (a, b): image_distances(measured.stats[a], measured.stats[b]) | expected
+        }
     assert distances_between(measured, "fine", [], seed=3) == {}
 
 
 def test_the_baseline_of_image_distances_is_that_of_halves_of_a_scanners_patients(measured):
-    found = distances_within(measured, "fine", seed=3)
-    for each in measured.patches:
-        assert list(found[each.scanner]) == [*IMAGE_DISTANCES, *FEATURE_DISTANCES]
+    distances = distances_within(measured, "fine", seed=3)
+    for patches in measured.patches:
+        assert list(distances[patches.scanner]) == [*IMAGE_DISTANCES, *FEATURE_DISTANCES]
         draws = []
         for draw_number in range(3):
-            one, other = halve({"": each.patients}, draw_number, 3)[""]
+            one, other = halve({"": patches.patients}, draw_number, 3)[""]
             draws.append(
-                image_distances(image_stats(each.images[one]), image_stats(each.images[other]))
+                image_distances(
+                    image_stats(patches.images[one]), image_stats(patches.images[other])
+                )
             )
         for name in IMAGE_DISTANCES:
-            assert found[each.scanner][name] == pytest.approx(
+            assert distances[patches.scanner][name] == pytest.approx(
                 np.mean([drawn[name] for drawn in draws]), nan_ok=True
             )
 
