@@ -62,7 +62,8 @@ def gflop_on_paper(
     with FlopCounterMode(display=False) as counter:
         outputs = run(on_paper, images)
         if backward:
-            torch.stack([output.sum() for output in outputs]).sum().backward()  # type: ignore[no-untyped-call]
+            total = torch.stack([output.sum() for output in outputs]).sum()
+            total.backward()  # type: ignore[no-untyped-call]
     return float(counter.get_total_flops() / 1e9)
 
 
