@@ -405,7 +405,7 @@ def spoil_data(run: Path) -> None:
             lambda run: (run / "best" / "model.safetensors").write_bytes(b"0"),
             "model.safetensors is damaged",
         ),
-        (spoil_data, "no data folder /gone; say where it is now with --data"),
+        (spoil_data, "the data folder /gone does not exist; state where it is now with --data"),
     ],
     ids=["no model", "config", "other data", "weights", "data moved"],
 )
