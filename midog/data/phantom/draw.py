@@ -109,8 +109,8 @@ def _plan(rois_per_scanner: int) -> list[_PlannedRoi]:
     held_out = max(1, round(rois_per_scanner / 5))
     test = held_out if rois_per_scanner > 1 else 0
     val = held_out if rois_per_scanner > 2 else 0
-    seen = {"train": rois_per_scanner - val - test, "val": val, "test": test}
-    shares = (seen, seen, {"test": max(1, 2 * test)}, {"unlabelled": max(2, held_out)})
+    trained = {"train": rois_per_scanner - val - test, "val": val, "test": test}
+    shares = (trained, trained, {"test": max(1, 2 * test)}, {"unlabelled": max(2, held_out)})
     plans: list[_PlannedRoi] = []
     patient = 0
     for scanner, share in zip(SCANNERS, shares, strict=True):

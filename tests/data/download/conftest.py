@@ -11,14 +11,17 @@ from midog.data.download import archives
 from midog.data.download import download as download_module
 from midog.data.download.archives import Sources
 from midog.data.download.download import download
+from midog.data.download.remote_file import RemoteFile
 from tests.data.download.published import (
     ANNOTATION,
     API_RECORD,
+    BYTES,
     COLLECTION,
     IDS,
     IMAGES,
     RECORD,
     SPLIT,
+    URL_PATH,
     md5,
 )
 
@@ -84,3 +87,21 @@ def fetch(archive, tmp_path: Path):
         return download(dataset, tmp_path / "data", **settings)
 
     return run
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def remote(archive, tmp_path: Path) -> RemoteFile:
+    """A published file, served at one URL, with its size and md5."""
+    archive.files[URL_PATH] = BYTES
+    return RemoteFile(
+        "001.tiff",
+        tmp_path / "images" / "001.tiff",
+        (archive.url + URL_PATH,),
+        size=len(BYTES),
+        md5=md5(BYTES),
+    )

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from midog.data.download.manifest import MANIFEST
+from midog.data.download.remote_file import RemoteFile
 
 IMAGES = {f"{number:03d}.tiff": bytes([number]) * (900 + number) for number in (1, 2, 3)}
 ANNOTATION = b'{"images": []}'
@@ -16,6 +17,8 @@ IDS = {"001.tiff": 40282099, "002.tiff": 40282102, "003.tiff": 40282111, "MIDOGp
 RECORD = "/records/4643381/files"
 API_RECORD = "/api/records/4643381"
 COLLECTION = "/v2/collections/6615571/articles"
+BYTES = bytes(range(256)) * 4  # 1,024 that differ along the file
+URL_PATH = "/files/001.tiff"
 
 
 def md5(content: bytes) -> str:
@@ -32,3 +35,11 @@ def assert_laid_out(folder: Path, annotation: str, images: dict[str, bytes] = IM
     del contents[MANIFEST]
     published = {f"images/{name}": content for name, content in images.items()}
     assert contents == {annotation: ANNOTATION, "split.csv": SPLIT.encode(), **published}
+
+
+def without_sum(file: RemoteFile) -> RemoteFile:
+    return RemoteFile(file.name, file.path, file.urls)
+
+
+def is_untouched(file: RemoteFile) -> bool:
+    return not file.path.exists()

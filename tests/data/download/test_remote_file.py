@@ -17,9 +17,7 @@ from midog.data.download.remote_file import (
     part_of,
 )
 from midog.errors import DownloadError
-from tests.data.download.published import md5
-
-BYTES = bytes(range(256)) * 4
+from tests.data.download.published import BYTES, md5
 
 
 def test_disk_errors_leave_other_errors_alone(tmp_path):
