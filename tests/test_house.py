@@ -45,7 +45,7 @@ loading: source buffers batches locations box_targets placement rois_on_device r
 formats: shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_folder detector output_folder jobs
 inference: batch
-training: interrupts runs ema checkpoint learner ranks
+training: interrupts runs resume ema checkpoint learner ranks
 training.tasks: task
 training: failures watch optimise log best loop
 training.tasks: detection_scores detection_pictures detection detection_data

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,8 @@ from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, write_split
 from midog.errors import CheckpointError, ConfigError, DataError
-from midog.training.runs import Identity, find_run, is_finished, locked, require_identical
+from midog.training.resume import Identity, require_identical
+from midog.training.runs import find_run, is_finished, locked
 from midog.training.train import train
 
 logger = logging.getLogger(__name__)
@@ -120,25 +122,34 @@ def train_study(
         _require_same(root, training.name, Identity(own, data_fingerprint(rois)))
         prepared.append((training, own, rois))
     splits.mkdir(parents=True, exist_ok=True)
-    folders = []
+    folders: list[Path] = []
     for done, (training, own, rois) in enumerate(prepared):
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locked(splits, f".{training.name}.lock"))
-            except CheckpointError:
-                line = f"{training.name} is being trained by another process"
-                on_training(done, len(prepared), line)
-                continue
-            write_split(training.split, splits / f"{training.name}.csv")
-            folder = find_run(root, training.name)
-            if folder is None or not is_finished(folder):
-                line = f"{training.name}: training on {', '.join(training.train_on)}"
-                on_training(done, len(prepared), line)
-                folder = train(own, name=training.name, runs=root, rois=rois)
-            else:
-                on_training(done, len(prepared), f"{training.name} is done")
-            folders.append(folder)
+        folders += _train_one(training, own, rois, root, partial(on_training, done, len(prepared)))
     return folders
+
+
+def _train_one(
+    training: Training,
+    config: RunConfig,
+    rois: list[Roi],
+    runs: Path,
+    report: Callable[[str], None],
+) -> list[Path]:
+    """Train one run of a study where that is left to do; its folder, if it is finished then."""
+    name, splits = training.name, runs.resolve() / ".splits"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(splits, f".{name}.lock"))
+        except CheckpointError:
+            report(f"{name} is being trained by another process")
+            return []
+        write_split(training.split, splits / f"{name}.csv")
+        folder = find_run(runs, name)
+        if folder is not None and is_finished(folder):
+            report(f"{name} is done")
+            return [folder]
+        report(f"{name}: training on {', '.join(training.train_on)}")
+        return [train(config, name=name, runs=runs, rois=rois)]
 
 
 def _read(settings: DataSettings, design: Design) -> list[tuple[Training, list[Roi]]]:

@@ -13,16 +13,18 @@ import torch
 from lightning_fabric import Fabric
 
 from midog.config.load import load_config
-from midog.config.schema import RunConfig, TrainSettings
+from midog.config.schema import MachineSettings, RunConfig, TrainSettings
 from midog.data.roi import Roi
 from midog.devices import has_bf16, pick_device
+from midog.errors import DeviceError
 from midog.training.checkpoint import read_checkpoint
 from midog.training.failures import no_memory_to_learn, no_memory_to_load
 from midog.training.interrupts import Interrupts
 from midog.training.learner import Learner, make_fabric, make_learner, require_compiler
 from midog.training.loop import fit
 from midog.training.ranks import on_first
-from midog.training.runs import Identity, Run, choose_run, locked, make_run
+from midog.training.resume import Identity, choose_run, make_run
+from midog.training.runs import Run, locked
 from midog.training.tasks.registry import TASKS
 from midog.training.tasks.task import Task
 from midog.training.watch import Watch
@@ -85,11 +87,7 @@ def train(
         except torch.OutOfMemoryError:
             out_of_memory = True
     if out_of_memory:  # out here, where what the failed step held is released
-        if task is None or learner is None:
-            raise no_memory_to_load(fabric.device)
-        raise no_memory_to_learn(
-            task, learner.network, config.train, config.machine.residency, fabric.device
-        )
+        raise _no_memory(task, learner, config.train, config.machine)
     return run.folder
 
 
@@ -132,6 +130,19 @@ def build_learner(
         task.compile(learner.network)
         learner = replace(learner, compiled=True)
     return learner
+
+
+def _no_memory(
+    task: Task[Any, Any] | None,
+    learner: Learner | None,
+    settings: TrainSettings,
+    machine: MachineSettings,
+) -> DeviceError:
+    """The error of a training that ran out of memory, before or while it learned."""
+    if task is None or learner is None:
+        return no_memory_to_load(pick_device(machine.device))
+    device = learner.fabric.device
+    return no_memory_to_learn(task, learner.network, settings, machine.residency, device)
 
 
 def _opening(run: Run, learner: Learner, epochs: int) -> str:

@@ -26,7 +26,8 @@ from midog.studies import scanners as study
 from midog.studies.scanners import plan_study, train_study
 from midog.training import loop
 from midog.training.interrupts import Interrupted
-from midog.training.runs import Identity, is_finished, list_runs, locked, make_run, write_state
+from midog.training.resume import Identity, make_run
+from midog.training.runs import is_finished, list_runs, locked, write_state
 from tests.spoiled import TINY, annotations, copy
 
 LABEL = {"figure": [MITOTIC_FIGURE], "imposter": [IMPOSTER], "": []}
@@ -89,22 +90,18 @@ roles = st.sampled_from(["train", "val", "test", "unlabelled"])
 
 @given(st.lists(st.tuples(st.sampled_from("ABCD"), roles), max_size=12))
 def test_a_training_learns_and_tunes_on_its_scanners_and_tests_on_all(more):
-    rois = rois_of("ABC") + [roi(f"more_{i}", *each) for i, each in enumerate(more)]
-    by_name = {each.file_name: each for each in rois}
+    rois = rois_of("ABC") + [roi(f"more_{i}", *fields) for i, fields in enumerate(more)]
+    by_name = {roi.file_name: roi for roi in rois}
     for plan in plan_study(rois):
         assert len(set(plan.train_on)) == len(plan.train_on)
         for role in ("train", "val"):
             theirs = {
-                each.file_name
-                for each in rois
-                if each.split == role and each.scanner in plan.train_on
+                roi.file_name for roi in rois if roi.split == role and roi.scanner in plan.train_on
             }
             assert listed(plan.split, role) == theirs
             assert theirs
         for role in ("test", "unlabelled"):
-            assert listed(plan.split, role) == {
-                each.file_name for each in rois if each.split == role
-            }
+            assert listed(plan.split, role) == {roi.file_name for roi in rois if roi.split == role}
         for row in plan.split.rows:
             whole = by_name[row.file_name]
             assert (row.scanner, row.patient, row.split) == (
@@ -155,7 +152,7 @@ def test_data_without_a_split_are_an_error():
 
 def test_nothing_to_test_on_is_an_error():
     with pytest.raises(DataError, match="no ROI in test"):
-        plan_study([each for each in rois_of("AB") if each.split != "test"])
+        plan_study([roi for roi in rois_of("AB") if roi.split != "test"])
 
 
 def test_runs_are_named_after_scanners_each_by_a_name_of_its_own():
@@ -200,22 +197,22 @@ def test_each_training_gets_its_rois_and_a_config_that_names_its_split(asked, ph
         asked, ("Phantom A", "Phantom B"), folders, strict=True
     ):
         assert name == folder.name
-        assert {each.scanner for each in rois if each.split in ("train", "val")} == {scanner}
+        assert {roi.scanner for roi in rois if roi.split in ("train", "val")} == {scanner}
         saved = load_config(folder / "config.yaml").data
         assert saved == config.data
         assert Path(saved.split).is_absolute()
         assert {row.file_name for row in read_split(saved.split).rows} == {
-            each.file_name for each in rois
+            roi.file_name for roi in rois
         }
         back = read_rois(saved.dir, split=saved.split)
-        assert [each.file_name for each in back] == [each.file_name for each in rois]
+        assert [roi.file_name for roi in back] == [roi.file_name for roi in rois]
         assert data_fingerprint(back) == data_fingerprint(rois)
-        assert {each.scanner for each in back if each.split == "test"} == {
+        assert {roi.scanner for roi in back if roi.split == "test"} == {
             "Phantom A",
             "Phantom B",
             "Phantom C",
         }
-        assert {each.scanner for each in back if each.split == "unlabelled"} == {"Phantom D"}
+        assert {roi.scanner for roi in back if roi.split == "unlabelled"} == {"Phantom D"}
 
 
 def test_relative_folders_of_runs_work(asked, phantom, tmp_path, monkeypatch):
@@ -252,21 +249,25 @@ def test_what_the_split_file_says_is_what_was_learned_from(asked, phantom, tmp_p
     for _, config, rois in asked:
         back = read_rois(config.data.dir, split=config.data.split)
         assert data_fingerprint(back) == data_fingerprint(rois)
-        assert [each.columns.get("tumour") for each in back] == [
-            each.columns.get("tumour") for each in rois
+        assert [roi.columns.get("tumour") for roi in back] == [
+            roi.columns.get("tumour") for roi in rois
         ]
     assert [name for name, _, _ in asked] == ["only_phantom_a", "only_phantom_b"]
     train_study(config_of(tmp_path / "data"), runs=tmp_path / "runs")
-    assert len(asked) == 2, "and the runs are known again"
+    assert len(asked) == 2, "and the runs are recognised"
 
 
-def test_finished_runs_are_skipped_and_progress_is_told(asked, phantom, tmp_path):
+def test_finished_runs_are_skipped_and_progress_is_reported(asked, phantom, tmp_path):
     reports: list[tuple[int, int, str]] = []
     first = train_study(
-        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: reports.append(each)
+        config_of(phantom),
+        runs=tmp_path / "runs",
+        on_training=lambda *report: reports.append(report),
     )
     again = train_study(
-        config_of(phantom), runs=tmp_path / "runs", on_training=lambda *each: reports.append(each)
+        config_of(phantom),
+        runs=tmp_path / "runs",
+        on_training=lambda *report: reports.append(report),
     )
     assert first == again
     assert [name for name, _, _ in asked] == ["only_phantom_a", "only_phantom_b"]

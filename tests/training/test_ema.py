@@ -65,8 +65,8 @@ def test_names_and_bits_are_those_of_torchs_averaged_model_and_either_takes_up_t
     net = small()
     ours, theirs = Average(net, 0.9), AveragedModel(net, multi_avg_fn=move, use_buffers=True)
     for step in range(25):
-        for each in net.parameters():
-            each.data.add_(torch.randn_like(each))
+        for weights in net.parameters():
+            weights.data.add_(torch.randn_like(weights))
         net[1].num_batches_tracked.add_(1)
         ours.update()
         theirs.update_parameters(net)
@@ -102,4 +102,4 @@ def test_an_update_is_two_operations_whatever_the_model_and_nothing_is_read_from
 
 
 def test_the_average_does_not_learn():
-    assert not any(each.requires_grad for each in Average(small(), 0.9).module.parameters())
+    assert not any(weights.requires_grad for weights in Average(small(), 0.9).module.parameters())

@@ -97,29 +97,29 @@ def operations(step: Callable[[], None], tensors: int) -> Counter[str]:
     for an answer."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         step()
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def count(event: Any) -> bool:
         """Add an operation's innermost ones; whether there were any."""
         name = event.name.removeprefix("aten::")
         if name.startswith(("_foreach", "_fused")):
-            found[name] += -(-tensors // TENSORS_PER_LAUNCH.get(name, 64))
+            counts[name] += -(-tensors // TENSORS_PER_LAUNCH.get(name, 64))
             return True
         if name in SYNCS:
-            found[name] += 1
+            counts[name] += 1
         whole = name.startswith(
             ("native_", "convolution_backward", "mkldnn_convolution", "cudnn_convolution")
         )
         within = [count(child) for child in event.cpu_children] if not whole else []
         if event.name.startswith("aten::") and name not in NO_KERNEL and not any(within):
-            found[name] += LAUNCHES.get(name, 1)
+            counts[name] += LAUNCHES.get(name, 1)
             return True
         return any(within)
 
     for event in profiled.events():
         if event.cpu_parent is None:
             count(event)
-    return found
+    return counts
 
 
 def test_a_step_is_under_1500_kernels_for_any_batch_and_asks_the_device_nothing(

@@ -1,182 +1,32 @@
-"""Which run a training resumes, and where the newest model is."""
+"""The folders of runs: their list, their state, their lock, and the newest model."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from midog.config.load import load_config
-from midog.config.schema import RunConfig
-from midog.errors import CheckpointError, ConfigError, WeightsError
+from midog.errors import WeightsError
 from midog.files import point_link
 from midog.training.runs import (
-    Identity,
-    Run,
-    choose_run,
     find_run,
     is_finished,
+    is_locked,
     list_runs,
     locked,
-    make_run,
     newest_model,
     read_state,
-    write_state,
 )
-from midog.training.train import resolve
-
-CONFIG = RunConfig()
+from tests.training.test_resume import start
 
 
-def open_run(
-    runs: Path, config: RunConfig, data: str, *, name: str | None = None, fresh: bool = False
-) -> Run:
-    """The run that a training would use."""
-    with ExitStack() as stack:
-        run = choose_run(runs, Identity(config, data), name=name, fresh=fresh)
-        return run or make_run(runs, Identity(config, data), name=name, stack=stack)
-
-
-def start(
-    runs: Path, *overrides: str, data: str = "d1", checkpoint: bool = True, **options
-) -> Path:
-    run = open_run(runs, load_config(None, overrides), data, **options)
-    if checkpoint:
-        run.checkpoint.write_bytes(b"state")
-    return run.folder
-
-
-def test_a_new_run_is_a_folder_with_its_config_and_runs_latest_points_to_it(tmp_path):
-    run = open_run(tmp_path / "runs", CONFIG, "d1", name="a")
-    assert not run.resumes
-    assert load_config(run.folder / "config.yaml") == CONFIG
-    assert (tmp_path / "runs" / "latest").resolve() == run.folder.resolve()
-    assert not os.path.isabs(os.readlink(tmp_path / "runs" / "latest")), "the folder may be moved"
-
-
-def test_the_newest_unfinished_run_of_equal_settings_and_data_is_resumed(tmp_path):
-    first = start(tmp_path, name="first")
-    time.sleep(0.01)
-    start(tmp_path, "train.lr=0.5", name="other-settings")
-    start(tmp_path, name="other-data", data="d2")
-    again = open_run(tmp_path, CONFIG, "d1")
-    assert again.folder.resolve() == first.resolve()
-    assert again.resumes
-
-
-def test_where_and_how_fast_it_is_computed_does_not_matter(tmp_path):
-    first = start(tmp_path)
-    moved = load_config(
-        None,
-        [
-            "machine.device=cpu",
-            "machine.workers=0",
-            "data.dir=elsewhere",
-            "machine.residency=memory",
-        ],
-    )
-    assert open_run(tmp_path, moved, "d1").folder.resolve() == first.resolve()
-
-
-def test_a_finished_run_is_left_alone(tmp_path):
-    first = start(tmp_path)
-    write_state(first, {"finished": True})
-    assert is_finished(first)
-    assert open_run(tmp_path, CONFIG, "d1").folder.resolve() != first.resolve()
-
-
-def test_fresh_starts_anew_and_sets_a_named_run_aside(tmp_path):
-    first = start(tmp_path, name="a")
-    assert open_run(tmp_path, CONFIG, "d1", fresh=True).folder != first
-    anew = open_run(tmp_path, CONFIG, "d1", name="a", fresh=True)
-    assert not anew.resumes
-    assert (tmp_path / "a~1" / "last.ckpt").read_bytes() == b"state", "nothing is lost"
-
-
-def test_a_named_run_of_other_settings_is_an_error_that_names_them(tmp_path):
-    start(tmp_path, name="a")
-    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.0001, now 0\.5.*fresh=True"):
-        start(tmp_path, "train.lr=0.5", name="a")
-    with pytest.raises(CheckpointError, match="data: d1, now d2"):
-        start(tmp_path, name="a", data="d2")
-
-
-def test_a_named_run_is_resumed_unless_it_is_finished(tmp_path):
-    folder = start(tmp_path, name="a")
-    assert open_run(tmp_path, CONFIG, "d1", name="a").resumes
-    write_state(folder, {"finished": True})
-    with pytest.raises(CheckpointError, match="run a is finished"):
-        open_run(tmp_path, CONFIG, "d1", name="a")
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "latest"])
-def test_a_name_that_is_no_folder_name_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match="run name"):
-        open_run(tmp_path, CONFIG, "d1", name=name)
-
-
-def test_a_folder_that_is_no_run_is_not_touched(tmp_path):
-    (tmp_path / "mine").mkdir()
-    with pytest.raises(CheckpointError, match="is no run"):
-        open_run(tmp_path, CONFIG, "d1", name="mine")
-
-
-def test_a_damaged_run_is_passed_over_or_named(tmp_path):
-    folder = start(tmp_path, name="a")
-    (folder / "config.yaml").write_text("train: {epochs: many}")
-    assert open_run(tmp_path, CONFIG, "d1").folder.name != "a"
-    with pytest.raises((CheckpointError, ConfigError), match=r"config\.yaml"):
-        open_run(tmp_path, CONFIG, "d1", name="a")
-
-
-def test_a_run_under_way_is_not_joined(tmp_path):
-    folder = start(tmp_path, name="a")
-    with locked(folder):
-        assert open_run(tmp_path, CONFIG, "d1").folder.resolve() != folder.resolve()
-        with pytest.raises(CheckpointError, match="another process"), locked(folder):
-            pass
-    with locked(folder):
-        pass
-
-
-def test_fresh_does_not_take_the_folder_of_a_run_under_way(tmp_path):
-    folder = start(tmp_path, name="a")
-    with locked(folder), pytest.raises(CheckpointError, match="another process"):
-        open_run(tmp_path, CONFIG, "d1", name="a", fresh=True)
-    assert (folder / "last.ckpt").is_file()
-
-
-def test_a_new_run_is_locked_before_anybody_can_find_it(tmp_path):
-    with ExitStack() as stack:
-        folder = make_run(tmp_path, Identity(CONFIG, "d1"), name=None, stack=stack).folder
-        assert choose_run(tmp_path, Identity(CONFIG, "d1")) is None
-    again = choose_run(tmp_path, Identity(CONFIG, "d1"))
-    assert again is not None
-    assert again.folder.resolve() == folder.resolve()
-
-
-def test_looking_for_a_run_touches_nothing(tmp_path):
-    folder = start(tmp_path, name="a")
-    (folder / ".lock").unlink()
-    before = sorted(folder.iterdir())
-    choose_run(tmp_path, Identity(CONFIG, "d1"))
-    assert sorted(folder.iterdir()) == before
-
-
-def test_a_run_resumes_at_its_own_precision_where_none_is_given(tmp_path):
-    folder = start(tmp_path, "machine.precision=bf16-mixed", name="a")
-    run = choose_run(tmp_path, Identity(CONFIG, "d1"))
-    assert run is not None
-    assert run.folder.resolve() == folder.resolve()
-    assert resolve(CONFIG, run).machine.precision == "bf16-mixed"
-    assert (
-        choose_run(tmp_path, Identity(load_config(None, ["machine.precision=32-true"]), "d1"))
-        is None
-    )
+def test_a_lock_is_seen_while_it_is_held(tmp_path):
+    assert not is_locked(tmp_path)
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 def test_lists_resolve_links_and_drop_doubles(tmp_path):
@@ -227,16 +77,3 @@ def test_a_damaged_state_is_no_state(tmp_path):
     (tmp_path / "state.json").write_text("{")
     assert read_state(tmp_path) == {}
     assert not is_finished(tmp_path)
-
-
-def test_an_unfinished_run_of_other_settings_is_reported_and_left_alone(tmp_path, caplog):
-    start(tmp_path, "train.lr=0.5", name="a")
-    start(tmp_path, name="b", data="d2")
-    with caplog.at_level("INFO"):
-        assert choose_run(tmp_path, Identity(CONFIG, "d1")) is None
-        assert not caplog.records, "the newest one is of other data"
-        assert choose_run(tmp_path, Identity(load_config(None, ["train.epochs=3"]), "d2")) is None
-    assert caplog.messages == [
-        "run b is unfinished but has other settings (train.epochs: 200, now 3); resume it with"
-        " those and --name b"
-    ]

@@ -86,8 +86,8 @@ def test_a_run_folder_holds_all_that_is_promised(unbroken):
 def test_the_best_model_detects(unbroken, phantom):
     detector = Detector.load(unbroken, device="cpu")
     roi = read_rois(phantom)[0]
-    found = detector(roi.path)
-    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+    scores = detector(roi.path).scores.tolist()
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_tensorboard_holds_losses_rate_scores_curve_and_pictures(unbroken):
