@@ -33,8 +33,8 @@ def models(folder: Path, found_a: list[int], found_b: list[int]) -> tuple[Path, 
         roi(f"{number}.tiff", FIGURES, scanner=("XR", "CS2")[number % 2], patient=f"p{number}")
         for number in range(len(found_a))
     ]
-    for name, found in (("a", found_a), ("b", found_b)):
-        for number, count in enumerate(found):
+    for name, detected in (("a", found_a), ("b", found_b)):
+        for number, count in enumerate(detected):
             write(folder / name / f"{number}.json", *((x, y, 0.9, YES) for x, y in FIGURES[:count]))
     return folder / "a", folder / "b", rois
 
@@ -88,8 +88,8 @@ def test_with_many_patients_random_swaps_are_tried(tmp_path: Path) -> None:
 def test_what_makes_a_patient_hard_for_both_cancels_out(tmp_path: Path) -> None:
     """Patients from 1 to 8 of 8 figures, and B finds one less in each: their own intervals overlap
     widely."""
-    found = [8, 1, 6, 3, 7, 2, 5, 4, 8, 1, 7, 2]
-    a, b, rois = models(tmp_path, found, [count - 1 for count in found])
+    detected = [8, 1, 6, 3, 7, 2, 5, 4, 8, 1, 7, 2]
+    a, b, rois = models(tmp_path, detected, [count - 1 for count in detected])
     difference = compare(a, b, rois, resamples=300).differences["all"]["recall"]
     own_a, own_b = (
         evaluate(each, rois, resamples=300).groups["all"].intervals["recall"] for each in (a, b)

@@ -156,13 +156,13 @@ def test_at_each_depth_every_roi_is_in_one_group_that_has_its_values(keys, by) -
     assert len(set(names)) == len(names)
     for depth in range(len(by) + 1):
         level = [group for group in groups if len(group.keys) == depth]
-        assert Counter(each for group in level for each in group.members) == Counter(
+        assert Counter(member for group in level for member in group.members) == Counter(
             range(len(keys))
         )
         for group in level:
             assert tuple(group.keys) == tuple(by[:depth])
             assert all(
-                keys[each][name] == value
-                for each in group.members
+                keys[member][name] == value
+                for member in group.members
                 for name, value in group.keys.items()
             )

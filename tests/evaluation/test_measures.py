@@ -82,13 +82,13 @@ def scattered(rng: np.random.Generator, figures: int, alarms: int, decimals: int
     """Most figures found, some nearly, some twice, and false alarms; scores in [0, 1] with so many
     decimals."""
     truth = rng.uniform(0, 1, (figures, 2))
-    found = np.concatenate(
+    detected = np.concatenate(
         [truth + rng.normal(0, 0.004, truth.shape), truth[: figures // 3] + 0.002]
     )
-    found = np.concatenate([found, rng.uniform(0, 1, (alarms, 2))])
-    order = rng.permutation(len(found))
-    scores = np.concatenate([rng.beta(4, 2, len(found) - alarms), rng.beta(2, 4, alarms)])
-    return RoiPoints(truth, found[order], scores[order].round(decimals))
+    detected = np.concatenate([detected, rng.uniform(0, 1, (alarms, 2))])
+    order = rng.permutation(len(detected))
+    scores = np.concatenate([rng.beta(4, 2, len(detected) - alarms), rng.beta(2, 4, alarms)])
+    return RoiPoints(truth, detected[order], scores[order].round(decimals))
 
 
 @st.composite
@@ -99,8 +99,8 @@ def crowded_rois(draw) -> RoiPoints:
         lambda xy: (xy[0] / 512, xy[1] / 512)
     )  # mm
     truth = draw(st.lists(point, max_size=4))
-    found = draw(st.lists(st.tuples(point, st.integers(0, 3)), max_size=8))
-    return RoiPoints(truth, [xy for xy, _ in found], [score / 3 for _, score in found])
+    detected = draw(st.lists(st.tuples(point, st.integers(0, 3)), max_size=8))
+    return RoiPoints(truth, [xy for xy, _ in detected], [score / 3 for _, score in detected])
 
 
 @st.composite
@@ -152,12 +152,14 @@ def test_weights_of_one_give_the_figures_themselves(shared) -> None:
     images = json.loads((shared / "parity" / "parity.json").read_text())["images"]
     rois = []
     for image in images:
-        truth, found = (
+        truth, detected = (
             np.reshape(image[key], (-1, n))
             for key, n in (("mitotic_figures_px", 2), ("detections_px", 3))
         )
         rois.append(
-            RoiPoints(truth * image["mpp"] / 1000, found[:, :2] * image["mpp"] / 1000, found[:, 2])
+            RoiPoints(
+                truth * image["mpp"] / 1000, detected[:, :2] * image["mpp"] / 1000, detected[:, 2]
+            )
         )
     counts = [counts_at([roi], 0.5) for roi in rois]
     weights = np.concatenate(

@@ -33,25 +33,25 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 def properties(schema: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
     """Every named property below a schema, by its path; what a list or a map holds is at `*`."""
-    schema, found = resolved(schema), {}
+    schema, collected = resolved(schema), {}
     for name, inner in schema.get("properties", {}).items():
-        found[f"{path}/{name}"] = inner
-        found |= properties(inner, f"{path}/{name}")
+        collected[f"{path}/{name}"] = inner
+        collected |= properties(inner, f"{path}/{name}")
     for inner in (schema.get("items"), schema.get("additionalProperties")):
         if isinstance(inner, dict):
-            found |= properties(inner, f"{path}/*")
-    return found
+            collected |= properties(inner, f"{path}/*")
+    return collected
 
 
 def paths(value: Any, path: str = "") -> set[str]:
     """Every path in a JSON value, as `properties` writes it, with names and `*` for each step."""
-    found = {path}
+    collected = {path}
     for name, inner in (
         value.items() if isinstance(value, dict) else [("*", each) for each in value or []]
     ):
         for step in {name, "*"}:
-            found |= paths(inner if isinstance(inner, dict | list) else None, f"{path}/{step}")
-    return found
+            collected |= paths(inner if isinstance(inner, dict | list) else None, f"{path}/{step}")
+    return collected
 
 
 def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> list[str]:
@@ -65,11 +65,13 @@ def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> list[str]
         ]
     if not isinstance(value, dict):
         return []
-    found = []
+    collected = []
     for name, inner in value.items():
         said = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
-        found += [f"{path}/{name}"] if said is None else undescribed(inner, said, f"{path}/{name}")
-    return found
+        collected += (
+            [f"{path}/{name}"] if said is None else undescribed(inner, said, f"{path}/{name}")
+        )
+    return collected
 
 
 def test_the_schema_is_one_and_describes_every_key() -> None:
@@ -80,10 +82,10 @@ def test_the_schema_is_one_and_describes_every_key() -> None:
 
 def test_the_schema_lets_new_keys_come_and_asks_for_none_that_it_does_not_describe() -> None:
     objects = [SCHEMA, *map(resolved, properties(SCHEMA).values()), *SCHEMA["$defs"].values()]
-    for each in objects:
-        assert each.get("additionalProperties") is not False
-        if each.get("type") == "object":
-            assert set(each.get("required", [])) <= set(each.get("properties", {})) | {"all"}
+    for part in objects:
+        assert part.get("additionalProperties") is not False
+        if part.get("type") == "object":
+            assert set(part.get("required", [])) <= set(part.get("properties", {})) | {"all"}
 
 
 @pytest.mark.parametrize("name", EDGES)

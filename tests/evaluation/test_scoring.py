@@ -40,13 +40,13 @@ def scattered(folder: Path, count: int = 14, seed: int = 0) -> list[Roi]:
     for number in range(count):
         figures = rng.uniform(50, 1950, (rng.integers(0, 7), 2))
         imposters = rng.uniform(50, 1950, (3, 2))
-        found = np.concatenate([figures[: len(figures) * 3 // 4], figures[:1], imposters[:1]])
-        found = np.concatenate(
-            [found + rng.normal(0, 8, found.shape), rng.uniform(50, 1950, (2, 2))]
+        detected = np.concatenate([figures[: len(figures) * 3 // 4], figures[:1], imposters[:1]])
+        detected = np.concatenate(
+            [detected + rng.normal(0, 8, detected.shape), rng.uniform(50, 1950, (2, 2))]
         )
-        scores = rng.random(len(found)).tolist()
+        scores = rng.random(len(detected)).tolist()
         points = [
-            (x, y, p, YES if p > 0.6 else NO) for (x, y), p in zip(found, scores, strict=True)
+            (x, y, p, YES if p > 0.6 else NO) for (x, y), p in zip(detected, scores, strict=True)
         ]
         write(folder / f"{number}.json", *points)
         rois.append(
@@ -141,7 +141,7 @@ def test_scores_of_a_group_are_those_of_the_metrics_on_its_points(tmp_path: Path
             (
                 group.calibration,
                 reliability(
-                    np.concatenate([each.scores for each in points]),
+                    np.concatenate([point.scores for point in points]),
                     matched_by_radius(points),
                 ),
             ),
@@ -231,11 +231,11 @@ def two_patients(folder: Path) -> list[Roi]:
     and 1 of 2."""
     figures = [(100 + 200 * number, 100) for number in range(4)]
     rois = []
-    for number, (patient, there, found) in enumerate(
+    for number, (patient, there, detected) in enumerate(
         [("a", 4, 4), ("a", 4, 0), ("b", 2, 2), ("b", 2, 1)]
     ):
         rois.append(roi(f"{number}.tiff", figures[:there], patient=patient))
-        write(folder / f"{number}.json", *((x, y, 0.9, YES) for x, y in figures[:found]))
+        write(folder / f"{number}.json", *((x, y, 0.9, YES) for x, y in figures[:detected]))
     return rois
 
 
@@ -480,12 +480,14 @@ def test_a_false_alarm_where_the_um_per_px_are_not_known_has_no_place_in_pixels(
 def test_densities_and_agreement_by_hand(tmp_path: Path) -> None:
     """4 figures and 5 points on 1 mm2, 2 and 1 on 0.5 mm2, none and 2 on 2 mm2."""
     rois = []
-    for number, (figures, found, height) in enumerate([(4, 5, 4000), (2, 1, 2000), (0, 2, 8000)]):
+    for number, (figures, detected, height) in enumerate(
+        [(4, 5, 4000), (2, 1, 2000), (0, 2, 8000)]
+    ):
         places = [(500 * (1 + each), 500) for each in range(5)]
         rois.append(roi(f"{number}.tiff", places[:figures], width=4000, height=height))
         write(
             tmp_path / f"{number}.json",
-            *((x, y, 0.9, YES) for x, y in places[:found]),
+            *((x, y, 0.9, YES) for x, y in places[:detected]),
             (9, 9, 0.1, NO),
         )
     result = evaluate(tmp_path, rois, resamples=0)

@@ -63,7 +63,7 @@ def quick(loaded: Detector, monkeypatch) -> None:
 
 
 @pytest.fixture
-def found(loaded: Detector, tmp_path: Path) -> Path:
+def val_folder(loaded: Detector, tmp_path: Path) -> Path:
     """A folder that says it is what the model found in VAL."""
     folder = tmp_path / "found"
     write(folder / "v.json", *POINTS)
@@ -79,9 +79,9 @@ def val(phantom: Path) -> list[Roi]:
 def as_points(points: list[tuple[float, float, float, str]]) -> RoiPoints:
     """Those points of VAL, in mm."""
     scale = 0.25 / 1000
-    found = [(x * scale, y * scale) for x, y, *_ in points]
+    val_folder = [(x * scale, y * scale) for x, y, *_ in points]
     return RoiPoints(
-        [(x * scale, y * scale) for x, y in FIGURES], found, [score for *_, score, _ in points]
+        [(x * scale, y * scale) for x, y in FIGURES], val_folder, [score for *_, score, _ in points]
     )
 
 
@@ -229,10 +229,12 @@ def test_without_a_goal_it_is_the_best_f1_of_what_the_model_finds_in_val(
     )
 
 
-def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -> None:
+def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, val_folder) -> None:
     before, old, weights = files(own), card(own), own / "best" / "model.safetensors"
     stamp = (weights.stat().st_ino, weights.stat().st_mtime_ns)
-    tuned = tune(own, VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True)
+    tuned = tune(
+        own, VAL, Goal(precision=0.7), detections=val_folder, device="cpu", other_data=True
+    )
     assert (tuned.threshold, tuned.before) == (pytest.approx(0.55), old["threshold"])
     assert (tuned.counts, tuned.rois, tuned.area_mm2) == (Counts(3, 1, 1), 1, pytest.approx(1.0))
 
@@ -249,20 +251,20 @@ def test_the_rest_of_the_model_stays_and_the_new_threshold_is_used(own, found) -
     assert detector.info["tuned"]["goal"] == goal
 
 
-def test_a_model_can_be_tuned_again_and_saved_again(own, found, tmp_path) -> None:
+def test_a_model_can_be_tuned_again_and_saved_again(own, val_folder, tmp_path) -> None:
     first = tune(
-        own / "best", VAL, Goal(precision=0.7), detections=found, device="cpu", other_data=True
+        own / "best", VAL, Goal(precision=0.7), detections=val_folder, device="cpu", other_data=True
     )
-    again = tune(own / "best", VAL, Goal(), detections=found, device="cpu", other_data=True)
+    again = tune(own / "best", VAL, Goal(), detections=val_folder, device="cpu", other_data=True)
     assert again.before == first.threshold
     assert card(own)["tuned"]["goal"] == "best F1"
     Detector.load(own, device="cpu").save(tmp_path / "copy")
     assert json.loads((tmp_path / "copy" / "model.json").read_text()) == card(own)
 
 
-def test_only_val_is_looked_at(own, found) -> None:
+def test_only_val_is_looked_at(own, val_folder) -> None:
     others = [roi("t.tiff", FIGURES, split="test"), roi("u.tiff", FIGURES, split="train")]
-    tuned = tune(own, [*others, *VAL], Goal(), detections=found, device="cpu", other_data=True)
+    tuned = tune(own, [*others, *VAL], Goal(), detections=val_folder, device="cpu", other_data=True)
     assert (tuned.rois, tuned.counts) == (1, Counts(4, 2, 0))
 
 
@@ -333,16 +335,16 @@ def test_other_data_or_another_split_are_refused_unless_val_is_known_to_be_new(
 
 @pytest.mark.parametrize("value", ["none", None, 7])
 def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(
-    own, found, value, caplog
+    own, val_folder, value, caplog
 ) -> None:
     tree = card(own)
     tree["data"] = value
     if value == "none":
         del tree["data"]
     (own / "best" / "model.json").write_text(json.dumps(tree))
-    tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
+    tune(own, VAL, Goal(), detections=val_folder, device="cpu", other_data=True)
     assert not warnings_in(caplog)
-    tune(own, VAL, Goal(), detections=found, device="cpu")
+    tune(own, VAL, Goal(), detections=val_folder, device="cpu")
     (warning,) = warnings_in(caplog)
     assert "does not state what data the model was trained from" in warning
 
@@ -350,30 +352,30 @@ def test_a_model_that_does_not_say_what_it_learned_from_is_tuned_with_a_warning(
 # --- what leaves it be
 
 
-def no_record(found: Path) -> None:
-    (found / RECORD_NAME).unlink()
+def no_record(val_folder: Path) -> None:
+    (val_folder / RECORD_NAME).unlink()
 
 
-def other_weights(found: Path) -> None:
-    record = json.loads((found / RECORD_NAME).read_text())
+def other_weights(val_folder: Path) -> None:
+    record = json.loads((val_folder / RECORD_NAME).read_text())
     record["settings"]["weights"] = "0" * 16
-    (found / RECORD_NAME).write_text(json.dumps(record))
+    (val_folder / RECORD_NAME).write_text(json.dumps(record))
 
 
-def record_of_something_else(found: Path) -> None:
-    (found / RECORD_NAME).write_text("[1]")
+def record_of_something_else(val_folder: Path) -> None:
+    (val_folder / RECORD_NAME).write_text("[1]")
 
 
-def record_is_no_text(found: Path) -> None:
-    (found / RECORD_NAME).write_bytes(b"\xff\xfe\0")
+def record_is_no_text(val_folder: Path) -> None:
+    (val_folder / RECORD_NAME).write_bytes(b"\xff\xfe\0")
 
 
-def roi_is_missing(found: Path) -> None:
-    (found / "v.json").unlink()
+def roi_is_missing(val_folder: Path) -> None:
+    (val_folder / "v.json").unlink()
 
 
-def file_is_bad(found: Path) -> None:
-    (found / "v.json").write_text("{")
+def file_is_bad(val_folder: Path) -> None:
+    (val_folder / "v.json").write_text("{")
 
 
 SPOILED = [
@@ -392,14 +394,14 @@ SPOILED = [
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILED, ids=[each[0].__name__ for each in SPOILED])
 def test_detections_that_are_not_this_models(
-    quick, own, found, spoil: Callable[[Path], None], says
+    quick, own, val_folder, spoil: Callable[[Path], None], says
 ) -> None:
     before = files(own)
-    spoil(found)
+    spoil(val_folder)
     with pytest.raises(DetectionsError) as error:
-        tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
+        tune(own, VAL, Goal(), detections=val_folder, device="cpu", other_data=True)
     assert says in str(error.value)
-    assert str(found) in str(error.value)
+    assert str(val_folder) in str(error.value)
     assert files(own) == before
 
 
@@ -421,13 +423,13 @@ def test_a_model_that_is_not_there(val, tmp_path) -> None:
         tune(tmp_path / "nowhere", val, Goal(), device="cpu", other_data=True)
 
 
-def test_a_goal_out_of_reach_changes_nothing(quick, own, found) -> None:
+def test_a_goal_out_of_reach_changes_nothing(quick, own, val_folder) -> None:
     before = files(own)
     with pytest.raises(DetectionsError, match=r"the highest is 0\.750"):
-        tune(own, VAL, Goal(precision=0.8), detections=found, device="cpu", other_data=True)
+        tune(own, VAL, Goal(precision=0.8), detections=val_folder, device="cpu", other_data=True)
     unsized = [replace(VAL[0], width=None, height=None)]
     with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known"):
-        tune(own, unsized, Goal(fp_per_mm2=1), detections=found, device="cpu", other_data=True)
+        tune(own, unsized, Goal(fp_per_mm2=1), detections=val_folder, device="cpu", other_data=True)
     assert files(own) == before
 
 
@@ -459,7 +461,7 @@ def test_ctrl_c_while_it_detects(quick, own, val, monkeypatch) -> None:
     assert files(own) == before
 
 
-def test_a_full_disk(quick, own, found, monkeypatch) -> None:
+def test_a_full_disk(quick, own, val_folder, monkeypatch) -> None:
     before = files(own)
 
     def full(*_: object) -> None:
@@ -467,5 +469,5 @@ def test_a_full_disk(quick, own, found, monkeypatch) -> None:
 
     monkeypatch.setattr("midog.files.os.replace", full)
     with pytest.raises(MidogError, match=r"model\.json cannot be written: the disk is full"):
-        tune(own, VAL, Goal(), detections=found, device="cpu", other_data=True)
+        tune(own, VAL, Goal(), detections=val_folder, device="cpu", other_data=True)
     assert files(own) == before

@@ -23,24 +23,26 @@ def crowded_rois(draw) -> RoiPoints:
         lambda xy: (xy[0] / 512, xy[1] / 512)
     )  # mm
     truth = draw(st.lists(point, max_size=8))
-    found = draw(st.lists(st.tuples(point, st.integers(0, 10)), max_size=14))
-    return RoiPoints(truth, [xy for xy, _ in found], [score / 10 for _, score in found])
+    detected = draw(st.lists(st.tuples(point, st.integers(0, 10)), max_size=14))
+    return RoiPoints(truth, [xy for xy, _ in detected], [score / 10 for _, score in detected])
 
 
 @st.composite
 def scattered_rois(draw) -> RoiPoints:
     point = st.tuples(st.floats(0, 120), st.floats(0, 120))
     truth = draw(st.lists(point, max_size=12))
-    found = draw(st.lists(st.tuples(point, st.floats(0, 1)), max_size=20))
-    return roi(truth, [xy for xy, _ in found], [score for _, score in found])
+    detected = draw(st.lists(st.tuples(point, st.floats(0, 1)), max_size=20))
+    return roi(truth, [xy for xy, _ in detected], [score for _, score in detected])
 
 
 def parity_rois(parity: dict, group: str) -> list[RoiPoints]:
     rois = []
     for image in parity["images"]:
         if group in ("all", image["scanner"]):
-            found = np.asarray(image["detections_px"], np.float64).reshape(-1, 3)
-            rois.append(roi(image["mitotic_figures_px"], found[:, :2], found[:, 2], image["mpp"]))
+            detected = np.asarray(image["detections_px"], np.float64).reshape(-1, 3)
+            rois.append(
+                roi(image["mitotic_figures_px"], detected[:, :2], detected[:, 2], image["mpp"])
+            )
     return rois
 
 

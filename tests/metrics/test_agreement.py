@@ -27,11 +27,11 @@ def columns(rows) -> tuple[np.ndarray, np.ndarray]:
 
 @given(pairs)
 def test_spearman_is_scipys(rows) -> None:
-    truth, found = columns(rows)
+    truth, detected = columns(rows)
     assume(len(set(truth)) > 1)
-    assume(len(set(found)) > 1)
-    assert agreement(truth, found).spearman == pytest.approx(
-        spearmanr(truth, found).statistic, abs=1e-12
+    assume(len(set(detected)) > 1)
+    assert agreement(truth, detected).spearman == pytest.approx(
+        spearmanr(truth, detected).statistic, abs=1e-12
     )
 
 
@@ -52,8 +52,8 @@ def test_bias_and_limits_by_hand() -> None:
 
 @given(pairs)
 def test_swapping_the_two_turns_the_sign(rows) -> None:
-    truth, found = columns(rows)
-    forth, back = agreement(truth, found), agreement(found, truth)
+    truth, detected = columns(rows)
+    forth, back = agreement(truth, detected), agreement(detected, truth)
     assert (back.bias, back.low, back.high, back.sd) == (
         -forth.bias,
         -forth.high,
@@ -65,8 +65,8 @@ def test_swapping_the_two_turns_the_sign(rows) -> None:
 
 def test_rois_of_unknown_density_are_left_out() -> None:
     truth = [1, math.nan, 2, 5, 3]
-    found = [2, 7, 1, math.nan, 6]
-    assert agreement(truth, found) == agreement([1, 2, 3], [2, 1, 6])
+    detected = [2, 7, 1, math.nan, 6]
+    assert agreement(truth, detected) == agreement([1, 2, 3], [2, 1, 6])
 
 
 @pytest.mark.filterwarnings("error")
@@ -92,21 +92,21 @@ def test_two_rois_are_enough() -> None:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("truth", "found"), [([0, 0, 0], [1, 2, 3]), ([1, 2, 3], [0, 0, 0]), ([2, 2], [2, 2])]
+    ("truth", "detected"), [([0, 0, 0], [1, 2, 3]), ([1, 2, 3], [0, 0, 0]), ([2, 2], [2, 2])]
 )
-def test_a_constant_density_has_no_rank_correlation(truth, found) -> None:
-    result = agreement(truth, found)
+def test_a_constant_density_has_no_rank_correlation(truth, detected) -> None:
+    result = agreement(truth, detected)
     assert math.isnan(result.spearman)
     assert math.isfinite(result.low)
     assert math.isfinite(result.high)
 
 
 @pytest.mark.parametrize(
-    ("truth", "found"), [([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1, 2], [1, math.inf])]
+    ("truth", "detected"), [([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1, 2], [1, math.inf])]
 )
-def test_what_are_no_densities_is_refused(truth, found) -> None:
+def test_what_are_no_densities_is_refused(truth, detected) -> None:
     with pytest.raises(ValueError, match="densities"):
-        agreement(truth, found)
+        agreement(truth, detected)
 
 
 # --- resamples
@@ -126,10 +126,10 @@ def resampled(draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @given(resampled())
 @settings(max_examples=400)
 def test_each_resample_is_the_agreement_of_the_literally_resampled_list(case) -> None:
-    truth, found, weights = case
-    ours = resample_agreement(truth, found, weights)
+    truth, detected, weights = case
+    ours = resample_agreement(truth, detected, weights)
     for at, row in enumerate(weights):
-        literal = agreement(np.repeat(truth, row), np.repeat(found, row))
+        literal = agreement(np.repeat(truth, row), np.repeat(detected, row))
         expected = [literal.spearman, literal.bias, literal.low, literal.high]
         drawn = [each[at] for each in (ours.spearman, ours.bias, ours.low, ours.high)]
         assert drawn == pytest.approx(expected, rel=1e-12, abs=1e-10, nan_ok=True)

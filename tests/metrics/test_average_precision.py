@@ -23,15 +23,15 @@ def field_ap50(rois: list[RoiPoints]) -> float:
         rec_thresholds=np.linspace(0, 1, 101).tolist(),
     )
     for each in rois:
-        found, truth = (
+        detected, truth = (
             torch.tensor(
                 np.hstack([points - HALF_SIDE_MM, points + HALF_SIDE_MM]), dtype=torch.float64
             )
             for points in (each.detected_mm, each.truth_mm)
         )
-        ones = torch.ones(len(found), dtype=torch.int64)
+        ones = torch.ones(len(detected), dtype=torch.int64)
         metric.update(
-            [{"boxes": found, "scores": torch.tensor(each.scores), "labels": ones}],
+            [{"boxes": detected, "scores": torch.tensor(each.scores), "labels": ones}],
             [{"boxes": truth, "labels": torch.ones(len(truth), dtype=torch.int64)}],
         )
     return float(metric.compute()["map_50"])
@@ -44,8 +44,8 @@ def test_ap50_equals_torchmetrics(seed) -> None:
     for _ in range(5):
         truth = random.uniform(0, 500, (random.integers(0, 20), 2))
         near = truth + random.normal(0, 15, truth.shape)
-        found = np.vstack([near, random.uniform(0, 500, (random.integers(0, 150), 2))])
-        rois.append(roi(truth, found, random.integers(1, 60, len(found)) / 60))
+        detected = np.vstack([near, random.uniform(0, 500, (random.integers(0, 150), 2))])
+        rois.append(roi(truth, detected, random.integers(1, 60, len(detected)) / 60))
     assert average_precision(rois) == pytest.approx(
         field_ap50(rois), abs=1e-6
     )  # theirs is float32 at the end
@@ -75,10 +75,10 @@ def test_false_alarms_in_rois_without_figures_lower_the_ap() -> None:
 def test_ap_has_no_cap_on_points_and_takes_many() -> None:
     random = np.random.default_rng(0)
     truth = random.uniform(0, 90_000, (2000, 2))
-    found = np.vstack([random.uniform(0, 90_000, (40_000, 2)), truth])
+    detected = np.vstack([random.uniform(0, 90_000, (40_000, 2)), truth])
     scores = np.concatenate([np.full(40_000, 0.9), np.full(2000, 0.1)])
     assert (
-        0.04 < average_precision([roi(truth, found, scores)]) < 0.06
+        0.04 < average_precision([roi(truth, detected, scores)]) < 0.06
     )  # every figure, after 40,000 false alarms
 
 
@@ -88,12 +88,12 @@ def test_precision_is_read_off_at_the_first_recall_that_is_enough_for_any_number
     random = np.random.default_rng(0)
     for figures in range(1, 400):
         tp = np.arange(1, random.integers(0, figures + 1) + 1)
-        found = tp + np.sort(random.integers(0, 50, len(tp)))
+        detected = tp + np.sort(random.integers(0, 50, len(tp)))
         expected = [
-            max((tp / found)[tp / figures >= recall], default=0)
+            max((tp / detected)[tp / figures >= recall], default=0)
             for recall in np.linspace(0, 1, 101)
         ]
-        ours = interpolated_precision(tp[:, None], found[:, None], np.array([figures]))
+        ours = interpolated_precision(tp[:, None], detected[:, None], np.array([figures]))
         assert ours.tolist() == [np.mean(expected)]
 
 

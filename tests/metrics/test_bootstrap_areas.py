@@ -27,9 +27,9 @@ def some_rois(seed: int, decimals: int) -> list[RoiPoints]:
             random.choice([1.0, 1.0, 5.0]),
         )
         near = truth + random.normal(0, 0.004, truth.shape)
-        found = np.concatenate([near, random.uniform(0, 0.2, (random.integers(0, 25), 2))])
+        detected = np.concatenate([near, random.uniform(0, 0.2, (random.integers(0, 25), 2))])
         rois.append(
-            RoiPoints(truth, found, (random.random(len(found)) * scale - 0.2).round(decimals))
+            RoiPoints(truth, detected, (random.random(len(detected)) * scale - 0.2).round(decimals))
         )
     return rois
 

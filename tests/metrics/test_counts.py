@@ -49,7 +49,7 @@ def test_counts_equal_the_fields_at_every_threshold(parity, group) -> None:
         t = float(threshold)
         assert counts_at(rois, t) == Counts(figures["tp"], figures["fp"], figures["fn"])
         per_image = [counts_at([each], t) for each in rois]
-        assert per_image == [Counts(*each) for each in figures["per_image_tp_fp_fn"]]
+        assert per_image == [Counts(*figure) for figure in figures["per_image_tp_fp_fn"]]
         assert counts_at(rois, t).f1 == pytest.approx(
             figures["f1"], abs=1e-6
         )  # theirs has an epsilon below

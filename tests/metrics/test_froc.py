@@ -32,8 +32,8 @@ def forty_calls(rois: list[RoiPoints]) -> tuple[np.ndarray, np.ndarray]:
     counts = [
         counts_at(rois, threshold) for threshold in np.linspace(scores.min(), scores.max(), 40)
     ]
-    return np.array([each.fp / len(rois) for each in counts]), np.array(
-        [each.recall for each in counts]
+    return np.array([count.fp / len(rois) for count in counts]), np.array(
+        [count.recall for count in counts]
     )
 
 
@@ -54,8 +54,8 @@ def some_rois(draw) -> list[RoiPoints]:
     rois = []
     for first in (True, *([False] * draw(st.integers(0, 2)))):
         truth = draw(st.lists(point, min_size=first, max_size=6))
-        found = draw(st.lists(st.tuples(point, score), min_size=first, max_size=30))
-        rois.append(roi(truth, [xy for xy, _ in found], [s for _, s in found]))
+        detected = draw(st.lists(st.tuples(point, score), min_size=first, max_size=30))
+        rois.append(roi(truth, [xy for xy, _ in detected], [s for _, s in detected]))
     return rois
 
 
@@ -172,9 +172,9 @@ def test_groups_of_equal_false_positives_keep_numpys_order() -> None:
     # 4 hits between any two of 3 false alarms: each count of false positives stands at several
     # recalls.
     figures = [(200 * k, 0) for k in range(16)]
-    found = [(200 * k, 0) for k in range(16)] + [(200 * k, 900) for k in range(3)]
+    detected = [(200 * k, 0) for k in range(16)] + [(200 * k, 900) for k in range(3)]
     scores = [*(1 - k / 20 for k in range(16)), *(1 - (4 * k + 3.5) / 20 for k in range(3))]
-    rois = [roi(figures, found, scores)]
+    rois = [roi(figures, detected, scores)]
     fp_per_roi, recall = forty_calls(rois)
     assert set(fp_per_roi) == {0, 1, 2, 3}
     assert all(len(set(recall[fp_per_roi == fp])) > 2 for fp in range(4))
@@ -194,6 +194,8 @@ def test_area_equals_the_fields(shared: Path, group) -> None:
     rois = []
     for image in parity["images"]:
         if group in ("all", image["scanner"]):
-            found = np.asarray(image["detections_px"], np.float64).reshape(-1, 3)
-            rois.append(roi(image["mitotic_figures_px"], found[:, :2], found[:, 2], image["mpp"]))
+            detected = np.asarray(image["detections_px"], np.float64).reshape(-1, 3)
+            rois.append(
+                roi(image["mitotic_figures_px"], detected[:, :2], detected[:, 2], image["mpp"])
+            )
     assert froc_auc(rois) == pytest.approx(parity["expected"][group]["froc_auc_0_8"], abs=1e-6)

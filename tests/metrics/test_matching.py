@@ -29,25 +29,25 @@ def to_mm(points_px) -> np.ndarray:
     return np.asarray(points_px, np.float64).reshape(-1, 2) * MPP / 1000
 
 
-def counts(truth, found) -> tuple[int, int, int]:
-    matches = match_points(truth, found)
+def counts(truth, detected) -> tuple[int, int, int]:
+    matches = match_points(truth, detected)
     return matches.tp, matches.fp, matches.fn
 
 
-def field_counts(truth, found) -> tuple[int, int, int]:
+def field_counts(truth, detected) -> tuple[int, int, int]:
     """What the challenge's container says: points with z = 0, in lists."""
     score = score_detection(
         ground_truth=[[x, y, 0] for x, y in truth],
-        predictions=[[x, y, 0] for x, y in found],
+        predictions=[[x, y, 0] for x, y in detected],
         radius=7.5e-3,
     )
     return score.true_positives, score.false_positives, score.false_negatives
 
 
-def field_counts_by_the_leaf_rule(truth, found) -> tuple[int, int, int]:
+def field_counts_by_the_leaf_rule(truth, detected) -> tuple[int, int, int]:
     """The same with two points far off on either side, so that its tree never decides by the bounds
     of a ball."""
-    tp, fp, fn = field_counts(truth, [*map(tuple, found), (-1000.0, 0.0), (1000.0, 0.0)])
+    tp, fp, fn = field_counts(truth, [*map(tuple, detected), (-1000.0, 0.0), (1000.0, 0.0)])
     return tp, fp - 2, fn
 
 
@@ -61,24 +61,24 @@ crowded_mm = st.lists(st.tuples(st.floats(0, 0.03), st.floats(0, 0.03)), max_siz
 @settings(max_examples=150, deadline=None)
 @given(crowded_px, crowded_px)
 def test_integer_pixels_equal_the_fields_scorer(truth_px, found_px) -> None:
-    truth, found = to_mm(truth_px), to_mm(found_px)
-    assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
+    truth, detected = to_mm(truth_px), to_mm(found_px)
+    assert counts(truth, detected) == field_counts_by_the_leaf_rule(truth, detected)
 
 
 @settings(max_examples=150, deadline=None)
 @given(crowded_exact, crowded_exact)
 def test_exact_ties_equal_the_fields_scorer(truth_grid, found_grid) -> None:
-    truth, found = (
+    truth, detected = (
         np.array(truth_grid).reshape(-1, 2) / 512,
         np.array(found_grid).reshape(-1, 2) / 512,
     )
-    assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
+    assert counts(truth, detected) == field_counts_by_the_leaf_rule(truth, detected)
 
 
 @settings(max_examples=150, deadline=None)
 @given(crowded_mm, crowded_mm)
-def test_crowded_floats_equal_the_fields_scorer(truth, found) -> None:
-    assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
+def test_crowded_floats_equal_the_fields_scorer(truth, detected) -> None:
+    assert counts(truth, detected) == field_counts_by_the_leaf_rule(truth, detected)
 
 
 @pytest.mark.parametrize(("figures", "points"), [(1, 1), (30, 60), (200, 500), (150, 3000)])
@@ -86,8 +86,8 @@ def test_random_rois_equal_the_fields_scorer_as_it_is(figures, points) -> None:
     random = np.random.default_rng(figures + points)
     for _ in range(20):
         truth = to_mm(random.uniform(0, 900, (figures, 2)))
-        found = to_mm(random.uniform(0, 900, (points, 2)))
-        assert counts(truth, found) == field_counts(truth, found)
+        detected = to_mm(random.uniform(0, 900, (points, 2)))
+        assert counts(truth, detected) == field_counts(truth, detected)
 
 
 def test_at_exactly_30_px_the_rounding_decides_as_in_the_fields_scorer() -> None:
@@ -101,9 +101,9 @@ def test_at_exactly_30_px_the_rounding_decides_as_in_the_fields_scorer() -> None
         found_px = (
             truth_px + np.array(ON_THE_RIM)[random.integers(0, len(ON_THE_RIM), len(truth_px))]
         )
-        truth, found = to_mm(truth_px), to_mm(found_px)
-        assert counts(truth, found) == field_counts_by_the_leaf_rule(truth, found)
-        matched += match_points(truth, found).tp
+        truth, detected = to_mm(truth_px), to_mm(found_px)
+        assert counts(truth, detected) == field_counts_by_the_leaf_rule(truth, detected)
+        matched += match_points(truth, detected).tp
     assert 0.2 < matched / 3600 < 0.8  # both outcomes were met
 
 
@@ -116,9 +116,9 @@ def test_distance_of_the_radius_matches_and_beyond_it_does_not() -> None:
 
 def test_figures_choose_in_file_order_even_where_another_assignment_finds_more() -> None:
     truth = to_mm([[0, 0], [20, 0]])
-    found = to_mm([[10, 0], [-25, 0]])
-    assert match_points(truth, found).truth_to_detection.tolist() == [0, -1]
-    assert match_points(truth[::-1], found).truth_to_detection.tolist() == [0, 1]
+    detected = to_mm([[10, 0], [-25, 0]])
+    assert match_points(truth, detected).truth_to_detection.tolist() == [0, -1]
+    assert match_points(truth[::-1], detected).truth_to_detection.tolist() == [0, 1]
 
 
 def test_of_equally_near_points_the_lower_index_is_taken() -> None:
@@ -142,10 +142,10 @@ def test_no_point_is_taken_twice_and_counts_add_up(truth_px, found_px) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "found", "expected"), [([], [], (0, 0, 0)), ([], [[1, 1]], (0, 1, 0))]
+    ("truth", "detected", "expected"), [([], [], (0, 0, 0)), ([], [[1, 1]], (0, 1, 0))]
 )
-def test_without_figures(truth, found, expected) -> None:
-    assert counts(truth, found) == expected
+def test_without_figures(truth, detected, expected) -> None:
+    assert counts(truth, detected) == expected
 
 
 def test_without_found_points() -> None:
@@ -157,8 +157,8 @@ def test_without_found_points() -> None:
 
 def test_many_points_in_one_place() -> None:
     truth = to_mm(np.random.default_rng(1).uniform(0, 7000, (300, 2)))
-    found = np.repeat(truth, 100, axis=0)
-    matches = match_points(truth, found)
+    detected = np.repeat(truth, 100, axis=0)
+    matches = match_points(truth, detected)
     assert (matches.tp, matches.fp, matches.fn) == (300, 29_700, 0)
 
 

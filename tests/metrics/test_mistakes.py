@@ -49,20 +49,20 @@ def plain_kind(point, figures, imposters) -> str:
 
 
 @given(some, some, some)
-def test_each_kind_is_the_plain_rules(found, figures, imposters) -> None:
-    assert false_alarm_kinds(found, figures, imposters) == [
-        plain_kind(p, figures, imposters) for p in found
+def test_each_kind_is_the_plain_rules(detected, figures, imposters) -> None:
+    assert false_alarm_kinds(detected, figures, imposters) == [
+        plain_kind(p, figures, imposters) for p in detected
     ]
 
 
 @given(some, some)
-def test_a_double_is_a_point_whose_figure_took_another(found, figures) -> None:
-    matches = match_points(figures, found)
-    false_alarms = np.setdiff1d(np.arange(len(found)), matches.truth_to_detection)
-    kinds = false_alarm_kinds(np.asarray(found).reshape(-1, 2)[false_alarms], figures, [])
+def test_a_double_is_a_point_whose_figure_took_another(detected, figures) -> None:
+    matches = match_points(figures, detected)
+    false_alarms = np.setdiff1d(np.arange(len(detected)), matches.truth_to_detection)
+    kinds = false_alarm_kinds(np.asarray(detected).reshape(-1, 2)[false_alarms], figures, [])
     for point, kind in zip(false_alarms, kinds, strict=True):
         within = [
-            at for at, figure in enumerate(figures) if distance_um(figure, found[point]) <= 7.5
+            at for at, figure in enumerate(figures) if distance_um(figure, detected[point]) <= 7.5
         ]
         assert kind == ("double" if within else "nothing")
         assert all(matches.truth_to_detection[at] >= 0 for at in within)
@@ -70,7 +70,7 @@ def test_a_double_is_a_point_whose_figure_took_another(found, figures) -> None:
 
 def test_the_kinds_one_by_one() -> None:
     imposters, figures = um((0, 0), (200, 0)), um((100, 0), (204, 0))
-    found = um(
+    detected = um(
         (7, 0), (8, 0), (25, 0), (25.1, 0), (107, 0), (108, 0), (201, 0), (203, 0), (500, 500)
     )
     expected = [
@@ -83,7 +83,7 @@ def test_the_kinds_one_by_one() -> None:
         "imposter",
         "double",
     ]
-    kinds = false_alarm_kinds(found, figures, imposters)
+    kinds = false_alarm_kinds(detected, figures, imposters)
     assert kinds == [*expected, "nothing"]
     assert set(kinds) == set(FALSE_ALARMS)
     assert all(type(kind) is str for kind in kinds)
@@ -165,15 +165,15 @@ def test_each_kind_of_miss_is_the_plain_rules(missed, points) -> None:
 @given(some, st.lists(st.tuples(places, st.booleans()), max_size=12))
 def test_a_point_that_counts_beside_a_miss_went_to_another_figure(figures, points) -> None:
     """So that the kind's name is true: the matching never leaves it free."""
-    found, counted = [xy for xy, _ in points], np.array([counts for _, counts in points], bool)
-    matches = match_points(figures, np.reshape(found, (-1, 2))[counted])
+    detected, counted = [xy for xy, _ in points], np.array([counts for _, counts in points], bool)
+    matches = match_points(figures, np.reshape(detected, (-1, 2))[counted])
     missed = np.reshape(figures, (-1, 2))[matches.truth_to_detection < 0]
-    kinds, _ = kinds_of_misses(missed, found, np.zeros(len(found)), counted)
+    kinds, _ = kinds_of_misses(missed, detected, np.zeros(len(detected)), counted)
     taken = set(matches.truth_to_detection.tolist())
     for figure, kind in zip(missed, kinds, strict=True):
         near = [
             at
-            for at, xy in enumerate(np.reshape(found, (-1, 2))[counted])
+            for at, xy in enumerate(np.reshape(detected, (-1, 2))[counted])
             if distance_um(figure, xy) <= 7.5
         ]
         assert set(near) <= taken
@@ -181,9 +181,12 @@ def test_a_point_that_counts_beside_a_miss_went_to_another_figure(figures, point
 
 
 def test_kinds_of_misses_one_by_one() -> None:
-    found, counted = um((5, 0), (100, 0), (104, 0), (200, 0)), np.array([False, True, False, True])
+    detected, counted = (
+        um((5, 0), (100, 0), (104, 0), (200, 0)),
+        np.array([False, True, False, True]),
+    )
     kinds, best = kinds_of_misses(
-        um((0, 0), (102, 0), (205, 0), (300, 0)), found, [0.3, 0.9, 0.2, 0.8], counted
+        um((0, 0), (102, 0), (205, 0), (300, 0)), detected, [0.3, 0.9, 0.2, 0.8], counted
     )
     assert kinds == [MISSED_BELOW, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY]
     assert best[:3].tolist() == [0.3, 0.2, 0.8]

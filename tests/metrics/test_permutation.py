@@ -40,7 +40,7 @@ def p_of_recall(
     return p_value(*sides)
 
 
-def found(*numbers: int) -> list[Counts]:
+def outcome(*numbers: int) -> list[Counts]:
     """So many of 4 figures in each ROI."""
     return [Counts(number, 0, 4 - number) for number in numbers]
 
@@ -90,7 +90,7 @@ def test_random_swaps_are_the_seeds_and_follow_the_patient_not_the_order() -> No
 def test_fewer_than_two_patients_cannot_be_swapped(patients) -> None:
     assert swap_weights(patients, 100, seed=0).shape == (0, 2 * len(patients))
     assert math.isnan(
-        p_of_recall(found(*[4] * len(patients)), found(*[1] * len(patients)), patients)
+        p_of_recall(outcome(*[4] * len(patients)), outcome(*[1] * len(patients)), patients)
     )
 
 
@@ -99,27 +99,27 @@ def test_fewer_than_two_patients_cannot_be_swapped(patients) -> None:
 
 def test_by_hand() -> None:
     # gains of 1 each: +2 and -2 of 8 among +-1 +-1
-    assert p_of_recall(found(4, 3), found(3, 2), ["p", "q"]) == 2 / 4
+    assert p_of_recall(outcome(4, 3), outcome(3, 2), ["p", "q"]) == 2 / 4
     # gains of 3 and 1: +4, -4 of +-3 +-1
-    assert p_of_recall(found(4, 3), found(1, 2), ["p", "q"]) == 2 / 4
+    assert p_of_recall(outcome(4, 3), outcome(1, 2), ["p", "q"]) == 2 / 4
     # gains of 3 and -1: all four are at least 2 from 0
-    assert p_of_recall(found(4, 2), found(1, 3), ["p", "q"]) == 1
+    assert p_of_recall(outcome(4, 2), outcome(1, 3), ["p", "q"]) == 1
     # gains of 3, 2, -1: 4; of the eight, 6 and -6, 4 and -4 are at least as far
-    assert p_of_recall(found(4, 4, 2), found(1, 2, 3), ["p", "q", "r"]) == 4 / 8
+    assert p_of_recall(outcome(4, 4, 2), outcome(1, 2, 3), ["p", "q", "r"]) == 4 / 8
     # gains of 3, 2, 1
-    assert p_of_recall(found(4, 4, 4), found(1, 2, 3), ["p", "q", "r"]) == 2 / 8
+    assert p_of_recall(outcome(4, 4, 4), outcome(1, 2, 3), ["p", "q", "r"]) == 2 / 8
     # the first two ROIs are one patient's
-    assert p_of_recall(found(4, 4, 4), found(1, 2, 3), ["p", "p", "r"]) == 2 / 4
+    assert p_of_recall(outcome(4, 4, 4), outcome(1, 2, 3), ["p", "p", "r"]) == 2 / 4
 
 
 def test_two_that_are_the_same() -> None:
-    assert p_of_recall(found(4, 1, 3), found(4, 1, 3), ["p", "q", "r"]) == 1
+    assert p_of_recall(outcome(4, 1, 3), outcome(4, 1, 3), ["p", "q", "r"]) == 1
 
 
 def test_random_swaps_count_that_of_nobody_too() -> None:
     """Twenty patients of whom each gains: no other swap in a few is as far from 0."""
     patients = [f"p{number}" for number in range(20)]
-    assert p_of_recall(found(*[3] * 20), found(*[2] * 20), patients, resamples=99) == 1 / 100
+    assert p_of_recall(outcome(*[3] * 20), outcome(*[2] * 20), patients, resamples=99) == 1 / 100
 
 
 def test_differences_that_are_equal_but_for_rounding_count() -> None:

@@ -33,10 +33,10 @@ def varies(both: Sequence[tuple[float, float]]) -> bool:
 @given(pairs.filter(varies))
 def test_rho_is_spearmans_and_p_that_of_all_orders_ties_and_all(both):
     a, b = np.array(both, float).T
-    found = rank_correlation(a, b)
-    assert found.n == len(both)
-    assert found.rho == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-    assert found.p == pytest.approx(exact_p(a, b), abs=1e-12)
+    outcome = rank_correlation(a, b)
+    assert outcome.n == len(both)
+    assert outcome.rho == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+    assert outcome.p == pytest.approx(exact_p(a, b), abs=1e-12)
 
 
 @pytest.mark.parametrize("decimals", [0, 3], ids=["ties", "no ties"])

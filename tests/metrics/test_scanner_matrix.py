@@ -364,20 +364,20 @@ def test_whatever_is_counted_f1_is_that_of_the_pooled_counts(parts, train_on, re
 
 
 def test_a_loss_is_told_from_the_models_own_scanner_and_from_the_other_ones_own_model(matrix):
-    found = {(loss.model, loss.scanner): loss for loss in losses(matrix)}
-    assert set(found) == {
+    outcome = {(loss.model, loss.scanner): loss for loss in losses(matrix)}
+    assert set(outcome) == {
         ("a", "B"),
         ("a", "C"),
         ("b", "A"),
         ("b", "C"),
     }, "models of one scanner, where not trained"
-    on_b = found["a", "B"]
+    on_b = outcome["a", "B"]
     assert on_b.train_on == ("A",)
     assert on_b.from_own == pytest.approx(8 / 10 - 2 / 9, abs=1e-15)
     assert on_b.from_native == pytest.approx(10 / 12 - 2 / 9, abs=1e-15)
-    assert found["b", "A"].from_native == pytest.approx(8 / 10 - 4 / 8, abs=1e-15)
-    assert math.isnan(found["a", "C"].from_native), "no model was trained on C alone"
-    assert found["a", "C"].from_own == pytest.approx(8 / 10 - 2 / 6, abs=1e-15)
+    assert outcome["b", "A"].from_native == pytest.approx(8 / 10 - 4 / 8, abs=1e-15)
+    assert math.isnan(outcome["a", "C"].from_native), "no model was trained on C alone"
+    assert outcome["a", "C"].from_own == pytest.approx(8 / 10 - 2 / 6, abs=1e-15)
 
 
 def test_without_models_of_one_scanner_the_others_tell():
@@ -389,11 +389,11 @@ def test_without_models_of_one_scanner_the_others_tell():
 
 
 def test_a_native_model_that_was_not_tested_on_its_scanner_tells_nothing():
-    found = losses(
+    outcome = losses(
         build_matrix([("a", ("A",), PARTS), ("b", ("B",), {"A": PARTS["A"]})], resamples=5)
     )
-    assert math.isnan(found[0].from_native)
-    assert math.isnan(found[1].from_own)
+    assert math.isnan(outcome[0].from_native)
+    assert math.isnan(outcome[1].from_own)
 
 
 # --- the reference

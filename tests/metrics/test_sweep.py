@@ -49,16 +49,18 @@ def random_rois(random: np.random.Generator) -> list[RoiPoints]:
     rois = []
     for _ in range(random.integers(1, 4)):
         n, m = random.integers(0, 11), random.integers(0, 21)
-        truth, found = random.integers(0, 10, (n, 2)) / 512, random.integers(0, 10, (m, 2)) / 512
+        truth, detected = random.integers(0, 10, (n, 2)) / 512, random.integers(0, 10, (m, 2)) / 512
         if random.random() < 0.3:
-            truth, found = random.uniform(0, 0.03, (n, 2)), random.uniform(0, 0.03, (m, 2))
+            truth, detected = random.uniform(0, 0.03, (n, 2)), random.uniform(0, 0.03, (m, 2))
         if n:
-            found = np.where(random.random((m, 1)) < 0.3, truth[random.integers(0, n, m)], found)
+            detected = np.where(
+                random.random((m, 1)) < 0.3, truth[random.integers(0, n, m)], detected
+            )
             truth = np.where(random.random((n, 1)) < 0.2, truth[random.integers(0, n, n)], truth)
         scores = random.choice(
             [random.random(m), random.integers(1, 5, m) / 5, np.full(m, 0.5)], p=[0.45, 0.45, 0.1]
         )
-        rois.append(RoiPoints(truth, found, scores))
+        rois.append(RoiPoints(truth, detected, scores))
     return rois
 
 
@@ -102,12 +104,12 @@ def test_sweep_equals_the_plain_rule_where_one_newcomer_moves_many() -> None:
 def test_sweep_breaks_ties_as_the_plain_rule_does() -> None:
     # Both points are as near to the first figure; the second figure reaches only the later one.
     step = 1 / 512
-    truth, found = [(0, 0), (4 * step, 0)], [(-2 * step, 0), (2 * step, 0)]
+    truth, detected = [(0, 0), (4 * step, 0)], [(-2 * step, 0), (2 * step, 0)]
     for scores in ([0.9, 0.8], [0.8, 0.9]):
-        rois = [RoiPoints(truth, found, scores)]
+        rois = [RoiPoints(truth, detected, scores)]
         assert sweep(rois).tp.tolist() == [1, 2]
         assert_sweep_is_the_plain_rule(rois)
-    assert sweep([RoiPoints(truth, found[::-1], [0.9, 0.8])]).tp.tolist() == [1, 1]
+    assert sweep([RoiPoints(truth, detected[::-1], [0.9, 0.8])]).tp.tolist() == [1, 1]
 
 
 def test_sweep_ratios() -> None:

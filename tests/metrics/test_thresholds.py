@@ -39,10 +39,12 @@ def some_rois(draw) -> list[RoiPoints]:
     score = st.one_of(st.integers(0, 10).map(lambda tenth: tenth / 10), st.floats(0, 1))
     rois = []
     for _ in range(draw(st.integers(0, 3))):
-        found = draw(st.lists(st.tuples(point, score), max_size=14))
+        detected = draw(st.lists(st.tuples(point, score), max_size=14))
         rois.append(
             RoiPoints(
-                draw(st.lists(point, max_size=8)), [xy for xy, _ in found], [s for _, s in found]
+                draw(st.lists(point, max_size=8)),
+                [xy for xy, _ in detected],
+                [s for _, s in detected],
             )
         )
     return rois
@@ -234,10 +236,10 @@ def test_a_rate_below_zero_is_refused(rate) -> None:
 @given(some_rois())
 def test_the_best_that_any_threshold_has(rois) -> None:
     swept, counts = sweep(rois), all_counts(rois)
-    precisions = [each.precision for each in counts if each.tp + each.fp]
+    precisions = [count.precision for count in counts if count.tp + count.fp]
     assert highest_precision(swept) == pytest.approx(max(precisions, default=math.nan), nan_ok=True)
     assert lowest_fp_rate(swept, 0.5) == min(
-        (each.fp / 0.5 for each in counts if each.tp), default=math.inf
+        (count.fp / 0.5 for count in counts if count.tp), default=math.inf
     )
 
 

@@ -21,10 +21,10 @@ def test_the_distance_of_mixes_is_the_largest_total_variation():
 
 def test_p_of_a_mix_is_that_of_all_deals():
     """Five patients each, all of one kind on A: 2 of 252 deals are as far apart."""
-    found = compare_mixes("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy")
-    assert found.distance == 1.0
-    assert abs(found.p - 2 / 252) < 4 * math.sqrt(2 / 252 / 999) + 1 / 1000
-    assert found == compare_mixes("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy"), (
+    outcome = compare_mixes("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy")
+    assert outcome.distance == 1.0
+    assert abs(outcome.p - 2 / 252) < 4 * math.sqrt(2 / 252 / 999) + 1 / 1000
+    assert outcome == compare_mixes("AAAAABBBBB", [str(n) for n in range(10)], "xxxxxyyyyy"), (
         "the same at every call"
     )
     assert (
@@ -36,9 +36,9 @@ def test_p_of_a_mix_is_that_of_all_deals():
 def test_patients_and_not_rois_are_the_evidence_of_a_mix():
     """Twenty ROIs of each scanner, but two patients: a third of all deals are as far apart."""
     patients = [f"{n // 10}" for n in range(40)]
-    found = compare_mixes("A" * 20 + "B" * 20, patients, "x" * 20 + "y" * 20)
-    assert found.distance == 1.0
-    assert abs(found.p - 1 / 3) < 4 * math.sqrt(2 / 9 / 999)
+    outcome = compare_mixes("A" * 20 + "B" * 20, patients, "x" * 20 + "y" * 20)
+    assert outcome.distance == 1.0
+    assert abs(outcome.p - 1 / 3) < 4 * math.sqrt(2 / 9 / 999)
 
 
 @pytest.mark.parametrize("scanners", ["", "AAA"])

@@ -41,8 +41,8 @@ class Page(HTMLParser):
         return [each for each in self.elements if each.tag == tag]
 
     def by_id(self, name: str) -> Element:
-        (found,) = [each for each in self.elements if each.attributes.get("id") == name]
-        return found
+        (outcome,) = [each for each in self.elements if each.attributes.get("id") == name]
+        return outcome
 
     @property
     def text(self) -> str:

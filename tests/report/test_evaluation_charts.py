@@ -44,7 +44,7 @@ def lines(axes: Axes, colour: str = INK) -> list[np.ndarray]:
 
 
 def texts(figure: Figure) -> list[str]:
-    return [each.get_text().strip() for axes in figure.axes for each in axes.texts]
+    return [text.get_text().strip() for axes in figure.axes for text in axes.texts]
 
 
 def legend(figure: Figure) -> list[str]:

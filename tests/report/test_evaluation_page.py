@@ -45,14 +45,14 @@ def page_of(result: Evaluation, rois: list[Roi], folder: Path, title: str = "T")
 
 def rows(table: Element) -> list[list[str]]:
     """Cells of the body, each as its words."""
-    found: list[list[str]] = []
-    body = next(each for each in table.inside if each.tag == "tbody")
-    for each in body.inside:
-        if each.tag == "tr":
-            found.append(
-                [" ".join(cell.text.split()) for cell in each.inside if cell.tag in ("td", "th")]
+    outcome: list[list[str]] = []
+    body = next(element for element in table.inside if element.tag == "tbody")
+    for element in body.inside:
+        if element.tag == "tr":
+            outcome.append(
+                [" ".join(cell.text.split()) for cell in element.inside if cell.tag in ("td", "th")]
             )
-    return found
+    return outcome
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_every_case_gives_a_valid_page_with_all_tables(name: str, tmp_path: Path
     result, rois = EDGES[name](tmp_path)
     page = page_of(result, rois, tmp_path)
     assert page.problems == []
-    assert [each.attributes["id"] for each in page.all("table")] == list(TABLES)
+    assert [element.attributes["id"] for element in page.all("table")] == list(TABLES)
     assert len(page.all("svg")) == 7
     for table in TABLES[:-1]:
         assert len(rows(page.by_id(table))) == len(result.groups)
@@ -182,8 +182,12 @@ def test_without_resamples_the_table_has_no_intervals(tmp_path: Path) -> None:
 def test_nested_groups_stand_under_theirs(tmp_path: Path) -> None:
     result, rois = EDGES["nested"](tmp_path)
     page = page_of(result, rois, tmp_path)
-    heads = [each for each in page.by_id("groups").inside if each.attributes.get("scope") == "row"]
-    assert [(each.text, each.attributes.get("class", "")) for each in heads] == [
+    heads = [
+        element
+        for element in page.by_id("groups").inside
+        if element.attributes.get("scope") == "row"
+    ]
+    assert [(head.text, head.attributes.get("class", "")) for head in heads] == [
         *[
             ("all", ""),
             ("lung", ""),
@@ -241,7 +245,7 @@ def test_calibration_and_errors_of_each_group(plain: Plain) -> None:
 
 
 def heads(table: Element) -> list[str]:
-    return [each.text for each in table.inside if each.attributes.get("scope") == "col"]
+    return [element.text for element in table.inside if element.attributes.get("scope") == "col"]
 
 
 def test_misses_by_distance_of_each_group(plain: Plain, tmp_path: Path) -> None:
@@ -295,7 +299,7 @@ def test_each_mistake_is_shown_with_its_place_score_and_scanner(plain: Plain) ->
     shown = page.all("img")
     assert len(shown) == len(result.mistakes)
     assert all(each.attributes["src"].startswith("data:image/jpeg;base64,") for each in shown)
-    captions = [" ".join(each.text.split()) for each in page.all("figcaption")]
+    captions = [" ".join(element.text.split()) for element in page.all("figcaption")]
     assert "1.pngx 500, y 500score 0.95A" in captions
     assert "1.pngx 700, y 700no scoreA" in captions
     assert "No picture" not in page.text
@@ -339,7 +343,7 @@ def test_images_that_are_not_there_or_cannot_be_read_are_named(
         "No picture, as the image does not exist or cannot be read: 1.png (x 500, y 500, score"
         " 0.95)." in page.text
     )
-    assert {each.attributes["alt"].split(", ")[1] for each in page.all("img")} == {"3.png"}
+    assert {element.attributes["alt"].split(", ")[1] for element in page.all("img")} == {"3.png"}
 
 
 def test_a_place_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:
@@ -371,10 +375,18 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_the_page(midog, phantom: Path, tmp_path: Path) -> None:
-    found, page = tmp_path / "found", tmp_path / "page.html"
-    found.mkdir()
+    outcome, page = tmp_path / "found", tmp_path / "page.html"
+    outcome.mkdir()
     ran = midog(
-        "evaluate", found, "--data", phantom, "--allow-missing", "--resamples", 20, "--report", page
+        "evaluate",
+        outcome,
+        "--data",
+        phantom,
+        "--allow-missing",
+        "--resamples",
+        20,
+        "--report",
+        page,
     )
     assert ran.code == 0, ran.err
     assert f"the report is {page}" in ran.err

@@ -27,9 +27,9 @@ def test_the_frame_of_all_pages_is_valid_and_names_its_maker() -> None:
 
 def test_a_page_forbids_itself_the_network() -> None:
     (policy,) = [
-        each
-        for each in Page(render("base.html", {"title": ""})).all("meta")
-        if "http-equiv" in each.attributes
+        element
+        for element in Page(render("base.html", {"title": ""})).all("meta")
+        if "http-equiv" in element.attributes
     ]
     assert (
         policy.attributes["content"]
@@ -81,7 +81,7 @@ def test_the_wheel_carries_the_templates(tmp_path: Path) -> None:
             name for name in archive.namelist() if name.startswith("midog/report/templates/")
         }
     ours = (root / "midog" / "report" / "templates").iterdir()
-    assert carried == {f"midog/report/templates/{each.name}" for each in ours}
+    assert carried == {f"midog/report/templates/{our.name}" for our in ours}
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_seen_cell_is_marked_by_a_word(opened: Any, plain: Path) -> None:
     page = opened(plain, 1200)
     cells = page.locator("table#matrix td.seen")
     assert cells.count() == 3 + 6
-    assert all("seen" in each.inner_text() for each in cells.all())
+    assert all("seen" in element.inner_text() for element in cells.all())
 
 
 def test_links_lead_to_their_sections_and_the_pairs_unfold(opened: Any, plain: Path) -> None:

@@ -27,11 +27,11 @@ def test_each_cell_of_the_heat_map_has_its_number_and_seen_ones_a_frame():
         ["Aperio CS2", "Hamamatsu XR"],
     )
     assert texts(figure) == ["0.90", "0.10", "0.25", "–"]
-    patches = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
-    frames = [each for each in patches if not each.get_fill()]
-    assert [(round(each.get_x()), round(each.get_y())) for each in frames] == [(0, 0), (1, 1)]
-    assert [bool(each.get_hatch()) for each in patches[:4]] == [False, False, False, True]
-    darkness = [1 - np.mean(each.get_facecolor()[:3]) for each in patches[:3]]
+    patches = [patche for patche in figure.axes[0].patches if isinstance(patche, Rectangle)]
+    frames = [patche for patche in patches if not patche.get_fill()]
+    assert [(round(frame.get_x()), round(frame.get_y())) for frame in frames] == [(0, 0), (1, 1)]
+    assert [bool(patche.get_hatch()) for patche in patches[:4]] == [False, False, False, True]
+    darkness = [1 - np.mean(patche.get_facecolor()[:3]) for patche in patches[:3]]
     assert darkness[0] > darkness[2] > darkness[1]
 
 
@@ -63,13 +63,13 @@ def test_a_drop_is_drawn_with_its_interval_and_0_is_always_in_sight():
     assert texts(figure) == ["+0.500  (0.400–0.600)", "+0.450", "+0.500  (0.400–0.700)"]
     assert [each.get_text() for each in axes.get_yticklabels()] == ["A", "B", "mean gap"]
     assert axes.get_xlim()[0] < 0
-    lines = [list(each.get_xdata()) for each in axes.lines]
+    lines = [list(line.get_xdata()) for line in axes.lines]
     assert [0.4, 0.6] in lines
 
 
 def test_without_a_gap_there_is_no_diamond():
     figure = drops([("A", Interval(0.5, 0.4, 0.6))], None)
-    assert not any(each.get_marker() == "D" for each in figure.axes[0].lines)
+    assert not any(line.get_marker() == "D" for line in figure.axes[0].lines)
 
 
 def test_drops_that_are_not_known_are_dashes():
@@ -80,7 +80,7 @@ def test_scanners_differ_by_marker_and_colour_and_unlabelled_ones_are_open():
     rng = np.random.default_rng(0)
     points = {f"S{at}": rng.normal(size=(5, 2)) for at in range(7)}
     figure = projection(points, ["S3"])
-    small = [each for each in figure.axes[0].lines if len(each.get_xdata()) == 5]
+    small = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 5]
     assert len({each.get_marker() for each in small}) == 7
     assert [each.get_markerfacecolor() == "none" for each in small] == [at == 3 for at in range(7)]
     entries = [each.get_text() for each in figure.legends[0].get_texts()]

@@ -66,11 +66,11 @@ def page_of(result: ShiftResult, folder: Path) -> Page:
 
 def rows(table: Element, part: int = 0) -> list[list[str]]:
     """The text of each cell of one of the table's bodies."""
-    bodies = [each for each in table.inside if each.tag == "tbody"]
-    found = [each for each in bodies[part].inside if each.tag == "tr"]
+    bodies = [element for element in table.inside if element.tag == "tbody"]
+    outcome = [element for element in bodies[part].inside if element.tag == "tr"]
     return [
         [" ".join(cell.text.split()) for cell in row.inside if cell.tag in ("td", "th")]
-        for row in found
+        for row in outcome
     ]
 
 
@@ -96,7 +96,7 @@ def test_every_case_gives_a_valid_page_with_all_tables(
 ) -> None:
     result, page = CASES[name](), of_case(name)
     assert page.problems == []
-    assert set(TABLES) <= {each.attributes["id"] for each in page.all("table")}
+    assert set(TABLES) <= {element.attributes["id"] for element in page.all("table")}
     assert len(page.all("svg")) == (11 if result.losses else 4)
     assert (
         len(rows(page.by_id("matrix"))) == len(rows(page.by_id("gap"))) == len(result.matrix.rows)
@@ -129,7 +129,7 @@ def test_the_matrix_holds_f1_intervals_and_what_was_seen(plain: ShiftResult, pag
 
 
 def test_columns_say_what_they_rest_on(page: Page) -> None:
-    (head,) = [each for each in page.by_id("matrix").inside if each.tag == "thead"]
+    (head,) = [element for element in page.by_id("matrix").inside if element.tag == "thead"]
     assert head.text.count("4 ROIs\n40 figures") == 3
 
 
@@ -180,11 +180,17 @@ def test_without_confounders_that_is_said(page: Page) -> None:
 
 
 def test_each_scanner_is_shown_with_patches_and_colours(plain: ShiftResult, page: Page) -> None:
-    sources = [each.attributes["src"] for each in page.all("img")]
+    sources = [element.attributes["src"] for element in page.all("img")]
     assert len(sources) == sum(len(each) for each in plain.samples.values())
-    assert all(each.startswith("data:image/jpeg;base64,") for each in sources)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert (
-        len([each for each in page.all("i") if "background: #" in each.attributes.get("style", "")])
+        len(
+            [
+                element
+                for element in page.all("i")
+                if "background: #" in element.attributes.get("style", "")
+            ]
+        )
         == 12
     )
     assert "Leica GT450 (no labels)" in page.text
@@ -198,14 +204,20 @@ def test_distances_of_each_pair_stand_with_bars(plain: ShiftResult, page: Page) 
             assert [float(each) for each in row[1:]] == pytest.approx(
                 [pair.distances[name] for name in names], abs=0.051
             )
-        bars = [each for each in page.by_id(table).inside if each.attributes.get("class") == "bar"]
-        assert sum("100%" in each.attributes["style"] for each in bars) == len(names)
+        bars = [
+            element
+            for element in page.by_id(table).inside
+            if element.attributes.get("class") == "bar"
+        ]
+        assert sum("100%" in bar.attributes["style"] for bar in bars) == len(names)
 
 
 def test_below_the_pairs_stand_the_halves_of_each_scanner(plain: ShiftResult, page: Page) -> None:
     for table, names in (("image-distances", DISTANCES[:4]), ("features", DISTANCES[4:])):
         assert [
-            each.attributes.get("class") for each in page.by_id(table).inside if each.tag == "tbody"
+            element.attributes.get("class")
+            for element in page.by_id(table).inside
+            if element.tag == "tbody"
         ] == [
             None,
             "baseline",
@@ -228,7 +240,7 @@ def test_a_saturated_proxy_a_distance_is_said_to_rank_nothing(
 ) -> None:
     pad = 2.0 if full else 1.5
     pairs = tuple(replace(pair, distances={**pair.distances, "pad": pad}) for pair in plain.pairs)
-    distances = tuple({**each, "pad": pad} for each in plain.loss_distances)
+    distances = tuple({**loss_distance, "pad": pad} for loss_distance in plain.loss_distances)
     page = page_of(replace(plain, pairs=pairs, loss_distances=distances), tmp_path)
     assert (
         "saturated: it is 1.95 or more in 6 of 6 pairs and cannot be over 2" in page.text

@@ -137,7 +137,7 @@ def test_of_several_models_of_the_hardest_scanner_the_mean_is_said_as_in_the_los
         f"The models trained on {S360} have {sum(own) / 2:.3f} there, mean of 2."
         in summary(result)[1]
     )
-    (loss,) = [each for each in result.losses if each.scanner == S360]
+    (loss,) = [losse for losse in result.losses if losse.scanner == S360]
     unseen = result.matrix.rows[0].cells[S360].f1.value
     assert loss.from_native == pytest.approx(sum(own) / 2 - unseen), "the same mean"
 

@@ -36,8 +36,8 @@ def test_a_column_that_goes_with_the_scanner_is_named_with_its_counts(
         "eight patients can be like that by chance"
     )
     monkeypatch.setattr(module, "MOST_CHANCE", 0.2)
-    found = domain_shift([run], **SMALL)
-    assert found.confounders == (
+    outcome = domain_shift([run], **SMALL)
+    assert outcome.confounders == (
         Confounder(
             "tumour",
             {"Phantom A": {"canine": 3}, "Phantom B": {"human": 3}, "Phantom C": {"human": 2}},
@@ -79,8 +79,8 @@ def of_tumours(scanner: str, tumours: str, patients: str = "") -> list[Roi]:
 
 def test_a_mix_that_chance_does_not_explain_is_named():
     rois = [*of_tumours("A", "c" * 10 + "h" * 10), *of_tumours("B", "h" * 20)]
-    (found,) = find_confounders(rois)
-    assert found == Confounder("tumour", {"A": {"c": 10, "h": 10}, "B": {"h": 20}})
+    (outcome,) = find_confounders(rois)
+    assert outcome == Confounder("tumour", {"A": {"c": 10, "h": 10}, "B": {"h": 20}})
 
 
 @pytest.mark.parametrize(

@@ -35,36 +35,36 @@ def with_moments(count: int, mean: Values, covariance: Values, seed: int = 0) ->
 
 class TestProxyADistance:
     def test_one_distribution_is_hardly_told_apart(self):
-        found = proxy_a_distance(
+        outcome = proxy_a_distance(
             draw(400, 4, seed=1), draw(400, 4, seed=2), groups(400, 20, "a"), groups(400, 20, "b")
         )
-        assert found.folds == 5
-        assert 0.45 < found.error < 0.55
-        assert 0 <= found.pad < 0.2
+        assert outcome.folds == 5
+        assert 0.45 < outcome.error < 0.55
+        assert 0 <= outcome.pad < 0.2
 
     def test_two_far_apart_are_always_told_apart(self):
-        found = proxy_a_distance(
+        outcome = proxy_a_distance(
             draw(60, 4), draw(50, 4, at=20, seed=1), groups(60, 6, "a"), groups(50, 5, "b")
         )
-        assert (found.pad, found.error, found.folds) == (2.0, 0.0, 5)
+        assert (outcome.pad, outcome.error, outcome.folds) == (2.0, 0.0, 5)
 
     def test_the_error_is_that_of_the_best_line(self):
         """Two normal distributions d apart are mixed up with probability Phi(-d / 2) (here d = 2:
         0.159)."""
-        found = proxy_a_distance(
+        outcome = proxy_a_distance(
             draw(2000, 1),
             draw(2000, 1, at=2, seed=1),
             groups(2000, 100, "a"),
             groups(2000, 100, "b"),
         )
-        assert abs(found.error - 0.5 * math.erfc(1 / math.sqrt(2))) < 0.01
-        assert found.pad == 2 * (1 - 2 * found.error)
+        assert abs(outcome.error - 0.5 * math.erfc(1 / math.sqrt(2))) < 0.01
+        assert outcome.pad == 2 * (1 - 2 * outcome.error)
 
     def test_many_of_one_side_do_not_outvote_the_other(self):
-        found = proxy_a_distance(
+        outcome = proxy_a_distance(
             draw(1000, 1), draw(50, 1, at=2, seed=1), groups(1000, 50, "a"), groups(50, 5, "b")
         )
-        assert 0.1 < found.error < 0.22
+        assert 0.1 < outcome.error < 0.22
 
     def test_an_error_over_chance_counts_as_chance(self):
         """Either part teaches the opposite of what the other asks: a is 0 and b is 1 in one ROI,
@@ -73,8 +73,8 @@ class TestProxyADistance:
             np.array([[0.0], [1.0]]).repeat(10, axis=0),
             np.array([[1.0], [0.0]]).repeat(10, axis=0),
         )
-        found = proxy_a_distance(a, b, groups(20, 10), groups(20, 10))
-        assert (found.pad, found.error, found.folds) == (0.0, 1.0, 2)
+        outcome = proxy_a_distance(a, b, groups(20, 10), groups(20, 10))
+        assert (outcome.pad, outcome.error, outcome.folds) == (0.0, 1.0, 2)
 
     def test_an_roi_known_from_training_does_not_help(self):
         """Each ROI has a colour of its own and nothing tells the scanners apart: patches at random
@@ -99,8 +99,8 @@ class TestProxyADistance:
             [*groups(40, 7, "a"), *["both 0"] * 5],
             [*groups(30, 4, "b"), *["both 0"] * 5],
         )
-        found = proxy_a_distance(draw(45, 3), draw(35, 3, at=1), names_a, names_b, folds=4)
-        assert len(parts) == found.folds == 4
+        outcome = proxy_a_distance(draw(45, 3), draw(35, 3, at=1), names_a, names_b, folds=4)
+        assert len(parts) == outcome.folds == 4
         assert all(not taught & tested for taught, tested, _ in parts)
         assert sorted(np.concatenate([rows for *_, rows in parts]).tolist()) == list(range(80))
 
@@ -114,10 +114,10 @@ class TestProxyADistance:
 
     @pytest.mark.parametrize(("n", "m"), [(10, 20), (20, 10), (0, 20), (0, 0)])
     def test_it_is_nan_where_a_side_has_one_group_or_none(self, n, m):
-        found = proxy_a_distance(draw(n, 2), draw(m, 2), groups(n, 10, "a"), groups(m, 10, "b"))
-        assert math.isnan(found.pad)
-        assert math.isnan(found.error)
-        assert found.folds == 0
+        outcome = proxy_a_distance(draw(n, 2), draw(m, 2), groups(n, 10, "a"), groups(m, 10, "b"))
+        assert math.isnan(outcome.pad)
+        assert math.isnan(outcome.error)
+        assert outcome.folds == 0
 
     def test_it_is_symmetric_and_repeats(self):
         a, b = draw(60, 5), draw(40, 5, at=0.7, seed=1)
@@ -145,11 +145,11 @@ class TestProxyADistance:
         st.lists(st.sampled_from("pqrs"), min_size=2, max_size=12),
     )
     def test_any_groups_shared_by_both_sides_give_a_number_or_nan(self, names_a, names_b):
-        found = proxy_a_distance(
+        outcome = proxy_a_distance(
             draw(len(names_a), 2), draw(len(names_b), 2, seed=1), names_a, names_b
         )
-        assert math.isnan(found.pad) == (min(len(set(names_a)), len(set(names_b))) < 2)
-        assert math.isnan(found.pad) or 0 <= found.pad <= 2
+        assert math.isnan(outcome.pad) == (min(len(set(names_a)), len(set(names_b))) < 2)
+        assert math.isnan(outcome.pad) or 0 <= outcome.pad <= 2
 
 
 class TestFrechet:

@@ -173,18 +173,18 @@ def test_an_roi_that_is_test_to_one_run_is_looked_at(runs, phantom, tmp_path):
     (run / "data.json").write_text(
         json.dumps({"fingerprint": data_fingerprint(read_rois(phantom, split=str(split)))})
     )
-    found = domain_shift([runs / "only_phantom_a", run], **SMALL)
-    assert found.images["Phantom A"].patches == 4
-    assert not found.same_test
+    outcome = domain_shift([runs / "only_phantom_a", run], **SMALL)
+    assert outcome.images["Phantom A"].patches == 4
+    assert not outcome.same_test
 
 
 def test_unlabelled_images_that_are_not_there_are_left_out(runs, phantom, tmp_path, caplog):
     data = copy(phantom, tmp_path / "data")
     for name in ("009.tiff", "010.tiff"):
         (data / "images" / name).unlink()
-    found = domain_shift([runs / "only_phantom_a"], data=data, **SMALL)
-    assert list(found.images) == SCANNERS[:3]
-    assert found.unlabelled == ()
+    outcome = domain_shift([runs / "only_phantom_a"], data=data, **SMALL)
+    assert list(outcome.images) == SCANNERS[:3]
+    assert outcome.unlabelled == ()
     assert "2 of 6 images are missing and are not compared: 009.tiff, 010.tiff" in caplog.text
 
 

@@ -38,14 +38,14 @@ def textured(slope: float, *, patches: int = 3, side: int = 128) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [255, 120, 0])
 def test_patches_of_one_colour_have_no_stains_and_no_sharpness(level):
-    found = image_stats(np.full((3, 64, 64, 3), level, np.uint8))
-    assert np.isnan(found.stains).all()
-    assert np.isnan(found.concentrations).all()
-    assert math.isnan(found.sharpness)
-    assert found.rgb_mean == pytest.approx([level] * 3)
-    assert found.od_sd == pytest.approx([0] * 3, abs=1e-12)
-    assert found.tissue == (level < 255)
-    distances = image_distances(found, image_stats(painted(RUIFROK)))
+    outcome = image_stats(np.full((3, 64, 64, 3), level, np.uint8))
+    assert np.isnan(outcome.stains).all()
+    assert np.isnan(outcome.concentrations).all()
+    assert math.isnan(outcome.sharpness)
+    assert outcome.rgb_mean == pytest.approx([level] * 3)
+    assert outcome.od_sd == pytest.approx([0] * 3, abs=1e-12)
+    assert outcome.tissue == (level < 255)
+    distances = image_distances(outcome, image_stats(painted(RUIFROK)))
     assert math.isnan(distances["stain_angle_deg"])
     assert math.isnan(distances["sharpness_difference"])
     assert distances["od_wasserstein"] > 0
@@ -99,13 +99,13 @@ def test_sharpness_ignores_patches_of_glass_and_is_unknown_for_tiny_ones():
 
 def test_means_and_deviations_are_those_of_the_pixels():
     images = painted(RUIFROK)
-    found, pixels = image_stats(images), images.reshape(-1, 3)
-    np.testing.assert_allclose(found.rgb_mean, pixels.mean(axis=0))
-    np.testing.assert_allclose(found.rgb_sd, pixels.std(axis=0))
-    np.testing.assert_allclose(found.od_mean, optical_density(pixels).mean(axis=0))
-    np.testing.assert_allclose(found.od_sd, optical_density(pixels).std(axis=0))
-    np.testing.assert_allclose(found.lab_mean, lab(pixels).mean(axis=0))
-    assert found.histogram.sum(axis=1).tolist() == [len(pixels)] * 3
+    outcome, pixels = image_stats(images), images.reshape(-1, 3)
+    np.testing.assert_allclose(outcome.rgb_mean, pixels.mean(axis=0))
+    np.testing.assert_allclose(outcome.rgb_sd, pixels.std(axis=0))
+    np.testing.assert_allclose(outcome.od_mean, optical_density(pixels).mean(axis=0))
+    np.testing.assert_allclose(outcome.od_sd, optical_density(pixels).std(axis=0))
+    np.testing.assert_allclose(outcome.lab_mean, lab(pixels).mean(axis=0))
+    assert outcome.histogram.sum(axis=1).tolist() == [len(pixels)] * 3
 
 
 def test_wasserstein_is_that_of_the_pixels_densities():
@@ -123,8 +123,8 @@ def test_wasserstein_is_that_of_the_pixels_densities():
 
 def test_the_stain_angle_is_the_mean_of_both_stains():
     expected = np.mean([angle(RUIFROK[i], BROWNISH[i]) for i in range(2)])
-    found = image_distances(image_stats(painted(RUIFROK)), image_stats(painted(BROWNISH)))
-    assert found["stain_angle_deg"] == pytest.approx(expected, abs=2)
+    outcome = image_distances(image_stats(painted(RUIFROK)), image_stats(painted(BROWNISH)))
+    assert outcome["stain_angle_deg"] == pytest.approx(expected, abs=2)
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000))
@@ -141,11 +141,11 @@ def test_distances_are_zero_to_itself_and_the_same_both_ways(seed, other):
 
 def test_many_pixels_are_sampled_the_same_way_each_time_and_well():
     images = np.tile(painted(RUIFROK, patches=1, side=256), (12, 1, 1, 1))
-    found, again, few = image_stats(images), image_stats(images), image_stats(images[:1])
-    assert found.to_dict() == again.to_dict()
-    assert found.histogram.sum() < images.size
-    np.testing.assert_allclose(found.rgb_mean, few.rgb_mean, atol=0.5)
-    np.testing.assert_allclose(found.stains, few.stains, atol=0.01)
+    outcome, again, few = image_stats(images), image_stats(images), image_stats(images[:1])
+    assert outcome.to_dict() == again.to_dict()
+    assert outcome.histogram.sum() < images.size
+    np.testing.assert_allclose(outcome.rgb_mean, few.rgb_mean, atol=0.5)
+    np.testing.assert_allclose(outcome.stains, few.stains, atol=0.01)
 
 
 def test_the_statistics_are_plain_json_with_null_for_nan():
@@ -175,13 +175,13 @@ def test_scanners_of_the_phantom_differ_more_than_parts_of_one(phantom):
 
 
 def test_real_scanners_have_stains_like_those_of_the_books(composite):
-    found = stats_of(composite, size_px=128, per_roi=2, max_rois=3)
-    assert list(found) == ["Hamamatsu XR", "Hamamatsu S360", "Aperio CS2", "Aperio XT"]
-    for each in found.values():
+    outcome = stats_of(composite, size_px=128, per_roi=2, max_rois=3)
+    assert list(outcome) == ["Hamamatsu XR", "Hamamatsu S360", "Aperio CS2", "Aperio XT"]
+    for each in outcome.values():
         assert None not in np.ravel(each.to_dict()["stains"])
         assert angle(each.stains[0], USUAL[0]) < 20
         assert angle(each.stains[1], USUAL[1]) < 20
         assert -5 < each.sharpness < -1
         assert each.tissue > 0.5
-    distances = image_distances(found["Hamamatsu XR"], found["Aperio CS2"])
+    distances = image_distances(outcome["Hamamatsu XR"], outcome["Aperio CS2"])
     assert all(0 < value < math.inf for value in distances.values())

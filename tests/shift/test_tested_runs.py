@@ -86,8 +86,8 @@ def test_links_and_models_of_runs_that_are_there_double_nothing(runs, result):
         runs / "only_phantom_a" / "best",
         str(runs / "only_phantom_b"),
     ]
-    found = domain_shift(folders, **SMALL)
-    assert [row.name for row in found.matrix.rows] == ["only_phantom_b", "only_phantom_a"]
+    outcome = domain_shift(folders, **SMALL)
+    assert [row.name for row in outcome.matrix.rows] == ["only_phantom_b", "only_phantom_a"]
 
 
 def test_a_run_may_be_called_best(runs, result):
@@ -98,8 +98,8 @@ def test_a_run_may_be_called_best(runs, result):
 def test_what_is_no_run_is_left_out_and_said(runs, result, caplog):
     (runs / "notes").mkdir()
     (runs / "table.csv").touch()
-    found = domain_shift(sorted([*runs.iterdir(), runs / "nowhere"]), **SMALL)
-    assert [row.name for row in found.matrix.rows] == [
+    outcome = domain_shift(sorted([*runs.iterdir(), runs / "nowhere"]), **SMALL)
+    assert [row.name for row in outcome.matrix.rows] == [
         "only_phantom_b",
         "only_phantom_a",
     ], "latest comes first"
@@ -134,8 +134,8 @@ def test_a_run_without_a_model_is_an_error(runs):
 
 def test_an_unfinished_run_is_tested_and_said(runs, result, caplog):
     write_state(runs / "only_phantom_a", {"finished": False})
-    found = domain_shift([runs / "only_phantom_a"], **SMALL)
-    assert equal(found.matrix.rows[0], result.matrix.rows[0])
+    outcome = domain_shift([runs / "only_phantom_a"], **SMALL)
+    assert equal(outcome.matrix.rows[0], result.matrix.rows[0])
     assert "run only_phantom_a is not finished" in caplog.text
 
 
@@ -199,8 +199,8 @@ def test_an_annotation_file_moves_with_its_folder(runs, phantom, result, tmp_pat
     data = copy(phantom, tmp_path / "moved")
     shutil.copy(data / "annotations.json", data / "older.json")
     settle(runs / "only_phantom_a", "annotations", str(tmp_path / "gone" / "annotations.json"))
-    found = domain_shift([runs / "only_phantom_a"], data=data, **SMALL)
-    assert equal(found.matrix.rows[0], result.matrix.rows[0])
+    outcome = domain_shift([runs / "only_phantom_a"], data=data, **SMALL)
+    assert equal(outcome.matrix.rows[0], result.matrix.rows[0])
 
 
 def test_runs_that_moved_take_their_splits_with_them(runs, result, tmp_path):
@@ -234,14 +234,14 @@ def test_runs_of_two_data_folders(runs, phantom, result, tmp_path, other):
         for file in (data / "images").iterdir():
             Image.open(file).rotate(180).save(file, resolution=254e2 / 0.25 / 10, resolution_unit=2)
     settle(runs / "only_phantom_b", "dir", str(data))
-    found = domain_shift([runs / "only_phantom_a", runs / "only_phantom_b"], **SMALL)
-    assert found.same_test is not other
+    outcome = domain_shift([runs / "only_phantom_a", runs / "only_phantom_b"], **SMALL)
+    assert outcome.same_test is not other
     expected = {
         "Phantom A": 2 if other else 1,
         "Phantom B": 2 if other else 1,
         "Phantom C": 4 if other else 2,
     }
-    assert {name: found.images[name].patches for name in expected} == {
+    assert {name: outcome.images[name].patches for name in expected} == {
         k: 2 * v for k, v in expected.items()
     }
 
