@@ -21,6 +21,7 @@ from midog.boxes import Detections
 from midog.formats.challenge import write_challenge
 from midog.images.image import open_image
 from midog.inference.detector import Detector
+from midog.models.build import build_model
 
 THRESHOLD = 0.5
 
@@ -42,7 +43,9 @@ class RoiDetection:
             self.mpp = roi.mpp or image.mpp or config.data.mpp
         conditions.say(f"infer: {roi.path.name}, {self.width}x{self.height} px")
         corners = _two_corners(roi.path, config.sampling.patch_size)
-        self.model = random_detector(config, corners)
+        torch.manual_seed(0)
+        network = build_model(config, pretrained=False)
+        self.model = random_detector(network, config.model.kind, corners)
         self.path, self.folder = roi.path, conditions.folder
         self.detector = Detector(
             copy.deepcopy(self.model), config, threshold=THRESHOLD, device=str(conditions.device)

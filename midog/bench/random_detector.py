@@ -8,33 +8,29 @@ from numpy.typing import NDArray
 from torch import nn
 
 from midog.augment.on_device import to_float
-from midog.config.schema import RunConfig
-from midog.models.build import build_model
 from midog.models.protocol import DetectionNetwork
 from midog.models.registry import DETECTORS
 
 
 @torch.no_grad()
 def random_detector(
-    config: RunConfig, pixels: NDArray[np.uint8], *, share: float = 3e-4, seed: int = 0
+    network: DetectionNetwork, kind: str, pixels: NDArray[np.uint8], *, share: float = 3e-4
 ) -> DetectionNetwork:
-    """Make the config's network in eval mode, with weights that detect in images like `pixels`.
+    """Return the network in eval mode, its weights changed to detect in images like `pixels`.
 
     Args:
-        config: Of the network.
+        network: With random weights.
+        kind: Its key in DETECTORS.
         pixels: (B, S, S, 3) uint8, from which the BatchNorm statistics are computed.
         share: Of the anchors that score over 0.5.
-        seed: Of the weights.
     """
-    torch.manual_seed(seed)
-    network = build_model(config, pretrained=False)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None  # the statistics of this one batch, not a tenth of them
     images = to_float(torch.from_numpy(pixels))
     network.train().candidates(images, 0.5)
     network.eval()
-    spread = DETECTORS[config.model.kind].spread
+    spread = DETECTORS[kind].spread
     if spread is not None:
         spread(network, images, share)
     return network

@@ -35,7 +35,8 @@ class TrainingStep:
     """One step of midog's own training on one prepared batch (B, 3, S, S), again and again."""
 
     def __init__(self, config: RunConfig, images: Tensor) -> None:
-        self.config = resolve(config.with_values(machine={"device": str(images.device)}))
+        config = config.with_values(machine={"device": str(images.device)})
+        self.config = config.model_copy(update={"machine": resolve(config.machine)})
         torch.manual_seed(self.config.train.seed)
         self.network, machine = build_model(self.config), self.config.machine
         self.learner = make_learner(self.network, self.config.train, make_fabric(machine))

@@ -60,8 +60,8 @@ def train(
     from midog.training import train as training
 
     if dry_run:
-        settings = training.resolve(settings)
-        typer.echo(settings.to_yaml())
+        machine = training.resolve(settings.machine)
+        typer.echo(settings.model_copy(update={"machine": machine}).to_yaml())
         for line in training.describe(settings):
             typer.echo(line)
         return

@@ -155,7 +155,7 @@ def _report_unfinished(folder: Path, identity: Identity) -> None:
         return
     if not any(line.startswith("data: ") for line in changed):
         logger.info(
-            "run %s is unfinished but has other settings (%s); give its own to resume it",
+            "run %s is unfinished but has other settings (%s); use its settings to resume it",
             folder.name,
             ", ".join(changed),
         )

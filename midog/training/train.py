@@ -60,7 +60,7 @@ def train(
     data, root = TASKS[config.task.kind].read(config, rois), Path(runs)
     identity = Identity(config, data.fingerprint)
     old = choose_run(root, identity, name=name, fresh=fresh)
-    config = resolve(config, old)
+    config = config.model_copy(update={"machine": resolve(config.machine, old)})
     identity = Identity(config, data.fingerprint)
     fabric = make_fabric(config.machine)
     fabric.launch()
@@ -96,20 +96,18 @@ def describe(config: RunConfig) -> list[str]:
     return TASKS[config.task.kind].read(config, None).describe()
 
 
-def resolve(config: RunConfig, run: Run | None = None) -> RunConfig:
-    """Return the config with `precision: auto` resolved.
+def resolve(machine: MachineSettings, run: Run | None = None) -> MachineSettings:
+    """Return the settings with `precision: auto` resolved.
 
     A run that is resumed keeps its own, a new one takes what the device computes best.
     """
-    if config.machine.precision != "auto":
-        return config
+    if machine.precision != "auto":
+        return machine
     if run is not None:
         precision = load_config(run.folder / "config.yaml").machine.precision
     else:
-        precision = "bf16-mixed" if has_bf16(pick_device(config.machine.device)) else "32-true"
-    return config.model_copy(
-        update={"machine": config.machine.model_copy(update={"precision": precision})}
-    )
+        precision = "bf16-mixed" if has_bf16(pick_device(machine.device)) else "32-true"
+    return machine.model_copy(update={"precision": precision})
 
 
 def build_learner(

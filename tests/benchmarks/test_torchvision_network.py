@@ -23,6 +23,7 @@ from midog.bench.random_detector import random_detector
 from midog.config.load import load_config
 from midog.images.image import open_image
 from midog.inference.detector import Detector
+from midog.models.build import build_model
 from tests.bench.small import SMALL
 
 CPU = torch.device("cpu")
@@ -57,7 +58,9 @@ def test_both_ways_find_the_same_in_one_tile(tmp_path, resize):
     config = load_config(None, [*SMALL, f"model.resize={resize}"])
     with open_image(path) as image:
         sample = np.stack([image.read(0, 0, 256, 256), image.read(256, 256, 256, 256)])
-    model = random_detector(config, sample, share=3e-3)
+    torch.manual_seed(0)
+    network = build_model(config, pretrained=False)
+    model = random_detector(network, config.model.kind, sample, share=3e-3)
     plain = detect_tiles(path, in_torchvision(model, config), config, CPU, 1)
     ours = Detector(model, config, device="cpu", tile=TILE_PX, precision="32-true")(path, mpp=0.25)
     assert len(plain) > 5

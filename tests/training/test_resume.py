@@ -159,7 +159,7 @@ def test_a_run_resumes_at_its_own_precision_where_none_is_given(tmp_path):
     run = choose_run(tmp_path, Identity(CONFIG, "d1"))
     assert run is not None
     assert run.folder.resolve() == folder.resolve()
-    assert resolve(CONFIG, run).machine.precision == "bf16-mixed"
+    assert resolve(CONFIG.machine, run).precision == "bf16-mixed"
     assert (
         choose_run(tmp_path, Identity(load_config(None, ["machine.precision=32-true"]), "d1"))
         is None
@@ -174,6 +174,6 @@ def test_an_unfinished_run_of_other_settings_is_reported_and_left_alone(tmp_path
         assert not caplog.records, "the newest one is of other data"
         assert choose_run(tmp_path, Identity(load_config(None, ["train.epochs=3"]), "d2")) is None
     assert caplog.messages == [
-        "run b is unfinished but has other settings (train.epochs: 200, now 3); give its own to"
+        "run b is unfinished but has other settings (train.epochs: 200, now 3); use its settings to"
         " resume it"
     ]

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from midog.boxes import Boxes
 from midog.config.load import load_config
+from midog.config.schema import MachineSettings
 from midog.data.folder import read_rois
 from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
 from midog.inference.detector import Detector
@@ -278,8 +279,6 @@ def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(
     monkeypatch, bf16, precision
 ):
     monkeypatch.setattr(training, "has_bf16", lambda device: bf16)
-    assert (
-        training.resolve(load_config(None, ["machine.device=cpu"])).machine.precision == precision
-    )
+    assert training.resolve(MachineSettings(device="cpu")).precision == precision
     given = load_config(None, ["machine.device=cpu", "machine.precision=32-true"])
-    assert training.resolve(given) == given
+    assert training.resolve(given.machine) == given.machine
