@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import random
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from golden import inputs
 from golden.canonical import (
     Artefact,
     of_csv,
@@ -119,7 +117,7 @@ def pure(side: Side) -> list[Artefact]:
 
 def train(side: Side) -> list[Artefact]:
     """Seeded trainings of two epochs."""
-    _write_backbone(side.folder / "resnet34.pth")
+    inputs.write_backbone(side.folder / "resnet34.pth")
     words = side.overrides(*(TINY | more for more in RUNS.values()))
     made = []
     for name, overrides in zip(RUNS, words, strict=True):
@@ -143,10 +141,30 @@ def infer(side: Side) -> list[Artefact]:
     return made
 
 
+def readers(side: Side) -> list[Artefact]:
+    """The annotations once more in other formats, and images of other formats."""
+    inputs.write_points(side.folder)
+    made = []
+    for path in inputs.write_annotations(side.folder):
+        given = ["--data", "data", "--subset", "all", "--annotations", path.name]
+        table = side.midog("data", "check", "data", "--annotations", path.name)
+        scores = side.midog("evaluate", "made_a", *given, "--resamples", 10, "--json")
+        made.append(of_numbers(f"data check: {path.name}", table))
+        made.append(of_json(f"evaluate: {path.name}", "evaluation.json", scores))
+    inputs.write_images(side.folder)
+    given = ["infer", "others", "--model", "runs/default", "--device", "cpu", "--format", "csv"]
+    for name, mpp in {"as_it_is": 0.25, "resampled": 0.4}.items():
+        side.midog(*given, "--mpp", mpp, "--out", name)
+        paths = sorted((side.folder / name).glob("*.csv"))
+        assert len(paths) == len(inputs.KINDS), f"no detections in {name}"
+        made.append(of_files(f"infer: other formats {name.replace('_', ' ')}", paths))
+    return made
+
+
 def score(side: Side) -> list[Artefact]:
     """Evaluation, comparison and the choice of a threshold."""
-    _write_points(side.folder)
-    _write_nested(side.folder)
+    inputs.write_points(side.folder)
+    inputs.write_nested(side.folder)
     asked = ["--data", "data", "--subset", "all", "--seed", 2]
     by = ["--split", "nested.csv", "--by", "tumour,scanner", "--resamples", 30]
     report = ["--report", "scores.html", "--csv", "rois.csv", "--resamples", 60]
@@ -190,6 +208,7 @@ STEPS: dict[str, Callable[[Side], list[Artefact]]] = {
     "splits": splits,
     "train": train,
     "infer": infer,
+    "readers": readers,
     "score": score,
     "shift": shift,
 }
@@ -199,6 +218,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "splits": ("phantom",),
     "train": ("phantom",),
     "infer": ("phantom", "train"),
+    "readers": ("phantom", "train"),
     "score": ("phantom", "train", "infer"),
     "shift": ("phantom",),
 }
@@ -234,46 +254,3 @@ def _tune(side: Side) -> list[Artefact]:
         made += [of_numbers(f"{name}: table", table)]
         made += [of_json(f"{name}: model.json", "model.json", card)]
     return made
-
-
-def _write_backbone(path: Path) -> None:
-    """Weights of a ResNet-34 to start from, drawn with a seed."""
-    import torch
-    from torchvision.models import resnet34
-
-    torch.manual_seed(34)
-    torch.save(resnet34().state_dict(), path)
-
-
-def _write_points(folder: Path) -> None:
-    """Detections of two made-up models in the challenge's format."""
-    tree = json.loads((folder / "data" / "annotations.json").read_text())
-    for name, hits in (("made_a", 0.85), ("made_b", 0.6)):
-        (folder / name).mkdir(exist_ok=True)
-        rng = random.Random(name)
-        for image in tree["images"]:
-            boxes = [each for each in tree["annotations"] if each["image_id"] == image["id"]]
-            centres = [(each["bbox"][0] + 25, each["bbox"][1] + 25) for each in boxes]
-            centres = [centre for centre in centres if rng.random() < hits]
-            centres += [(rng.uniform(0, 448), rng.uniform(0, 448)) for _ in range(rng.randrange(5))]
-            rows = [_point(x + rng.gauss(0, 8), y + rng.gauss(0, 8), rng) for x, y in centres]
-            document = {"type": "Multiple points", "points": rows, "version": {"major": 1}}
-            (folder / name / f"{image['id']:03d}.json").write_text(json.dumps(document))
-
-
-def _point(x: float, y: float, rng: random.Random) -> dict[str, object]:
-    score = round(rng.betavariate(2, 2), 3)
-    name = "mitotic figure" if score >= 0.4 else "non-mitotic figure"
-    return {"name": name, "point": [x * 0.25 / 1000, y * 0.25 / 1000, 0], "probability": score}
-
-
-def _write_nested(folder: Path) -> None:
-    """The split with a further column."""
-    with (folder / "data" / "split.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows):
-        row["tumour"] = ("lung", "skin", "breast")[number % 3]
-    with (folder / "nested.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
