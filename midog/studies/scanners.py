@@ -124,15 +124,16 @@ def train_study(
     splits.mkdir(parents=True, exist_ok=True)
     folders: list[Path] = []
     for done, (training, own, rois) in enumerate(prepared):
-        folders += _train_one(training, own, rois, root, partial(on_training, done, len(prepared)))
+        train_it = partial(train, own, name=training.name, runs=root, rois=rois)
+        report = partial(on_training, done, len(prepared))
+        folders += _train_one(training, root, train_it, report)
     return folders
 
 
 def _train_one(
     training: Training,
-    config: RunConfig,
-    rois: list[Roi],
     runs: Path,
+    train_it: Callable[[], Path],
     report: Callable[[str], None],
 ) -> list[Path]:
     """Train one run of a study where that is left to do; its folder, if it is finished then."""
@@ -149,7 +150,7 @@ def _train_one(
             report(f"{name} is done")
             return [folder]
         report(f"{name}: training on {', '.join(training.train_on)}")
-        return [train(config, name=name, runs=runs, rois=rois)]
+        return [train_it()]
 
 
 def _read(settings: DataSettings, design: Design) -> list[tuple[Training, list[Roi]]]:
