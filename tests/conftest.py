@@ -18,6 +18,62 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+SLOW_FIXTURES = {"chromium", "model", "trained", "unbroken", "whole"}
+"""Those that train a model or open a browser."""
+
+SLOW_PATHS = (
+    "augment/test_toy_op.py",
+    "bench",
+    "benchmarks",
+    "cli/test_bench.py",
+    "cli/test_scores.py",
+    "cli/test_shift.py",
+    "cli/test_train.py",
+    "config/test_shipped.py",
+    "data/annotations/test_toy_reader.py",
+    "data/phantom/test_tissue.py",
+    "evaluation/test_measures.py",
+    "evaluation/test_tuning.py",
+    "images/test_open_slide.py",
+    "images/test_tiff_segments.py",
+    "inference/test_batch.py",
+    "inference/test_detector.py",
+    "metrics/test_agreement.py",
+    "metrics/test_froc.py",
+    "metrics/test_pooled_matches.py",
+    "metrics/test_sweep.py",
+    "metrics/test_thresholds.py",
+    "models/test_build.py",
+    "models/test_detection_copy.py",
+    "models/test_protocol.py",
+    "models/test_retinanet.py",
+    "models/test_toy_backbone.py",
+    "models/test_toy_detector.py",
+    "models/test_weights.py",
+    "report",
+    "scripts",
+    "shift",
+    "studies",
+    "test_demo.py",
+    "test_tiling.py",
+    "training/tasks/test_toy_task.py",
+    "training/test_checkpoint.py",
+    "training/test_learner.py",
+    "training/test_optimise.py",
+    "training/test_train.py",
+)
+"""Files and folders that train, run many processes, draw whole pages, or try thousands of cases."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `pytest -m "not slow"` leaves out."""
+    slow = [Path(__file__).parent / path for path in SLOW_PATHS]
+    for item in items:
+        here = [path for path in slow if item.path == path or path in item.path.parents]
+        if here or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of real files beside the project (data/, parity/)."""

@@ -1,2 +1,1 @@
-"""Scores a folder of detections, ours or a stranger's, against the annotation, for all ROIs and by
-group."""
+"""Scores a folder of detections against the annotation, for all ROIs and by group."""
