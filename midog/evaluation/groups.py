@@ -113,7 +113,7 @@ def _below(
         name = SEPARATOR.join(mine.values())
         if name == ALL:
             raise DetectionsError(
-                f"column {by[0]} has the value {ALL!r}, which stands for all ROIs here", "rename it"
+                f"column {by[0]} has the value {ALL!r}, which names all ROIs here", "rename it"
             )
         inside = tuple(member for member in members if keys[member][by[0]] == value)
         groups += [Group(name, mine, inside), *_below(mine, inside, keys, by[1:])]

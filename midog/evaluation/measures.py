@@ -37,7 +37,7 @@ class Measure:
         page_order: Columns of a table stand by it, of equals in the order of MEASURES.
         decimals: Of its numbers on the page.
         signed: Its numbers on the page have a sign.
-        tile: Its name among the few numbers at the top of the page; "": it is not there.
+        tile: Its name among the few numbers at the top of the page; "": it is not among them.
         term: What the page explains it as; "": nothing.
         explanation: The explanation, in HTML.
     """

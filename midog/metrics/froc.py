@@ -82,7 +82,7 @@ def froc_auc_of_sweep(swept: Sweep, rois: int) -> float:
     50 places. A number to compare entries by rather than a measure: of thresholds with equally many
     false positives the last in that order counts, and numpy's default sort is not stable. So the
     number can differ by some thousandths between processors (x86 with AVX2 or another) and numpy
-    versions; and without false positives the recall of one of the 40 thresholds stands for all.
+    versions; and without false positives the recall of one of the 40 thresholds is that of all.
     """
     if swept.figures == 0:
         return math.nan

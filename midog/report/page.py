@@ -32,7 +32,16 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def write_page(path: Path, template: str, values: Mapping[str, Any]) -> None:
-    """Write `render` to a file, whole or not at all. Raises MidogError where that cannot be."""
+    """Write `render` to a file, whole or not at all.
+
+    Args:
+        path: The file.
+        template: File name of the template.
+        values: By name.
+
+    Raises:
+        MidogError: If the file cannot be written.
+    """
     replace_text(path, render(template, values))
 
 

@@ -67,8 +67,8 @@ def read_runs(runs: Sequence[Path | str], data: Path | str | None) -> list[ReadR
 
 
 def identities(runs: Sequence[ReadRun]) -> dict[Roi, Identity]:
-    """Return by what each ROI is told from those of all runs, whose data may be copies, or others
-    with files of one name."""
+    """Return what distinguishes each ROI from those of all runs, whose data may be copies, or
+    different images of one name."""
     rois = [roi for run in runs for roi in run.rois]
     pixels = {path: identity_of(path) for path in {roi.path for roi in rois} if path is not None}
     return {roi: (roi.file_name, "" if roi.path is None else pixels[roi.path]) for roi in rois}
@@ -169,7 +169,7 @@ def _trained_from(folder: Path) -> str:
 
 
 def _moved(file: Path | str | None, beside: Path) -> Path | str | None:
-    """A file where it was, or the one of its name in `beside` if it is there no more."""
+    """A file where it was, or the one of its name in `beside` if it exists no more."""
     if file is None or Path(file).is_file():
         return file
     now = beside / Path(file).name
