@@ -17,7 +17,7 @@ import midog
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "midog"
 
-WHOLE_CONFIG = 13
+WHOLE_CONFIG = 12
 """Most functions that may take a whole RunConfig: a run or model is opened, written, described."""
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
