@@ -239,3 +239,10 @@ def test_importing_everything_has_no_side_effects(tmp_path):
         path for path in tmp_path.iterdir() if path.name not in {".cache", ".config"}
     ]  # matplotlib makes those
     assert ours == []
+
+
+def test_the_documentation_shows_every_export_where_it_lives():
+    text = (ROOT / "docs" / "python-api.md").read_text()
+    shown = {line.removeprefix("::: ") for line in text.splitlines() if line.startswith(":::")}
+    exports = [getattr(midog, name) for name in midog.__all__ if name != "__version__"]
+    assert shown == {f"{export.__module__}.{export.__name__}" for export in exports}
