@@ -36,6 +36,27 @@ def load_settings(
     return load_config(config, overrides or [], given)
 
 
+def training_settings(
+    config: str | None,
+    overrides: list[str] | None,
+    *,
+    data: Path | None,
+    split: str | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str | None,
+) -> RunConfig:
+    """Read the settings of a command that trains; arguments as its options, see `load_settings`."""
+    values = {
+        "data.dir": data,
+        "data.split": split,
+        "train.epochs": epochs,
+        "train.seed": seed,
+        "machine.device": device,
+    }
+    return load_settings(config, overrides, values)
+
+
 def check_parent(path: Path, option: str) -> None:
     """Check that a file can be written where an option names it.
 

@@ -31,12 +31,12 @@ from midog.cli.options import (
 from midog.cli.shared import (
     check_parent,
     is_first,
-    load_settings,
     number,
     print_result,
     print_table,
     say,
     stoppable,
+    training_settings,
 )
 
 if TYPE_CHECKING:
@@ -76,16 +76,8 @@ def train(
     Finished runs are skipped and an interrupted one is resumed. Several processes that are started
     in one folder share the trainings.
     """
-    settings = load_settings(
-        config,
-        overrides,
-        {
-            "data.dir": data,
-            "data.split": split,
-            "train.epochs": epochs,
-            "train.seed": seed,
-            "machine.device": device,
-        },
+    settings = training_settings(
+        config, overrides, data=data, split=split, epochs=epochs, seed=seed, device=device
     )
     from midog.studies.scanners import train_study
 

@@ -19,7 +19,7 @@ from midog.cli.options import (
     TrainingSeedOption,
     option,
 )
-from midog.cli.shared import is_first, load_settings, say, stoppable
+from midog.cli.shared import is_first, say, stoppable, training_settings
 
 
 def train(
@@ -46,16 +46,8 @@ def train(
     Ctrl-C saves; the same command then resumes. An interrupted run is resumed if its settings and
     data are those of this command. The best model on val is RUNS/NAME/best.
     """
-    settings = load_settings(
-        config,
-        overrides,
-        {
-            "data.dir": data,
-            "data.split": split,
-            "train.epochs": epochs,
-            "train.seed": seed,
-            "machine.device": device,
-        },
+    settings = training_settings(
+        config, overrides, data=data, split=split, epochs=epochs, seed=seed, device=device
     )
     from midog.training import train as training
 

@@ -72,7 +72,7 @@ def about(key: str) -> Setting:
 def all_settings() -> list[Setting]:
     """Every setting of a run with the default kinds, then those of the other kinds, each once."""
     settings: dict[str, Setting] = {}
-    for setting in [*_of_default(RunConfig, RunConfig(), ""), *_of_every_kind(RunConfig, "")]:
+    for setting in [*_of_default(RunConfig(), ""), *_of_every_kind(RunConfig, "")]:
         settings.setdefault(setting.key, setting)
     return list(settings.values())
 
@@ -92,28 +92,38 @@ def default_yaml() -> str:
     )
 
 
-def _of_default(kind: type[Settings], section: Settings, path: str) -> Iterator[Setting]:
-    for name, field in kind.model_fields.items():
+def _of_default(
+    section: Settings, path: str, registry: Mapping[str, HasSettings] | None = None
+) -> Iterator[Setting]:
+    for name, field in type(section).model_fields.items():
         value, key = getattr(section, name), f"{path}{name}"
         if isinstance(value, Settings):
-            yield from _of_default(type(value), value, f"{key}.")
+            yield from _of_default(value, f"{key}.", _registry_of(field))
         else:
-            yield _describe(key, field, value, path)
+            yield _describe(key, field, value, registry)
 
 
-def _of_every_kind(kind: type[Settings], path: str) -> Iterator[Setting]:
+def _of_every_kind(
+    kind: type[Settings], path: str, registry: Mapping[str, HasSettings] | None = None
+) -> Iterator[Setting]:
     for name, field in kind.model_fields.items():
-        inner = inner_classes(field)
+        inner, key = inner_classes(field), f"{path}{name}"
         for choice in inner:
-            yield from _of_every_kind(choice, f"{path}{name}.")
+            yield from _of_every_kind(choice, f"{key}.", _registry_of(field))
         if not inner:
-            yield _describe(
-                f"{path}{name}", field, field.get_default(call_default_factory=True), path
-            )
+            yield _describe(key, field, field.get_default(call_default_factory=True), registry)
 
 
-def _describe(key: str, field: FieldInfo, value: Any, path: str) -> Setting:
-    registry = kinds().get(path.removesuffix("."))
+def _registry_of(field: FieldInfo) -> Mapping[str, HasSettings] | None:
+    """The registry by which the class of a field's section is chosen; None if it is not."""
+    chosen = chosen_of(field)
+    return None if chosen is None or chosen.kinds is None else chosen.kinds()
+
+
+def _describe(
+    key: str, field: FieldInfo, value: Any, registry: Mapping[str, HasSettings] | None
+) -> Setting:
+    """Describe a field; `registry` is that of its section."""
     if key.endswith(".kind") and registry is not None:
         return Setting(key, value, "kind", tuple(registry))
     if value is PydanticUndefined:
@@ -155,28 +165,24 @@ def _find_kinds(
     kind: type[Settings], path: str, registries: dict[str, Mapping[str, HasSettings]]
 ) -> None:
     for name, field in kind.model_fields.items():
-        chosen = chosen_of(field)
-        if chosen is not None and chosen.kinds is not None:
-            registries.setdefault(f"{path}{name}", chosen.kinds())
+        if (registry := _registry_of(field)) is not None:
+            registries.setdefault(f"{path}{name}", registry)
         for inner in inner_classes(field):
             _find_kinds(inner, f"{path}{name}.", registries)
 
 
 def _section_yaml(name: str, field: FieldInfo, section: Settings, indent: str = "") -> str:
     lines = [f"{indent}{name}:"]
-    registry = chosen_of(field)
+    registry = _registry_of(field)
     for key, inner in type(section).model_fields.items():
         value = getattr(section, key)
         if isinstance(value, Settings):
             lines.append(_section_yaml(key, inner, value, indent + "  ").rstrip("\n"))
-        elif key == "kind" and registry is not None and registry.kinds is not None:
-            comment = "; ".join(
-                f"{kind}: {entry.about}" for kind, entry in registry.kinds().items()
-            )
-            lines += _value_yaml(key, value, comment, indent + "  ")
-        else:
-            comment = _with_choices(inner.description or "", _choices(inner.annotation))
-            lines += _value_yaml(key, value, comment, indent + "  ")
+            continue
+        comment = _with_choices(inner.description or "", _choices(inner.annotation))
+        if key == "kind" and registry is not None:
+            comment = "; ".join(f"{kind}: {entry.about}" for kind, entry in registry.items())
+        lines += _value_yaml(key, value, comment, indent + "  ")
     return "\n".join(lines) + "\n"
 
 

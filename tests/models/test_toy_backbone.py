@@ -15,6 +15,7 @@ from midog.config.describe import kinds
 from midog.models.protocol import Backbone
 from midog.models.registry import BACKBONES, BackboneEntry, BackboneSettings
 from tests.models.test_protocol import check_detector
+from tests.models.toys import train_detect_score
 from tests.spoiled import Ran, one_line, settings
 
 
@@ -79,16 +80,9 @@ def test_a_run_is_trained_detects_and_is_scored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    trained = midog("train", *words)
-    assert trained.code == 0, trained.err
-    best = Path(trained.out.strip())
+    best = train_detect_score(midog, phantom, words)
     card = json.loads((best / "model.json").read_text())
     assert card["config"]["model"]["backbone"] == {"kind": "toy", "width": 3}
-    detected = midog("infer", phantom, "--subset", "test", "--device", "cpu")
-    assert detected.code == 0, detected.err
-    scored = midog("evaluate", "detections", "--data", phantom, "--json")
-    assert scored.code == 0, scored.err
-    assert "all" in json.loads(scored.out)["groups"]
 
 
 def test_its_words_are_listed_among_the_choices() -> None:

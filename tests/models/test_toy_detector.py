@@ -25,6 +25,7 @@ from midog.models.postprocess import suppress
 from midog.models.protocol import BoxTargets, Candidates, DetectionNetwork, ImageDetections
 from midog.models.registry import DETECTORS, DetectorEntry, DetectorSettings
 from tests.models.test_protocol import check_detector
+from tests.models.toys import train_detect_score
 from tests.spoiled import Ran, one_line, settings
 
 STRIDE = 8
@@ -139,18 +140,11 @@ def test_a_run_is_trained_detects_and_is_scored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    trained = midog("train", *words)
-    assert trained.code == 0, trained.err
-    best = Path(trained.out.strip())
+    best = train_detect_score(midog, phantom, words)
     card = json.loads((best / "model.json").read_text())
     assert card["config"]["model"]["kind"] == "centre_map"
     assert card["config"]["model"]["width"] == 6
     assert "train/loss_centre" in (best.parent / "metrics.csv").read_text()
-    detected = midog("infer", phantom, "--subset", "test", "--device", "cpu")
-    assert detected.code == 0, detected.err
-    scored = midog("evaluate", "detections", "--data", phantom, "--json")
-    assert scored.code == 0, scored.err
-    assert "all" in json.loads(scored.out)["groups"]
 
 
 def test_its_words_are_listed_among_the_choices() -> None:

@@ -16,42 +16,13 @@ from midog.report.shift_tables import (
     swatches,
 )
 from midog.shift.images import image_stats
-from midog.shift.result import Confounder
 from tests.report.shifts import (
     DISTANCES,
     NAMES,
     build_shift,
     part_of,
     result_of,
-    with_holes,
-    without_losses,
 )
-
-TABLES = (
-    "matrix",
-    "means",
-    "published",
-    "gap",
-    "images",
-    "image-distances",
-    "features",
-    "correlation",
-)
-TUMOURS = Confounder(
-    "tumour", {NAMES[0]: {"breast": 20, "lymphoma": 1}, NAMES[1]: {"lymphoma": 12}}
-)
-CASES = {
-    "plain": build_shift,
-    "seven scanners": lambda: build_shift(NAMES, unlabelled=()),
-    "leave one out": lambda: build_shift(single=False, same_test=False),
-    "one patient": lambda: build_shift(patients=1),
-    "two scanners": lambda: build_shift(NAMES[:2], leave_one_out=False),
-    "one model": without_losses,
-    "holes": with_holes,
-    "confounded": lambda: build_shift(confounders=[TUMOURS]),
-    "no resamples": lambda: replace(build_shift(patients=1), resamples=0),
-    "hostile names": lambda: build_shift(("<b>A&B</b>", 'x" onload="y', "Aperio " * 12)),
-}
 
 
 def test_stains_are_shown_in_their_own_colours() -> None:
