@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
 
 import torch
 
 from midog.errors import DeviceError
+
+_OUT_OF_MEMORY = re.compile(
+    r"out[ _]of[ _](device[ _]|host[ _])?memory"  # CUDA, its driver, HIP, XPU, MPS, NCCL, triton
+    r"|(can't|cannot|could not|failed to|unable to|not enough memory to) allocate"  # CPU, mmap, MPS
+    r"|not enough memory|invalid buffer size"  # the CPU's allocator on Windows; MPS
+    r"|storage size calculation overflow"  # more bytes than a number holds
+    r"|status_(\w+_)?alloc(ation)?_failed"  # cuBLAS, cuDNN, cuSOLVER, cuSPARSE
+    r"|cufft_alloc_failed|errormemoryallocation|bad_alloc",
+    re.IGNORECASE,
+)
+_MAYBE_OUT_OF_MEMORY = re.compile(
+    r"cudnn_status_(not_supported|internal_error|execution_failed)"
+    r"|cublas_status_(not_initialized|internal_error)"
+    r"|unable to find (an engine|a valid cudnn algorithm)",
+    re.IGNORECASE,
+)
+"""What cuDNN and cuBLAS report where their workspace could not be had, and in some other cases."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -46,6 +65,27 @@ def has_bf16(device: torch.device) -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.read_text().split())
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU, or the machine, ran out of memory.
+
+    Each library has its own class and words for it: torch.OutOfMemoryError, AcceleratorError
+    (asynchronous, or of pinned memory), RuntimeError of cuDNN, cuBLAS, NCCL, MPS or the CPU's
+    allocator, MemoryError, OSError of a memory map. Where cuDNN or cuBLAS only report that nothing
+    worked, memory is the reason unless more than half of the GPU's is free. Errors of midog's own
+    are explained already and never count.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if not isinstance(error, RuntimeError):
+        return False
+    text = str(error)
+    if _OUT_OF_MEMORY.search(text):
+        return True
+    return _MAYBE_OUT_OF_MEMORY.search(text) is not None and not _mostly_free()
+
+
 def machine_memory() -> int:
     """Bytes of the machine's memory, free or not."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -55,3 +95,14 @@ def copies_alone(device: torch.device) -> bool:
     """Whether a copy to the device may go on by itself: only for CUDA is it waited for before
     memory is used again."""
     return device.type == "cuda"
+
+
+def _mostly_free() -> bool:
+    """Whether more than half of the current GPU's memory is free; not where it cannot be asked."""
+    if not torch.cuda.is_available():
+        return False
+    try:
+        free, total = torch.cuda.mem_get_info()
+    except RuntimeError:  # after an error that leaves the device unusable
+        return False
+    return free > total // 2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
+import numpy as np
 import pytest
 import torch
 
-from midog.devices import copies_alone, machine_memory, pick_device
+from midog.devices import copies_alone, is_out_of_memory, machine_memory, pick_device
 from midog.errors import DeviceError
 
 
@@ -27,3 +30,80 @@ def test_the_machine_has_memory():
 @pytest.mark.parametrize(("device", "alone"), [("cuda", True), ("mps", False), ("cpu", False)])
 def test_only_copies_to_cuda_go_on_by_themselves(device, alone):
     assert copies_alone(torch.device(device)) == alone
+
+
+_CUDNN = "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("Invalid buffer size: 30.00 GiB"),
+        RuntimeError("NCCL error: unhandled cuda error: Cuda failure 2 'out of memory'"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError(_CUDNN + "contiguous input."),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate`"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory:"
+            " you tried to allocate 4 bytes. Error code 12 (Cannot allocate memory)"
+        ),
+        RuntimeError("unable to mmap 8 bytes from file <a>: Cannot allocate memory (12)"),
+        RuntimeError("std::bad_alloc"),
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+    ids=lambda error: f"{type(error).__name__}-{str(error)[:40]}",
+)
+def test_memory_that_ran_out_is_recognised_in_every_library(error):
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.empty(10**15),
+        lambda: torch.empty(10**10, 10**10),
+        lambda: np.empty(10**15),
+        lambda: bytearray(10**15),
+    ],
+    ids=["torch", "torch overflows", "numpy", "python"],
+)
+def test_memory_that_really_ran_out_is_recognised(make):
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        make()
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes differ"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        ValueError("out of memory"),
+        OSError(errno.ENOSPC, "No space left on device", "out of memory.tiff"),
+        DeviceError("cuda is out of memory with 8 tiles"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda error: f"{type(error).__name__}-{str(error)[:40]}",
+)
+def test_other_errors_are_not_taken_for_memory(error):
+    assert not is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(("free", "is_memory"), [(2**30, True), (15 * 2**30, False)])
+def test_cudnn_without_an_algorithm_means_memory_where_little_is_free(monkeypatch, free, is_memory):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 16 * 2**30))
+    assert is_out_of_memory(RuntimeError(_CUDNN + "contiguous input.")) == is_memory
+    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))

@@ -17,7 +17,7 @@ from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.data.mpp import mpp_of_image
-from midog.devices import pick_device
+from midog.devices import is_out_of_memory, pick_device
 from midog.errors import ConfigError
 from midog.images.image import SlideImage, scale_for
 from midog.images.tiff_mapped import AnyPixels
@@ -25,7 +25,6 @@ from midog.inference.model_folder import read_model, weights_digest, write_model
 from midog.inference.network import (
     Backend,
     TorchBackend,
-    is_out_of_memory,
     out_of_memory,
     pick_precision,
 )
@@ -285,7 +284,7 @@ class Detector:
         """Start on tiles (B, tile, tile, 3) uint8; what is returned waits for the result."""
         try:
             return self._running().start(images, self.inference.floor)
-        except RuntimeError as error:
+        except Exception as error:
             if not is_out_of_memory(error):
                 raise
         # out here, where the failed call's tensors are freed

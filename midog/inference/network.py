@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from midog.augment.on_device import to_float
-from midog.devices import copies_alone, has_bf16, machine_memory
+from midog.devices import copies_alone, has_bf16, is_out_of_memory, machine_memory
 from midog.errors import DeviceError
 from midog.models.protocol import Candidates, DetectionNetwork
 
@@ -42,16 +42,6 @@ def pixels_per_step(device: torch.device) -> int:
     return min(most, max(_total_memory(device) // 4 // _BYTES_PER_PX, 512**2))
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether CUDA, MPS or the CPU ran out of memory; their messages differ."""
-    text = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError)
-        or "out of memory" in text
-        or "can't allocate memory" in text
-    )
-
-
 class Backend(Protocol):
     """What runs a network for the Detector; torch does today, another runtime can."""
 
@@ -67,7 +57,7 @@ class Backend(Protocol):
             float32, in px of the tiles.
 
         Raises:
-            RuntimeError: where memory runs out one that `is_out_of_memory` recognises.
+            Exception: where memory runs out one that `is_out_of_memory` recognises.
         """
         ...
 
@@ -131,6 +121,8 @@ def out_of_memory(
     smaller = tile // 64 * 32
     if smaller >= max(64, 2 * overlap):
         return DeviceError(what, settings={"inference.tile": smaller})
+    if device.type == "cpu":
+        return DeviceError(what, "close other programs")
     return DeviceError(what, settings={"device": "cpu"})
 
 
@@ -142,7 +134,7 @@ def _fitting_batch(backend: Backend, device: torch.device, batch_size: int, tile
         white = torch.full((batch_size, tile, tile, 3), 255, dtype=torch.uint8)
         try:
             backend.start(white, floor=0.5)()
-        except RuntimeError as error:
+        except Exception as error:
             if not is_out_of_memory(error):
                 raise
         else:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from midog.augment.on_device import to_float
 from midog.data.roi import Roi
+from midog.devices import is_out_of_memory
 from midog.errors import DeviceError
 from midog.images.pixels import Pixels
 from midog.inference.detector import Detector
-from midog.inference.network import is_out_of_memory
 from midog.shift.feature_distances import feature_distances
 from midog.shift.halves import SLOW_DRAWS, halve
 from midog.shift.images import IMAGE_DISTANCES, ImageStats, image_distances, image_stats
@@ -182,7 +182,7 @@ def backbone_features(detector: Detector, images: Pixels, batch_size: int = 16) 
                 maps = model.features(to_float(batch.to(detector.device)))
                 means = [level.float().mean(dim=(2, 3)) for level in maps]
                 parts.append(torch.cat(means, dim=1).cpu())
-    except RuntimeError as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
         what = (

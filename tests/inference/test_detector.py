@@ -310,7 +310,7 @@ class Hungry(DarkBlobs):
         (3, 256, "use inference.batch_size=2"),
         (1, 256, "use inference.batch_size=1"),
         (0, 256, "use inference.tile=128"),
-        (0, 128, "use device=cpu"),
+        (0, 128, "close other programs"),
     ],
 )
 @pytest.mark.parametrize(

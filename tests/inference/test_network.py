@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from midog.inference import network
-from midog.inference.network import TorchBackend, is_out_of_memory, pick_precision, pixels_per_step
+from midog.inference.network import TorchBackend, pick_precision, pixels_per_step
 
 CPU = torch.device("cpu")
 
@@ -61,16 +61,3 @@ def test_the_copy_is_made_once_and_does_not_follow_the_model(retinanet: nn.Modul
         after = shown.start(images, 0.0)()
         logits.bias -= 1
     assert torch.equal(before.scores, after.scores)
-
-
-@pytest.mark.parametrize(
-    ("error", "is_one"),
-    [
-        (torch.OutOfMemoryError("x"), True),
-        (RuntimeError("MPS backend out of memory"), True),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("shapes differ"), False),
-    ],
-)
-def test_out_of_memory_is_known_by_what_each_device_says(error: RuntimeError, is_one: bool) -> None:
-    assert is_out_of_memory(error) is is_one
