@@ -48,20 +48,30 @@ def bench(
     device: DeviceOption = "auto",
     threads: Annotated[
         int | None,
-        option("--threads", "N", "Threads of the CPU. [default: its cores]", DEVICE, min=1),
+        option(
+            "--threads", "N", "Threads of the CPU. [default: its cores]", DEVICE, min=1, max=1024
+        ),
     ] = None,
     batch: Annotated[
         int | None,
         option(
-            "--batch", "N", "Patches of a step. [default: 1 on a CPU, 16 on CUDA]", DEVICE, min=1
+            "--batch",
+            "N",
+            "Patches of a step. [default: 1 on a CPU, 16 on CUDA]",
+            DEVICE,
+            min=1,
+            max=4096,
         ),
     ] = None,
     as_json: JsonOption = False,
     rounds: Annotated[
-        int, option("--rounds", "N", "Rounds at most; long work gets fewer.", RARE, min=1)
+        int, option("--rounds", "N", "Rounds at most; long work gets fewer.", RARE, min=1, max=1000)
     ] = 5,
     detections: Annotated[
-        int, option("--detections", "N", "Detections that `sweep` counts.", RARE, min=200)
+        int,
+        option(
+            "--detections", "N", "Detections that `sweep` counts.", RARE, min=200, max=10_000_000
+        ),
     ] = 100_000,
 ) -> None:
     """Measure this machine, and estimate how long a run takes on it.

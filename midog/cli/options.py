@@ -128,7 +128,14 @@ MissingOption = Annotated[
 ]
 ResamplesOption = Annotated[
     int,
-    option("--resamples", "N", "Bootstrap draws of patients; 0: no intervals.", SCORING, min=0),
+    option(
+        "--resamples",
+        "N",
+        "Bootstrap draws of patients; 0: no intervals.",
+        SCORING,
+        min=0,
+        max=100_000,
+    ),
 ]
 BootstrapSeedOption = Annotated[
     int, option("--seed", "N", "Seed of the bootstrap.", SCORING, min=0)

@@ -106,6 +106,7 @@ def compare(
             "Bootstrap draws of patients, and most permutations of them.",
             SCORING,
             min=1,
+            max=100_000,
         ),
     ] = 2000,
     seed: BootstrapSeedOption = 0,

@@ -112,10 +112,12 @@ def report(
     ] = None,
     per_roi: Annotated[
         int,
-        option("--patches-per-roi", "N", "Patches per ROI for the distances.", SCORING, min=1),
+        option(
+            "--patches-per-roi", "N", "Patches per ROI for the distances.", SCORING, min=1, max=1000
+        ),
     ] = 16,
     patch_px: Annotated[
-        int, option("--patch-px", "PX", "Side of these patches.", SCORING, min=64)
+        int, option("--patch-px", "PX", "Side of these patches.", SCORING, min=64, max=4096)
     ] = 256,
     resamples: ResamplesOption = 2000,
     seed: Annotated[

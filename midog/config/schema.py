@@ -18,6 +18,10 @@ from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings
 
 Imposters = Literal["ignore", "hard_negative", "second_class"]
 
+_MOST = 1_000_000
+"""Of what is counted over a whole run: every number is bounded, so that a slip is an error."""
+_MAGNIFICATION = 8
+
 
 class DataSettings(Settings):
     """Which images and annotations a run reads."""
@@ -35,7 +39,10 @@ class DataSettings(Settings):
         "auto", description="how the annotation file writes boxes"
     )
     mpp: float = Field(
-        0.25, gt=0, description="um/px that the model sees; ROIs over 10 % off are resampled"
+        0.25,
+        ge=0.05,
+        le=5,
+        description="um/px that the model sees; ROIs over 10 % off are resampled",
     )
     cache: bool = Field(True, description="keep decoded ROIs in the cache folder")
 
@@ -46,7 +53,9 @@ class SamplingSettings(Settings):
     patch_size: int = Field(
         512, ge=64, le=4096, multiple_of=32, description="side of a training patch, px"
     )
-    patches_per_roi: int = Field(10, ge=1, description="patches drawn from each ROI and epoch")
+    patches_per_roi: int = Field(
+        10, ge=1, le=100_000, description="patches drawn from each ROI and epoch"
+    )
     p_mitotic: float = Field(
         0.5, ge=0, le=1, description="share of draws that are placed on a mitotic figure"
     )
@@ -59,7 +68,10 @@ class SamplingSettings(Settings):
         "second_class: learned as a class",
     )
     jitter: float | None = Field(
-        None, ge=0, description="largest shift of a drawn figure from the centre, px; null: any"
+        None,
+        ge=0,
+        le=4096,
+        description="largest shift of a drawn figure from the centre, px; null: any",
     )
     min_visible: float = Field(
         0.5, gt=0, le=1, description="visible share from which a cut figure is a target"
@@ -102,41 +114,51 @@ class TrainSettings(Settings):
     """How the weights are fitted, whatever is learned."""
 
     epochs: int = Field(
-        200, ge=1, description="passes of patches_per_roi patches from each training ROI"
+        200, ge=1, le=_MOST, description="passes of patches_per_roi patches from each training ROI"
     )
-    batch_size: int = Field(16, ge=1, description="patches per device and step")
+    batch_size: int = Field(16, ge=1, le=4096, description="patches per device and step")
     accumulate: int = Field(
-        1, ge=1, description="steps whose gradients are summed for one update of the weights"
+        1,
+        ge=1,
+        le=10_000,
+        description="steps whose gradients are summed for one update of the weights",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
-    lr: float = Field(1e-4, gt=0, description="highest learning rate")
-    weight_decay: float = Field(1e-4, ge=0, description="decay of all weights but biases and norms")
+    lr: float = Field(1e-4, gt=0, le=10, description="highest learning rate")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=10, description="decay of all weights but biases and norms"
+    )
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="learning rate after the warm-up"
     )
     warmup_steps: int = Field(
-        200, ge=0, description="updates over which the learning rate rises to lr"
+        200, ge=0, le=_MOST, description="updates over which the learning rate rises to lr"
     )
-    clip_norm: float = Field(1.0, ge=0, description="largest norm of the gradient; 0: no clipping")
+    clip_norm: float = Field(
+        1.0, ge=0, le=_MOST, description="largest norm of the gradient; 0: no clipping"
+    )
     ema_decay: float = Field(
         0.999, ge=0, lt=1, description="decay of the averaged weights that are kept; 0: none"
     )
     validate_every: int = Field(
-        10, ge=1, description="epochs between validations; the last epoch is always one"
+        10, ge=1, le=_MOST, description="epochs between validations; the last epoch is always one"
     )
     patience: int = Field(
-        0, ge=0, description="validations without a better score before training stops; 0: never"
+        0,
+        ge=0,
+        le=_MOST,
+        description="validations without a better score before training stops; 0: never",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
-    pictures: int = Field(4, ge=0, description="validation patches drawn into TensorBoard")
+    pictures: int = Field(4, ge=0, le=1000, description="validation patches drawn into TensorBoard")
 
 
 class MachineSettings(Settings):
     """Where and how a run is computed: not what it learns."""
 
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
-    devices: int = Field(1, ge=1, description="devices (processes) on this machine")
-    num_nodes: int = Field(1, ge=1, description="machines, as the cluster launches them")
+    devices: int = Field(1, ge=1, le=128, description="devices (processes) on this machine")
+    num_nodes: int = Field(1, ge=1, le=1024, description="machines, as the cluster launches them")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         "auto", description="auto: bf16-mixed where the device has it in hardware, else 32-true"
     )
@@ -144,7 +166,7 @@ class MachineSettings(Settings):
         False, description="compile the network: a slower start, then faster steps on a GPU"
     )
     workers: int = Field(
-        2, ge=0, description="threads that cut patches; any number gives the same patches"
+        2, ge=0, le=256, description="threads that cut patches; any number gives the same patches"
     )
     residency: Literal["auto", "device", "memory", "disk"] = Field(
         "auto", description="where decoded ROIs are kept"
@@ -164,7 +186,7 @@ class InferenceSettings(Settings):
     overlap: int = Field(
         64, ge=8, le=512, description="figures up to this side are whole in some tile, px"
     )
-    batch_size: Annotated[Literal["auto"] | int, auto_or_number(1)] = Field(
+    batch_size: Annotated[Literal["auto"] | int, auto_or_number(1, 4096)] = Field(
         "auto", description="tiles per step; auto: as many as fit in memory"
     )
     precision: Literal["auto", "32-true", "bf16"] = Field(
@@ -200,6 +222,15 @@ class RunConfig(Settings):
     train: TrainSettings = TrainSettings()
     machine: MachineSettings = MachineSettings()
     inference: InferenceSettings = InferenceSettings()
+
+    @model_validator(mode="after")
+    def _magnified(self) -> RunConfig:
+        resize, side = self.model.resize, self.sampling.patch_size
+        if resize and resize > _MAGNIFICATION * side:
+            raise ValueError(
+                f"model.resize {resize} is over {_MAGNIFICATION} times sampling.patch_size {side}"
+            )
+        return self
 
     def with_values(self, **sections: Mapping[str, Any]) -> RunConfig:
         """The same with some values changed, section by section; checked as all settings are."""

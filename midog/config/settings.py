@@ -5,17 +5,35 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, PlainValidator
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, field_validator
 
 
 class Settings(BaseModel):
-    """A section: frozen, without unknown keys, every number finite."""
+    """A section: frozen, without unknown keys, every number finite.
+
+    A number may be written as text ('1e-4' is text in YAML). Yes and no are no numbers, and numbers
+    are no yes or no.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what pydantic would convert silently: true to 1.0, 'off' and 0 to false."""
+        field = cls.model_fields[info.field_name or ""]
+        if any(isinstance(mark, PlainValidator | Chosen) for mark in field.metadata):
+            return value  # these check themselves
+        wanted = _parts_of(field.annotation)
+        if bool not in wanted and _has_yes_or_no(value):
+            raise ValueError("write a number or a name; YAML reads yes, no, on and off as booleans")
+        if wanted == {bool} and type(value) is not bool:
+            raise ValueError("write true or false")
+        return value
 
 
 class KindSettings(Settings):
@@ -84,15 +102,29 @@ def near(name: object, names: Collection[str]) -> str:
     return f" (did you mean {matches[0]}?)" if matches else ""
 
 
-def auto_or_number(low: int, high: int | None = None, step: int = 1) -> PlainValidator:
+def auto_or_number(low: int, high: int, step: int = 1) -> PlainValidator:
     """Accept 'auto' or an int of that range and nothing else, with one message for both."""
-    wish = f"write auto or a number from {low} {'up' if high is None else f'to {high}'}"
+    wish = f"write auto or a number from {low} to {high}"
     wish += f", a multiple of {step}" if step > 1 else ""
 
     def check(value: Any) -> Any:
-        number = type(value) is int and low <= value <= (high or value) and value % step == 0
+        number = type(value) is int and low <= value <= high and value % step == 0
         if not number and value != "auto":
             raise ValueError(wish)
         return value
 
     return PlainValidator(check)
+
+
+def _parts_of(annotation: Any) -> set[Any]:
+    """The types that an annotation is made of: those of `list[float] | None` are float and None."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal or not parts:
+        return {annotation}
+    return set().union(*(_parts_of(part) for part in parts))
+
+
+def _has_yes_or_no(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_has_yes_or_no(part) for part in value)
+    return isinstance(value, bool)

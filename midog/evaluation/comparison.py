@@ -12,12 +12,11 @@ import numpy as np
 
 from midog._version import __version__
 from midog.data.roi import Roi
-from midog.errors import DetectionsError
 from midog.evaluation.groups import keys_of, make_groups, parse_by
 from midog.evaluation.measures import compared
 from midog.evaluation.points import score_rois
 from midog.evaluation.result import GroupScores
-from midog.evaluation.scoring import LEVEL, RESAMPLES, matched_rois, summarise
+from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples, matched_rois, summarise
 from midog.files import plain
 from midog.metrics.bootstrap import difference, draw_weights
 from midog.metrics.matched_rois import MatchedRois, Resamples
@@ -131,11 +130,9 @@ def compare(
     Raises:
         DetectionsError: As of `evaluate`.
     """
-    if resamples < 1:
-        raise DetectionsError(
-            f"{resamples} resamples",
-            "a comparison needs at least one, and 1,000 to be worth reading",
-        )
+    check_resamples(
+        resamples, least=1, few="a comparison needs at least one, and 1,000 to be worth reading"
+    )
     columns = parse_by(by)
     keys = keys_of(rois, columns)
     scored_a, scored_b = (

@@ -30,6 +30,8 @@ from midog.metrics.mistakes import (
 from midog.metrics.pooled_matches import PooledMatches
 
 RESAMPLES = 2000
+MOST_RESAMPLES = 100_000
+"""Each has a weight for every ROI: these are 0.4 GB for 500 ROIs."""
 LEVEL = 0.95
 
 
@@ -63,12 +65,23 @@ def evaluate(
         DetectionsError: For what cannot be scored: missing, doubled or bad files, unlabelled ROIs,
             no mpp, an unknown column.
     """
-    if resamples < 0:
-        raise DetectionsError(f"{resamples} resamples", "give 0 (no intervals) or more")
+    check_resamples(resamples, least=0, few="give 0 (no intervals) or more")
     columns = parse_by(by)
     keys = keys_of(rois, columns)
     scored = score_rois(detections, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing)
     return summarise(scored, keys, columns, threshold=threshold, resamples=resamples, seed=seed)
+
+
+def check_resamples(resamples: int, *, least: int, few: str) -> None:
+    """Refuse a number of resamples that is out of range; `few` is the fix for one that is too low.
+
+    Raises:
+        DetectionsError: It is under `least` or over MOST_RESAMPLES.
+    """
+    if resamples < least:
+        raise DetectionsError(f"{resamples} resamples", few)
+    if resamples > MOST_RESAMPLES:
+        raise DetectionsError(f"{resamples} resamples", f"give at most {MOST_RESAMPLES}")
 
 
 def summarise(

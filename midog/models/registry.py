@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from midog.models.retinanet import RetinaNet
 
 _WEIGHTS = "https://download.pytorch.org/models/"
+_MOST_ANCHORS = 64
 
 
 class BackboneSettings(KindSettings):
@@ -115,12 +116,15 @@ class DetectorSettings(KindSettings):
         "coco", description="initial weights: coco, imagenet, none, or a file (.safetensors, .pth)"
     )
     resize: int | None = Field(
-        None, ge=64, description="side in px at which the network sees a patch; null: its own"
+        None,
+        ge=64,
+        le=8192,
+        description="side in px at which the network sees a patch; null: its own",
     )
     nms_iou: float = Field(
         0.2, ge=0, le=1, description="boxes that overlap by more than this are one figure"
     )
-    max_detections: int = Field(300, ge=1, description="most detections kept per tile")
+    max_detections: int = Field(300, ge=1, le=100_000, description="most detections kept per tile")
 
     def magnification(self, patch_size: int) -> float:
         """How many times larger than it is the network sees an image, tiles like patches."""
@@ -151,8 +155,13 @@ class RetinaNetSettings(DetectorSettings):
         sizes = self.anchor_sizes
         if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
             raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
-        if not self.anchor_ratios or min(self.anchor_ratios) <= 0 or min(map(min, sizes)) <= 0:
-            raise ValueError("anchor_sizes and anchor_ratios need positive numbers")
+        ratios, most = self.anchor_ratios, _MOST_ANCHORS
+        if not 0 < len(ratios) * len(sizes[0]) <= most:
+            raise ValueError(f"anchor_sizes times anchor_ratios need 1 to {most} anchors per place")
+        if not all(1 <= side <= 8192 for level in sizes for side in level):
+            raise ValueError("anchor_sizes need sides of 1 to 8192 px")
+        if not all(0.01 <= ratio <= 100 for ratio in ratios):
+            raise ValueError("anchor_ratios need numbers from 0.01 to 100")
         return self
 
 

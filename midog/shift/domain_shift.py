@@ -12,7 +12,7 @@ import numpy as np
 
 from midog.data.folder import select_rois
 from midog.data.roi import Roi
-from midog.evaluation.scoring import LEVEL, RESAMPLES
+from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples
 from midog.metrics.rank_correlation import RankCorrelation, rank_correlation
 from midog.metrics.scanner_matrix import Loss, Matrix, build_matrix, losses
 from midog.shift.confounders import find_confounders
@@ -74,7 +74,9 @@ def domain_shift(
         CheckpointError: If none of `runs` is a run.
         WeightsError: If a run has no model.
         DataError: If the data are not those of the run.
+        DetectionsError: If `resamples` is out of range.
     """
+    check_resamples(resamples, least=0, few="give 0 (no intervals) or more")
     read = read_runs(runs, data)
     matrix = build_matrix(
         score_runs(read, device, on_step, on_image), resamples=resamples, seed=seed

@@ -408,7 +408,9 @@ def test_a_bad_argument_gets_one_line(midog, scored, words, says) -> None:
         ["evaluate", "a", "--resamples", "-1"],
         ["evaluate", "a", "--threshold", "nan"],
         ["compare", "a"],
+        ["evaluate", "a", "--resamples", "20000000"],
         ["compare", "a", "b", "--resamples", "0"],
+        ["compare", "a", "b", "--resamples", "20000000"],
         ["tune", "--precision", "1.1"],
     ],
 )

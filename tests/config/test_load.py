@@ -35,11 +35,11 @@ def test_overrides_reach_nested_keys_and_win():
             "inference.tile is 100: write auto or a number from 64 to 8192, a multiple of 32",
         ),
         ("inference.tile=true", "inference.tile is True: write auto or a number"),
-        ("inference.batch_size=0", "inference.batch_size is 0: write auto or a number from 1 up"),
         (
-            "inference.batch_size=null",
-            "inference.batch_size is None: write auto or a number from 1 up",
+            "inference.batch_size=0",
+            "inference.batch_size is 0: write auto or a number from 1 to 4096",
         ),
+        ("inference.batch_size=null", "inference.batch_size is None: write auto or a number"),
         (
             "model.pyramid_channels=100",
             "model.pyramid_channels is 100: Input should be a multiple of 32",
@@ -56,6 +56,68 @@ def test_a_wrong_setting_is_one_line_that_names_it(override, says):
         load_config(None, [override])
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.lr=yes",
+        "train.epochs=on",
+        "train.seed=false",
+        "sampling.jitter=no",
+        "augment.stain=true",
+        "inference.floor=off",
+        "inference.tile=yes",
+        "model.nms_iou=no",
+        "model.backbone.unfrozen_layers=true",
+        "model.anchor_sizes=[[yes, 40]]",
+        "model.anchor_ratios=[on]",
+        "data.split=no",
+        "sampling.balance=off",
+    ],
+)
+def test_yes_and_no_are_never_a_number_or_a_name(override):
+    with pytest.raises(ConfigError, match=override.partition("=")[0]):
+        load_config(None, [override])
+
+
+@pytest.mark.parametrize("text", ["1", "0", "'yes'", "'true'", "1.0", "[true]"])
+@pytest.mark.parametrize("key", ["machine.compile", "augment.flip", "data.cache"])
+def test_a_yes_or_no_is_written_as_such(key, text):
+    with pytest.raises(ConfigError, match=f"{key} is .*: write true or false"):
+        load_config(None, [f"{key}={text}"])
+    assert load_config(None, [f"{key}=off"]).by_key()[key] is False
+
+
+def test_a_number_may_be_text_as_yaml_takes_1e_4_for_text():
+    config = load_config(None, ["train.lr=1e-4", "train.weight_decay='0.5'", "train.epochs='7'"])
+    assert (config.train.lr, config.train.weight_decay, config.train.epochs) == (0.0001, 0.5, 7)
+    with pytest.raises(ConfigError, match=r"train\.lr is '1,5'"):
+        load_config(None, ["train.lr='1,5'"])
+
+
+@pytest.mark.parametrize(
+    ("override", "bound"),
+    [
+        ("train.batch_size=1000000000", "4096"),
+        ("inference.batch_size=1000000000", "4096"),
+        ("machine.workers=100000", "256"),
+        ("machine.num_nodes=100000", "1024"),
+        ("machine.devices=1000", "128"),
+        ("sampling.patches_per_roi=100000000", "100000"),
+        ("train.lr=1000", "10"),
+        ("model.max_detections=1000000000", "100000"),
+        ("model.anchor_sizes=[[1e9]]", "8192"),
+        ("model.anchor_ratios=[1e-9]", "0.01"),
+        (f"model.anchor_ratios={[1.0] * 65}", "64"),
+        ("model.resize=8192", "over 8 times sampling.patch_size 512"),
+    ],
+)
+def test_a_number_that_is_too_large_is_told_its_bound(override, bound):
+    with pytest.raises(
+        ConfigError, match=rf"{override.partition('=')[0].split('.')[1]}.*\b{bound}"
+    ):
+        load_config(None, [override])
 
 
 def test_all_wrong_keys_are_told_at_once():

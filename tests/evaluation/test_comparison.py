@@ -234,6 +234,8 @@ def test_errors_of_the_arguments(tmp_path: Path) -> None:
     a, b, rois = models(tmp_path, [8, 3], [6, 3])
     with pytest.raises(DetectionsError, match=r"0 resamples; a comparison needs at least one"):
         compare(a, b, rois, resamples=0)
+    with pytest.raises(DetectionsError, match=r"100001 resamples; give at most 100000"):
+        compare(a, b, rois, resamples=100_001)
     with pytest.raises(DetectionsError, match="no column 'stain'"):
         compare(a, b, rois, by="stain")
     with pytest.raises(DetectionsError, match="no ROIs"):

@@ -292,6 +292,8 @@ def test_no_resamples_no_intervals(folder: Path) -> None:
     assert result.to_dict()["groups"]["all"]["intervals"] == {}
     with pytest.raises(DetectionsError, match=r"-1 resamples; give 0"):
         evaluate(folder, ROIS, resamples=-1)
+    with pytest.raises(DetectionsError, match=r"20000000 resamples; give at most 100000"):
+        evaluate(folder, ROIS, resamples=20_000_000)
 
 
 def test_one_patient_alone_has_scores_but_no_interval(tmp_path: Path) -> None:
