@@ -31,7 +31,7 @@ from midog.bench.options import ROI_PX, BenchOptions, read_size
 from midog.bench.tables import limit_share, machine_lines
 from midog.cli.shared import load_settings, print_table, say
 from midog.errors import MidogError
-from midog.files import to_json
+from midog.json_text import to_json
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
+
+_LONGEST = 2000
+_LONGEST_WORD = 600
+
+
+def clean(text: str, limit: int = _LONGEST) -> str:
+    """Make any text fit to print as one line: what a file or an argument holds may be in it.
+
+    Args:
+        text: The text.
+        limit: Its longest length; of a longer one the middle is left out, as of a word of more
+            than 600 characters.
+
+    Returns:
+        The text with single spaces, and escapes (`\\x1b`, `\\u202e`) for what a terminal would obey
+        or not show: control characters, marks of direction, halves of surrogate pairs.
+    """
+    text = shortened(text, 4 * limit)  # before the work is done for 25 MB
+    words = (shortened("".join(map(_visible, word)), _LONGEST_WORD) for word in text.split())
+    return shortened(" ".join(words), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Leave out the middle of a text of more than `limit` characters, and say how much it is."""
+    if len(text) <= limit:
+        return text
+    head, tail = limit * 2 // 3, limit // 4
+    return f"{text[:head]}[... {len(text) - head - tail:,} characters ...]{text[-tail:]}"
+
+
+def _visible(letter: str) -> str:
+    if letter.isprintable() or unicodedata.category(letter) == "Zs":
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def assignment(name: str, value: object) -> str:
@@ -73,8 +108,8 @@ class MidogError(Exception):
                 rest.append(words)
         if rest:
             fix = f"{fix}, or use {' '.join(rest)}" if fix else f"use {' '.join(rest)}"
-        line = f"{self.what.rstrip('.')}; {fix}" if fix else self.what
-        return " ".join(line.split())
+        what = clean(self.what)
+        return f"{what.rstrip('.')}; {clean(fix)}" if fix else what
 
 
 class ConfigError(MidogError):

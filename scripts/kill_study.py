@@ -70,15 +70,11 @@ def kill_at(process: subprocess.Popen[bytes], run: Path, seconds: float, in_writ
         if began is None and (run / ".lock").exists() and _is_locked(run):
             began = time.monotonic()
         due = began is not None and time.monotonic() - began > seconds
-        if due and (not in_write or (run / ".last.ckpt.part").exists()):
-            part = (run / ".last.ckpt.part").exists()
+        part = any(run.glob(".last.ckpt.*.part"))
+        if due and (not in_write or part):
             process.kill()
             process.wait()
-            left = (
-                (run / ".last.ckpt.part").stat().st_size
-                if (run / ".last.ckpt.part").exists()
-                else 0
-            )
+            left = sum(path.stat().st_size for path in run.glob(".last.ckpt.*.part"))
             whole = (run / "last.ckpt").stat().st_size if (run / "last.ckpt").exists() else 0
             state = (
                 json.loads((run / "state.json").read_text())

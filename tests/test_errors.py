@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from midog.errors import DataError, DeviceError, MidogError, assignment
+from midog.errors import DataError, DeviceError, MidogError, assignment, clean
 
 
 def flag(name: str, value: object) -> str:
@@ -47,3 +47,31 @@ def test_a_setting_is_written_as_yaml_writes_it_and_an_argument_as_python_does()
     assert assignment("machine.compile", False) == "machine.compile=false"
     assert assignment("overwrite", True) == "overwrite=True"
     assert assignment("train.lr", None) == "train.lr"
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("a\x1b[2Jb", r"a\x1b[2Jb"),
+        ("nul\0", r"nul\x00"),
+        ("right\u202eleft", r"right\u202eleft"),
+        ("half \udce9", r"half \udce9"),
+        ("ä 猫\tb\r\nc", "ä 猫 b c"),
+        ("a\x9bb", r"a\x9bb"),
+    ],
+)
+def test_a_terminal_obeys_nothing_that_is_printed(text, printed):
+    assert clean(text) == printed
+    assert str(MidogError(text, "mend {it}", {"it": None})) == f"{printed}; mend it"
+    assert str(MidogError("wrong", text)) == f"wrong; {printed}"
+
+
+@pytest.mark.parametrize("letter", ["x", "x ", "\x1b"])
+def test_long_values_lose_their_middle_and_the_fix_stays(letter):
+    error = MidogError(f"a.json: name is {letter * 10**6}", "write a shorter one")
+    line = str(error)
+    assert line.startswith("a.json: name is ")
+    assert "characters ...]" in line
+    assert line.endswith("; write a shorter one")
+    assert len(line) < 2100
+    assert clean("y" * 600) == "y" * 600

@@ -1,26 +1,25 @@
-"""Files, folders and links are replaced whole or not at all; JSON has no NaN."""
+"""Files, folders and links are replaced whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import json
 import multiprocessing
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from midog.errors import CheckpointError, DataError, MidogError
 from midog.files import (
-    plain,
     point_link,
+    read_bytes,
     replace_bytes,
     replace_folder,
     replace_text,
     replacing,
     replacing_folder,
-    to_json,
+    sweep_parts,
 )
 
 
@@ -72,10 +71,104 @@ def test_any_error_of_the_writer_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_what_a_killed_process_left_is_overwritten(tmp_path):
-    (tmp_path / ".a.part").write_text("half")
-    replace_text(tmp_path / "a", "whole")
-    assert names(tmp_path) == ["a"]
+def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
+    for name in ("a.txt", "b"):
+        with contextlib.suppress(KeyboardInterrupt), replacing(tmp_path / name) as part:
+            part.write_bytes(b"half")
+            os.link(part, tmp_path / f"kept{len(names(tmp_path))}")
+            raise KeyboardInterrupt
+    kept = [path for path in tmp_path.iterdir() if path.name.startswith("kept")]
+    old, new = (path.rename(tmp_path / f".a.{'0' * 31}{n}.part") for n, path in enumerate(kept))
+    (tmp_path / f".d.{'0' * 32}.part").mkdir()
+    for path in (old, tmp_path / f".d.{'0' * 32}.part"):
+        os.utime(path, (0, 0))
+    (tmp_path / "mine.part").write_text("a user's")
+    os.utime(tmp_path / "mine.part", (0, 0))
+    sweep_parts(tmp_path)
+    assert names(tmp_path) == sorted([new.name, "mine.part"])
+    sweep_parts(tmp_path, alone=True)
+    assert names(tmp_path) == ["mine.part"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place_and_its_folder_after(
+    tmp_path, monkeypatch
+):
+    done = []
+    fsync, replace = os.fsync, os.replace
+    here = {tmp_path.stat().st_ino: "folder"}
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda number: (done.append(here.get(os.fstat(number).st_ino, "file")), fsync(number)),
+    )
+    monkeypatch.setattr(os, "replace", lambda *at: (done.append("rename"), replace(*at)))
+    replace_text(tmp_path / "a", "text")
+    assert done == ["file", "rename", "folder"]
+    done.clear()
+    point_link(tmp_path / "link", tmp_path / "a")
+    assert done == ["rename", "folder"]
+    done.clear()
+    replace_text(tmp_path / "b" / "c" / "a", "text", parents=True)
+    assert done.count("folder") == 1, "b is in it"
+    assert done[-3:] == ["file", "rename", "file"]  # the last one is c
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe", "device"])
+def test_only_a_regular_file_is_replaced(tmp_path, kind):
+    place, mine = tmp_path / "a", tmp_path / "mine"
+    mine.write_text("mine")
+    if kind == "device":
+        place = Path("/dev/null")
+    else:
+        make = {
+            "link": lambda: place.symlink_to(mine),
+            "dangling link": lambda: place.symlink_to(tmp_path / "none"),
+            "folder": place.mkdir,
+            "pipe": lambda: os.mkfifo(place),
+        }
+        make[kind]()
+    what = {"link": "symbolic link", "dangling link": "symbolic link", "pipe": "named pipe"}
+    with pytest.raises(MidogError, match=f"it is a {what.get(kind, kind)}, not a regular file"):
+        replace_text(place, "text")
+    assert mine.read_text() == "mine"
+    if kind != "device":
+        assert names(tmp_path) == ["a", "mine"]
+        assert kind != "link" or place.is_symlink()
+
+
+def test_temporary_names_cannot_be_foreseen(tmp_path):
+    with replacing(tmp_path / "a") as one, replacing(tmp_path / "a") as two:
+        assert one != two
+        assert len(one.name) >= 32
+        assert one.read_bytes() == b"", "it is made, exclusively, before it is written"
+    long = "ä" * 120  # 240 bytes: the system's bound is 255
+    replace_text(tmp_path / long, "text")
+    assert long in names(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "missing", "large", "NUL"])
+def test_reading_refuses_what_is_no_file_of_a_size_that_can_be(tmp_path, kind):
+    place = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place = Path("/dev/zero")
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "large":
+        place.write_bytes(b"x" * 101)
+    elif kind == "NUL":
+        place = Path("a\0b")
+    says = {
+        "pipe": "is a named pipe, not a regular file",
+        "device": "is a device",
+        "folder": "folder|directory",
+        "missing": "No such file",
+        "large": "has 101 bytes; at most 100 are read; give a smaller file",
+        "NUL": r"a\\x00b cannot be read: embedded null byte",
+    }
+    with pytest.raises(DataError, match=says[kind]):
+        read_bytes(place, DataError, limit=100)
 
 
 def test_folders_on_the_way_are_made_where_asked_for(tmp_path):
@@ -89,7 +182,7 @@ def test_folders_on_the_way_are_made_where_asked_for(tmp_path):
 
 def replace_often(path: Path, letter: str) -> None:
     for _ in range(200):
-        replace_text(path, letter * 10_000, shared=True)
+        replace_text(path, letter * 10_000)
 
 
 def test_processes_that_replace_one_file_at_once_leave_a_whole_one(tmp_path):
@@ -109,7 +202,7 @@ def test_processes_that_replace_one_file_at_once_leave_a_whole_one(tmp_path):
 
 
 def test_a_folder_is_replaced_with_all_that_it_held(tmp_path):
-    replace_folder(tmp_path / "new" / "a", {"1": b"one", "2": b"two"}, durable=True)
+    replace_folder(tmp_path / "new" / "a", {"1": b"one", "2": b"two"})
     replace_folder(tmp_path / "new" / "a", {"3": b"three"})
     assert names(tmp_path / "new") == ["a"]
     assert names(tmp_path / "new" / "a") == ["3"]
@@ -132,25 +225,46 @@ def test_a_folder_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
             Path, "rename", lambda path, to: (full if path.suffix == ".part" else rename)(path, to)
         )
     with pytest.raises(CheckpointError, match="a cannot be written: the disk is full; make room"):
-        replace_folder(tmp_path / "a", {"1": b"new"}, CheckpointError, durable=True)
+        replace_folder(tmp_path / "a", {"1": b"new"}, CheckpointError)
     assert (tmp_path / "a" / "1").read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
 
 
 def test_a_folder_that_is_given_up_leaves_nothing(tmp_path):
-    (tmp_path / ".a.part").mkdir()
-    (tmp_path / ".a.part" / "left by a killed process").touch()
     with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "a") as part:
         write_half(part / "1", KeyboardInterrupt())
     assert names(tmp_path) == []
 
 
 def test_a_kill_between_the_two_renames_loses_nothing(tmp_path):
-    replace_folder(tmp_path / ".a.old", {"1": b"old"})
+    replace_folder(tmp_path / "a", {"1": b"old"})
+    (tmp_path / "a").rename(tmp_path / f".a.{'0' * 32}.old")
     with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "a") as part:
         write_half(part / "1", KeyboardInterrupt())
     assert (tmp_path / "a" / "1").read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
+
+
+def replace_folder_often(folder: Path, letter: str) -> None:
+    for _ in range(30):
+        replace_folder(folder, {"1": letter.encode() * 1000, "2": letter.encode()})
+
+
+def test_processes_that_replace_one_folder_at_once_leave_a_whole_one(tmp_path):
+    workers = [
+        multiprocessing.get_context("spawn").Process(
+            target=replace_folder_often, args=(tmp_path / "a", letter)
+        )
+        for letter in "xyz"
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert names(tmp_path) == ["a"]
+    last = (tmp_path / "a" / "2").read_bytes()
+    assert (tmp_path / "a" / "1").read_bytes() == last * 1000
 
 
 def test_a_link_moves_in_one_step_and_is_relative(tmp_path):
@@ -159,24 +273,3 @@ def test_a_link_moves_in_one_step_and_is_relative(tmp_path):
         point_link(tmp_path / "link", tmp_path / name)
         assert os.readlink(tmp_path / "link") == name
     assert names(tmp_path) == ["a", "b", "link"]
-
-
-def test_json_has_null_for_nan_and_lists_for_arrays():
-    value = {
-        "a": float("nan"),
-        "b": np.array([[1.5, np.nan]]),
-        "c": (1, None, "ä", True),
-        "d": {"e": [np.float32(0.5), np.int64(3), np.float64("nan")]},
-    }
-    expected = {
-        "a": None,
-        "b": [[1.5, None]],
-        "c": [1, None, "ä", True],
-        "d": {"e": [0.5, 3, None]},
-    }
-    assert plain(value) == expected
-    assert json.loads(to_json(value)) == expected
-    assert to_json({"a": "ä"}, indent=None) == '{"a": "\\u00e4"}\n'
-    assert to_json({"a": "ä"}, ascii_only=False) == '{\n "a": "ä"\n}\n'
-    with pytest.raises(ValueError, match="JSON"):
-        to_json(float("inf"))

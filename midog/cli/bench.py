@@ -20,7 +20,7 @@ from midog.cli.options import (
 )
 from midog.cli.shared import load_settings, print_table, say, stoppable
 from midog.errors import ConfigError
-from midog.files import to_json
+from midog.json_text import to_json
 
 
 def bench(

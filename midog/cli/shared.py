@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import typer
 
 from midog.errors import MidogError
-from midog.files import to_json
+from midog.json_text import to_json
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig

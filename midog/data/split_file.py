@@ -131,7 +131,7 @@ def write_split(split: Split, path: Path | str) -> None:
         mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
         more = [cells.get(column, "") for column in columns]
         writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
-    replace_text(Path(path), text.getvalue(), DataError, shared=True, parents=True)
+    replace_text(Path(path), text.getvalue(), DataError, parents=True)
 
 
 def problems_within(split: Split) -> Problems:

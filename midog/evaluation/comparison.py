@@ -17,7 +17,7 @@ from midog.evaluation.measures import compared
 from midog.evaluation.points import score_rois
 from midog.evaluation.result import GroupScores
 from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples, matched_rois, summarise
-from midog.files import plain
+from midog.json_text import plain
 from midog.metrics.bootstrap import difference, draw_weights
 from midog.metrics.matched_rois import MatchedRois, Resamples
 from midog.metrics.permutation import p_value, swap_weights

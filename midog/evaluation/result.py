@@ -11,7 +11,7 @@ from typing import Any
 
 from midog._version import __version__
 from midog.evaluation.measures import MEASURES
-from midog.files import plain
+from midog.json_text import plain
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
 from midog.metrics.calibration import Reliability

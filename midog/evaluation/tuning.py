@@ -18,12 +18,13 @@ from midog.data.roi import Roi
 from midog.data.split_file import compact_names
 from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.points import score_rois
-from midog.files import replace_text, to_json
+from midog.files import replace_text
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job
 from midog.inference.model_folder import CARD, find_folder
 from midog.inference.output_folder import read_settings
+from midog.json_text import to_json
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import Sweep, sweep

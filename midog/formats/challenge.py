@@ -11,8 +11,9 @@ import numpy as np
 
 from midog.boxes import Detections
 from midog.errors import DetectionsError
-from midog.files import replace_text, to_json
+from midog.files import replace_text
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME, DetectedPoints, shortest
+from midog.json_text import to_json
 
 _TYPE = "Multiple points"
 
@@ -52,7 +53,7 @@ def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold
         "points": points,
         "version": {"major": 1, "minor": 0},
     }
-    replace_text(path, to_json(document), DetectionsError, shared=True, parents=True)
+    replace_text(path, to_json(document), DetectionsError, parents=True)
 
 
 def read_challenge(path: Path) -> DetectedPoints:

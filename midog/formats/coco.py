@@ -8,8 +8,9 @@ import numpy as np
 
 from midog.boxes import Detections
 from midog.errors import DetectionsError
-from midog.files import replace_text, to_json
+from midog.files import replace_text
 from midog.formats.shared import CLASS_NAMES, shortest
+from midog.json_text import to_json
 
 
 def write_coco(
@@ -54,4 +55,4 @@ def write_coco(
         "categories": [{"id": label, "name": name} for label, name in CLASS_NAMES.items()],
         "annotations": annotations,
     }
-    replace_text(path, to_json(document), DetectionsError, shared=True, parents=True)
+    replace_text(path, to_json(document), DetectionsError, parents=True)

@@ -38,4 +38,4 @@ def write_csv(path: Path, detections: Detections, *, file_name: str) -> None:
     for box, center, label, score in zip(*columns, strict=True):
         corners = map(shortest, box)
         table.writerow([file_name, *corners, *center, CLASS_NAMES[label], shortest(score)])
-    replace_text(path, text.getvalue(), DetectionsError, shared=True, parents=True)
+    replace_text(path, text.getvalue(), DetectionsError, parents=True)

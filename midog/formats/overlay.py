@@ -71,7 +71,7 @@ def write_overlay(
         (kind, f"{sum(mark.kind == kind for mark in marks)} {_PLURAL[kind]}") for kind in kinds
     ]
     whole = _with_legend(picture, [*legend, ("", f"score of {threshold:.2f} or more")])
-    with replacing(path, DetectionsError, shared=True, parents=True) as part:
+    with replacing(path, DetectionsError, parents=True) as part:
         if path.suffix.lower() in (".jpg", ".jpeg"):  # in full colour, so that frames stay crisp
             whole.save(part, "JPEG", quality=92, subsampling=0)
         else:

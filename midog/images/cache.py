@@ -53,7 +53,7 @@ def cached_array(
     target = folder / f"{_content_hash(folder, path)}-{variant}.npy"
     pixels = _reuse(target)
     if pixels is None:
-        with replacing(target, None, shared=True) as part, part.open("xb") as file:
+        with replacing(target, None) as part, part.open("wb") as file:
             write(file)
         pixels = _reuse(target)
         _tidy(folder, keep=target)
@@ -86,7 +86,7 @@ def _content_hash(folder: Path, path: Path) -> str:
         return note.read_text()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    with contextlib.suppress(OSError), replacing(note, None, shared=True) as part:
+    with contextlib.suppress(OSError), replacing(note, None) as part:
         part.write_text(digest)
     return digest
 

@@ -20,7 +20,8 @@ from midog._version import __version__
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
-from midog.files import replace_folder, to_json
+from midog.files import replace_folder
+from midog.json_text import to_json
 from midog.models.build import build_model, num_classes, without_first_weights
 from midog.models.protocol import DetectionNetwork
 
@@ -132,7 +133,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         folder.is_dir() and {file.name for file in folder.iterdir()} <= files.keys()
     ):
         raise WeightsError(f"{folder} holds other things than a model", "give another folder")
-    replace_folder(folder, files, WeightsError, durable=True)
+    replace_folder(folder, files, WeightsError)
 
 
 def find_folder(path: Path) -> Path:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from midog.errors import DetectionsError
-from midog.files import replace_text, to_json
+from midog.files import replace_text
 from midog.formats.registry import FORMATS
+from midog.json_text import to_json
 
 RECORD_NAME = ".midog-infer.json"
 """File in the folder that holds the settings of the detector."""
@@ -99,7 +100,7 @@ class OutputFolder:
         """
         entry = {"image": identity_of(image), "mpp": mpp, "settings": self._digest}
         path = self._entry_path(image.stem)
-        replace_text(path, to_json(entry, indent=0), DetectionsError, shared=True, parents=True)
+        replace_text(path, to_json(entry, indent=0), DetectionsError, parents=True)
 
     def _take_over(self, stems: Sequence[str]) -> None:
         """Record the settings, and delete what other settings made, if that is allowed."""

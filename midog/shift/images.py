@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, stats
 
-from midog.files import plain
 from midog.images.pixels import Pixels
+from midog.json_text import plain
 from midog.random_streams import seeded
 from midog.stains import OD_OF_LEVEL, Values, macenko, tissue_share
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog._version import __version__
-from midog.files import plain
+from midog.json_text import plain
 from midog.metrics.bootstrap import Interval
 from midog.metrics.rank_correlation import RankCorrelation
 from midog.metrics.scanner_matrix import PUBLISHED_F1, PUBLISHED_SCANNERS, Loss, Matrix, ModelRow

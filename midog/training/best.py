@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from midog.files import plain, point_link
+from midog.files import point_link
+from midog.json_text import plain
 from midog.training.learner import Learner
 from midog.training.tasks.task import Task, Validation
 

@@ -85,7 +85,7 @@ def save_checkpoint(
     }
     try:
         with (
-            replacing(path, CheckpointError, durable=True) as part,
+            replacing(path, CheckpointError) as part,
             part.open("wb") as file,
         ):
             torch.save(state, file)

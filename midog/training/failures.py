@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from midog.config.schema import TrainSettings
 from midog.errors import DeviceError, TrainingError
-from midog.files import replace_text, to_json
+from midog.files import replace_text
+from midog.json_text import to_json
 from midog.training.tasks.task import Task
 
 

@@ -15,7 +15,8 @@ import yaml
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError, MidogError
-from midog.files import point_link, replace_text, to_json
+from midog.files import point_link, replace_text
+from midog.json_text import to_json
 from midog.training.runs import Run, is_finished, is_locked, list_runs, locked
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from midog.errors import CheckpointError, WeightsError
-from midog.files import replace_text, to_json
+from midog.files import replace_text, sweep_parts
+from midog.json_text import to_json
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
                 "wait, or choose another {name}",
                 {"name": None},
             ) from None
+        sweep_parts(folder, alone=True)
         yield
 
 

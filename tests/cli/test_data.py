@@ -78,7 +78,7 @@ def test_boxes_forced_into_the_wrong_format_are_not_believed(midog, phantom):
 
 def test_sigterm_in_the_middle_of_drawing_leaves_nothing_behind(tmp_path):
     process = start("data", "draw", "d", "--rois", 50, cwd=tmp_path)
-    wait_for(lambda: any(tmp_path.glob(".d.part/images/*.tiff")), process)
+    wait_for(lambda: any(tmp_path.glob(".d.*.part/images/*.tiff")), process)
     process.terminate()
     _, err = process.communicate()
     assert process.returncode == 143

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from midog.evaluation.measures import MEASURES, compared
 from midog.evaluation.result import MISTAKES
 from midog.evaluation.scoring import evaluate
-from midog.files import plain
+from midog.json_text import plain
 from midog.metrics.mistakes import FALSE_ALARMS, MISS_DISTANCES
 from tests.evaluation.cases import YES, roi, write
 from tests.evaluation.edges import EDGES

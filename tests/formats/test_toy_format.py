@@ -22,7 +22,7 @@ def write_tsv(path: Path, image: DetectedImage) -> None:
     scores = map(shortest, figures.scores)
     rows = [f"{x}\t{y}\t{score}" for (x, y), score in zip(centers, scores, strict=True)]
     text = "\n".join([HEADER, f"# {image.threshold}", *rows])
-    replace_text(path, text, DetectionsError, shared=True, parents=True)
+    replace_text(path, text, DetectionsError, parents=True)
 
 
 def read_tsv(path: Path) -> DetectedPoints:

@@ -10,7 +10,8 @@ from typing import Any
 
 from midog.data.download.remote_file import disk_errors
 from midog.errors import DownloadError
-from midog.files import replacing, to_json
+from midog.files import replacing
+from midog.json_text import to_json
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from midog.config.schema import RunConfig
 from midog.data.folder import data_fingerprint, read_rois
 from midog.data.roi import Roi
-from midog.files import replacing_folder, to_json
+from midog.files import replacing_folder
+from midog.json_text import to_json
 from midog.training.log import read_metrics
 from midog.training.runs import newest_model, read_state
 from midog.training.tasks.registry import TASKS, TaskEntry, TaskSettings
