@@ -22,7 +22,7 @@ def clean(text: str, limit: int = _LONGEST) -> str:
         or not show: control characters, marks of direction, halves of surrogate pairs.
     """
     text = shortened(text, 4 * limit)  # before the work is done for 25 MB
-    words = (shortened("".join(map(_visible, word)), _LONGEST_WORD) for word in text.split())
+    words = (shortened(escaped(word), _LONGEST_WORD) for word in text.split())
     return shortened(" ".join(words), limit)
 
 
@@ -32,6 +32,11 @@ def shortened(text: str, limit: int) -> str:
         return text
     head, tail = limit * 2 // 3, limit // 4
     return f"{text[:head]}[... {len(text) - head - tail:,} characters ...]{text[-tail:]}"
+
+
+def escaped(text: str) -> str:
+    """Escape what a terminal would obey or not show; spaces and length stay as they are."""
+    return "".join(map(_visible, text))
 
 
 def _visible(letter: str) -> str:

@@ -22,7 +22,8 @@ WHOLE_CONFIG = 12
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-_version errors locks files names json_text boxes progress devices tiling random_streams stains
+_version errors signals locks files names json_text boxes progress devices tiling random_streams
+stains
 config: settings
 augment: op flip colour blur ops
 models: registry
@@ -59,7 +60,7 @@ report: shift_rows shift_words shift_tables shift_charts shift_page
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples step infer sweep stages estimate run tables
 demo
-cli: flags words options shared command score_tables data settings train infer scores shift
+cli: flags words options terminal shared command score_tables data settings train infer scores shift
 cli: bench demo main
 __main__
 """

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from midog.cli.options import (
     DATA,
     DEVICE,
@@ -18,7 +16,8 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.shared import load_settings, print_table, say, stoppable
+from midog.cli.shared import load_settings, print_table, stoppable
+from midog.cli.terminal import say, show, show_text
 from midog.errors import ConfigError
 from midog.json_text import to_json
 
@@ -106,10 +105,10 @@ def bench(
     with stoppable("stopped"):
         tree = run_bench(chosen, configs, options, say=say)
     if as_json:
-        typer.echo(to_json(tree), nl=False)
+        show_text(to_json(tree))
         return
     for line in machine_lines(tree["machine"]):
-        typer.echo(line)
+        show(line)
     print_table(HEADER, [row for name in chosen for row in rows(name, tree[name])])
     for line in estimate_lines(tree["estimate"]):
-        typer.echo(line)
+        show(line)

@@ -19,7 +19,8 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.shared import print_table, say, stoppable
+from midog.cli.shared import print_table, stoppable
+from midog.cli.terminal import say, show
 from midog.errors import MidogError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def draw(
 
     with stoppable("stopped; nothing was left behind"), bar("ROIs drawn") as move:
         made = draw_phantom(folder, rois_per_scanner=rois, size=size, seed=seed, on_roi=move)
-    typer.echo(made)
+    show(made)
     say(f"next: midog data check {folder}, or midog train --config small --data {folder}")
 
 
@@ -100,7 +101,7 @@ def download(
             f"warning: {len(report.unverified)} of them are not verified: no checksum is published"
             " or could be fetched"
         )
-    typer.echo(report.folder)
+    show(report.folder)
     say(f"next: midog data check {folder}")
 
 
@@ -183,7 +184,7 @@ def make(
         bbox=bbox,
         overwrite=overwrite,
     ):
-        typer.echo(path)
+        show(path)
 
 
 @splits_app.command("check", cls=Command)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from midog.cli.options import DEVICE, OUTPUT, SETTINGS, option
 from midog.cli.score_tables import print_scores
-from midog.cli.shared import say, stoppable
+from midog.cli.shared import stoppable
+from midog.cli.terminal import say, show
 
 
 def demo(
@@ -37,4 +36,4 @@ def demo(
         result = run_demo(out, seed=seed, device=device, overwrite=overwrite, say=say)
     print_scores(result.evaluation)
     for line in result.closing:
-        typer.echo(line)
+        show(line)

@@ -21,7 +21,8 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.shared import number_or_auto, say, stoppable
+from midog.cli.shared import number_or_auto, stoppable
+from midog.cli.terminal import say, show
 from midog.errors import MidogError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def infer(
 def print_outcome(outcome: Outcome, out: Path) -> None:
     """Figures of each image on stdout, and their sum on stderr."""
     for name, figures in outcome.figures.items():
-        typer.echo(f"{name}\t{figures} mitotic figures")
+        show(f"{name}\t{figures} mitotic figures")
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
     skipped = (
         f", {len(outcome.skipped)} were done before (--overwrite detects again)"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 import sys
-import threading
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from midog._version import __version__
 from midog.cli.command import Entry, LazyGroup
-from midog.cli.shared import fail
+from midog.cli.shared import is_first
+from midog.cli.terminal import (
+    say,
+    show,
+    show_log,
+    show_usage,
+    write_what_fits,
+)
 from midog.errors import MidogError
+from midog.signals import exit_code, raising_stops
 
 COMMANDS = {
     "demo": Entry(
@@ -85,38 +89,61 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
+def main() -> int:
     """Run the command line, with one line for what a user can mend.
 
-    Exit codes: 0; 1 for an error, 2 for a wrong command line, 130 for Ctrl-C, 143 for SIGTERM.
+    Returns:
+        The exit code: 0; 1 for an error, 2 for a wrong command line; 130 for Ctrl-C, 143 for
+        SIGTERM, 129 for SIGHUP.
     """
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
+    write_what_fits()
+    with raising_stops() as stops:
+        code = _run(arguments, debug)
+        return code if stops.signum is None else exit_code(stops.signum)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    """Run a command line; its exit code, once the line of what ended it is printed."""
     try:
-        app(args=arguments, prog_name="midog", standalone_mode=True)
-    except MidogError as error:
-        fail(str(error), debug)
+        return _command(arguments)
+    except typer.Exit as end:
+        return end.exit_code
+    except KeyboardInterrupt as stop:
+        say("stopped")
+        return exit_code(getattr(stop, "signum", None))
     except BrokenPipeError:  # the reader of a pipe went away
-        sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
+        return 1
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own, of a wrong command line
+            show_usage(error)
+            return int(getattr(error, "exit_code", 2))
+        if debug:
+            raise
+        if is_first() or not getattr(error, "of_all_ranks", False):
+            say(f"error: {_words(error)}")
+        return 1
+
+
+def _command(arguments: list[str]) -> int:
+    command: Any = typer.main.get_command(app)
+    command._main_shell_completion({}, "midog")  # where a shell asks for completions, that is all
+    with command.make_context("midog", arguments) as context:
+        command.invoke(context)
+    return 0
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, of errors that a user can mend and of our own mistakes."""
+    if isinstance(error, MidogError):
+        return str(error)
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        fail(f"{where}{error.strerror or error}", debug)
-    except Exception as error:  # our own mistake: report it, keep the traceback for --debug
-        fail(
-            f"unexpected {type(error).__name__}: {' '.join(str(error).split())} (--debug shows"
-            " where)",
-            debug,
-        )
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that cleaning up is done."""
-    from midog.training.interrupts import Interrupted
-
-    raise Interrupted(signum)
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}; use fewer or smaller inputs, or a machine with more memory"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 
 @app.callback(invoke_without_command=True)
@@ -129,9 +156,6 @@ def _root(
     ] = False,
 ) -> None:
     if version:
-        typer.echo(f"midog {__version__}")
+        show(f"midog {__version__}")
         raise typer.Exit
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("midog").setLevel(logging.WARNING if quiet else logging.INFO)
-    for library in ("tifffile", "lightning.fabric", "lightning_fabric"):  # our lines replace theirs
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    show_log(quiet=quiet)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from midog.cli.shared import number, print_table, say
+from midog.cli.shared import number, print_table
+from midog.cli.terminal import say
 
 if TYPE_CHECKING:
     from midog.evaluation.comparison import Comparison

@@ -28,7 +28,8 @@ from midog.cli.options import (
     option,
 )
 from midog.cli.score_tables import print_comparison, print_scores, print_tuned
-from midog.cli.shared import check_parent, print_result, say, stoppable
+from midog.cli.shared import check_parent, print_result, stoppable
+from midog.cli.terminal import say
 
 
 def evaluate(

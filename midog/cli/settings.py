@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from midog.cli.options import OUTPUT, argument, option
+from midog.cli.terminal import show, show_text
 from midog.cli.words import sentence
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def settings(
     from midog.config.describe import about, all_settings, default_yaml
 
     if as_yaml:
-        typer.echo(default_yaml(), nl=False)
+        show_text(default_yaml())
         return
     listed = all_settings()
     for key in keys or []:
@@ -42,7 +41,7 @@ def settings(
     for setting in listed:
         if not keys or any(_within(setting.key, key) for key in keys):
             for line in lines_of(setting):
-                typer.echo(line)
+                show(line)
 
 
 def lines_of(setting: Setting) -> Iterator[str]:

@@ -1,10 +1,8 @@
-"""What the commands share: settings from options, tables, results, errors and stops."""
+"""What the commands share: settings from options, tables, results and stops."""
 
 from __future__ import annotations
 
 import math
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import typer
 
-from midog.errors import MidogError
-from midog.json_text import to_json
+from midog.cli.terminal import say, show, show_text
+from midog.errors import MidogError, clean
+from midog.signals import exit_code
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
@@ -73,14 +72,14 @@ def check_parent(path: Path, option: str) -> None:
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Print columns on stdout, numbers to the right; the same in a terminal, a pipe and a file."""
-    table = [header, *rows]
+    table = [[clean(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     for row in table:
         cells = [
             cell.ljust(width) if number == 0 else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        typer.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())
 
 
 class Result(Protocol):
@@ -96,7 +95,9 @@ ResultT = TypeVar("ResultT", bound=Result)
 def print_result(result: ResultT, as_json: bool, print_as_table: Callable[[ResultT], None]) -> None:
     """Print a result on stdout, as JSON or as a table."""
     if as_json:
-        typer.echo(to_json(result.to_dict()), nl=False)
+        from midog.json_text import to_json
+
+        show_text(to_json(result.to_dict()))
     else:
         print_as_table(result)
 
@@ -121,28 +122,20 @@ def number_or_auto(text: str | None, option: str) -> int | Literal["auto"] | Non
 
 @contextmanager
 def stoppable(hint: str) -> Iterator[None]:
-    """On Ctrl-C or SIGTERM print how to continue, and exit as shells expect: 130 or 143."""
+    """On Ctrl-C or SIGTERM print how to continue, and exit as shells expect."""
     try:
         yield
     except KeyboardInterrupt as stop:
         say(hint)
-        raise typer.Exit(128 + getattr(stop, "signum", signal.SIGINT)) from None
-
-
-def say(line: str) -> None:
-    """Print a line on stderr."""
-    typer.echo(line, err=True)
-
-
-def fail(line: str, debug: bool) -> None:
-    """End with an error line and exit code 1; with `debug`, with the traceback instead."""
-    if debug:
-        raise
-    if is_first():
-        say(f"error: {line}")
-    sys.exit(1)
+        raise typer.Exit(exit_code(getattr(stop, "signum", None))) from None
 
 
 def is_first() -> bool:
-    """Whether this process prints: the first of a training of several processes."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    """Whether this process speaks for all: it does, unless it is another than the first of a
+    training's processes. What the environment says of ranks says nothing: any Slurm shell has
+    it."""
+    torch: Any = sys.modules.get("torch")
+    distributed = None if torch is None else torch.distributed
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return True
+    return bool(distributed.get_rank() == 0)

@@ -34,10 +34,10 @@ from midog.cli.shared import (
     number,
     print_result,
     print_table,
-    say,
     stoppable,
     training_settings,
 )
+from midog.cli.terminal import say, show
 
 if TYPE_CHECKING:
     from midog.shift.result import ShiftResult
@@ -93,7 +93,7 @@ def train(
         folders = train_study(settings, runs=runs, design=design, on_training=announce)
     if is_first():
         for folder in folders:
-            typer.echo(folder)
+            show(folder)
         if held := planned - len(folders):
             say(
                 f"{held} of {planned} are still being trained by other processes: ask again when"
@@ -172,11 +172,11 @@ def print_matrix(result: ShiftResult) -> None:
         means = [number(row.seen.value), number(row.unseen.value), number(row.drop.value, "+")]
         rows.append([row.name, *shown, *means])
     print_table(["F1 of / on", *scanners, "seen", "unseen", "drop"], rows)
-    typer.echo("* trained on that scanner")
+    show("* trained on that scanner")
     for name, mean in (
         ("on the diagonal (models of one scanner, on it)", result.matrix.on_diagonal),
         ("off the diagonal (on the other scanners)", result.matrix.off_diagonal),
         ("gap", result.matrix.gap),
     ):
         limits = f"{number(mean.low)} to {number(mean.high)}"
-        typer.echo(f"mean F1 {name}: {number(mean.value)}, {result.level:.0%} interval {limits}")
+        show(f"mean F1 {name}: {number(mean.value)}, {result.level:.0%} interval {limits}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from midog.cli.options import (
     RUN,
     ConfigOption,
@@ -19,7 +17,8 @@ from midog.cli.options import (
     TrainingSeedOption,
     option,
 )
-from midog.cli.shared import is_first, say, stoppable, training_settings
+from midog.cli.shared import is_first, stoppable, training_settings
+from midog.cli.terminal import say, show, show_text
 
 
 def train(
@@ -53,9 +52,9 @@ def train(
 
     if dry_run:
         machine = training.resolve(settings.machine)
-        typer.echo(settings.model_copy(update={"machine": machine}).to_yaml())
+        show_text(settings.model_copy(update={"machine": machine}).to_yaml() + "\n")
         for line in training.describe(settings):
-            typer.echo(line)
+            show(line)
         return
     from midog.training.runs import read_state
     from midog.training.tasks.registry import TASKS
@@ -68,6 +67,6 @@ def train(
     best = state.get("best_score")
     if best is not None:
         say(f"best {state['score_name']} on val {best:.3f} (epoch {state['best_epoch']})")
-    typer.echo(folder / "best")
+    show(folder / "best")
     if after := TASKS[settings.task.kind].next:
         say(f"next: {after.format(data=settings.data.dir)}")

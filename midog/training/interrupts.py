@@ -1,28 +1,20 @@
-"""Ctrl-C and SIGTERM during a training: the first is noted, a second acts at once."""
+"""Ctrl-C, SIGTERM and SIGHUP during a training: the first is noted, a second acts at once."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-
-class Interrupted(KeyboardInterrupt):
-    """A run stopped by a signal, after it was saved.
-
-    Args:
-        signum: Of the signal.
-    """
-
-    def __init__(self, signum: int = signal.SIGINT) -> None:
-        super().__init__(signum)
-        self.signum = signum
+from midog.signals import STOPS
+from midog.signals import Interrupted as Interrupted
 
 
 class Interrupts:
-    """Context in which the first SIGINT or SIGTERM is only noted; a second acts as outside it."""
+    """Context in which the first stop is only noted; a second acts as outside it."""
 
     def __init__(self) -> None:
         self.signum: int | None = None
@@ -41,8 +33,9 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         # only in the main thread may Python set handlers
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                self._before[signum] = signal.signal(signum, self._note)
+            for signum in STOPS:
+                if signal.getsignal(signum) is not signal.SIG_IGN:  # as SIGHUP is under nohup
+                    self._before[signum] = signal.signal(signum, self._note)
         return self
 
     def __exit__(
@@ -56,8 +49,9 @@ class Interrupts:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
         self._restore()
-        # safe in a handler, as print is not
-        os.write(2, b"stopping once everything is saved; interrupt again to stop at once\n")
+        with suppress(OSError):  # a terminal that is gone
+            # safe in a handler, as print is not
+            os.write(2, b"stopping once everything is saved; interrupt again to stop at once\n")
 
     def _restore(self) -> None:
         for signum, handler in self._before.items():

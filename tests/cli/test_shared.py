@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 from midog.cli.shared import (
@@ -38,11 +39,22 @@ def test_a_stop_says_how_to_go_on_and_exits_as_shells_expect(capsys, error, code
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
-def test_only_the_first_of_many_processes_speaks(monkeypatch, name):
-    monkeypatch.delenv(name, raising=False)
-    assert is_first()
+def test_what_a_shell_of_slurm_states_silences_nothing(midog, monkeypatch, name):
     monkeypatch.setenv(name, "1")
-    assert not is_first()
+    assert is_first()
+    assert midog("evaluate", "nowhere", "--data", "nowhere").err.startswith("error: ")
+
+
+@pytest.mark.parametrize(("rank", "first"), [(0, True), (1, False)])
+def test_only_the_first_of_a_group_of_processes_speaks(monkeypatch, rank, first):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: rank)
+    assert is_first() == first
+
+
+def test_an_error_is_printed_by_the_process_that_has_it_whatever_its_rank(midog, monkeypatch):
+    monkeypatch.setattr("midog.cli.main.is_first", lambda: False)
+    assert midog("evaluate", "nowhere", "--data", "nowhere").err.startswith("error: ")
 
 
 def test_options_overlay_set_which_overlays_the_config():
