@@ -14,7 +14,8 @@ from midog.images.opened_file import Level, OpenedFile, in_memory
 from midog.images.pixels import Pixels, crop_on_white
 
 _SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
-IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"} | _SLIDES)
+_PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".gif"}
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff"} | _PICTURES | _SLIDES)
 """Endings, in lower case, of the files of a folder that count as images."""
 
 MPP_TOLERANCE = 0.1
@@ -164,13 +165,16 @@ class SlideImage:
 
 
 def open_image(path: Path | str) -> SlideImage:
-    """Open a slide (whatever OpenSlide opens), a plain or OME TIFF, a PNG or a JPEG.
+    """Open a slide (whatever OpenSlide opens), a plain or OME TIFF, a PNG, JPEG, BMP, GIF, WebP or
+    JPEG 2000.
 
-    Grey becomes RGB, transparency becomes white.
+    Of several pictures in a TIFF, the largest is meant. Grey becomes RGB, what is transparent or
+    left out becomes white, and the picture is turned as its orientation tag says.
 
     Raises:
         ImageError: for a file that is missing, a folder, not an image, cut short or damaged, or
-            other than 8-bit grey, RGB or RGBA; where only decoding shows it, on the first reading.
+            other than 8-bit grey, palette, RGB or RGBA; where only decoding shows it, on the first
+            reading.
     """
     path = Path(path)
     return SlideImage(path, open_file(path))

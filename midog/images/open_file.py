@@ -1,23 +1,20 @@
-"""Open any image file: what it is, and who reads it; PNG and JPEG are read here."""
+"""Open any image file: what it is, and who reads it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
-
 from midog.errors import ImageError
+from midog.images.open_picture import open_picture
 from midog.images.open_slide import open_slide, vendor_of
 from midog.images.open_tiff import open_tiff
-from midog.images.opened_file import OpenedFile, decoded_whole, on_white, one_kind_of_error
-from midog.images.pixels import Pixels
-from midog.images.stated_mpp import mpp_of_dpi
+from midog.images.opened_file import OpenedFile, one_kind_of_error
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def open_file(path: Path) -> OpenedFile:
-    """Open a slide, TIFF, PNG or JPEG, whatever its name ends in.
+    """Open a slide, a TIFF or a picture, whatever its name ends in.
 
     Raises:
         ImageError: as `midog.images.image.open_image`.
@@ -28,7 +25,7 @@ def open_file(path: Path) -> OpenedFile:
             return open_tiff(path)
         if vendor_of(path):
             return open_slide(path)
-        return _open_picture(path, head)
+        return open_picture(path, head)
 
 
 def _head_of(path: Path) -> bytes:
@@ -47,18 +44,3 @@ def _head_of(path: Path) -> bytes:
     if not head:
         raise ImageError(f"{path} is empty", "copy or download it again")
     return head
-
-
-def _open_picture(path: Path, head: bytes) -> OpenedFile:
-    with Image.open(path, formats=("PNG", "JPEG")) as picture:
-        # The bit depth is byte 24 of a PNG; Pillow would cut 16 bits to 8 without a word.
-        kind = "16-bit" if picture.format == "PNG" and head[24] > 8 else picture.mode
-        if kind not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-            raise ImageError(f"{path} has {kind} pixels", "convert it to 8-bit RGB")
-        mpp = mpp_of_dpi(path, picture.info.get("dpi", ()))
-        return decoded_whole(picture.size, mpp, lambda: _decode_picture(path))
-
-
-def _decode_picture(path: Path) -> Pixels:
-    with one_kind_of_error(path), Image.open(path, formats=("PNG", "JPEG")) as picture:
-        return on_white(picture.convert("RGBA"))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import openslide
 import tifffile
-from PIL import Image
 
 from midog.errors import ImageError
 from midog.images.open_slide import open_slide, vendor_of
@@ -21,51 +20,78 @@ from midog.images.opened_file import (
     OpenedFile,
     decoded_whole,
     downsample_of,
-    on_white,
     one_kind_of_error,
 )
+from midog.images.orientation import turned
 from midog.images.pixels import Pixels
 from midog.images.stated_mpp import mpp_of_tiff
+from midog.images.tiff_colours import check_readable, to_rgb
 from midog.images.tiff_mapped import AnyPixels, crop_into, map_page
+from midog.images.tiff_pictures import TiffPicture, colour_planes, largest_picture
 from midog.images.tiff_segments import Segments, has_segments
 
 _LOSSLESS = (1, 5, 8, 32773, 32946)
 """None, LZW, deflate, PackBits: read as OpenSlide reads them, but sooner. Of JPEG only OpenSlide
 reports damage."""
 
+_ORIENTATION = 274
+
+_Reader = tuple[Callable[[int, int, Pixels], None], Callable[[], None], AnyPixels | None]
+"""read_into, close and mapped pixels of one page."""
+
 
 def open_tiff(path: Path) -> OpenedFile:
     """Open a TIFF: by OpenSlide where it is a scanner's file, else mapped, by segment or whole.
 
+    Of several pictures the largest is read. It is turned as its orientation tag says; a scanner's
+    file with such a tag is refused, as viewers of slides do not agree on it.
+
     Raises:
-        ImageError: for a file that is cut short, or other than 8-bit grey, RGB or RGBA.
+        ImageError: for a file that is cut short, or other than 8-bit grey, palette, RGB or RGBA.
     """
     vendor = vendor_of(path)
     with tifffile.TiffFile(path) as tiff:
         _check_complete(path, tiff.pages)
-        mpp = mpp_of_tiff(path, tiff)
         if vendor not in (None, "generic-tiff"):
-            return open_slide(path, mpp)
-        page, slide = tiff.series[0].keyframe, None
-        _check_layout(path, page, tiff.series[0].axes)
-        if vendor and page.samplesperpixel != 4:
-            with contextlib.suppress(openslide.OpenSlideError):  # it knows no JPEG 2000, no WebP
-                slide = open_slide(path, mpp)
-        size = page.imagewidth, page.imagelength
-        if slide and (slide.size != size or page.compression not in _LOSSLESS):
-            return _with_levels(path, tiff, slide)
-        ours = _open_series(path, tiff, slide.mpp if slide else mpp)
+            first = tiff.pages.first
+            _check_not_turned(path, first)
+            return open_slide(path, mpp_of_tiff(path, tiff, first))
+        picture = largest_picture(path, tiff)
+        axes = picture.axes
+        if axes == "CYX" and not colour_planes(path, tiff, picture):
+            axes = f"{axes} of {len(picture.levels[0])}"
+        check_readable(path, picture.page, axes)
+        return turned(
+            path,
+            _open_picture(path, tiff, picture, vendor is not None),
+            picture.page.tags.valueof(_ORIENTATION),
+        )
+
+
+def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) -> OpenedFile:
+    """A picture, by OpenSlide where it reads that one and we would miss damage, else by us."""
+    slide, page = None, picture.page
+    mpp = mpp_of_tiff(path, tiff, page)
+    left_out = not all(page.dataoffsets)  # OpenSlide asks for counts of zero
+    if slide_too and page.samplesperpixel != 4 and len(picture.levels[0]) == 1 and not left_out:
+        with contextlib.suppress(openslide.OpenSlideError):  # it knows no JPEG 2000, no WebP
+            slide = open_slide(path, mpp)
+    if slide and slide.size != picture.size:  # it takes the first page, or one marked as reduced
+        slide.close()
+        slide = None
+    if slide and page.compression not in _LOSSLESS:
+        return _with_levels(path, tiff, picture, slide)
+    ours = _open_levels(path, tiff, picture, slide.mpp if slide else mpp)
     if slide and ours:
         slide.close()
-    return ours or slide or decoded_whole(size, mpp, lambda: _decode(path))
+    return ours or slide or decoded_whole(picture.size, mpp, lambda: _decode(path))
 
 
-def _with_levels(path: Path, tiff: Any, slide: OpenedFile) -> OpenedFile:
+def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile) -> OpenedFile:
     """The slide, with the levels that OpenSlide does not read: those of OME, in sub-IFDs."""
-    page, count = tiff.series[0].keyframe, len(tiff.series[0].levels)
-    if len(slide.levels) >= count or slide.size != (page.imagewidth, page.imagelength):
+    if len(slide.levels) >= len(picture.levels):
         return slide
-    ours = _open_series(path, tiff, slide.mpp)
+    ours = _open_levels(path, tiff, picture, slide.mpp)
     if ours is None:
         return slide
 
@@ -76,49 +102,56 @@ def _with_levels(path: Path, tiff: Any, slide: OpenedFile) -> OpenedFile:
     return replace(slide, levels=slide.levels + ours.levels[len(slide.levels) :], close=close)
 
 
-def _open_series(path: Path, tiff: Any, mpp: float | None) -> OpenedFile | None:
-    """The first image of a TIFF and its levels; None where level 0 can only be decoded whole."""
+def _open_levels(
+    path: Path, tiff: Any, picture: TiffPicture, mpp: float | None
+) -> OpenedFile | None:
+    """A picture and its levels; None where level 0 can only be decoded whole."""
     levels: list[Level] = []
     closers: list[Callable[[], None]] = []
     mapped: AnyPixels | None = None
-    size = tiff.series[0].keyframe.imagewidth, tiff.series[0].keyframe.imagelength
-    for number, series in enumerate(tiff.series[0].levels):
-        page = series.keyframe
-        if not _is_level(path, tiff, series):
+    for number, pages in enumerate(picture.levels):
+        if not _is_level(path, tiff, pages, picture):
             break
-        level_size = page.imagewidth, page.imagelength
-        downsample = downsample_of(level_size, size) if number else 1.0
-        if (pixels := map_page(path, page)) is not None:
-            levels.append(Level(level_size, downsample, functools.partial(crop_into, pixels)))
-            mapped = mapped if number else pixels
-        elif has_segments(page):
-            to_rgb = functools.partial(_to_rgb, page.photometric, page.extrasamples)
-            segments = Segments(path, page, to_rgb)
-            closers.append(segments.close)
-            read_into = functools.partial(_read_into, path, segments)
-            levels.append(Level(level_size, downsample, read_into))
-        else:
+        readers = [_open_page(path, page) for page in pages]
+        if not all(readers):
             break
+        size = pages[0].imagewidth, pages[0].imagelength
+        downsample = downsample_of(size, picture.size) if number else 1.0
+        reads = [reader[0] for reader in readers if reader]
+        closers += [reader[1] for reader in readers if reader]
+        if len(readers) == 1 and number == 0 and readers[0]:
+            mapped = readers[0][2]
+        read_into = reads[0] if len(reads) == 1 else functools.partial(_read_planes, reads)
+        levels.append(Level(size, downsample, read_into))
 
     def close() -> None:
-        for close_segments in closers:
-            close_segments()
+        for close_page in closers:
+            close_page()
 
     return OpenedFile(tuple(levels), mpp, close, mapped) if levels else None
 
 
-def _is_level(path: Path, tiff: Any, series: Any) -> bool:
-    """Whether a level is one page of this very file, whole, and in a layout that can be read.
+def _open_page(path: Path, page: Any) -> _Reader | None:
+    if (pixels := map_page(path, page)) is not None:
+        return functools.partial(crop_into, pixels), lambda: None, pixels
+    if has_segments(page):
+        segments = Segments(path, page, to_rgb(page))
+        return functools.partial(_read_into, path, segments), segments.close, None
+    return None
+
+
+def _is_level(path: Path, tiff: Any, pages: tuple[Any, ...], picture: TiffPicture) -> bool:
+    """Whether a level is of this very file, whole, and in a layout that can be read.
 
     Raises:
         ImageError: where the file ends within it.
     """
-    page = series.keyframe
-    if len(series.pages) != 1 or series.pages[0] is not page or page.parent is not tiff:
+    if len(pages) != len(picture.levels[0]) or any(page.parent is not tiff for page in pages):
         return False
-    _check_complete(path, [page])
+    _check_complete(path, pages)
     with contextlib.suppress(ImageError):
-        _check_layout(path, page, series.axes)
+        for page in pages:
+            check_readable(path, page, page.axes)
         return True
     return False
 
@@ -128,27 +161,25 @@ def _read_into(path: Path, segments: Segments, x: int, y: int, out: Pixels) -> N
         segments.read_into(x, y, out)
 
 
+def _read_planes(
+    reads: list[Callable[[int, int, Pixels], None]], x: int, y: int, out: Pixels
+) -> None:
+    """Read three pages of grey as red, green and blue."""
+    plane = np.empty_like(out)
+    for channel, read_into in enumerate(reads):
+        read_into(x, y, plane)
+        out[..., channel] = plane[..., 0]
+
+
 def _decode(path: Path) -> Pixels:
     with one_kind_of_error(path), tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        page, pixels = series.keyframe, series.asarray()
-        if series.axes == "SYX":
+        picture = largest_picture(path, tiff)
+        pages = [page.asarray() for page in picture.levels[0]]
+        pixels = pages[0] if len(pages) == 1 else np.stack(pages, axis=2)
+        if picture.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, 2)
-        return _to_rgb(page.photometric, page.extrasamples, pixels.reshape(*pixels.shape[:2], -1))
-
-
-def _to_rgb(photometric: int, extrasamples: tuple[int, ...], pixels: Pixels) -> Pixels:
-    """(height, width, samples) of a TIFF as (height, width, 3) RGB, transparent over white."""
-    if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        pixels = 255 - pixels
-    if extrasamples == (tifffile.EXTRASAMPLE.UNASSALPHA,):
-        return on_white(Image.fromarray(pixels))
-    if extrasamples == (tifffile.EXTRASAMPLE.ASSOCALPHA,):  # colours multiplied by alpha already
-        white = 255 - pixels[..., 3:].astype(np.uint16)
-        return np.asarray(np.minimum(pixels[..., :3] + white, 255), np.uint8)
-    if pixels.shape[2] == 1:
-        return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    return pixels[..., :3]
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        return pixels if len(pages) > 1 else to_rgb(picture.page)(pixels)
 
 
 def _check_complete(path: Path, pages: Any) -> None:
@@ -164,17 +195,11 @@ def _check_complete(path: Path, pages: Any) -> None:
             raise ImageError(f"{path} is cut short at {size} bytes", "copy or download it again")
 
 
-def _check_layout(path: Path, page: Any, axes: str) -> None:
-    """Raise ImageError for a page that is not 8-bit grey, RGB or RGBA."""
-    kind = tifffile.PHOTOMETRIC(page.photometric).name
-    channels = {"MINISBLACK": (1,), "MINISWHITE": (1,), "RGB": (3, 4), "YCBCR": (3,)}
-    jpeg = page.compression in (tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.JPEG)
-    if axes not in ("YX", "YXS", "SYX"):
-        fault = f"holds several planes (axes {axes})"
-    elif page.bitspersample != 8 or page.dtype != np.uint8:
-        fault = f"has {page.bitspersample}-bit pixels ({page.dtype})"
-    elif page.samplesperpixel not in channels.get(kind, ()) or (kind == "YCBCR" and not jpeg):
-        fault = f"has {page.samplesperpixel} channels of kind {kind}"
-    else:
-        return
-    raise ImageError(f"{path} {fault}", "convert it to 8-bit RGB")
+def _check_not_turned(path: Path, page: Any) -> None:
+    orientation = page.tags.valueof(_ORIENTATION, 1)
+    if orientation in range(2, 9):
+        raise ImageError(
+            f"{path} is a scanner's slide with orientation tag {orientation}, which viewers of "
+            "slides do not agree on",
+            "set the tag to 1",
+        )

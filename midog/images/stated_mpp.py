@@ -44,11 +44,19 @@ def mpp_of_dpi(path: Path, dpi: tuple[Any, ...]) -> float | None:
     return square_mpp(path, *stated) if len(stated) == 2 else None
 
 
-def mpp_of_tiff(path: Path, tiff: Any) -> float | None:
-    """The mpp of an open file of tifffile's: from OME-XML, else from the resolution tags."""
+def mpp_of_tiff(path: Path, tiff: Any, page: Any) -> float | None:
+    """The mpp of a picture of a TIFF: from OME-XML, else from the resolution tags.
+
+    Args:
+        path: the file, for a warning.
+        tiff: the open file of tifffile's.
+        page: the picture's first page; of the OME-XML, that of the picture of its size counts.
+    """
     with contextlib.suppress(ElementTree.ParseError, ValueError):
-        pixels = ElementTree.fromstring(tiff.ome_metadata or "<none/>").find(".//{*}Pixels")
-        stated = {} if pixels is None else pixels.attrib
+        described = ElementTree.fromstring(tiff.ome_metadata or "<none/>").findall(".//{*}Pixels")
+        size = str(page.imagewidth), str(page.imagelength)
+        alike = [p for p in described if (p.get("SizeX"), p.get("SizeY")) == size]
+        stated = next((pixels.attrib for pixels in alike or described), {})
         units = [
             _UM_PER_OME_UNIT.get(stated.get(f"PhysicalSize{axis}Unit", "µm"), math.nan)
             for axis in "XY"
@@ -56,7 +64,7 @@ def mpp_of_tiff(path: Path, tiff: Any) -> float | None:
         sizes = [float(stated.get(f"PhysicalSize{axis}", "nan")) for axis in "XY"]
         if mpp := square_mpp(path, sizes[0] * units[0], sizes[1] * units[1]):
             return mpp
-    tags = tiff.pages[0].tags
+    tags = page.tags
     unit = _UM_PER_TIFF_UNIT.get(tags.valueof("ResolutionUnit", 2), math.nan)
     counts = [tags.valueof(f"{axis}Resolution", (0, 1)) for axis in "XY"]
     return square_mpp(path, *(unit * length / count if count else None for count, length in counts))

@@ -104,7 +104,7 @@ def map_page(path: Path, page: Any) -> AnyPixels | None:
     rows = np.minimum(tile[0], height - tile[0] * (np.arange(across * down) // across))
     needed = rows * tile[1] * samples
     offsets, counts = np.array(page.dataoffsets, np.int64), np.array(page.databytecounts, np.int64)
-    if offsets.shape != needed.shape or (counts < needed).any():
+    if offsets.shape != needed.shape or (counts < needed).any() or not offsets.all():
         return None
     file = np.memmap(path, np.uint8, "r")
     if tile[1] == width and (offsets[1:] == offsets[:-1] + needed[:-1]).all():

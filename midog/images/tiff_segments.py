@@ -27,7 +27,8 @@ class Segments:
         Args:
             path: the file.
             page: one of its pages, as tifffile gives it, that `has_segments`.
-            to_rgb: makes (height, width, 3) RGB of a decoded (height, width, samples).
+            to_rgb: makes (height, width, 3) RGB of a decoded (height, width, samples); a strip or
+                tile that the file leaves out is white.
         """
         self._file = path.open("rb")
         self._decode = page.decode
@@ -85,6 +86,8 @@ class Segments:
         planes = []
         for index in range(number, len(self._places), step):
             start, count = self._places[index]
+            if not start or not count:  # left out: nothing was scanned there
+                return np.full((*self._size, 3), 255, np.uint8)
             data = os.pread(self._file.fileno(), count, start)
             planes.append(self._decode(data, index, **self._tables)[0][0])
         return self._to_rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2))
@@ -96,7 +99,7 @@ def has_segments(page: Any) -> bool:
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
     count = planes * -(-page.imagelength // size[0]) * -(-page.imagewidth // size[1])
     # Of a .ndpi, tifffile shows as tiles what is one JPEG.
-    return len(page.dataoffsets) == count and all(page.databytecounts) and page.jpegheader is None
+    return len(page.dataoffsets) == count and page.jpegheader is None
 
 
 def _segment_size(page: Any) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from midog.images import open_file
+from midog.images import open_picture
 from midog.images.image import SlideImage, as_image, open_image
 from midog.images.opened_file import OpenedFile, downsample_of, in_memory
 from midog.images.pixels import Pixels
@@ -78,14 +78,14 @@ def test_threads_read_what_one_reads(tmp_path: Path, options: dict[str, Any]) ->
 
 def test_threads_decode_a_picture_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    decode_picture = open_file._decode_picture
+    decode_picture = open_picture._decode
 
     def slow(path: Path) -> Pixels:
         decoded.append(path)
         time.sleep(0.05)
         return decode_picture(path)
 
-    monkeypatch.setattr(open_file, "_decode_picture", slow)
+    monkeypatch.setattr(open_picture, "_decode", slow)
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     with open_image(tmp_path / "a.png") as image, ThreadPoolExecutor(4) as pool:
         actual = list(pool.map(lambda x: image.read(x, 0, 9, 9), range(8)))
