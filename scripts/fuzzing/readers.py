@@ -1,0 +1,216 @@
+"""The readers that are fuzzed: what each is given, and what it must never accept."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from fuzzing.mutate import mutated_bytes, mutated_text, mutated_tree
+
+ROLES = {"train", "val", "test", "unlabelled"}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader.
+
+    Args:
+        files: Whole samples in the prepared folder: the name that a mutant gets, and the path.
+        mutate: Makes a mutant of a sample's bytes.
+        read: Reads a mutant; raises MidogError where it cannot.
+        check: Raises AssertionError where what was read is out of range.
+    """
+
+    files: Callable[[Path], list[Path]]
+    mutate: Callable[[random.Random, bytes], bytes]
+    read: Callable[[Path], Any]
+    check: Callable[[Any], None] = lambda value: None
+
+
+def _tree(rng: random.Random, content: bytes) -> bytes:
+    return mutated_tree(rng, json.loads(content))
+
+
+def _text(rng: random.Random, content: bytes) -> bytes:
+    return mutated_text(rng, content.decode())
+
+
+def _yaml(rng: random.Random, content: bytes) -> bytes:
+    """Mutants of YAML: cells of `key: value`, tags, aliases, and bytes."""
+    lines = content.decode().split("\n")
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        row = rng.randrange(len(lines))
+        key, colon, _ = lines[row].partition(":")
+        values = (
+            *("yes", "1e-4", "!!int x", "!!python/object:os.system", "2020-01-01", ".nan", ".inf"),
+            *("-.inf", "&a [*a]", "[1, 2", "'", '"\\x00"', "0x10", "1_000", "12:30", "null", "[]"),
+            *("{}", "-1", "9" * 400, "1e400", "x" * 9000, "[" * 200, "true", '"8"', "- 1"),
+        )
+        kind = rng.randrange(5)
+        if kind < 3 and colon:
+            lines[row] = f"{key}: {rng.choice(values)}"
+        elif kind == 3:
+            lines.insert(row, lines[rng.randrange(len(lines))])
+        else:
+            return mutated_bytes(rng, "\n".join(lines).encode())
+    return "\n".join(lines).encode()
+
+
+def _annotations(path: Path) -> Any:
+    from midog.data.annotations.read import read_annotations
+
+    return read_annotations(path).rois
+
+
+def _check_rois(rois: Any) -> None:
+    for roi in rois:
+        boxes = roi.boxes.xyxy
+        assert np.isfinite(boxes).all(), "a box is not finite"
+        assert (np.abs(boxes) < 1e7).all(), "a box is far away"
+        assert (boxes[:, 2:] > boxes[:, :2]).all(), "a box is empty"
+        for size in (roi.width, roi.height):
+            assert size is None or (type(size) is int and 0 < size < 1e7), f"a size is {size!r}"
+        check_mpp(roi.mpp)
+        assert "\0" not in roi.file_name, "a name holds NUL"
+
+
+def check_mpp(mpp: Any) -> None:
+    """Assert that micrometres per pixel are None, or plausible on both axes."""
+    for value in () if mpp is None else mpp if isinstance(mpp, tuple | list) else (mpp,):
+        assert isinstance(value, float), f"mpp is {mpp!r}"
+        assert 0.05 <= value <= 5, f"mpp is {mpp!r}"
+
+
+def _split(path: Path) -> Any:
+    from midog.data.split_file import read_split
+
+    return read_split(path).rows
+
+
+def _check_split(rows: Any) -> None:
+    for row in rows:
+        assert row.split in ROLES, row.split
+        assert row.file_name, "no name"
+        check_mpp(row.mpp)
+
+
+def _config(path: Path) -> Any:
+    from midog.config.load import load_config
+
+    return load_config(path)
+
+
+def _check_config(config: Any) -> None:
+    from midog.config.load import parse_config
+
+    for value in (config.train.lr, config.train.batch_size, config.train.epochs):
+        assert type(value) in (int, float), f"{value!r} is no number"
+        assert 0 < value < 1e7, f"{value!r} is out of range"
+    assert parse_config(yaml.safe_load(config.to_yaml())) == config, "it is not read back"
+
+
+def _detections(path: Path) -> Any:
+    from midog.formats.challenge import read_challenge
+
+    return read_challenge(path)
+
+
+def _check_points(points: Any) -> None:
+    assert np.isfinite(points.points_mm).all(), "a point is not finite"
+    scores = points.scores[~np.isnan(points.scores)]
+    assert ((scores >= 0) & (scores <= 1)).all(), "a probability is out of range"
+    assert len(points.points_mm) == len(points.scores), "counts differ"
+
+
+def _card(path: Path) -> Any:
+    from midog.inference.model_folder import read_card
+
+    return read_card(path)
+
+
+def _model(path: Path) -> Any:
+    from midog.inference.model_folder import read_model
+
+    return read_model(path.parent)
+
+
+def _checkpoint(path: Path) -> Any:
+    from midog.training.checkpoint import read_checkpoint
+
+    return read_checkpoint(path)
+
+
+def _state(path: Path) -> Any:
+    from midog.training.runs import read_state
+
+    return read_state(path.parent)
+
+
+def _metrics(path: Path) -> Any:
+    from midog.training.log import read_metrics
+
+    return read_metrics(path)
+
+
+def _manifest(path: Path) -> Any:
+    from midog.data.download.manifest import open_manifest
+
+    return open_manifest(path.parent, "midog21", "MIDOG.json")
+
+
+def _record(path: Path) -> Any:
+    from midog.inference.output_folder import read_settings
+
+    return read_settings(path.parent)
+
+
+def _image(path: Path) -> Any:
+    from midog.images.image import open_image
+
+    with open_image(path) as image:
+        sizes = (image.width, image.height)
+        pixels = image.read(0, 0, min(image.width, 512), min(image.height, 512))
+        return sizes, image.mpp, pixels
+
+
+def _check_image(read: Any) -> None:
+    (width, height), mpp, pixels = read
+    assert width > 0, "no width"
+    assert height > 0, "no height"
+    assert pixels.shape == (min(height, 512), min(width, 512), 3), pixels.shape
+    check_mpp(mpp)
+
+
+def _named(*patterns: str) -> Callable[[Path], list[Path]]:
+    def files(folder: Path) -> list[Path]:
+        return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+    return files
+
+
+READERS = {
+    "annotations, JSON": Reader(_named("json/*.json"), _tree, _annotations, _check_rois),
+    "annotations, CSV": Reader(_named("csv/*.csv"), _text, _annotations, _check_rois),
+    "annotations, bytes": Reader(
+        _named("json/*", "csv/*"), mutated_bytes, _annotations, _check_rois
+    ),
+    "split": Reader(_named("data/split.csv"), _text, _split, _check_split),
+    "settings": Reader(_named("yaml/*.yaml"), _yaml, _config, _check_config),
+    "detections": Reader(_named("detections/*.json"), _tree, _detections, _check_points),
+    "model.json": Reader(_named("model/model.json"), _tree, _card),
+    "model, weights": Reader(_named("model/model.safetensors"), mutated_bytes, _model),
+    "last.ckpt": Reader(_named("run/last.ckpt"), mutated_bytes, _checkpoint),
+    "state.json": Reader(_named("run/state.json"), _tree, _state),
+    "metrics.csv": Reader(_named("run/metrics.csv"), _text, _metrics),
+    "manifest": Reader(_named("download/.midog-download.json"), _tree, _manifest),
+    "record": Reader(_named("detections/.midog-infer.json"), _tree, _record),
+    "images": Reader(_named("images/*"), mutated_bytes, _image, _check_image),
+}
+"""Every reader that is given mutants, by name."""

@@ -1,0 +1,99 @@
+"""Whole samples of every file that midog reads, made small in a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+TINY = [
+    "model.backbone=resnet18",
+    "model.weights=none",
+    "model.anchor_sizes=[[40, 50, 63]]",
+    "sampling.patch_size=64",
+    "sampling.patches_per_roi=2",
+    "train.batch_size=4",
+    "train.epochs=1",
+    "train.validate_every=1",
+    "train.pictures=0",
+    "machine.device=cpu",
+    "machine.precision=32-true",
+    "machine.workers=1",
+    "inference.tile=256",
+    "data.cache=false",
+]
+
+
+def make_samples(folder: Path) -> None:
+    """Make data, a run, its model, detections, settings, and images of every kind."""
+    from midog.config.load import load_config
+    from midog.config.shipped import find_config
+    from midog.data.phantom.draw import draw_phantom
+    from midog.inference.detector import Detector
+    from midog.training.train import train
+
+    data = draw_phantom(folder / "data", rois_per_scanner=3, size=256, seed=1)
+    for name in ("json", "csv", "yaml", "download", "images"):
+        (folder / name).mkdir()
+    tree = json.loads((data / "annotations.json").read_text())
+    (folder / "json" / "midog.json").write_text(json.dumps(tree))
+    for box in tree["annotations"]:
+        x1, y1, x2, y2 = box["bbox"]
+        box["bbox"] = [x1, y1, x2 - x1, y2 - y1 + 3]
+    (folder / "json" / "coco.json").write_text(json.dumps(tree))
+    points = ["file_name,x,y,label", "001.tiff,20.5,30,mitotic figure", "002.tiff,9,8,imposter"]
+    boxes = ["file_name,x1,y1,x2,y2,label", "001.tiff,20,30,70,80,1", "001.tiff,5,6,55,56,2"]
+    (folder / "csv" / "points.csv").write_text("\n".join(points) + "\n")
+    (folder / "csv" / "boxes.csv").write_text("\n".join(boxes) + "\n")
+    for name in ("default", "small", "fast"):
+        shutil.copy(find_config(name), folder / "yaml")
+    part = {"001.tiff": {"kind": "md5", "digest": "0" * 32, "size": 10}}
+    manifest = {"dataset": "midog21", "published": part, "done": part}
+    (folder / "download" / ".midog-download.json").write_text(json.dumps(manifest))
+
+    run = folder / "runs" / "a"
+    train(load_config(None, [f"data.dir={str(data)!r}", *TINY]), runs=run.parent, name=run.name)
+    best = (run / "best").resolve()
+    shutil.copytree(best, folder / "model")
+    shutil.copytree(run, folder / "run", symlinks=True)
+    settings = json.dumps({"settings": Detector.load(best, device="cpu").settings()})
+    (folder / "detections").mkdir()
+    (folder / "detections" / ".midog-infer.json").write_text(settings)
+    _draw_detections(folder / "detections")
+    _draw_images(folder / "images")
+
+
+def _draw_detections(folder: Path) -> None:
+    points = [
+        {"name": "mitotic figure", "point": [0.01, 0.02, 0], "probability": 0.9},
+        {"name": "non-mitotic figure", "point": [0.03, 0.01], "probability": 0.2},
+    ]
+    document = {"name": "Mitotic figures", "type": "Multiple points", "points": points}
+    document["version"] = {"major": 1, "minor": 0}
+    for number in range(1, 13):
+        (folder / f"{number:03}.json").write_text(json.dumps(document))
+
+
+def _draw_images(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (96, 80, 3), np.uint8)
+    unit = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(folder / "strips.tiff", pixels, rowsperstrip=16, **unit)
+    tifffile.imwrite(folder / "tiles.tiff", pixels, tile=(32, 32), **unit)
+    tifffile.imwrite(folder / "deflate.tiff", pixels, tile=(32, 32), compression="zlib", **unit)
+    tifffile.imwrite(folder / "big.tiff", pixels, tile=(32, 32), bigtiff=True, **unit)
+    with tifffile.TiffWriter(folder / "pyramid.tiff") as file:
+        for level in (1, 2, 4):
+            kind = {"subfiletype": int(level > 1), "tile": (32, 32), "photometric": "rgb"}
+            file.write(pixels[::level, ::level], **kind, **unit)
+    size = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}
+    tifffile.imwrite(folder / "a.ome.tiff", pixels, metadata={"axes": "YXS", **size}, tile=(32, 32))
+    picture = Image.fromarray(pixels)
+    for name in ("a.png", "a.jpg", "a.bmp", "a.webp", "a.jp2"):
+        picture.save(folder / name, dpi=(101600, 101600))
+    picture.save(folder / "jpeg.tiff", compression="jpeg", dpi=(101600, 101600))
+    picture.quantize(16).save(folder / "palette.png")
