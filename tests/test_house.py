@@ -43,15 +43,16 @@ data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file transfer manifest archives download
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
-formats: shared challenge csv_table coco overlay registry
-inference: network tile_plan tiles tile_results model_folder detector output_folder jobs
-inference: batch
+formats: file_names shared challenge csv_table coco overlay registry
+inference: network tile_plan tiles tile_results model_folder detector
+inference: image_identity output_entries output_folder image_files jobs batch
 training: interrupts runs resume ema checkpoint learner ranks
 training.tasks: task
 training: failures watch optimise log best loop
 training.tasks: detection_scores detection_pictures detection detection_data
 training: train
-evaluation: groups measures detection_files points result scoring comparison tuning
+evaluation: groups measures detection_layouts detection_files uncounted points result scoring
+evaluation: comparison tuning
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs domain_shift

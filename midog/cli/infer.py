@@ -13,6 +13,7 @@ from midog.cli.options import (
     DEVICE,
     MODEL,
     OUTPUT,
+    AnnotationsOption,
     DeviceOption,
     ModelOption,
     MppOption,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 def infer(
     context: typer.Context,
     images: Annotated[
-        list[Path], argument("IMAGES...", "Images, their folders, or a data folder.")
+        list[Path],
+        argument("IMAGES...", "Images, folders with images in them or below, or a data folder."),
     ],
     subset: Annotated[
         str | None,
@@ -89,9 +91,11 @@ def infer(
         int, option("--workers", "N", "Threads that read tiles ahead.", DEVICE, min=0)
     ] = 2,
     mpp: MppOption = None,
+    annotations: AnnotationsOption = None,
 ) -> None:
     """Detect mitotic figures in images, one file per image.
 
+    The files of an image in a folder below are in such a folder: case2/y.tiff gives case2/y.json.
     Images that are done already are skipped. An image that cannot be read is reported at the end,
     and the others are done.
     """
@@ -104,7 +108,7 @@ def infer(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
-    jobs = find_jobs(images, subset=subset, split=split, mpp=mpp)
+    jobs = find_jobs(images, subset=subset, split=split, annotations=annotations, mpp=mpp)
     where = model or newest_model(runs, task="detection")
     from midog.inference.detector import Detector
 

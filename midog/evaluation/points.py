@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +16,13 @@ from midog.data.mpp import area_mm2, first_mpp, roi_mpp
 from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.detection_files import read_detections, some_of
+from midog.evaluation.uncounted import DEFAULT_PROBABILITY, PlacedPoints, remark
 from midog.formats.shared import DetectedPoints
 from midog.metrics.counts import Counts
 from midog.metrics.matching import Matches, match_points
 from midog.metrics.points import Points, RoiPoints, centres_mm
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_PROBABILITY = 0.5
-"""What a point without probability is taken to have; so does the challenge's own evaluation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +37,7 @@ class ScoredRoi:
         imposters_mm: (K, 2) float64, x y in mm.
         mpp: um/px, NaN where it is not known.
         area_mm2: Of the whole image, NaN where it is not known.
+        size_px: Width and height of the image, level-0 px; NaN where it is not known.
     """
 
     roi: Roi
@@ -48,6 +47,13 @@ class ScoredRoi:
     imposters_mm: Points
     mpp: float
     area_mm2: float
+    size_px: tuple[float, float]
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height of the image; NaN where it is not known."""
+        width, height = self.size_px
+        return width * self.mpp / 1000, height * self.mpp / 1000
 
     @property
     def counts(self) -> Counts:
@@ -79,18 +85,22 @@ def score_rois(
         raise DetectionsError(f"threshold {threshold} is not a score", "give a number from 0 to 1")
     _check_rois(rois)
     detected = read_detections(Path(detections), rois, allow_missing=allow_missing)
-    _warn_of_no_probability(detected)
     scored = [
         _score(roi, of_roi, threshold, mpp) for roi, of_roi in zip(rois, detected, strict=True)
     ]
-    _warn_of_places(scored)
+    placed = [
+        PlacedPoints(of_roi, one.counted, one.size_px, one.size_mm)
+        for one, of_roi in zip(scored, detected, strict=True)
+    ]
+    if odd := remark(placed, threshold):
+        logger.warning("%s: %s", detections, odd)
     return scored
 
 
 def _score(
     roi: Roi, detected: DetectedPoints, threshold: float | None, mpp: float | None
 ) -> ScoredRoi:
-    value, area = _size_of(roi, mpp)
+    value, (width, height) = _size_of(roi, mpp)
     figures, imposters = (
         centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
     )
@@ -98,11 +108,14 @@ def _score(
     points = RoiPoints(figures, detected.points_mm, scores)
     counted = detected.is_figure if threshold is None else scores >= threshold
     matches = match_points(points.truth_mm, points.detected_mm[counted])
-    return ScoredRoi(roi, points, counted, matches, imposters, value, area)
+    area = area_mm2(width, height, None if math.isnan(value) else value)
+    size = math.nan if width is None else width, math.nan if height is None else height
+    return ScoredRoi(roi, points, counted, matches, imposters, value, area, size)
 
 
-def _size_of(roi: Roi, given: float | None) -> tuple[float, float]:
-    """um/px and mm2 of an ROI, as stated or, where that is missing, as its image states; else NaN.
+def _size_of(roi: Roi, given: float | None) -> tuple[float, tuple[int | None, int | None]]:
+    """um/px (else NaN) and width and height of an ROI, as stated or, where that is missing, as its
+    image states.
 
     Raises ImageError where the ROI has figures and its mpp is not known.
     """
@@ -120,35 +133,8 @@ def _size_of(roi: Roi, given: float | None) -> tuple[float, float]:
             if needed and stated is None:
                 raise
     if not needed and first_mpp(stated, in_image) is None:
-        return math.nan, math.nan
-    mpp = roi_mpp(roi, in_image, given)
-    return mpp, area_mm2(width, height, mpp)
-
-
-def _outside(scored: ScoredRoi) -> int:
-    """Detections beyond the image, where its annotated size is known."""
-    roi, detected = scored.roi, scored.points.detected_mm
-    if math.isnan(scored.mpp) or roi.width is None or roi.height is None:
-        return 0
-    size = np.array([roi.width, roi.height]) * scored.mpp / 1000
-    return int(((detected < 0) | (detected > size)).any(axis=1).sum())
-
-
-def _warn_of_places(scored: Sequence[ScoredRoi]) -> None:
-    outside = sum(map(_outside, scored))
-    total = sum(len(roi.points.detected_mm) for roi in scored)
-    if outside > total / 10:
-        logger.warning(
-            "%d of %d points lie outside their image: are they mm, of this mpp?", outside, total
-        )
-
-
-def _warn_of_no_probability(detected: Iterable[DetectedPoints]) -> None:
-    number = sum(int(np.isnan(of_roi.scores).sum()) for of_roi in detected)
-    if number:
-        logger.warning(
-            "%d points have no probability and are taken to have %g", number, DEFAULT_PROBABILITY
-        )
+        return math.nan, (width, height)
+    return roi_mpp(roi, in_image, given), (width, height)
 
 
 def _check_rois(rois: Sequence[Roi]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from midog._version import __version__
 from midog.evaluation.measures import MEASURES
+from midog.formats.shared import spreadsheet_cell
 from midog.json_text import plain
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
@@ -225,14 +226,22 @@ class Evaluation:
         """A line per ROI, with a header; an empty cell where a value is undefined.
 
         A column of `by` that is named as a score, or as another of the ROI's own, is written as
-        by_NAME.
+        by_NAME. A quote is put before text that a spreadsheet would take for a formula.
         """
         text = io.StringIO()
-        rows = [_flat(roi.to_dict()) for roi in self.rois]
+        rows = [_as_cells(_flat(roi.to_dict())) for roi in self.rois]
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
+
+
+def _as_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose names and texts no spreadsheet takes for a formula; numbers stay."""
+    return {
+        spreadsheet_cell(name): spreadsheet_cell(value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from midog.data.folder import data_fingerprint, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
 from midog.errors import ConfigError, DetectionsError
+from midog.evaluation.detection_files import sources_of
 from midog.evaluation.points import score_rois
 from midog.files import replace_text
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
-from midog.inference.jobs import Job
+from midog.inference.jobs import job_of
 from midog.inference.model_folder import CARD, find_folder
 from midog.inference.output_folder import read_settings
 from midog.json_text import to_json
@@ -234,7 +235,7 @@ def _detect(
     on_image: Callable[[str, int | None], None] | None,
 ) -> None:
     require_images(rois)
-    jobs = [Job(roi.path, roi.mpp if mpp is None else mpp) for roi in rois if roi.path is not None]
+    jobs = [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
     outcome = infer(jobs, detector, out, on_image=on_image)
     if outcome.failed:
         error = next(iter(outcome.failed.values()))
@@ -257,11 +258,8 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
             "leave {detections} out",
             {"detections": None},
         )
-    missing = [
-        roi.file_name
-        for roi in rois
-        if not (detections / f"{Path(roi.file_name).stem}.json").is_file()
-    ]
+    sources = sources_of(detections, rois)
+    missing = [roi.file_name for roi, source in zip(rois, sources, strict=True) if source is None]
     if missing:
         raise DetectionsError(
             f"{detections}/ has no detections for {compact_names(missing)}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from midog.boxes import Detections
 from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME, DetectedPoints, shortest
-from midog.json_text import to_json
+from midog.json_text import read_json, to_json
 
 _TYPE = "Multiple points"
+_FIX = f"give Grand Challenge JSON of type '{_TYPE}'"
 
 
 def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold: float) -> None:
@@ -59,7 +61,8 @@ def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold
 def read_challenge(path: Path) -> DetectedPoints:
     """Read a file of 'Multiple points', of midog or of a third party.
 
-    As for the challenge's own scorer, a point without a name is a mitotic figure.
+    As for the challenge's own scorer, a point without a name is a mitotic figure, and the file's
+    `type` is not looked at.
 
     Args:
         path: A JSON file with points of two or three numbers, in millimetres.
@@ -67,36 +70,42 @@ def read_challenge(path: Path) -> DetectedPoints:
     Raises:
         DetectionsError: If it is no such file; names the file and the point, counted from 1.
     """
-    points = _read_points(path)
-    rows = [_read_point(point, f"{path} point {number}") for number, point in enumerate(points, 1)]
+    return parse_challenge(read_json(path, DetectionsError, _FIX), str(path))
+
+
+def parse_challenge(document: Any, where: str) -> DetectedPoints:
+    """Read what a file of 'Multiple points' holds; see `read_challenge`.
+
+    Args:
+        document: The JSON.
+        where: What it is, for errors.
+    """
+    if not isinstance(document, Mapping) or not isinstance(document.get("points"), list):
+        raise DetectionsError(f"{where} has no list `points`", _FIX)
+    points = document["points"]
+    rows = [_read_point(point, f"{where} point {number}") for number, point in enumerate(points, 1)]
+    names = Counter(row.name for row in rows)
     return DetectedPoints(
-        points_mm=np.array([row[:2] for row in rows], np.float64).reshape(-1, 2),
-        scores=np.array([row[2] for row in rows], np.float64),
-        is_figure=np.array([row[3] for row in rows], bool),
+        points_mm=np.array([(row.x, row.y) for row in rows], np.float64).reshape(-1, 2),
+        scores=np.array([row.score for row in rows], np.float64),
+        is_figure=np.array([row.name == FIGURE_NAME for row in rows], bool),
+        other_names={
+            name: number
+            for name, number in names.items()
+            if name not in (FIGURE_NAME, NON_FIGURE_NAME)
+        },
     )
 
 
-def _read_points(path: Path) -> list[Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DetectionsError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise DetectionsError(f"{path} is not JSON: {error}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("points"), list):
-        raise DetectionsError(
-            f"{path} has no list `points`", f"give Grand Challenge JSON of type '{_TYPE}'"
-        )
-    if document.get("type", _TYPE) != _TYPE:
-        raise DetectionsError(
-            f"{path} is of type {document['type']!r}", f"give JSON of type '{_TYPE}'"
-        )
-    points: list[Any] = document["points"]
-    return points
+class _Point(NamedTuple):
+    x: float
+    y: float
+    score: float
+    name: str
 
 
-def _read_point(point: Any, where: str) -> tuple[float, float, float, bool]:
-    """Return x mm, y mm, probability (NaN: none) and whether it is a mitotic figure."""
+def _read_point(point: Any, where: str) -> _Point:
+    """Return x mm, y mm, probability (NaN: none) and name of a point."""
     if not isinstance(point, dict):
         raise DetectionsError(f"{where} is {str(point)[:40]!r}", "write an object with `point`")
     place, score = point.get("point"), point.get("probability", math.nan)
@@ -108,8 +117,8 @@ def _read_point(point: Any, where: str) -> tuple[float, float, float, bool]:
         raise DetectionsError(
             f"{where}: `probability` is {str(score)[:40]!r}", "write a number from 0 to 1"
         )
-    is_figure = point.get("name", FIGURE_NAME) == FIGURE_NAME
-    return float(place[0]), float(place[1]), float(score), is_figure
+    name = str(point.get("name", FIGURE_NAME))
+    return _Point(float(place[0]), float(place[1]), float(score), name)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, centers_of
 from midog.errors import DetectionsError
-from midog.files import replacing
+from midog.files import replace_bytes
 
 COLOURS = {
     "found": (0, 215, 70),
@@ -31,9 +34,49 @@ _PLURAL = {
 _MARGIN_PX = 6  # between a figure's box and its frame, so that the cell is seen whole
 
 
+_LARGEST_SIDE = 65_500
+"""JPEG bears no longer side, px."""
+_LEGEND_ROOM = 1000
+"""The legend below is lower, px."""
+_MOST_PX = 1 << 27
+"""A larger picture is made smaller: these take 0.5 GB in memory."""
+
+Rows = Callable[[float], Iterator[tuple[int, NDArray[np.uint8]]]]
+"""Reads an image resampled by a factor: bands (h, w, 3) uint8 RGB with the number of their first
+row, from the top down."""
+
+
+def overlay_scale(width: int, height: int) -> float:
+    """Return px of the overlay for a px of an image: 1, or less for one that is too large.
+
+    Args:
+        width, height: Of the image, px.
+    """
+    longest = min(_LARGEST_SIDE / width, (_LARGEST_SIDE - _LEGEND_ROOM) / height)
+    return float(min(1.0, longest, math.sqrt(_MOST_PX / (width * height))))
+
+
+def reduction(width: int, height: int) -> str:
+    """Say how much smaller than its image an overlay is; "" where it is as large.
+
+    Args:
+        width, height: Of the image, px.
+    """
+    scale = overlay_scale(width, height)
+    if scale == 1:
+        return ""
+    smaller = " x ".join(f"{math.ceil(side * scale - 1e-9):,}" for side in (width, height))
+    return (
+        f"the overlay is made {1 / scale:.3g} times smaller than the image, {smaller} px of"
+        f" {width:,} x {height:,} (at most {_LARGEST_SIDE:,} px a side, as in a JPEG, and"
+        f" {_MOST_PX / 1e6:.0f} megapixels)"
+    )
+
+
 def write_overlay(
     path: Path,
-    image: NDArray[np.uint8],
+    size: tuple[int, int],
+    rows: Rows,
     detections: Detections,
     *,
     mpp: float,
@@ -44,11 +87,13 @@ def write_overlay(
 
     Detected figures (class 1, score >= threshold) have a green frame and their score. With `truth`,
     only hits (matched as in scoring, within 7.5 um) are green; false alarms have red double frames,
-    missed figures yellow broken ones, imposters thin blue ones.
+    missed figures yellow broken ones, imposters thin blue ones. The overlay of a large image is
+    smaller, see `overlay_scale`.
 
     Args:
         path: The file to replace, PNG or JPEG by its ending; missing folders on the way are made.
-        image: (H, W, 3) uint8 RGB, level 0.
+        size: (width, height) of the image, level-0 px.
+        rows: Reads the image.
         detections: Boxes in level-0 px.
         mpp: um/px of level 0.
         threshold: In [0, 1].
@@ -57,25 +102,35 @@ def write_overlay(
     Raises:
         DetectionsError: If the file cannot be written.
     """
-    assert image.dtype == np.uint8, image.dtype
-    assert image.ndim == 3, image.shape
-    marks = _marks(detections.figures().at_least(threshold), truth, mpp)
-    picture = Image.fromarray(image)
-    draw = ImageDraw.Draw(picture)
-    for mark in marks:
-        _draw_frame(draw, mark.kind, mark.box)
-    for mark in marks:  # after all frames, so that none crosses a score
-        _draw_score(draw, mark, picture.size)
+    scale = overlay_scale(*size)
+    marks = [
+        mark.resized(scale) for mark in _marks(detections.figures().at_least(threshold), truth, mpp)
+    ]
     kinds = ["found"] if truth is None else ["hit", "false alarm", "missed", "imposter"]
     legend = [
         (kind, f"{sum(mark.kind == kind for mark in marks)} {_PLURAL[kind]}") for kind in kinds
     ]
-    whole = _with_legend(picture, [*legend, ("", f"score of {threshold:.2f} or more")])
-    with replacing(path, DetectionsError, parents=True) as part:
-        if path.suffix.lower() in (".jpg", ".jpeg"):  # in full colour, so that frames stay crisp
-            whole.save(part, "JPEG", quality=92, subsampling=0)
-        else:
-            whole.save(part, "PNG", compress_level=3)
+    legend.append(("", f"score of {threshold:.2f} or more"))
+    if scale < 1:
+        legend.append(("", f"{1 / scale:.3g} times smaller than the image"))
+    width, height = (math.ceil(side * scale - 1e-9) for side in size)
+    lines = _Legend.of(width, legend)
+    picture = Image.new("RGB", (width, height + lines.height), (255, 255, 255))
+    for y, band in rows(scale):
+        picture.paste(Image.fromarray(np.ascontiguousarray(band)), (0, y))
+    draw = ImageDraw.Draw(picture)
+    for mark in marks:
+        _draw_frame(draw, mark.kind, mark.box)
+    for mark in marks:  # after all frames, so that none crosses a score
+        _draw_score(draw, mark, (width, height))
+    lines.draw(draw, width, height)
+    # in memory first: Pillow does not notice a file that the disk cuts short
+    file = io.BytesIO()
+    if path.suffix.lower() in (".jpg", ".jpeg"):  # in full colour, so that frames stay crisp
+        picture.save(file, "JPEG", quality=92, subsampling=0)
+    else:
+        picture.save(file, "PNG", compress_level=3)
+    replace_bytes(path, file.getvalue(), DetectionsError, parents=True)
 
 
 @dataclass(frozen=True)
@@ -83,6 +138,10 @@ class _Mark:
     kind: str
     box: tuple[float, float, float, float]
     score: float | None = None
+
+    def resized(self, scale: float) -> _Mark:
+        x1, y1, x2, y2 = (side * scale for side in self.box)
+        return _Mark(self.kind, (x1, y1, x2, y2), self.score)
 
 
 def _marks(detected: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]:
@@ -153,29 +212,46 @@ def _draw_score(draw: ImageDraw.ImageDraw, mark: _Mark, size: tuple[int, int]) -
     )
 
 
-def _with_legend(picture: Image.Image, entries: list[tuple[str, str]]) -> Image.Image:
-    """Put a white strip below the picture that explains the frames, in as many lines as needed."""
-    size = min(max(picture.width // 60, 16), 60)
-    font = ImageFont.load_default(size=size)
-    places, x, y = [], size, size
-    for kind, text in entries:
-        wide = int(font.getlength(text)) + (2 * size if kind else 0)
-        if x > size and x + wide > picture.width:
-            x, y = size, y + 2 * size
-        places.append((x, y, kind, text))
-        x += wide + 2 * size
-    whole = Image.new("RGB", (picture.width, picture.height + y + 2 * size), (255, 255, 255))
-    whole.paste(picture)
-    draw = ImageDraw.Draw(whole)
-    for x, y, kind, text in places:
-        top = picture.height + y
-        if kind:
-            inner = (
-                x + _MARGIN_PX,
-                top + _MARGIN_PX,
-                x + size - _MARGIN_PX,
-                top + size - _MARGIN_PX,
-            )
-            _draw_frame(draw, kind, inner)
-        draw.text((x + (2 * size if kind else 0), top - size // 8), text, (0, 0, 0), font)
-    return whole
+@dataclass(frozen=True)
+class _Legend:
+    """Explains the frames on a white strip below the picture, in as many lines as needed.
+
+    Attributes:
+        size: Of the letters, px.
+        places: x, y within the strip, kind of the frame ("": none) and text of the entries.
+        height: Of the strip, px.
+    """
+
+    size: int
+    places: tuple[tuple[int, int, str, str], ...]
+    height: int
+
+    @classmethod
+    def of(cls, width: int, entries: Sequence[tuple[str, str]]) -> _Legend:
+        """The legend of kinds and texts below a picture of that width."""
+        size = min(max(width // 60, 16), 60)
+        font = ImageFont.load_default(size=size)
+        places, x, y = [], size, size
+        for kind, text in entries:
+            wide = int(font.getlength(text)) + (2 * size if kind else 0)
+            if x > size and x + wide > width:
+                x, y = size, y + 2 * size
+            places.append((x, y, kind, text))
+            x += wide + 2 * size
+        return cls(size, tuple(places), y + 2 * size)
+
+    def draw(self, draw: ImageDraw.ImageDraw, width: int, top: int) -> None:
+        """Draw the strip at `top`, over frames that reach into it."""
+        draw.rectangle((0, top, width, top + self.height), fill=(255, 255, 255))
+        font, size = ImageFont.load_default(size=self.size), self.size
+        for x, y, kind, text in self.places:
+            if kind:
+                inner = (
+                    x + _MARGIN_PX,
+                    top + y + _MARGIN_PX,
+                    x + size - _MARGIN_PX,
+                    top + y + size - _MARGIN_PX,
+                )
+                _draw_frame(draw, kind, inner)
+            at = x + (2 * size if kind else 0), top + y - size // 8
+            draw.text(at, text, (0, 0, 0), font)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,8 @@ class DetectedImage:
         threshold: In [0, 1]; a mitotic figure of that score or more counts.
         detections: Boxes in level-0 px.
         truth: The annotated boxes in level-0 px, if the image is labelled.
-        pixels: Reads the image, (H, W, 3) uint8 RGB, level 0; the only thing here that takes time.
+        rows: Reads the image resampled by a factor, a band (h, w, 3) uint8 RGB at a time with the
+            number of its first row, from the top down; the only thing here that takes time.
     """
 
     file_name: str
@@ -39,7 +40,7 @@ class DetectedImage:
     threshold: float
     detections: Detections
     truth: Boxes | None
-    pixels: Callable[[], NDArray[np.uint8]]
+    rows: Callable[[float], Iterator[tuple[int, NDArray[np.uint8]]]]
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,15 @@ class Format:
             Raises DetectionsError if it cannot be written.
         read: Reads the points of a file to score them, if the format can be scored. Raises
             DetectionsError for a file that is not of the format.
+        remark: What is worth saying before the work of an image of that width and height, level-0
+            px; "" if nothing is.
     """
 
     words: str
     ending: str
     write: Callable[[Path, DetectedImage], None]
     read: Callable[[Path], DetectedPoints] | None = None
+    remark: Callable[[int, int], str] | None = None
 
 
 def _write_challenge(path: Path, image: DetectedImage) -> None:
@@ -91,12 +95,19 @@ def _write_overlay(path: Path, image: DetectedImage) -> None:
 
     write_overlay(
         path,
-        image.pixels(),
+        (image.width, image.height),
+        image.rows,
         image.detections,
         mpp=image.mpp,
         threshold=image.threshold,
         truth=image.truth,
     )
+
+
+def _overlay_remark(width: int, height: int) -> str:
+    from midog.formats.overlay import reduction
+
+    return reduction(width, height)
 
 
 FORMATS: dict[str, Format] = {
@@ -109,7 +120,10 @@ FORMATS: dict[str, Format] = {
     "csv": Format("a table of boxes, both classes", ".csv", _write_csv),
     "coco": Format("COCO JSON of one image, both classes", ".coco.json", _write_coco),
     "overlay": Format(
-        "a JPEG of the image with frames around the figures", ".overlay.jpg", _write_overlay
+        "a JPEG of the image with frames around the figures",
+        ".overlay.jpg",
+        _write_overlay,
+        remark=_overlay_remark,
     ),
 }
 """The formats by name, the one to be scored first. A further one is a file and an entry here."""
@@ -138,6 +152,6 @@ def can_be_scored(path: Path) -> bool:
 
     001.coco.json is COCO, which cannot, though .json is the ending of challenge.
     """
-    fitting = [entry for entry in FORMATS.values() if path.name.endswith(entry.ending)]
+    fitting = [entry for entry in FORMATS.values() if path.name.lower().endswith(entry.ending)]
     longest = max(fitting, key=lambda entry: len(entry.ending), default=None)
     return longest is not None and longest.read is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,26 @@ class DetectedPoints:
         scores: (N,) float64 in [0, 1], NaN where the file gives no probability.
         is_figure: (N,) bool, the point is named 'mitotic figure' or, as in the files of 2021, has
             no name.
+        other_names: How many points have another name than 'mitotic figure' and 'non-mitotic
+            figure', by that name.
     """
 
     points_mm: NDArray[np.float64]
     scores: NDArray[np.float64]
     is_figure: NDArray[np.bool_]
+    other_names: Mapping[str, int] = field(default_factory=dict)
 
 
 def shortest(value: np.float32) -> float:
     """Return the float that writes a float32 in the fewest digits: 0.7, not 0.699999988079071."""
     return float(str(value))
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return text as a cell of a CSV that no spreadsheet takes for a formula.
+
+    A cell that begins as a formula does has a quote in front (OWASP, CSV injection): a third
+    party chose the name. Bytes of a name that are no text are escaped.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0")) else text

@@ -69,12 +69,30 @@ def decode(
     return pixels
 
 
-def _bands(image: SlideImage, scale: float) -> Iterator[tuple[int, Pixels]]:
+def rows_of(path: Path, scale: float = 1.0) -> Iterator[tuple[int, Pixels]]:
+    """All rows of an image, resampled by `scale`, a band at a time; nothing else is in memory.
+
+    Args:
+        path: the image file.
+        scale: px of the result for a px of level 0; the coarsest level that is fine enough is read.
+
+    Yields:
+        The number of a band's first row, and the band (height, width, 3) uint8 RGB, from the top
+        down.
+
+    Raises:
+        ImageError: as `open_image` and `SlideImage.read`.
+    """
+    with open_image(path) as image:
+        yield from _bands(image, scale, image.level_for(scale))
+
+
+def _bands(image: SlideImage, scale: float, level: int = 0) -> Iterator[tuple[int, Pixels]]:
     """The rows of an image from the top down, with the number of the first; by several threads."""
     width, height = image.scaled_size(scale)
 
     def read(y: int) -> tuple[int, Pixels]:
-        return y, image.read_scaled(0, y, width, min(_BAND, height - y), scale)
+        return y, image.read_scaled(0, y, width, min(_BAND, height - y), scale, level)
 
     threads = min(_THREADS, os.cpu_count() or 1)
     waiting: deque[Future[tuple[int, Pixels]]] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,17 +16,20 @@ import numpy as np
 from midog.boxes import Detections
 from midog.errors import DeviceError, ImageError, MidogError
 from midog.formats.registry import FORMATS, DetectedImage, require_formats
-from midog.images.decode import decode
+from midog.images.decode import rows_of
 from midog.inference.detector import Detector
-from midog.inference.jobs import Job
+from midog.inference.image_identity import state_of
+from midog.inference.jobs import Job, require_own_files
 from midog.inference.output_folder import OutputFolder
 from midog.inference.tiles import OpenTiles
 from midog.progress import OnImage, OnStep
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch, by image name.
+    """What became of a batch, by the images' names (`Job.name`).
 
     Attributes:
         figures: The mitotic figures at or over the threshold in each image that was done now.
@@ -50,11 +54,11 @@ def infer(
 ) -> Outcome:
     """Detect in the images and write their files, STEM.json and those of further formats.
 
-    An image that fails is noted in the outcome, and the others are done. While the model works on
-    one image, the next one is opened and the files of the last one are written.
+    An image that fails, in whatever way, is noted in the outcome, and the others are done. While
+    the model works on one image, the next one is opened and the files of the last one are written.
 
     Args:
-        jobs: The images, of different stems.
+        jobs: The images; no two may have a file in common.
         detector: The model and its settings.
         out: Folder of the files; made if it does not exist. Several processes may fill it.
         formats: Names in FORMATS.
@@ -63,13 +67,15 @@ def infer(
         on_tile: Called while the tiles of an image are done.
 
     Raises:
-        DetectionsError: If a format is unknown, or `out` holds detections of another model or other
-            settings.
+        DetectionsError: If a format is unknown, two images would be written to one file, or `out`
+            holds detections of another model or other settings.
         DeviceError: If the device is out of memory; what is done stays.
     """
     require_formats(formats)
-    stems = [job.path.stem for job in jobs]
+    require_own_files(jobs, formats, ignores_case=False)  # before anything is made
+    stems = [job.stem for job in jobs]
     folder = OutputFolder(out, detector.settings(), stems, overwrite=overwrite)
+    require_own_files(jobs, formats, ignores_case=folder.ignores_case())
     with (
         _Batch(detector, folder, formats, on_image, on_tile) as batch,
         closing(_open_ahead(jobs, batch.open)) as opened,
@@ -83,6 +89,17 @@ def infer(
 def count_figures(detections: Detections, threshold: float) -> int:
     """Count the mitotic figures with a score of at least the threshold."""
     return int(np.count_nonzero(detections.figures().scores >= np.float32(threshold)))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An open image, and the state of its file before it was read."""
+
+    tiles: OpenTiles
+    state: str
+
+    def close(self) -> None:
+        self.tiles.close()
 
 
 class _Batch:
@@ -108,28 +125,30 @@ class _Batch:
     def __exit__(self, *_: object) -> None:
         self._writer.shutdown()
 
-    def open(self, job: Job) -> OpenTiles | None:
+    def open(self, job: Job) -> _Opened | None:
         """Open an image; None if it is done."""
-        if self._folder.is_done(job.path, job.mpp, self._formats):
+        if self._folder.is_done(job.stem, job.path, job.mpp, self._formats):
             return None
-        return self._detector.open(job.path, mpp=job.mpp)
+        state = state_of(job.path) if job.path.exists() else ""
+        return _Opened(self._detector.open(job.path, mpp=job.mpp), state)
 
-    def detect(self, job: Job, opening: Future[OpenTiles | None]) -> None:
+    def detect(self, job: Job, opening: Future[_Opened | None]) -> None:
         """Detect in an image and hand its detections to the writer."""
         writing = None
         with _noting(job, self.outcome.failed):
-            image = opening.result()
-            if image is None:
-                self.outcome.skipped.append(job.path.name)
+            opened = opening.result()
+            if opened is None:
+                self.outcome.skipped.append(job.name)
             else:
-                with image:
-                    self._folder.begin(job.path, job.mpp)
-                    detections = self._detector.detect(image, self._tick)
-                writing = self._writer.submit(self._write, job, image, detections)
+                with opened.tiles as tiles:
+                    self._folder.begin(job.stem, job.mpp, self._formats)
+                    self._announce(job, tiles)
+                    detections = self._detector.detect(tiles, self._tick)
+                writing = self._writer.submit(self._write, job, opened, detections)
                 self._writing.append((job, writing))
         self.settle(0 if writing is None else 1)
         if writing is None and self._on_image is not None:
-            self._on_image(job.path.name, None)
+            self._on_image(job.name, None)
 
     def settle(self, most: int) -> None:
         """Note what is written, in order, until at most that many images are being written."""
@@ -137,58 +156,70 @@ class _Batch:
         while len(self._writing) > most or (self._writing and self._writing[0][1].done()):
             job, writing = self._writing.popleft()
             with _noting(job, self.outcome.failed):
-                figures[job.path.name] = writing.result()
+                figures[job.name] = writing.result()
             if self._on_image is not None:
-                self._on_image(job.path.name, figures.get(job.path.name))
+                self._on_image(job.name, figures.get(job.name))
+
+    def _announce(self, job: Job, tiles: OpenTiles) -> None:
+        """State what the formats will do with an image of this size, before the work."""
+        for name in self._formats:
+            remark = FORMATS[name].remark
+            if remark and (words := remark(tiles.image.width, tiles.image.height)):
+                logger.info("%s: %s", job.name, words)
 
     def _tick(self, done: int, total: int) -> None:
         self.settle(1)
         if self._on_tile is not None:
             self._on_tile(done, total)
 
-    def _write(self, job: Job, image: OpenTiles, detections: Detections) -> int:
+    def _write(self, job: Job, opened: _Opened, detections: Detections) -> int:
         """Write the files of an image; return its figures at or over the threshold."""
+        tiles = opened.tiles
         detected = DetectedImage(
-            file_name=job.path.name,
-            width=image.image.width,
-            height=image.image.height,
-            mpp=image.mpp,
+            file_name=job.name,
+            width=tiles.image.width,
+            height=tiles.image.height,
+            mpp=tiles.mpp,
             threshold=self._detector.threshold,
             detections=detections,
             truth=job.truth,
-            pixels=lambda: np.asarray(decode(job.path, cache=False)),
+            rows=lambda scale: rows_of(job.path, scale),
         )
-        targets = self._folder.targets(job.path.stem, self._formats)
+        targets = self._folder.targets(job.stem, self._formats)
         for name, path in zip(self._formats, targets, strict=True):
             FORMATS[name].write(path, detected)
-        self._folder.finish(job.path, job.mpp)
+        self._folder.finish(job.stem, job.path, opened.state, job.mpp, self._formats)
         return count_figures(detections, self._detector.threshold)
 
 
 @contextmanager
 def _noting(job: Job, failed: dict[str, MidogError]) -> Iterator[None]:
-    """Note an error of this image alone; others are raised."""
+    """Note whatever is wrong with this image alone; what is wrong with the device is raised."""
     try:
         yield
     except DeviceError:
         raise
     except MidogError as error:
-        failed[job.path.name] = error
+        failed[job.name] = error
     except MemoryError:
-        failed[job.path.name] = ImageError(
+        failed[job.name] = ImageError(
             f"{job.path} does not fit into memory",
             "give its true {mpp}, or a smaller image",
             {"mpp": None},
         )
     except OSError as error:
-        failed[job.path.name] = ImageError(f"{job.path}: {error.strerror or error}")
+        failed[job.name] = ImageError(f"{job.path}: {error.strerror or error}")
+    except Exception as error:  # our own mistake, or a library's: the others are done
+        logger.debug("%s", job.path, exc_info=True)
+        what = f"{job.path} failed with an unexpected {type(error).__name__}: {error}"
+        failed[job.name] = ImageError(what, "leave it out, or convert it to a tiled 8-bit RGB TIFF")
 
 
 def _open_ahead(
-    jobs: Sequence[Job], open_one: Callable[[Job], OpenTiles | None]
-) -> Generator[tuple[Job, Future[OpenTiles | None]]]:
+    jobs: Sequence[Job], open_one: Callable[[Job], _Opened | None]
+) -> Generator[tuple[Job, Future[_Opened | None]]]:
     """Yield each job and its image; meanwhile the next one is opened and read ahead."""
-    ahead: deque[tuple[Job, Future[OpenTiles | None]]] = deque()
+    ahead: deque[tuple[Job, Future[_Opened | None]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="midog-open") as opener:
         try:
             for job in jobs:

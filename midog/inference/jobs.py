@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from midog.boxes import Boxes
-from midog.data.folder import locate, read_rois, require_images, select_rois
-from midog.errors import DataError, ImageError
-from midog.images.image import IMAGE_SUFFIXES
+from midog.data.annotations.read import may_hold_annotations, read_annotations
+from midog.data.folder import (
+    default_split,
+    read_rois,
+    require_images,
+    select_rois,
+    with_images,
+)
+from midog.data.roi import Roi
+from midog.data.split_file import read_split
+from midog.errors import DataError, DetectionsError, ImageError
+from midog.formats.file_names import parts_of, stem_of
+from midog.formats.registry import FORMATS
+from midog.inference.image_files import ImageFile, find_images
+from midog.inference.output_entries import is_output
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -20,39 +37,23 @@ class Job:
         path: The image file.
         mpp: um/px of level 0, which overrules the file's own; None: the file's own.
         truth: The annotated boxes in level-0 px, to be drawn into overlays; None: unlabelled.
+        file_name: Its name in outputs, with its case folders (01/01.tif); "": that of the file.
     """
 
     path: Path
     mpp: float | None = None
     truth: Boxes | None = field(default=None, compare=False)
+    file_name: str = ""
 
+    @property
+    def name(self) -> str:
+        """The image's name in outputs and reports."""
+        return self.file_name or self.path.name
 
-def find_images(paths: Sequence[Path]) -> list[Path]:
-    """Find the image files among paths.
-
-    Args:
-        paths: Files, which are taken as they are, and folders, of which all files with an image's
-            ending are taken, sorted. A data folder stands for its images/.
-
-    Returns:
-        Each file once. One that does not exist is among them, so that it fails in its turn and the
-        others are done.
-
-    Raises:
-        ImageError: For a folder without images, if no path exists, and for two images of one stem,
-            whose detections would be one file.
-    """
-    images: list[Path] = []
-    for path in paths:
-        images += _images_in(path) if path.is_dir() else [path]
-    if images and not any(path.exists() for path in images):
-        raise ImageError(f"{images[0]} does not exist", "give an image file or a folder of images")
-    by_place: dict[Path, Path] = {}
-    for path in images:
-        by_place.setdefault(path.resolve(), path)
-    images = list(by_place.values())
-    _require_stems(images)
-    return images
+    @property
+    def stem(self) -> str:
+        """The name of its files without their endings."""
+        return stem_of(self.name)
 
 
 def find_jobs(
@@ -60,6 +61,7 @@ def find_jobs(
     *,
     subset: str | None = None,
     split: str | None = None,
+    annotations: Path | None = None,
     mpp: float | None = None,
 ) -> list[Job]:
     """Find the jobs in images, folders and data folders.
@@ -68,78 +70,137 @@ def find_jobs(
         paths: As `find_images` takes them.
         subset: Take only ROIs of this role (train, val, test, unlabelled), of data folders.
         split: CSV or shipped name; None: the data folder's split.csv.
+        annotations: The annotation file; None: all that the data folder holds.
         mpp: um/px of all of them; None: each image's own, for an ROI of a data folder what its
             split or annotation states, as `evaluate` takes it.
 
     Raises:
         ImageError: As `find_images` does.
+        ImageError: For an image of which two annotation files state different um/px.
         DataError: For a subset that is empty or whose images are missing.
     """
     if subset is not None:
-        return _jobs_of_subset(paths, subset, split, mpp)
+        rois = [
+            roi
+            for path in paths
+            for roi in select_rois(read_rois(path, split=split, annotations=annotations), subset)
+        ]
+        require_images(rois)
+        return [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
     images = find_images(paths)
     if mpp is not None:
-        return [Job(image, mpp) for image in images]
+        return [Job(image.path, mpp, file_name=image.name) for image in images]
+    if split is not None:
+        _require_listed(images, split)
     stated: dict[Path, float] = {}
-    for folder in sorted({image.parent for image in images}):
-        stated |= _stated_mpp(folder, split)
-    return [Job(image, stated.get(image.resolve())) for image in images]
+    for folder in _data_folders(paths, images):
+        stated |= _stated_mpp(folder, split, annotations)
+    return [Job(image.path, stated.get(image.path.resolve()), None, image.name) for image in images]
 
 
-def is_image(path: Path) -> bool:
-    """Whether a path has an image's ending and is no hidden file."""
-    return (
-        path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+def job_of(roi: Roi, path: Path, mpp: float | None = None) -> Job:
+    """The job of an ROI; its outputs are named as the data folder names it.
 
-
-def _images_in(path: Path) -> list[Path]:
-    folder = path / "images" if (path / "images").is_dir() else path
-    images = sorted(inside for inside in folder.iterdir() if is_image(inside))
-    if not images:
-        endings = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise ImageError(f"no image in {folder}/", f"give files that end in {endings}")
-    return images
-
-
-def _jobs_of_subset(
-    paths: Sequence[Path], subset: str, split: str | None, mpp: float | None
-) -> list[Job]:
-    rois = [roi for path in paths for roi in select_rois(read_rois(path, split=split), subset)]
-    require_images(rois)
-    jobs = [
-        Job(roi.path, roi.mpp if mpp is None else mpp, roi.boxes)
-        for roi in rois
-        if roi.path is not None
-    ]
-    _require_stems([job.path for job in jobs])
-    return jobs
-
-
-def _require_stems(images: Sequence[Path]) -> None:
-    """Raise ImageError for two images whose detections would be one file."""
-    stems: dict[str, Path] = {}
-    for image in images:
-        if stems.setdefault(image.stem, image) != image:
-            raise ImageError(
-                f"{stems[image.stem]} and {image} would both be written as {image.stem}",
-                "infer them into two folders",
-            )
-
-
-def _stated_mpp(folder: Path, split: str | None) -> dict[Path, float]:
-    """um/px by image as stated by the data folder that this is, or whose images/ this is.
-
-    Any other folder states nothing.
+    Args:
+        roi: The ROI.
+        path: Its image.
+        mpp: um/px; None: what is stated of the ROI.
     """
-    data = folder.parent if folder.name == "images" else folder
+    parts = parts_of(roi.file_name)
+    is_below = list(path.parts[-len(parts) :]) == parts
+    name = "/".join(parts) if is_below else path.name
+    return Job(path, roi.mpp if mpp is None else mpp, roi.boxes, name)
+
+
+def require_own_files(jobs: Sequence[Job], formats: Sequence[str], *, ignores_case: bool) -> None:
+    """Check that no two images would be written to one file.
+
+    Args:
+        jobs: The images.
+        formats: Names in FORMATS.
+        ignores_case: The disk takes A.json for a.json.
+
+    Raises:
+        DetectionsError: Names the two images and the file.
+    """
+    owners: dict[str, Job] = {}
+    for job in jobs:
+        for name in formats:
+            file = f"{job.stem}{FORMATS[name].ending}"
+            key = unicodedata.normalize("NFC", file).casefold() if ignores_case else file
+            first = owners.setdefault(key, job)
+            if first is not job:
+                raise DetectionsError(
+                    f"{first.path} and {job.path} would both be written as {file}",
+                    "infer them into two folders, or give the folder above theirs",
+                )
+
+
+def _require_listed(images: Sequence[ImageFile], split: str) -> None:
+    names = {PurePath(row.file_name).name for row in read_split(split).rows}
+    if not any(image.path.name in names for image in images):
+        raise DataError(f"{split} lists none of these images", "give the split of these, or none")
+
+
+def _data_folders(paths: Iterable[Path], images: Iterable[ImageFile]) -> list[Path]:
+    """Folders that may state something of these images, those nearest to them last."""
+    folders = {path for path in paths if path.is_dir()}
+    for folder in {image.path.parent for image in images}:
+        folders.add(folder)
+        folders |= {above.parent for above in (folder, *folder.parents) if above.name == "images"}
+    return sorted(folders, key=lambda folder: (len(folder.resolve().parts), folder))
+
+
+def _stated_mpp(folder: Path, split: str | None, annotations: Path | None) -> dict[Path, float]:
+    """um/px by image as a data folder states it, its split before its annotation files; a folder of
+    images alone states nothing.
+
+    A file that cannot be read is named in a line, and stops nothing; one that was asked for is an
+    error.
+    """
+    stated: dict[Path, float] = {}
+    for file in [annotations] if annotations else _annotation_files(folder):
+        with _left_out(file, asked=annotations is not None):
+            _join(stated, _by_path(read_annotations(file).rois, folder), folder)
+    chosen = default_split(folder) if split is None else split
+    if chosen is not None:
+        with _left_out(chosen, asked=split is not None):
+            rows = [Roi(row.file_name, mpp=row.mpp) for row in read_split(chosen).rows]
+            stated |= _by_path(rows, folder)
+    return stated
+
+
+@contextmanager
+def _left_out(file: Path | str, *, asked: bool) -> Iterator[None]:
+    """Name a file that cannot be read in a line, unless it was asked for."""
     try:
-        locate(data)
-    except DataError:
-        if split is not None:
+        yield
+    except DataError as error:
+        if asked:
             raise
-        return {}
-    rois = read_rois(data, split=split)
+        logger.warning("%s is left out: %.300s", file, error.what)
+
+
+def _annotation_files(folder: Path) -> list[Path]:
+    """The files of a folder that may hold annotations, but for midog's own outputs."""
+    files = sorted(path for path in folder.iterdir() if may_hold_annotations(path))
+    return [path for path in files if not is_output(path, folder)]
+
+
+def _by_path(rois: Iterable[Roi], folder: Path) -> dict[Path, float]:
+    placed = with_images([roi for roi in rois if roi.mpp is not None], folder)
     return {
-        roi.path.resolve(): roi.mpp for roi in rois if roi.path is not None and roi.mpp is not None
+        roi.path.resolve(): roi.mpp
+        for roi in placed
+        if roi.path is not None and roi.mpp is not None
     }
+
+
+def _join(stated: dict[Path, float], more: Mapping[Path, float], folder: Path) -> None:
+    for path, mpp in more.items():
+        if stated.setdefault(path, mpp) != mpp:
+            raise ImageError(
+                f"{path}: {folder}/ states the mpp {stated[path]:g} and {mpp:g} for it",
+                "give {mpp}, or choose with {annotations}",
+                {"mpp": None, "annotations": None},
+            )

@@ -1,32 +1,52 @@
-"""The folder that detections are written to: how each of its images was made, one entry each."""
+"""The folder that detections are written to: of one detector, whoever fills it, and when."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from midog.errors import DetectionsError
-from midog.files import replace_text
+from midog.files import cannot_write, replace_text
 from midog.formats.registry import FORMATS
-from midog.json_text import to_json
+from midog.inference.image_identity import digest_of_file, identity_of, state_of
+from midog.inference.output_entries import (
+    ENTRIES_NAME,
+    Entry,
+    entry_path,
+    owners_of,
+    read_entry,
+    stems_in,
+    write_entry,
+)
+from midog.json_text import checked, read_json, to_json
+from midog.locks import locked
+
+logger = logging.getLogger(__name__)
 
 RECORD_NAME = ".midog-infer.json"
-"""File in the folder that holds the settings of the detector."""
-ENTRIES_NAME = ".midog-infer"
-"""Folder in the folder with a file STEM.json for each image that is done: which image it was, the
-um/px given for it (null: its own), and a digest of the settings."""
+"""File in the folder that holds the settings of the detector, and their digest."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The settings of the detector, and a digest by which damage is noticed."""
+
+    settings: dict[str, Any]
+    digest: str
 
 
 class OutputFolder:
     """A folder of detections of one detector, which several processes may fill at once.
 
     An image is done when its entry and its files are whole. Entries are read when they are asked
-    for, so that what other processes finish is seen. Any thread may call it.
+    for, so that what other processes finish is seen. Any thread may call it. An image is named by
+    its stem, with the folders that it lies in: 001, case2/y.
 
     Args:
         path: The folder; made if it does not exist.
@@ -46,40 +66,52 @@ class OutputFolder:
         self.path, self.settings, self.overwrite = path, dict(settings), overwrite
         self._entries = path / ENTRIES_NAME
         self._digest = _digest_of(self.settings)
-        path.mkdir(parents=True, exist_ok=True)
-        if read_settings(path) == self.settings:
-            return  # nothing is written: a whole folder may lie on a read-only disk
-        self._entries.mkdir(exist_ok=True)
-        with _locked(self._entries / ".lock"):
-            self._take_over(stems)
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            if read_settings(path) == self.settings:
+                return  # nothing is written: a whole folder may lie on a read-only disk
+            self._entries.mkdir(exist_ok=True)
+            with locked(self._entries):
+                self._take_over(stems)
 
     def targets(self, stem: str, formats: Sequence[str]) -> list[Path]:
         """Return the files of an image, one per format."""
         return [self.path / f"{stem}{FORMATS[name].ending}" for name in formats]
 
-    def is_done(self, image: Path, mpp: float | None, formats: Sequence[str]) -> bool:
-        """Whether all files of an image exist, made from these pixels with that um/px.
+    def ignores_case(self) -> bool:
+        """Whether the folder's disk takes A.json for a.json."""
+        return (self.path / ENTRIES_NAME.swapcase()).is_dir()
+
+    def is_done(self, stem: str, image: Path, mpp: float | None, formats: Sequence[str]) -> bool:
+        """Whether all files of an image are whole, made from these pixels with that um/px.
+
+        An image whose files are not as they were written is not done, and a line names the file;
+        one that can still be scored was edited: it is kept, and a line says so.
 
         Raises:
             DetectionsError: If they were made from another image of the same name.
         """
-        entry = None if self.overwrite else self._read_entry(image.stem)
+        entry = None if self.overwrite else read_entry(self.path, stem)
         if entry is None:
             return False
-        if image.is_file() and entry["image"] != identity_of(image):
+        same = not image.exists() or entry.state == state_of(image)
+        if not same and entry.image != identity_of(image):
             raise DetectionsError(
-                f"{self.path}/ holds detections of another image named {image.name}",
+                f"{self.path}/ holds detections of another image named {stem}{image.suffix}",
                 "choose another {out}, or {overwrite}",
                 {"out": None, "overwrite": True},
             )
-        targets = self.targets(image.stem, formats)
-        return self._is_of(entry, mpp) and all(path.is_file() for path in targets)
+        targets = zip(formats, self.targets(stem, formats), strict=True)
+        return self._is_of(entry, mpp) and all(
+            _is_whole(path, name, entry.files.get(name)) for name, path in targets
+        )
 
-    def begin(self, image: Path, mpp: float | None) -> None:
+    def begin(self, stem: str, mpp: float | None, formats: Sequence[str]) -> None:
         """Delete what will be made anew, so that an image that then fails is not taken for done.
 
         Raises:
-            DetectionsError: If another process has begun to overwrite the folder.
+            DetectionsError: If another process has begun to overwrite the folder, or a file of
+                another image would be replaced.
         """
         changed = _changes(read_settings(self.path), self.settings)
         if changed:
@@ -88,29 +120,65 @@ class OutputFolder:
                 "choose another {out}",
                 {"out": None},
             )
-        entry = self._read_entry(image.stem)
+        for target in self.targets(stem, formats):
+            if self._is_others(target, stem):
+                raise DetectionsError(
+                    f"{target} holds detections of another image",
+                    "choose another {out}",
+                    {"out": None},
+                )
+        entry = read_entry(self.path, stem)
         if self.overwrite or (entry is not None and not self._is_of(entry, mpp)):
-            self._delete(image.stem)
+            self._delete(stem)
 
-    def finish(self, image: Path, mpp: float | None) -> None:
-        """Record that the files of an image are whole.
+    def finish(
+        self, stem: str, image: Path, state: str, mpp: float | None, formats: Sequence[str]
+    ) -> None:
+        """Record that the files of an image are whole; it is the last thing that is written of it.
+
+        Args:
+            stem: Of the image.
+            image: Its file.
+            state: What `state_of` gave before it was read.
+            mpp: um/px given for it; None: its own.
+            formats: Of its files.
 
         Raises:
-            DetectionsError: If the entry cannot be written.
+            DetectionsError: If the entry cannot be written, or the image was changed meanwhile.
         """
-        entry = {"image": identity_of(image), "mpp": mpp, "settings": self._digest}
-        path = self._entry_path(image.stem)
-        replace_text(path, to_json(entry, indent=0), DetectionsError, parents=True)
+        with _writing(self.path):
+            targets = zip(formats, self.targets(stem, formats), strict=True)
+            files = {name: digest_of_file(path) for name, path in targets}
+            identity = identity_of(image)
+            if state_of(image) != state:
+                raise DetectionsError(f"{image} was changed while it was read", "start again")
+            self._entries.mkdir(exist_ok=True)
+            with locked(self._entries):  # another process may add a file of another format
+                before = read_entry(self.path, stem)
+                if before and before.image == identity and self._is_of(before, mpp):
+                    files = before.files | files
+                entry = Entry(identity, state, mpp, self._digest, files)
+                write_entry(self.path, stem, entry)
 
     def _take_over(self, stems: Sequence[str]) -> None:
         """Record the settings, and delete what other settings made, if that is allowed."""
-        changed = _changes(read_settings(self.path), self.settings)
+        changed = _changes(read_settings(self.path), self.settings) or self._unrecorded()
         if changed:
             self._require_overwrite(changed, stems)
             for stem in stems:
                 self._delete(stem)
-        record = to_json({"settings": self.settings}, indent=0)
+        if (self.path / RECORD_NAME).exists() and read_settings(self.path) is None:
+            logger.warning("%s is damaged and made anew", self.path / RECORD_NAME)
+        record = to_json(asdict(_Record(self.settings, self._digest)), indent=0)
         replace_text(self.path / RECORD_NAME, record, DetectionsError)
+
+    def _unrecorded(self) -> list[str]:
+        """What differs where the record is lost, by the digests in the entries."""
+        if read_settings(self.path) is not None:
+            return []
+        entries = [read_entry(self.path, stem) for stem in stems_in(self.path)]
+        others = any(entry is not None and entry.settings != self._digest for entry in entries)
+        return ["model or setting"] if others else []
 
     def _require_overwrite(self, changed: Sequence[str], stems: Sequence[str]) -> None:
         if not self.overwrite:
@@ -119,8 +187,7 @@ class OutputFolder:
                 "choose another {out}, or {overwrite}",
                 {"out": None, "overwrite": True},
             )
-        done = {path.stem for path in self._entries.glob("[!.]*.json")}
-        others = sorted(done - set(stems))
+        others = sorted(set(stems_in(self.path)) - set(stems))
         if others:
             raise DetectionsError(
                 f"{self.path}/ holds detections of {len(others)} other images ({others[0]}, …) made"
@@ -129,36 +196,49 @@ class OutputFolder:
                 {"out": None},
             )
 
-    def _is_of(self, entry: Mapping[str, Any], mpp: float | None) -> bool:
-        return bool(entry["mpp"] == mpp and entry["settings"] == self._digest)
+    def _is_of(self, entry: Entry, mpp: float | None) -> bool:
+        return entry.mpp == mpp and entry.settings == self._digest
 
-    def _entry_path(self, stem: str) -> Path:
-        return self._entries / f"{stem}.json"
-
-    def _read_entry(self, stem: str) -> dict[str, Any] | None:
-        """What `finish` recorded; None if there is no whole one."""
-        entry = _read_object(self._entry_path(stem)) or {}
-        return entry if entry.keys() >= {"image", "mpp", "settings"} else None
+    def _is_others(self, path: Path, stem: str) -> bool:
+        """Whether a file is one of another image that was done before."""
+        return any(owner != stem for owner in owners_of(path, self.path))
 
     def _delete(self, stem: str) -> None:
-        for path in (self._entry_path(stem), *self.targets(stem, tuple(FORMATS))):
-            path.unlink(missing_ok=True)
+        """Delete an image's entry, then its files."""
+        targets = self.targets(stem, tuple(FORMATS))
+        own = [path for path in targets if not self._is_others(path, stem)]
+        with _writing(self.path):
+            for path in (entry_path(self.path, stem), *own):
+                path.unlink(missing_ok=True)
 
 
 def read_settings(folder: Path) -> dict[str, Any] | None:
     """Return the settings of the detector that filled a folder, None if they are not recorded."""
-    settings = (_read_object(folder / RECORD_NAME) or {}).get("settings")
-    return settings if isinstance(settings, dict) else None
+    path = folder / RECORD_NAME
+    try:
+        record = checked(read_json(path, DetectionsError), _Record, str(path), DetectionsError)
+    except DetectionsError:
+        return None
+    return record.settings if record.digest == _digest_of(record.settings) else None
 
 
-def identity_of(image: Path) -> str:
-    """Return what tells images of one name apart wherever they lie: size and digest of the ends."""
-    size = image.stat().st_size
-    with image.open("rb") as file:
-        ends = file.read(1 << 16)
-        file.seek(max(0, size - (1 << 16)))
-        ends += file.read()
-    return f"{size}-{hashlib.blake2b(ends, digest_size=8).hexdigest()}"
+def _is_whole(path: Path, name: str, digest: str | None) -> bool:
+    """Whether a file of a format is as it was written; or, with a line, was edited since."""
+    if digest is None or not path.is_file():
+        return False
+    if digest_of_file(path) == digest:
+        return True
+    read = FORMATS[name].read
+    if read is not None:
+        try:
+            read(path)
+        except DetectionsError:
+            pass
+        else:
+            logger.warning("%s was changed since it was written, and is kept", path)
+            return True
+    logger.warning("%s is damaged: the image is detected in again", path)
+    return False
 
 
 def _changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
@@ -171,18 +251,10 @@ def _digest_of(settings: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _read_object(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None if there is none that is whole."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Wait until no other process or thread is in this block."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn what the system reports of a folder into one kind of error."""
+    try:
         yield
+    except OSError as error:
+        raise cannot_write(folder, error, DetectionsError) from None

@@ -18,8 +18,8 @@ from midog.errors import CheckpointError, DataError, DetectionsError, WeightsErr
 from midog.evaluation.points import score_rois
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
-from midog.inference.jobs import Job
-from midog.inference.output_folder import identity_of
+from midog.inference.image_identity import identity_of
+from midog.inference.jobs import job_of
 from midog.metrics.scanner_matrix import Tested
 from midog.training.runs import is_finished
 
@@ -184,7 +184,7 @@ def _test(
     require_images(rois)
     out = run.folder / "shift"  # its own: `midog infer` may write elsewhere in the run
     detector = Detector.load(run.folder, device=device)
-    jobs = [Job(roi.path, roi.mpp) for roi in rois if roi.path is not None]
+    jobs = [job_of(roi, roi.path) for roi in rois if roi.path is not None]
     try:
         outcome = infer(jobs, detector, out, on_image=on_image)
     except DetectionsError as error:  # of an earlier model or threshold of this run
@@ -192,7 +192,7 @@ def _test(
         shutil.rmtree(out)
         outcome = infer(jobs, detector, out, on_image=on_image)
     if outcome.failed:  # images that were replaced since, or that cannot be read
-        failed = [job for job in jobs if job.path.name in outcome.failed]
+        failed = [job for job in jobs if job.name in outcome.failed]
         outcome = infer(failed, detector, out, overwrite=True)
     if outcome.failed:
         damaged = next(iter(outcome.failed.values()))

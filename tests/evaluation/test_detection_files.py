@@ -106,9 +106,51 @@ def test_two_files_for_one_roi_are_an_error(folder: Path) -> None:
         score_rois(folder, ROIS)
 
 
-def test_two_rois_for_one_file_are_an_error(folder: Path) -> None:
-    with pytest.raises(DetectionsError, match=r"a/001\.tiff and b/001\.tiff"):
-        score_rois(folder, [roi("a/001.tiff"), roi("b/001.tiff")])
+def test_a_file_that_may_be_of_two_rois_is_an_error(folder: Path) -> None:
+    for names in (("a/001.tiff", "b/001.tiff"), ("001.png", "001.tiff")):
+        with pytest.raises(
+            DetectionsError, match=r"001\.json may be of {} and {}; name".format(*names)
+        ):
+            score_rois(folder, [roi(name) for name in names])
+
+
+def test_case_folders_have_files_of_their_own(tmp_path: Path, caplog) -> None:
+    rois = [roi("01/01.tif", [(100, 100)]), roi("02/01.tif", [(200, 200)])]
+    write(tmp_path / "01" / "01.json", (100, 100, 0.9, YES))
+    write(tmp_path / "02" / "01.json", (200, 200, 0.9, YES))
+    assert total(score_rois(tmp_path, rois)) == Counts(2, 0, 0)
+    assert caplog.text == ""
+    (tmp_path / "02" / "01.json").unlink()
+    write(tmp_path / "01.json", (200, 200, 0.9, YES))
+    with pytest.raises(DetectionsError, match=r"01\.json may be of 01/01\.tif and 02/01\.tif"):
+        score_rois(tmp_path, rois)
+
+
+def test_a_file_beside_is_that_of_an_roi_in_a_folder_where_the_name_is_its_alone(tmp_path) -> None:
+    rois = [roi("images/a/001.tiff", [(100, 100)]), roi("b/002.tiff", [(200, 200)])]
+    write(tmp_path / "a" / "001.json", (100, 100, 0.9, YES))
+    write(tmp_path / "002.json", (200, 200, 0.9, YES))
+    assert total(score_rois(tmp_path, rois)) == Counts(2, 0, 0)
+
+
+@pytest.mark.parametrize("file", ["a.tiff.json", "a.tiff/mitotic-figures.json", "a.JSON"])
+def test_a_file_may_be_named_with_the_images_ending(tmp_path: Path, file) -> None:
+    write(tmp_path / file, (100, 100, 0.9, YES))
+    assert total(score_rois(tmp_path, [roi("a.tiff", [(100, 100)])])) == Counts(1, 0, 0)
+
+
+def test_an_accent_is_the_same_in_either_writing(tmp_path: Path) -> None:
+    write(tmp_path / "a\u0308.json", (100, 100, 0.9, YES))
+    assert total(score_rois(tmp_path, [roi("\u00e4.tiff", [(100, 100)])])) == Counts(1, 0, 0)
+
+
+def test_files_of_an_earlier_run_in_a_folder_below_are_left_out_with_a_warning(
+    folder: Path, caplog
+) -> None:
+    write(folder / "old" / "001.json", (100, 100, 0.9, YES))
+    assert total(score_rois(folder, ROIS)) == Counts(1, 2, 2)
+    assert "left out 1 of 4 files" in caplog.text
+    assert "old/001.json" in caplog.text
 
 
 def test_a_bad_file_is_named(folder: Path) -> None:

@@ -249,6 +249,16 @@ def test_a_name_with_a_comma_stays_one_cell(tmp_path: Path) -> None:
     assert (row["file_name"], row["scanner"]) == ('a, "b".png', "A, B")
 
 
+def test_no_cell_of_the_table_is_a_formula(tmp_path: Path) -> None:
+    formula = '=HYPERLINK("http://x","y")'
+    rois = [roi(formula + ".png", scanner="@SUM(1)", patient="-1+1", columns={"+c": "=2"})]
+    result = evaluate(tmp_path, rois, by="scanner,+c", allow_missing=True, resamples=0)
+    (row,) = csv.DictReader(io.StringIO(result.to_csv()))
+    assert row["file_name"] == f"'{formula}.png"
+    assert (row["scanner"], row["patient"], row["'+c"]) == ("'@SUM(1)", "'-1+1", "'=2")
+    assert result.to_dict()["rois"][0]["file_name"] == f"{formula}.png", "JSON has no formulas"
+
+
 def test_plain_numbers() -> None:
     assert plain(math.nan) is None
     assert plain(np.array([1.5, math.nan])) == [1.5, None]

@@ -110,7 +110,22 @@ def test_reads_the_challenges_own_example_and_older_kinds(tmp_path: Path) -> Non
     assert points.is_figure.tolist() == [True, False, False, True]
     assert points.scores[:3].tolist() == [0.92, 0.4, 1]
     assert np.isnan(points.scores[3])
+    assert points.other_names == {"something else": 1}
     assert (points.points_mm.dtype, points.scores.dtype) == (np.float64, np.float64)
+
+
+@pytest.mark.parametrize("kind", ["Multiple  points", "multiple points", "Point", None, 5])
+def test_the_type_of_the_file_does_not_matter(tmp_path: Path, kind) -> None:
+    path = write_json(tmp_path, {"type": kind, "points": [{"point": [1, 2, 0]}]})
+    assert read_challenge(path).points_mm.tolist() == [[1, 2]]
+
+
+def test_names_that_are_almost_right_are_counted(tmp_path: Path) -> None:
+    names = ["Mitotic Figure", "mitotic figure", "non-mitotic figure", "Mitotic Figure", None, 7]
+    path = write_json(tmp_path, points_file(*({"point": [1, 2], "name": name} for name in names)))
+    points = read_challenge(path)
+    assert points.is_figure.tolist() == [False, True, False, False, False, False]
+    assert points.other_names == {"Mitotic Figure": 2, "None": 1, "7": 1}
 
 
 def test_reads_a_byte_order_mark(tmp_path: Path) -> None:
@@ -130,7 +145,8 @@ GOOD = {"name": "mitotic figure", "point": [1.0, 2.0, 0], "probability": 0.5}
         ([GOOD], "no list `points`"),
         ({"type": "Multiple points"}, "no list `points`"),
         ({"type": "Multiple points", "points": {"point": [1, 2]}}, "no list `points`"),
-        ({"type": "Multiple polygons", "points": []}, "'Multiple polygons'"),
+        ('{"points": [], "points": []}', "named twice"),
+        ("[" * 50000, "nested deeper"),
         (points_file(GOOD, [1, 2, 0]), "point 2"),
         (points_file(GOOD, {"name": "mitotic figure"}), "point 2: `point` is None"),
         (points_file({"point": [1.0]}), "point 1: `point` is [1.0]"),

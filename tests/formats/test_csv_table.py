@@ -27,6 +27,13 @@ def test_csv_has_both_classes_with_corners_and_centres(tmp_path: Path) -> None:
         assert [np.float32(row[key]) for key in ("x1", "y1", "x2", "y2")] == box.tolist()
 
 
+def test_a_name_that_is_a_formula_is_none_in_a_spreadsheet(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", SOME, file_name="=1+1.tiff")
+    rows = list(csv.DictReader((tmp_path / "a.csv").open(newline="")))
+    assert {row["file_name"] for row in rows} == {"'=1+1.tiff"}
+    assert rows[1]["x1"] == "-14.75", "numbers stay numbers"
+
+
 def test_csv_without_detections_has_its_header(tmp_path: Path) -> None:
     write_csv(tmp_path / "001.csv", NOTHING, file_name="001.tiff")
     assert (tmp_path / "001.csv").read_bytes() == b"file_name,x1,y1,x2,y2,x,y,label,score\n"

@@ -35,7 +35,7 @@ def image(**changes: object) -> DetectedImage:
         "threshold": 0.5,
         "detections": SOME,
         "truth": Boxes(),
-        "pixels": lambda: np.zeros((350, 400, 3), np.uint8),
+        "rows": lambda scale: iter([(0, np.zeros((350, 400, 3), np.uint8))]),
     }
     return DetectedImage(**values | changes)
 
@@ -52,20 +52,27 @@ def test_an_entry_writes_a_file_and_what_can_be_scored_reads_back(tmp_path: Path
 
 
 def test_only_the_overlay_reads_the_pixels(tmp_path: Path) -> None:
-    def pixels() -> None:
+    def rows(scale: float) -> None:
         raise DetectionsError("read")
 
     for name, entry in FORMATS.items():
         if name == "overlay":
             with pytest.raises(DetectionsError, match="read"):
-                entry.write(tmp_path / name, image(pixels=pixels))
+                entry.write(tmp_path / name, image(rows=rows))
         else:
-            entry.write(tmp_path / name, image(pixels=pixels))
+            entry.write(tmp_path / name, image(rows=rows))
 
 
 def test_the_longest_ending_decides() -> None:
-    names = ("a.json", "a.coco.json", "a.txt", "coco.json")
-    assert [can_be_scored(Path(name)) for name in names] == [True, False, False, True]
+    names = ("a.json", "a.JSON", "a.coco.json", "a.txt", "coco.json")
+    assert [can_be_scored(Path(name)) for name in names] == [True, True, False, False, True]
+
+
+def test_a_format_may_remark_on_a_size_before_the_work() -> None:
+    remarks = {name: entry.remark for name, entry in FORMATS.items() if entry.remark is not None}
+    assert list(remarks) == ["overlay"]
+    assert remarks["overlay"](7000, 5000) == ""
+    assert "times smaller" in remarks["overlay"](70_000, 5000)
 
 
 def test_unknown_formats_and_none_are_errors_that_list_all() -> None:

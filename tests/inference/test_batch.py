@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ from torch import nn
 
 from midog.boxes import Detections
 from midog.data.folder import read_rois, select_rois
-from midog.errors import DetectionsError, DeviceError
+from midog.errors import DetectionsError, DeviceError, ImageError
 from midog.evaluation.scoring import evaluate
+from midog.formats import overlay
 from midog.formats.registry import FORMATS
 from midog.inference.batch import count_figures, infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job, find_jobs
-from midog.inference.output_folder import ENTRIES_NAME, RECORD_NAME
+from midog.inference.output_entries import ENTRIES_NAME
+from midog.inference.output_folder import RECORD_NAME
 from tests.inference.small import CONFIG
 
 
@@ -67,6 +71,93 @@ def test_one_bad_image_does_not_stop_the_others(images, detector, tmp_path):
     assert list(outcome.figures) == ["b.tiff"]
     assert [name for name, _ in seen] == ["a.tiff", "b.tiff"]
     assert not (tmp_path / "out" / "a.json").exists()
+
+
+class Odd(Exception):
+    """What no library should raise."""
+
+
+@pytest.mark.parametrize("error", [Odd("x"), ValueError("y"), MemoryError(), OSError(5, "I/O")])
+@pytest.mark.parametrize("stage", ["open", "detect", "write"])
+def test_whatever_an_image_does_the_others_are_done(
+    stage, error, images, detector, tmp_path, monkeypatch
+):
+    def failing(real):
+        def run(*arguments, **given):
+            if "a.tiff" in f"{arguments} {[getattr(a, 'image', a) for a in arguments]}" or any(
+                getattr(getattr(one, "image", None), "path", tmp_path).name == "a.tiff"
+                for one in arguments
+            ):
+                raise error
+            return real(*arguments, **given)
+
+        return run
+
+    if stage == "write":
+        entry = FORMATS["challenge"]
+        monkeypatch.setitem(FORMATS, "challenge", replace(entry, write=failing(entry.write)))
+    else:
+        monkeypatch.setattr(detector, stage, failing(getattr(detector, stage)))
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out")
+    assert list(outcome.failed) == ["a.tiff"]
+    assert list(outcome.figures) == ["b.tiff"]
+    assert str(images / "a.tiff") in str(outcome.failed["a.tiff"])
+
+
+def test_images_of_one_name_in_case_folders_have_files_of_their_own(
+    images, detector, tmp_path, caplog
+):
+    for case in ("01", "02"):
+        (images / case).mkdir()
+        shutil.copy(images / "a.tiff", images / case / "01.tif")
+    out, jobs = tmp_path / "out", find_jobs([images])
+    first = infer(jobs, detector, out, formats=tuple(FORMATS))
+    assert list(first.figures) == ["a.tiff", "b.tiff", "01/01.tif", "02/01.tif"]
+    assert first.figures["01/01.tif"] == first.figures["a.tiff"]
+    for case in ("01", "02"):
+        written = {path.name for path in (out / case).iterdir()}
+        assert written == {f"01{entry.ending}" for entry in FORMATS.values()}
+    again = infer(find_jobs([images]), detector, out, formats=tuple(FORMATS))
+    assert (again.skipped, again.failed) == (list(first.figures), {})
+
+
+def test_two_images_of_one_file_are_refused_before_anything_is_made(images, detector, tmp_path):
+    shutil.copy(images / "a.tiff", images / "a.coco.tiff")
+    with pytest.raises(DetectionsError, match=r"would both be written as a\.coco\.json"):
+        infer(find_jobs([images]), detector, tmp_path / "out", formats=["challenge", "coco"])
+    assert not (tmp_path / "out").exists()
+    assert len(infer(find_jobs([images]), detector, tmp_path / "out").figures) == 3
+    outcome = infer(
+        [Job(images / "a.tiff")], detector, tmp_path / "out", formats=["challenge", "coco"]
+    )
+    assert "a.coco.json holds detections of another image" in str(outcome.failed["a.tiff"])
+
+
+def test_a_name_that_is_not_text_is_written_in_every_format(images, detector, tmp_path):
+    name = os.fsdecode(b"b\xff.tiff")
+    shutil.copy(images / "a.tiff", images / name)
+    outcome = infer(find_jobs([images]), detector, tmp_path / "out", formats=tuple(FORMATS))
+    assert outcome.failed == {}
+    assert "b\\udcff.tiff" in (tmp_path / "out" / os.fsdecode(b"b\xff.csv")).read_text()
+    again = infer(find_jobs([images]), detector, tmp_path / "out", formats=tuple(FORMATS))
+    assert len(again.skipped) == 3
+
+
+def test_the_size_of_an_overlay_is_said_before_detection(
+    images, detector, tmp_path, caplog, monkeypatch
+):
+    caplog.set_level("INFO", "midog")
+    monkeypatch.setattr(overlay, "_MOST_PX", 60 * 75)
+
+    def detect(image, progress):
+        assert "a.tiff: the overlay is made 2 times smaller than the image, 75 x 60 px" in (
+            caplog.text
+        )
+        raise ImageError("enough")
+
+    monkeypatch.setattr(detector, "detect", detect)
+    infer([Job(images / "a.tiff")], detector, tmp_path / "out", formats=["overlay"])
+    assert "times smaller" in caplog.text
 
 
 def test_an_image_without_mpp_fails_with_what_to_do(tmp_path, detector):

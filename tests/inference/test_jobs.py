@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from midog.data.folder import read_rois, select_rois
-from midog.errors import DataError, ImageError
-from midog.inference.jobs import find_images, find_jobs
-
-
-def test_images_of_folders_and_data_folders_are_taken_once(images, phantom):
-    (images / "notes.txt").write_text("no image")
-    (images / ".hidden.png").write_bytes(b"")
-    assert [path.name for path in find_images([images, images / "a.tiff"])] == ["a.tiff", "b.tiff"]
-    assert find_images([phantom])[0] == phantom / "images" / "001.tiff"
-
-
-def test_paths_without_images_are_errors(images, tmp_path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match=r"no image in .*empty"):
-        find_images([tmp_path / "empty"])
-    Image.new("RGB", (9, 9)).save(images / "a.png")
-    with pytest.raises(ImageError, match=r"a\.png and .*a\.tiff would both be written as a"):
-        find_images([images])
+from midog.data.roi import Roi
+from midog.errors import DataError, DetectionsError, ImageError
+from midog.inference.jobs import Job, find_jobs, job_of, require_own_files
 
 
 def test_a_subset_of_a_data_folder_takes_mpp_and_truth_from_it(phantom):
@@ -52,7 +37,89 @@ def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
         assert {job.mpp for job in find_jobs([place], split=str(tmp_path / "other.csv"))} == {0.5}
 
 
-def test_images_of_one_name_in_two_data_folders_are_an_error(phantom, tmp_path):
+def test_images_of_one_name_in_two_data_folders_are_refused(phantom, tmp_path):
     shutil.copytree(phantom, tmp_path / "other")
-    with pytest.raises(ImageError, match="would both be written as"):
-        find_jobs([phantom, tmp_path / "other"], subset="test")
+    jobs = find_jobs([phantom, tmp_path / "other"], subset="test")
+    with pytest.raises(DetectionsError, match="would both be written as"):
+        require_own_files(jobs, ["challenge"], ignores_case=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "formats", "ignores_case", "file"),
+    [
+        ("a.png a.tiff", "challenge", False, "a.json"),
+        ("slide.coco.tiff slide.tiff", "challenge coco", False, "slide.coco.json"),
+        ("slide.overlay.jpg.png slide.tiff", "csv overlay", False, None),
+        ("slide.coco.tiff slide.tiff", "challenge", False, None),
+        ("A.tiff a.tiff", "challenge", True, "a.json"),
+        ("A.tiff a.tiff", "challenge", False, None),
+        ("\u00e4.tiff a\u0308.tiff", "challenge", True, "a\u0308.json"),
+        ("01/01.tif 02/01.tif", "challenge csv coco overlay", True, None),
+    ],
+)
+def test_two_images_of_one_file_are_refused(names, formats, ignores_case, file):
+    jobs = [Job(Path(name), file_name=name) for name in names.split()]
+    if file is None:
+        require_own_files(jobs, formats.split(), ignores_case=ignores_case)
+        return
+    with pytest.raises(DetectionsError) as error:
+        require_own_files(jobs, formats.split(), ignores_case=ignores_case)
+    first, second = names.split()
+    assert f"{first} and {second} would both be written as {file};" in str(error.value)
+
+
+def test_outputs_are_named_as_the_data_folder_names_the_image():
+    for file_name, path, stem in (
+        ("01/01.tif", "d/images/01/01.tif", "01/01"),
+        ("images/01/01.tif", "d/images/01/01.tif", "01/01"),
+        ("a/001.tiff", "d/images/001.tiff", "001"),
+        ("/data/001.tiff", "/data/001.tiff", "001"),
+        ("../001.tiff", "d/images/../001.tiff", "001"),
+    ):
+        assert job_of(Roi(file_name), Path(path)).stem == stem
+
+
+@pytest.mark.parametrize(
+    "content", ['{"version": "0.5"}', "[]", "{", '{"type": "Multiple points", "points": []}', ""]
+)
+def test_a_stray_file_stops_nothing_and_is_named(images, content, caplog):
+    (images / "project.json").write_text(content)
+    assert [job.name for job in find_jobs([images])] == ["a.tiff", "b.tiff"]
+    assert [job.name for job in find_jobs([images / "b.tiff"])] == ["b.tiff"]
+    assert caplog.text.count(f"{images / 'project.json'} is left out: ") == 2
+
+
+def test_a_stray_file_does_not_hide_what_the_annotations_state(phantom, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    (folder / "project.json").write_text("{}")
+    (folder / "split.csv").unlink()
+    text = (folder / "annotations.json").read_text()
+    (folder / "annotations.json").write_text(text.replace('"width"', '"mpp": 0.5, "width"'))
+    assert {job.mpp for job in find_jobs([folder])} == {0.5}
+
+
+def test_a_split_states_the_mpp_without_annotations(phantom, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    (folder / "annotations.json").unlink()
+    assert {job.mpp for job in find_jobs([folder])} == {0.25}
+    assert {job.mpp for job in find_jobs([folder / "images" / "001.tiff"])} == {0.25}
+    other = tmp_path / "other.csv"
+    other.write_text("file_name,scanner,patient,split\nx.tiff,S,p,test\n")
+    with pytest.raises(DataError, match="lists none of these images"):
+        find_jobs([folder], split=str(other))
+
+
+def test_two_annotation_files_that_disagree_are_an_error(phantom, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(phantom, folder)
+    (folder / "split.csv").unlink()
+    text = (folder / "annotations.json").read_text()
+    for name, mpp in (("annotations", 0.25), ("b", 0.5)):
+        changed = text.replace('"width"', f'"mpp": {mpp}, "width"')
+        (folder / f"{name}.json").write_text(changed)
+    with pytest.raises(ImageError, match=r"states the mpp 0\.25 and 0\.5 for it"):
+        find_jobs([folder])
+    assert {job.mpp for job in find_jobs([folder], annotations=folder / "b.json")} == {0.5}
+    assert {job.mpp for job in find_jobs([folder], mpp=0.3)} == {0.3}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from midog.errors import DetectionsError
-from midog.inference import output_folder
+from midog.inference import output_entries, output_folder
+from midog.inference.image_identity import state_of
 from midog.inference.output_folder import OutputFolder
 
 A, B = {"weights": "aaaa", "threshold": 0.5}, {"weights": "bbbb", "threshold": 0.5}
@@ -18,10 +19,21 @@ A, B = {"weights": "aaaa", "threshold": 0.5}, {"weights": "bbbb", "threshold": 0
 
 def image(path: Path, stem: str, content: str = "") -> Path:
     """A file that stands for an image, outside the folder."""
-    place = path.parent / "images"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / f"{stem}.tiff").write_text(content or stem)
-    return place / f"{stem}.tiff"
+    place = path.parent / "images" / f"{stem}.tiff"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists() or place.read_text() != (content or stem):
+        place.write_text(content or stem)
+    return place
+
+
+def finish(
+    folder: OutputFolder,
+    stem: str,
+    source: Path,
+    mpp: float | None = None,
+    formats: tuple[str, ...] = ("challenge",),
+) -> None:
+    folder.finish(stem, source, state_of(source), mpp, formats)
 
 
 def done(
@@ -30,7 +42,7 @@ def done(
     mpp: float | None = None,
     formats: tuple[str, ...] = ("challenge",),
 ) -> bool:
-    return folder.is_done(image(folder.path, stem), mpp, formats)
+    return folder.is_done(stem, image(folder.path, stem), mpp, formats)
 
 
 def fill(
@@ -44,9 +56,9 @@ def fill(
     folder = OutputFolder(path, settings, list(stems), overwrite=overwrite)
     for stem in stems:
         if not done(folder, stem, mpp):
-            folder.begin(image(path, stem), mpp)
+            folder.begin(stem, mpp, ["challenge"])
             (path / f"{stem}.json").write_text(settings["weights"])
-            folder.finish(image(path, stem), mpp)
+            finish(folder, stem, image(path, stem), mpp)
     return folder
 
 
@@ -69,8 +81,8 @@ def test_another_image_of_the_same_name_is_not_taken_for_it(out):
     with pytest.raises(
         DetectionsError, match=r"another image named 1\.tiff; choose another out, or overwrite=True"
     ):
-        OutputFolder(out, A, ["1"], overwrite=False).is_done(other, None, ["challenge"])
-    assert not OutputFolder(out, A, ["1"], overwrite=True).is_done(other, None, ["challenge"])
+        OutputFolder(out, A, ["1"], overwrite=False).is_done("1", other, None, ["challenge"])
+    assert not OutputFolder(out, A, ["1"], overwrite=True).is_done("1", other, None, ["challenge"])
     assert (out / "1.json").read_text() == "aaaa", "nothing is lost"
 
 
@@ -89,7 +101,7 @@ def test_another_model_is_refused_unless_it_overwrites_all(out):
 
 def test_an_overwriting_that_stops_leaves_no_file_of_the_other_model(out):
     fill(out, A, "12")
-    OutputFolder(out, B, ["1", "2"], overwrite=True).begin(image(out, "1"), None)
+    OutputFolder(out, B, ["1", "2"], overwrite=True).begin("1", None, ["challenge"])
     again = OutputFolder(out, B, ["1", "2"], overwrite=False)
     assert not done(again, "1")
     assert not done(again, "2")
@@ -101,7 +113,7 @@ def test_another_mpp_is_done_again(out):
     assert done(folder, "1", 0.25)
     assert not done(folder, "1", 0.5)
     assert not done(folder, "1")
-    folder.begin(image(out, "1"), 0.5)
+    folder.begin("1", 0.5, ["challenge"])
     assert not (out / "1.json").exists(), "what then fails is not taken for done"
 
 
@@ -113,6 +125,105 @@ def test_files_of_a_third_party_are_not_taken_for_done(out):
     assert not done(OutputFolder(out, A, ["1"], overwrite=False), "1")
 
 
+NOT_SETTINGS = [
+    '{"settings": 5, "digest": "x"}',
+    '{"settings": {"weights": 5}, "digest": "x"}',
+    '{"settings": {"weights": "aaab", "threshold": 0.5}, "digest": "0123456789abcdef"}',
+    '{"settings": null}',
+    "[" * 10000,
+    "",
+]
+
+
+@pytest.mark.parametrize("damage", NOT_SETTINGS)
+def test_a_record_that_is_damaged_is_made_anew_with_a_line(out, damage, caplog):
+    fill(out, A, "12")
+    (out / ".midog-infer.json").write_text(damage)
+    again = OutputFolder(out, A, ["1", "2"], overwrite=False)
+    assert ".midog-infer.json is damaged and made anew" in caplog.text
+    assert done(again, "1"), "the entries state their settings as well"
+    assert output_folder.read_settings(out) == A
+
+
+def test_a_lost_record_does_not_let_another_model_in(out):
+    fill(out, A, "12")
+    (out / ".midog-infer.json").unlink()
+    with pytest.raises(DetectionsError, match="made with another model or setting; choose"):
+        OutputFolder(out, B, ["1"], overwrite=False)
+    with pytest.raises(DetectionsError, match="of 1 other images"):
+        OutputFolder(out, B, ["1"], overwrite=True)
+    fill(out, B, "12", overwrite=True)
+    assert output_folder.read_settings(out) == B
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 4, '{"points": [', "bbbb"])
+def test_a_file_that_is_damaged_is_made_anew_with_a_line(out, content, caplog):
+    fill(out, A, "12")
+    (out / "1.json").write_text(content)
+    again = OutputFolder(out, A, ["1", "2"], overwrite=False)
+    assert not done(again, "1")
+    assert f"{out / '1.json'} is damaged: the image is detected in again" in caplog.text
+    assert done(again, "2")
+
+
+def test_a_file_that_was_edited_is_kept_with_a_line(out, caplog):
+    fill(out, A, "1")
+    (out / "1.json").write_text('{"points": []}')
+    assert done(OutputFolder(out, A, ["1"], overwrite=False), "1")
+    assert "1.json was changed since it was written, and is kept" in caplog.text
+
+
+def test_an_image_that_was_replaced_but_for_its_ends_is_another(out):
+    ends = "x" * 70_000
+    source = image(out, "1", f"{ends}A{ends}")
+    folder = OutputFolder(out, A, ["1"], overwrite=False)
+    (out / "1.json").write_text("aaaa")
+    finish(folder, "1", source)
+    assert folder.is_done("1", source, None, ["challenge"])
+    image(out, "1", f"{ends}B{ends}")
+    with pytest.raises(DetectionsError, match="of another image named 1"):
+        folder.is_done("1", source, None, ["challenge"])
+
+
+def test_an_image_that_is_changed_while_it_is_read_is_not_done(out):
+    folder = OutputFolder(out, A, ["1"], overwrite=False)
+    source = image(out, "1")
+    before = state_of(source)
+    (out / "1.json").write_text("aaaa")
+    image(out, "1", "another")
+    with pytest.raises(DetectionsError, match=r"1\.tiff was changed while it was read"):
+        folder.finish("1", source, before, None, ["challenge"])
+    assert not done(folder, "1")
+
+
+def test_formats_of_one_image_from_several_processes_are_all_recorded(out):
+    folder = OutputFolder(out, A, ["1"], overwrite=False)
+    for name, ending in (("challenge", ".json"), ("csv", ".csv")):
+        (out / f"1{ending}").write_text("aaaa")
+        finish(folder, "1", image(out, "1"), formats=(name,))
+    assert done(folder, "1", formats=("challenge", "csv"))
+
+
+def test_images_in_folders_have_files_and_entries_of_their_own(out):
+    for stem in ("01/01", "02/01"):
+        (out / stem).parent.mkdir(parents=True)
+    fill(out, A, ["01/01", "02/01"])
+    again = OutputFolder(out, A, ["01/01", "02/01"], overwrite=False)
+    assert all(done(again, stem) for stem in ("01/01", "02/01"))
+    with pytest.raises(DetectionsError, match=r"of 1 other images \(02/01, …\)"):
+        OutputFolder(out, B, ["01/01"], overwrite=True)
+
+
+def test_a_file_of_another_image_is_neither_replaced_nor_deleted(out):
+    """slide.coco.json is the file of slide.coco.tiff, and the COCO file of slide.tiff."""
+    fill(out, A, ["slide.coco"])
+    folder = OutputFolder(out, A, ["slide"], overwrite=True)
+    with pytest.raises(DetectionsError, match=r"slide\.coco\.json holds detections of another"):
+        folder.begin("slide", None, ["challenge", "coco"])
+    folder.begin("slide", None, ["challenge"])
+    assert (out / "slide.coco.json").exists()
+
+
 def test_a_folder_that_is_whole_is_opened_without_writing(out, monkeypatch):
     """It may lie on a disk that cannot be written to."""
     fill(out, A, "12")
@@ -120,11 +231,12 @@ def test_a_folder_that_is_whole_is_opened_without_writing(out, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError("read-only file system")
 
-    monkeypatch.setattr(output_folder, "replace_text", refuse)
+    for module in (output_folder, output_entries):
+        monkeypatch.setattr(module, "replace_text", refuse)
     again = OutputFolder(out, A, ["1", "2"], overwrite=False)
     assert done(again, "1")
     assert done(again, "2")
-    with pytest.raises(OSError, match="read-only"):
+    with pytest.raises(DetectionsError, match="read-only"):
         OutputFolder(out, B, ["1", "2"], overwrite=True)
 
 
@@ -133,18 +245,18 @@ def test_an_entry_of_other_settings_is_not_taken_for_done(out):
     slow = fill(out, A, "1")
     fill(out, B, "1", overwrite=True)
     with pytest.raises(DetectionsError, match=r"process overwrites .* with another weights"):
-        slow.begin(image(out, "1"), None)
-    slow.finish(image(out, "1"), None)
+        slow.begin("1", None, ["challenge"])
+    finish(slow, "1", image(out, "1"))
     again = OutputFolder(out, B, ["1"], overwrite=False)
     assert not done(again, "1")
-    again.begin(image(out, "1"), None)
+    again.begin("1", None, ["challenge"])
     assert not (out / "1.json").exists()
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]", "{}"])
 def test_an_entry_that_is_not_whole_is_not_taken_for_done(out, damage):
     fill(out, A, "1")
-    (out / output_folder.ENTRIES_NAME / "1.json").write_text(damage)
+    (out / output_entries.ENTRIES_NAME / "1.json").write_text(damage)
     again = OutputFolder(out, A, ["1"], overwrite=False)
     assert not done(again, "1")
 
@@ -154,10 +266,10 @@ def fill_some(path: Path, stems: list[str], start: Barrier) -> None:
     folder = OutputFolder(path, A, stems, overwrite=False)
     for stem in stems:
         source = path.parent / "images" / f"{stem}.tiff"
-        if not folder.is_done(source, None, ["challenge"]):
-            folder.begin(source, None)
+        if not folder.is_done(stem, source, None, ["challenge"]):
+            folder.begin(stem, None, ["challenge"])
             (path / f"{stem}.json").write_text(stem)
-            folder.finish(source, None)
+            finish(folder, stem, source)
 
 
 def test_several_processes_fill_one_folder_at_once(out):
@@ -213,7 +325,8 @@ def test_recording_costs_one_small_write_per_image(out, monkeypatch):
         written.append(len(text))
         real(path, text, *rest, **options)
 
-    monkeypatch.setattr(output_folder, "replace_text", count)
+    for module in (output_folder, output_entries):
+        monkeypatch.setattr(module, "replace_text", count)
     costs = {}
     for number in (10, 100):
         written.clear()

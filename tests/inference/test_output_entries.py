@@ -1,0 +1,54 @@
+"""Entries are read whole or not at all, and say whose a file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midog.inference.output_entries import (
+    Entry,
+    entry_path,
+    is_output,
+    owners_of,
+    read_entry,
+    stems_in,
+    write_entry,
+)
+
+ENTRY = Entry("1-a", "b", 0.25, "c", {"challenge": "d"})
+
+
+@pytest.mark.parametrize("stem", ["001", "01/01", "a.b"])
+def test_an_entry_reads_back(tmp_path: Path, stem) -> None:
+    assert read_entry(tmp_path, stem) is None
+    write_entry(tmp_path, stem, ENTRY)
+    assert read_entry(tmp_path, stem) == ENTRY
+    assert stems_in(tmp_path) == [stem]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[1]", "{}", "5", "null", "[" * 2000, "\0"),
+        '{"image": 1, "state": "", "mpp": null, "settings": "", "files": {}}',
+        '{"image": "", "state": "", "mpp": "0.25", "settings": "", "files": {}}',
+        '{"image": "", "state": "", "mpp": null, "settings": "", "files": {"csv": 3}}',
+        '{"image": "", "state": "", "mpp": null, "settings": "", "files": null}',
+    ],
+)
+def test_a_damaged_entry_is_none_with_a_line(tmp_path: Path, text, caplog) -> None:
+    write_entry(tmp_path, "1", ENTRY)
+    entry_path(tmp_path, "1").write_text(text)
+    assert read_entry(tmp_path, "1") is None
+    assert str(entry_path(tmp_path, "1")) in caplog.text
+    assert "the image is detected in again" in caplog.text
+
+
+def test_a_file_is_of_the_image_whose_entry_claims_it(tmp_path: Path) -> None:
+    write_entry(tmp_path, "slide.coco", ENTRY)
+    assert list(owners_of(tmp_path / "slide.coco.json", tmp_path)) == ["slide.coco"]
+    assert is_output(tmp_path / "slide.coco.json", tmp_path)
+    assert not is_output(tmp_path / "slide.coco.csv", tmp_path), "it was not written"
+    assert not is_output(tmp_path / "slide.json", tmp_path)
+    assert not is_output(tmp_path / ".json", tmp_path)
