@@ -28,7 +28,7 @@ config: settings
 augment: op flip colour blur ops
 models: registry
 training.tasks: registry
-config: schema shipped load describe
+config: schema shipped yaml_text load describe
 images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp orientation tiff_colours
 images: tiff_pictures open_slide open_tiff open_picture open_file image decode
 models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy

@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from midog.config.schema import RunConfig
 from midog.config.settings import Chosen, Settings, UnknownKind
 from midog.config.shipped import find_config
-from midog.errors import ConfigError
+from midog.config.yaml_text import parse_yaml, read_yaml
+from midog.errors import ConfigError, shortened
+
+_MOST_DOTS = 20
+_MOST_NAMED = 10
+"""Wrong keys that an error names."""
+_LONGEST = 200
+"""Characters of a wrong value that an error shows."""
 
 Section = TypeVar("Section", bound=Settings)
 
@@ -34,7 +40,7 @@ def load_config(
     Raises:
         ConfigError: One line with every wrong key; unknown ones with the nearest key that exists.
     """
-    tree = _read_yaml(find_config(path)) if path is not None else {}
+    tree = _read_file(find_config(path)) if path is not None else {}
     for override in overrides:
         _set_dotted(tree, *_split_override(override))
     for key, value in (values or {}).items():
@@ -55,7 +61,10 @@ def parse_config(tree: Any, source: str = "settings") -> RunConfig:
     errors: list[str] = []
     config = parse_section(RunConfig, tree, "", errors)
     if config is None:
-        raise ConfigError(f"{source}: " + "; ".join(errors))
+        named = [line for line in errors if line][:_MOST_NAMED]
+        more = len(errors) - len(named)
+        rest = [f"and {more} more"] if more else []
+        raise ConfigError(f"{source}: {'; '.join([*named, *rest])}")
     return config
 
 
@@ -80,7 +89,9 @@ def parse_section(kind: type[Section], tree: Any, path: str, errors: list[str]) 
     try:
         section = kind.model_validate(tree)
     except ValidationError as error:
-        errors += [_explain(dict(line), path) for line in error.errors()]
+        lines = error.errors(include_url=False)
+        errors += [_explain(dict(line), path) for line in lines[:_MOST_NAMED]]
+        errors += [""] * (len(lines) - _MOST_NAMED)  # counted, not named
     return section if len(errors) == before else None
 
 
@@ -122,11 +133,8 @@ def _parse_inner(field: FieldInfo, value: Any, path: str, errors: list[str]) -> 
     return parse_section(classes[0], value, path, errors) if classes else None
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}") from None
+def _read_file(path: Path) -> dict[str, Any]:
+    tree = read_yaml(path)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -138,15 +146,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _split_override(override: str) -> tuple[str, Any]:
-    key, sign, text = override.partition("=")
-    if not sign or not all(key.strip().split(".")):
+    key, sign, text = (part.strip() for part in override.partition("="))
+    if not sign or not all(key.split(".")):
         raise ConfigError(
             f"override {override!r} is not key=value", "write for example train.lr=0.0003"
         )
-    try:
-        return key.strip(), yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
+    if key.count(".") > _MOST_DOTS:
+        raise ConfigError(f"unknown key {key}", "`midog settings` lists all")
+    return key, parse_yaml(text, f"override {override!r}")
 
 
 def _set_dotted(tree: dict[str, Any], key: str, value: Any) -> None:
@@ -165,12 +172,18 @@ def _explain(error: Mapping[str, Any], path: str) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}{_suggest(key)}"
     message = error["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(error["input"], dict | Settings) else f" is {error['input']!r}"
+    value = (
+        ""
+        if isinstance(error["input"], dict | Settings)
+        else f" is {shortened(repr(error['input']), _LONGEST)}"
+    )
     return f"{key}{value}: {message}" if key else message
 
 
 def _suggest(key: str) -> str:
     """A hint at the nearest key path, else at the one whose last part is nearest."""
+    if len(key) > _LONGEST:
+        return ""
     keys = known_keys()
     last = {name.rsplit(".", 1)[-1]: name for name in keys}
     matches = difflib.get_close_matches(key, keys, n=1, cutoff=0.75)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, field_validator
@@ -24,7 +25,10 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _yes_or_no(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse what pydantic would convert silently: true to 1.0, 'off' and 0 to false."""
+        """Refuse what pydantic would convert silently, true to 1.0, 'off' and 0 to false; and what
+        no system takes in a name."""
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("has a NUL character in it")
         field = cls.model_fields[info.field_name or ""]
         if any(isinstance(mark, PlainValidator | Chosen) for mark in field.metadata):
             return value  # these check themselves
