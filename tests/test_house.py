@@ -29,8 +29,9 @@ augment: op flip colour blur ops
 models: registry
 training.tasks: registry
 config: schema shipped yaml_text load describe
-images: pixels cache tiff_mapped tiff_segments opened_file stated_mpp orientation tiff_colours
-images: tiff_pictures open_slide open_tiff open_picture open_file image decode
+images: pixels cache encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
+images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
+images: open_picture open_file image decode
 models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
 models: retinanet spread_scores weights build
 metrics: points near_pairs matching pooled_matches counts sweep average_precision froc thresholds

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +14,8 @@ from midog.images.opened_file import OpenedFile, decoded_whole, on_white, one_ki
 from midog.images.orientation import turned
 from midog.images.pixels import Pixels
 from midog.images.stated_mpp import mpp_of_dpi
+from midog.images.tiff_bounds import check_size
+from midog.images.trial import damage_of_jpeg
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "JPEG2000")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
@@ -28,7 +32,8 @@ def open_picture(path: Path, head: bytes) -> OpenedFile:
     Raises:
         ImageError: for an animation, and for pixels other than 8-bit grey, palette, RGB or RGBA.
     """
-    with Image.open(path, formats=_FORMATS) as picture:
+    with _opened(path) as picture:
+        check_size(path, *picture.size, path.stat().st_size)
         if (count := getattr(picture, "n_frames", 1)) > 1 and picture.format != "MPO":
             raise ImageError(f"{path} holds {count} pictures", "save the one that is meant as PNG")
         # The bit depth is byte 24 of a PNG; Pillow would cut 16 bits to 8 without a word.
@@ -40,6 +45,14 @@ def open_picture(path: Path, head: bytes) -> OpenedFile:
         return turned(path, file, _orientation(picture))
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():  # of half the size that is refused
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path, formats=_FORMATS) as picture:
+            yield picture
+
+
 def _orientation(picture: Image.Image) -> object:
     """The orientation tag; None without one, or where what holds it is damaged."""
     with contextlib.suppress(Exception):
@@ -48,5 +61,12 @@ def _orientation(picture: Image.Image) -> object:
 
 
 def _decode(path: Path) -> Pixels:
-    with one_kind_of_error(path), Image.open(path, formats=_FORMATS) as picture:
-        return on_white(picture.convert("RGBA"))
+    with one_kind_of_error(path), _opened(path) as picture:
+        pixels = on_white(picture.convert("RGBA"))
+        jpeg = picture.format in ("JPEG", "MPO")
+    if jpeg and (damage := damage_of_jpeg(path, 0, path.stat().st_size)):
+        raise ImageError(
+            f"{path} is damaged ({damage})",
+            "copy or download it again; if it looks whole in a viewer, save it anew",
+        )
+    return pixels

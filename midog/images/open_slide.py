@@ -11,6 +11,10 @@ import openslide
 from midog.images.opened_file import Level, OpenedFile, on_white, one_kind_of_error
 from midog.images.pixels import Pixels, pieces
 from midog.images.stated_mpp import square_mpp
+from midog.images.trial import try_slide
+
+GENERIC = "generic-tiff"
+"""OpenSlide's name for a tiled TIFF of nobody's."""
 
 _BLOCK = 512  # px of a level
 
@@ -29,8 +33,11 @@ def open_slide(path: Path, otherwise_mpp: float | None = None) -> OpenedFile:
         otherwise_mpp: um/px where OpenSlide states none.
 
     Raises:
+        ImageError: for a scanner's file that would end the process.
         openslide.OpenSlideError: for a file that OpenSlide cannot open.
     """
+    if vendor_of(path) != GENERIC:  # whose numbers are all checked before
+        try_slide(path)
     slide = openslide.OpenSlide(path)
     stated = [slide.properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
     sizes, downsamples = slide.level_dimensions, slide.level_downsamples

@@ -14,7 +14,7 @@ import openslide
 import tifffile
 
 from midog.errors import ImageError
-from midog.images.open_slide import open_slide, vendor_of
+from midog.images.open_slide import GENERIC, open_slide, vendor_of
 from midog.images.opened_file import (
     Level,
     OpenedFile,
@@ -52,7 +52,7 @@ def open_tiff(path: Path) -> OpenedFile:
     vendor = vendor_of(path)
     with tifffile.TiffFile(path) as tiff:
         _check_complete(path, tiff.pages)
-        if vendor not in (None, "generic-tiff"):
+        if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
             return open_slide(path, mpp_of_tiff(path, tiff, first))

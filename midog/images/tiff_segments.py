@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 
+from midog.images.encoded_size import stated_size
 from midog.images.pixels import Pixels, pieces
+from midog.images.trial import damage_of_jpeg
+
+_JPEG = tifffile.COMPRESSION.JPEG
+_JPEG_2000 = (33003, 33004, 33005, 34712)
 
 _KEPT_BYTES = 384 * 2**20
 """Decoded strips or tiles that one page keeps: a row of inference tiles of 1536 px across 85,000 px
@@ -30,7 +36,9 @@ class Segments:
             to_rgb: makes (height, width, 3) RGB of a decoded (height, width, samples); a strip or
                 tile that the file leaves out is white.
         """
+        self._path = path
         self._file = path.open("rb")
+        self._compression = page.compression
         self._decode = page.decode
         tables = page.jpegtables  # a tag, read from the file: now, while tifffile has it open
         self._tables = {"jpegtables": tables} if tables else {}
@@ -89,8 +97,21 @@ class Segments:
             if not start or not count:  # left out: nothing was scanned there
                 return np.full((*self._size, 3), 255, np.uint8)
             data = os.pread(self._file.fileno(), count, start)
+            self._check(data, start)
             planes.append(self._decode(data, index, **self._tables)[0][0])
         return self._to_rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2))
+
+    def _check(self, data: bytes, start: int) -> None:
+        """Raise ValueError for a part that states a size beyond its place, or a damaged JPEG."""
+        if self._compression not in (_JPEG, *_JPEG_2000):
+            return
+        size = stated_size(data)
+        if size and (size[0] > self._size[1] or size[1] > self._size[0]):
+            raise ValueError(f"a part of {self._size[1]} x {self._size[0]} px states {size}")
+        if self._compression == _JPEG:
+            tables = self._tables.get("jpegtables", b"")
+            if damage := damage_of_jpeg(self._path, start, len(data), tables):
+                raise ValueError(damage)
 
 
 def has_segments(page: Any) -> bool:
