@@ -20,7 +20,7 @@ from midog.images.tiff_mapped import AnyPixels
 _MANY_FILES = {".mrxs", ".vms", ".vmu", ".dcm"}
 """Slides of several files: the content of one is no key to the others'."""
 
-_FORMAT = 1  # of cached pixels: raise it when the same file would decode to other bytes
+_FORMAT = 2  # of cached pixels: raise it when the same file would decode to other bytes
 _BAND = 512  # rows decoded at a time, so that a large image does not fill the memory
 _THREADS = 4  # that decode one image: many images are decoded at once as well
 

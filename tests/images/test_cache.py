@@ -17,21 +17,114 @@ import pytest
 from PIL import Image
 
 from midog.errors import ConfigError, ImageError
+from midog.images import cache as cache_module
 from midog.images.cache import default_cache_dir
 from midog.images.decode import decode
-from tests.images.pictures import PIXELS, cached, packed, tissue
+from tests.images.pictures import PIXELS, cached, packed, tiff, tissue
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:20], lambda b: b""]
+    "damage",
+    [
+        lambda b: b[:-1],
+        lambda b: b + b"x",
+        lambda b: b[:20],
+        lambda b: b"",
+        lambda b: b[:128] + bytes(len(b) - 148) + b[-20:],  # zeros for pixels
+        lambda b: b[:9000] + bytes([b[9000] ^ 1]) + b[9001:],
+        lambda b: b[:128] + b[128:-20][::-1] + b[-20:],
+        lambda b: b.replace(b"(130, 150, 3)", b"(150, 130, 3)"),
+        lambda b: b.replace(b"|u1", b"|i1"),
+        lambda b: bytes(len(b)),
+        lambda b: b"PK\3\4" + b[4:],
+    ],
 )
-def test_a_cached_file_of_wrong_size_is_made_anew(tmp_path: Path, cache: Path, damage: Any) -> None:
+def test_a_cached_file_that_is_damaged_is_made_anew(
+    tmp_path: Path, cache: Path, damage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     path = packed(tmp_path / "a.tiff")
     decode(path, cache_dir=cache)
     (file,) = cached(cache)
-    file.write_bytes(damage(file.read_bytes()))
+    good = file.read_bytes()
+    file.write_bytes(damage(good))
+    another_process()
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(decode(path, cache_dir=cache), PIXELS)
+    assert file.read_bytes() == good
+    assert f"{file} is damaged: it is made anew" in caplog.text
+
+
+def test_a_checksum_is_verified_once_in_a_process(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = packed(tmp_path / "a.tiff")
+    decode(path, cache_dir=cache)
+    verified = []
+    is_whole = cache_module._is_whole
+
+    def counted(file: Path, length: int) -> bool:
+        verified.append(file)
+        return is_whole(file, length)
+
+    monkeypatch.setattr(cache_module, "_is_whole", counted)
+    decode(path, cache_dir=cache)
+    assert not verified
+    another_process()
+    for _ in range(3):
+        decode(path, cache_dir=cache)
+    assert len(verified) == 1
+
+
+@pytest.mark.parametrize("note", [b"", b"0" * 32, b"\xff" * 99, b"x" * 9999, "swapped"])
+def test_a_note_that_does_not_check_is_made_anew(
+    tmp_path: Path, cache: Path, note: bytes | str
+) -> None:
+    """Empty notes, as a power cut leaves them, gave all images one key."""
+    paths = [packed(tmp_path / f"{i}.tiff", PIXELS + np.uint8(i)) for i in range(2)]
+    for path in paths:
+        decode(path, cache_dir=cache)
+    notes = sorted(cache.rglob("*.hash"))
+    contents = [file.read_bytes() for file in notes]
+    for file, other in zip(notes, reversed(contents), strict=True):
+        file.write_bytes(other if isinstance(note, str) else note)
+    for i, path in enumerate(paths):
+        np.testing.assert_array_equal(decode(path, cache_dir=cache), PIXELS + np.uint8(i))
+    assert [file.read_bytes() for file in notes] == contents
+
+
+def test_an_image_replaced_but_for_its_ends_is_noticed(tmp_path: Path, cache: Path) -> None:
+    """Of the same size and time of change."""
+    path = tiff(tmp_path / "a.tiff")
+    state = path.stat()
+    decode(path, scale=0.5, cache_dir=cache)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[: middle - 9999] + bytes(19998) + content[middle + 9999 :])
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert decode(path, scale=0.5, cache_dir=cache)[32].max() == 0
+
+
+@pytest.mark.parametrize("pattern", ["*.npy", "*.hash", "decoded"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_in_the_cache_folder_never_blocks(
+    tmp_path: Path, cache: Path, pattern: str, kind: str
+) -> None:
+    path = packed(tmp_path / "a.tiff")
+    decode(path, cache_dir=cache)
+    (place,) = cache.rglob(pattern)
+    place.rename(tmp_path / "moved")
+    {
+        "pipe": lambda: os.mkfifo(place),
+        "link": lambda: place.symlink_to("/dev/zero"),
+        "folder": lambda: place.mkdir(),
+    }[kind]()
+    another_process()
     np.testing.assert_array_equal(decode(path, cache_dir=cache), PIXELS)
-    assert file.stat().st_size == 128 + PIXELS.nbytes
+
+
+def another_process() -> None:
+    """Forget what this process has verified."""
+    cache_module._checked.clear()
 
 
 def test_the_cache_is_bounded_and_lets_go_of_what_was_used_least_recently(
@@ -66,9 +159,10 @@ def test_what_was_just_made_stays_however_small_the_bound(
 def test_a_bound_that_is_no_number(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIDOG_CACHE_GB", "lots")
-    with pytest.raises(ConfigError, match="MIDOG_CACHE_GB is 'lots'; write a number of GiB"):
-        decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
+    for text in ("lots", "nan", "-1"):
+        monkeypatch.setenv("MIDOG_CACHE_GB", text)
+        with pytest.raises(ConfigError, match=f"MIDOG_CACHE_GB is '{text}'; write a number of GiB"):
+            decode(packed(tmp_path / "a.tiff"), cache_dir=cache)
 
 
 def test_old_leftovers_go_and_strangers_files_stay(tmp_path: Path, cache: Path) -> None:
@@ -141,7 +235,9 @@ def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
         "    yield next(bands(*of))\n"
         "    os.kill(os.getpid(), 9)\n"
         "if killed == 'yes': decode._bands = stop\n"
-        "print(decode.decode(path, cache_dir=Path(cache)).sum())\n"
+        "made = []; write = decode._write_npy\n"
+        "decode._write_npy = lambda *of: (made.append(1), write(*of))\n"
+        "print(decode.decode(path, cache_dir=Path(cache)).sum(), len(made))\n"
     )
 
     def start(killed: str) -> subprocess.Popen[str]:
@@ -153,8 +249,10 @@ def test_a_killed_and_two_racing_processes(tmp_path: Path, cache: Path) -> None:
     assert len(list(cache.rglob("*.part"))) == 1
     racing = [start("no"), start("no")]
     expected = str(tissue(300, 2000).sum())
-    assert [process.communicate()[0].strip() for process in racing] == [expected, expected]
+    printed = sorted(process.communicate()[0].split() for process in racing)
+    assert printed == [[expected, "0"], [expected, "1"]]  # one makes it, the other waits
     assert len(cached(cache)) == 1
+    assert not list(cache.rglob("*.lock"))
 
 
 def test_the_cache_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
