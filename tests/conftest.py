@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from midog import mpp
 from midog.cli import main as cli
 from tests.spoiled import TINY, Ran
 
@@ -71,6 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         here = [path for path in slow if item.path == path or path in item.path.parents]
         if here or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings that are given once in a process are given once in a test."""
+    monkeypatch.setattr(mpp, "_FIRST", {})
 
 
 @pytest.fixture(scope="session")

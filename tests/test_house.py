@@ -22,8 +22,8 @@ WHOLE_CONFIG = 12
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-_version errors signals locks files names json_text boxes progress devices tiling random_streams
-stains
+_version errors mpp signals locks files names json_text boxes progress devices tiling
+random_streams stains
 config: settings
 augment: op flip colour blur ops
 models: registry

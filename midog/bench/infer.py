@@ -22,6 +22,7 @@ from midog.formats.challenge import write_challenge
 from midog.images.image import open_image
 from midog.inference.detector import Detector
 from midog.models.build import build_model
+from midog.mpp import Mpp, as_mpp
 
 THRESHOLD = 0.5
 
@@ -40,7 +41,7 @@ class RoiDetection:
         assert roi.path is not None
         with open_image(roi.path) as image:
             self.width, self.height = image.width, image.height
-            self.mpp = roi.mpp or image.mpp or config.data.mpp
+            self.mpp = as_mpp(roi.mpp) or image.mpp or Mpp.of(config.data.mpp)
         conditions.say(f"infer: {roi.path.name}, {self.width}x{self.height} px")
         corners = _two_corners(roi.path, config.sampling.patch_size)
         torch.manual_seed(0)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from midog.mpp import HIGHEST_MPP, LOWEST_MPP
+
 DATA = "Data"
 DEVICE = "Device"
 MODEL = "Model"
@@ -67,8 +69,8 @@ MppOption = Annotated[
         "UM",
         "Size of a pixel in um, for every image; overrules split and files.",
         RARE,
-        min=0.01,
-        max=100,
+        min=LOWEST_MPP,
+        max=HIGHEST_MPP,
     ),
 ]
 

@@ -14,6 +14,7 @@ from midog.augment.op import Op
 from midog.augment.ops import OPS
 from midog.config.settings import Chosen, Settings, auto_or_number, by_kind
 from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
+from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings
 
 Imposters = Literal["ignore", "hard_negative", "second_class"]
@@ -40,8 +41,8 @@ class DataSettings(Settings):
     )
     mpp: float = Field(
         0.25,
-        ge=0.05,
-        le=5,
+        ge=LOWEST_MPP,
+        le=HIGHEST_MPP,
         description="um/px that the model sees; ROIs over 10 % off are resampled",
     )
     cache: bool = Field(True, description="keep decoded ROIs in the cache folder")

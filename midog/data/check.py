@@ -18,11 +18,12 @@ from midog.data.annotations.reader import BoxChoice
 from midog.data.folder import centres_outside, default_split, locate, with_images
 from midog.data.folder_report import FolderReport, GroupCount
 from midog.data.join_split import attach_split, find_unlabelled, problems_with
-from midog.data.mpp import area_mm2, first_mpp
+from midog.data.mpp import area_mm2
 from midog.data.roi import Roi
 from midog.data.split_file import ROLES, compact_names, scan_split
 from midog.errors import DataError, ImageError, MidogError
-from midog.images.image import IMAGE_SUFFIXES, MPP_TOLERANCE, open_image
+from midog.images.image import IMAGE_SUFFIXES, open_image
+from midog.mpp import StatedMpp, as_mpp, out_of_range
 
 _BAND_PX = 1024
 
@@ -32,7 +33,7 @@ class _ImageFacts(NamedTuple):
 
     width: int
     height: int
-    mpp: float | None
+    mpp: StatedMpp
 
 
 @dataclass(frozen=True)
@@ -176,30 +177,39 @@ def _read_image(path: Path, pixels: bool) -> _ImageFacts:
     with open_image(path) as image:
         for top in range(0 if pixels else max(0, image.height - 1), image.height, _BAND_PX):
             image.read(0, top, image.width, min(_BAND_PX, image.height - top))
-        return _ImageFacts(image.width, image.height, image.mpp)
+        return _ImageFacts(image.width, image.height, image.stated_mpp)
 
 
 def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findings:
     """Images whose mpp is stated nowhere, or differs between image and split or annotation."""
     pairs = {
-        roi.file_name: (roi.mpp, facts[roi.file_name].mpp) for roi in rois if roi.file_name in facts
+        roi.file_name: (as_mpp(roi.mpp), facts[roi.file_name].mpp)
+        for roi in rois
+        if roi.file_name in facts
     }
+    unknown = {name: own for name, (stated, own) in pairs.items() if not (stated or own.mpp)}
     problems: list[MidogError] = []
-    warnings = []
-    unknown = [name for name, pair in pairs.items() if first_mpp(*pair) is None]
-    if unknown:
-        what = f"the um per pixel of {len(unknown)} images are unknown: {compact_names(unknown)}"
-        problems.append(DataError(what, "add a column `mpp` (um per pixel) to the split"))
+    fix = "add a column `mpp` (um per pixel) to the split"
+    if unsaid := [name for name, own in unknown.items() if not own.out_of_range]:
+        what = f"the um per pixel of {len(unsaid)} images are unknown: {compact_names(unsaid)}"
+        problems.append(DataError(what, fix))
+    if wrong := {name: own.out_of_range for name, own in unknown.items() if own.out_of_range}:
+        first = next(iter(wrong.values()))
+        what = f"the um per pixel of {len(wrong)} images are no microscope's"
+        what += f" ({out_of_range(first.mpp, first.source)} in the first): {compact_names(wrong)}"
+        problems.append(DataError(what, fix))
     apart = {
-        name: (stated, own)
+        name: (stated, own.mpp)
         for name, (stated, own) in pairs.items()
-        if stated and own and max(stated, own) > (1 + MPP_TOLERANCE) * min(stated, own)
+        if stated and own.mpp and not stated.agrees_with(own.mpp)
     }
+    warnings = []
     if apart:
-        stated, own = next(iter(apart.values()))
+        stated, in_image = next(iter(apart.values()))
         warnings.append(
-            f"the um per pixel of {len(apart)} images are over 10 % from those of the split or"
-            f" annotation ({own:.4g} and {stated:.4g} in the first): {compact_names(apart)}"
+            f"the um per pixel of {len(apart)} images are over 1 % from those of the split or"
+            f" annotation, which hold ({in_image} and {stated} in the first):"
+            f" {compact_names(apart)}"
         )
     return _Findings(problems, warnings)
 
@@ -245,6 +255,7 @@ def _groups(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> tuple[Grou
 
 
 def _area_mm2(roi: Roi, facts: _ImageFacts | None) -> float:
+    stated = as_mpp(roi.mpp)
     if facts is None:
-        return area_mm2(roi.width, roi.height, roi.mpp)
-    return area_mm2(facts.width, facts.height, first_mpp(roi.mpp, facts.mpp))
+        return area_mm2(roi.width, roi.height, stated)
+    return area_mm2(facts.width, facts.height, stated or facts.mpp.mpp)

@@ -1,4 +1,4 @@
-"""The mpp (micrometres per px of level 0) of an ROI or image: which of several statements holds."""
+"""The mpp (micrometres per px of level 0) that holds for an ROI or image, and its resampling."""
 
 from __future__ import annotations
 
@@ -7,66 +7,131 @@ from typing import TYPE_CHECKING
 
 from midog.data.roi import Roi
 from midog.errors import ImageError
+from midog.mpp import (
+    Mpp,
+    MppLike,
+    Scale,
+    StatedMpp,
+    as_mpp,
+    out_of_range,
+    scale_for,
+    warn_once_of,
+)
 
 if TYPE_CHECKING:
     from midog.images.image import SlideImage
 
-LARGEST_MPP = 100.0
-"""No mpp is as large, um/px."""
+_MARKED = 2.0  # a resampling by more than this factor is warned of
+_MOST_PX = 1e9  # of an image that is enlarged by more than that
 
 
-def roi_mpp(roi: Roi, image_mpp: float | None, given: float | None = None) -> float:
+def roi_mpp(roi: Roi, image: StatedMpp, given: MppLike | None = None) -> Mpp:
     """The mpp of an ROI.
 
     Args:
         roi: its own mpp is what the split, else the annotation states.
-        image_mpp: what its image file states, um/px; None where it does not.
+        image: what its image file states.
         given: what the user gave for all images, um/px; overrules all else.
-
-    Returns:
-        um/px, over 0 and below LARGEST_MPP.
 
     Raises:
         ImageError: where none is stated, or the one that holds is out of range.
     """
-    return _checked(roi.file_name, first_mpp(given, roi.mpp, image_mpp), "the split")
+    overruling = as_mpp(roi.mpp if given is None else given)
+    return _holding(roi.file_name, overruling, image, "the split")
 
 
-def mpp_of_image(image: SlideImage, given: float | None = None) -> float:
+def mpp_of_image(image: SlideImage, given: MppLike | None = None) -> Mpp:
     """The mpp of an image that is no ROI of a data folder.
 
     Args:
         image: an open image.
         given: what the user gave, um/px; overrules what the file states.
 
-    Returns:
-        um/px, over 0 and below LARGEST_MPP.
-
     Raises:
         ImageError: where none is stated, or the one that holds is out of range.
     """
-    return _checked(str(image.path), first_mpp(given, image.mpp))
+    return _holding(str(image.path), as_mpp(given), image.stated_mpp)
 
 
-def first_mpp(*stated: float | None) -> float | None:
-    """The first of several statements of an mpp that is made, None where none is."""
-    return next((mpp for mpp in stated if mpp is not None), None)
-
-
-def area_mm2(width: int | None, height: int | None, mpp: float | None) -> float:
+def area_mm2(width: int | None, height: int | None, mpp: Mpp | None) -> float:
     """The area of an image of that many px, mm2; NaN where a side or its mpp is unknown."""
-    return width * height * (mpp / 1000) ** 2 if width and height and mpp else math.nan
+    if not width or not height or mpp is None:
+        return math.nan
+    if mpp.is_square:
+        return width * height * (mpp.x / 1000) ** 2
+    return width * height * (mpp.x / 1000) * (mpp.y / 1000)
 
 
-def _checked(name: str, mpp: float | None, column_of: str = "") -> float:
-    """An mpp in range; ImageError where it is not stated (None) or out of range.
+def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> Scale:
+    """Factors by which to resample an image for a model; over 2 they are warned of.
 
-    name: the image. column_of: the file in which a column `mpp` would help, "" for none.
+    Args:
+        name: the image.
+        size: its (width, height), px.
+        mpp, model_mpp: um/px of the image and of the model.
+
+    Raises:
+        ImageError: where an image that is enlarged more than twice would have over 10^9 px.
+    """
+    scale = scale_for(mpp, model_mpp)
+    factor = max(*scale, 1 / scale[0], 1 / scale[1])
+    if factor <= _MARKED * (1 + 1e-9):
+        return scale
+    pixels = math.prod(size) * math.prod(scale)
+    if max(scale) > _MARKED and pixels > _MOST_PX:
+        raise ImageError(
+            f"{name}: at {mpp} um per px it would be enlarged to {pixels:.2g} px for the model's"
+            f" {model_mpp:g}; over {_MOST_PX:.0e} are refused",
+            "give its true {mpp}, or a model of about its mpp",
+            {"mpp": None},
+        )
+    warn_once_of(
+        f"{mpp} {model_mpp}",
+        "%s: at %s um per px it is %s %.3g-fold for the model's %g: is that its true mpp?",
+        name,
+        mpp,
+        "enlarged" if max(scale) >= 1 / min(scale) else "shrunk",
+        factor,
+        model_mpp,
+    )
+    return scale
+
+
+def _holding(name: str, overruling: Mpp | None, image: StatedMpp, column_of: str = "") -> Mpp:
+    """The mpp that holds for an image.
+
+    overruling: of the user, the split or the annotation. column_of: the file in which a column
+    `mpp` would help, "" for none.
     """
     column = f", or a column `mpp` in {column_of}" if column_of else ""
     fix, settings = f"give {{mpp}} in um per px, for example 0.25{column}", {"mpp": None}
-    if mpp is None:
-        raise ImageError(f"{name}: its mpp (um per px) is unknown", fix, settings)
-    if not 0 < mpp < LARGEST_MPP:
-        raise ImageError(f"{name}: mpp {mpp:g} is out of range", fix, settings)
-    return mpp
+    if overruling is not None:
+        if not overruling.is_plausible:
+            raise ImageError(f"{name}: mpp {out_of_range(overruling)}", fix, settings)
+        _warn_where_apart(name, overruling, image)
+        return overruling
+    if image.mpp is not None:
+        return image.mpp
+    if wrong := image.out_of_range:
+        what = out_of_range(wrong.mpp, f"its {wrong.source}")
+        raise ImageError(f"{name}: mpp {what}", fix, settings)
+    reason = f" ({image.refused})" if image.refused else ""
+    raise ImageError(f"{name}: its mpp (um per px) is unknown{reason}", fix, settings)
+
+
+def _warn_where_apart(name: str, overruling: Mpp, image: StatedMpp) -> None:
+    """Warn where a file states another mpp than the user, the split or the annotation."""
+    if image.mpp is not None and not image.mpp.agrees_with(overruling):
+        stated, source = image.mpp, image.source
+    elif wrong := image.out_of_range:
+        stated, source = wrong.mpp, wrong.source
+    else:
+        return
+    warn_once_of(
+        f"{overruling} {source} {stated}",
+        "%s: %s um per px, as given by you, the split or the annotation, though its %s states %s",
+        name,
+        overruling,
+        source,
+        stated,
+    )

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from midog.config.shipped import shipped_dir
 from midog.data.csv_text import Problems, raise_problems, read_table, read_text
-from midog.data.mpp import LARGEST_MPP
 from midog.errors import DataError
 from midog.files import replace_text
+from midog.mpp import Mpp, in_range, out_of_range
 
 ROLES = ("train", "val", "test", "unlabelled")
 _COLUMNS = ("file_name", "scanner", "patient", "split")
@@ -201,9 +201,9 @@ def _parse_row(where: str, cells: Mapping[str, str], problems: Problems) -> Spli
         problems.append(DataError(what, f"write {', '.join(ROLES)}"))
         return None
     mpp = _parse_mpp(cells.get("mpp", ""))
-    if mpp is not None and not 0 < mpp < LARGEST_MPP:
-        what = f"{where}: mpp is {cells['mpp']!r}"
-        problems.append(DataError(what, "write um per pixel, such as 0.25"))
+    if mpp is not None and not in_range(mpp):
+        wrong = f"is {cells['mpp']!r}" if math.isnan(mpp) else out_of_range(Mpp.of(mpp))
+        problems.append(DataError(f"{where}: mpp {wrong}", "write um per pixel, such as 0.25"))
         mpp = None
     columns = {
         key: value for key, value in cells.items() if key not in (*_COLUMNS, "mpp") and value

@@ -21,6 +21,7 @@ from midog.json_text import plain
 from midog.metrics.bootstrap import difference, draw_weights
 from midog.metrics.matched_rois import MatchedRois, Resamples
 from midog.metrics.permutation import p_value, swap_weights
+from midog.mpp import MppLike
 
 COMPARISON_SCHEMA_VERSION = 1
 """Raised when a key of the JSON changes its meaning or goes; new keys alone do not raise it."""
@@ -110,7 +111,7 @@ def compare(
     *,
     by: str | Sequence[str] = "scanner",
     threshold: float | None = None,
-    mpp: float | None = None,
+    mpp: MppLike | None = None,
     allow_missing: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
-from midog.data.mpp import area_mm2, first_mpp, roi_mpp
+from midog.data.mpp import area_mm2, roi_mpp
 from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.detection_files import read_detections, some_of
@@ -21,8 +21,11 @@ from midog.formats.shared import DetectedPoints
 from midog.metrics.counts import Counts
 from midog.metrics.matching import Matches, match_points
 from midog.metrics.points import Points, RoiPoints, centres_mm
+from midog.mpp import Mpp, MppLike, StatedMpp
 
 logger = logging.getLogger(__name__)
+
+_Size = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class ScoredRoi:
         counted: (M,) bool, the detections that count.
         matches: Of the figures with the detections that count, in their order.
         imposters_mm: (K, 2) float64, x y in mm.
-        mpp: um/px, NaN where it is not known.
+        mpp: um/px along x and y, None where it is not known.
         area_mm2: Of the whole image, NaN where it is not known.
         size_px: Width and height of the image, level-0 px; NaN where it is not known.
     """
@@ -45,7 +48,7 @@ class ScoredRoi:
     counted: NDArray[np.bool_]
     matches: Matches
     imposters_mm: Points
-    mpp: float
+    mpp: Mpp | None
     area_mm2: float
     size_px: tuple[float, float]
 
@@ -53,7 +56,8 @@ class ScoredRoi:
     def size_mm(self) -> tuple[float, float]:
         """Width and height of the image; NaN where it is not known."""
         width, height = self.size_px
-        return width * self.mpp / 1000, height * self.mpp / 1000
+        x, y = (math.nan, math.nan) if self.mpp is None else self.mpp
+        return width * x / 1000, height * y / 1000
 
     @property
     def counts(self) -> Counts:
@@ -77,7 +81,7 @@ def score_rois(
     rois: Sequence[Roi],
     *,
     threshold: float | None = None,
-    mpp: float | None = None,
+    mpp: MppLike | None = None,
     allow_missing: bool = False,
 ) -> list[ScoredRoi]:
     """Read and match the detections of each ROI; arguments and errors as of `evaluate`."""
@@ -98,7 +102,7 @@ def score_rois(
 
 
 def _score(
-    roi: Roi, detected: DetectedPoints, threshold: float | None, mpp: float | None
+    roi: Roi, detected: DetectedPoints, threshold: float | None, mpp: MppLike | None
 ) -> ScoredRoi:
     value, (width, height) = _size_of(roi, mpp)
     figures, imposters = (
@@ -108,32 +112,33 @@ def _score(
     points = RoiPoints(figures, detected.points_mm, scores)
     counted = detected.is_figure if threshold is None else scores >= threshold
     matches = match_points(points.truth_mm, points.detected_mm[counted])
-    area = area_mm2(width, height, None if math.isnan(value) else value)
+    area = area_mm2(width, height, value)
     size = math.nan if width is None else width, math.nan if height is None else height
     return ScoredRoi(roi, points, counted, matches, imposters, value, area, size)
 
 
-def _size_of(roi: Roi, given: float | None) -> tuple[float, tuple[int | None, int | None]]:
-    """um/px (else NaN) and width and height of an ROI, as stated or, where that is missing, as its
+def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
+    """um/px (else None) and width and height of an ROI, as stated or, where that is missing, as its
     image states.
 
-    Raises ImageError where the ROI has figures and its mpp is not known.
+    The image is opened though all be stated: what it states otherwise is warned of. Raises
+    ImageError where the ROI has figures and its mpp is not known.
     """
     needed = bool((roi.boxes.labels == MITOTIC_FIGURE).any())
-    stated, width, height = first_mpp(given, roi.mpp), roi.width, roi.height
-    in_image = None
-    if roi.path is not None and (stated is None or width is None or height is None):
+    is_stated = roi.mpp is not None or given is not None
+    width, height, in_image = roi.width, roi.height, StatedMpp()
+    if roi.path is not None:
         from midog.images.image import open_image  # the only need for pixels here
 
         try:
             with open_image(roi.path) as image:
-                in_image = image.mpp
+                in_image = image.stated_mpp
                 width, height = width or image.width, height or image.height
         except ImageError:
-            if needed and stated is None:
+            if needed and not is_stated:
                 raise
-    if not needed and first_mpp(stated, in_image) is None:
-        return math.nan, (width, height)
+    if not needed and not is_stated and in_image.mpp is None:
+        return None, (width, height)
     return roi_mpp(roi, in_image, given), (width, height)
 
 

@@ -20,6 +20,7 @@ from midog.metrics.counts import Counts
 from midog.metrics.froc import FrocCurve
 from midog.metrics.mistakes import FALSE_ALARMS, MISSES
 from midog.metrics.sweep import Sweep
+from midog.mpp import Mpp
 
 SCHEMA_VERSION = 1
 """Raised when a key of the JSON changes its meaning or goes; new keys alone do not raise it."""
@@ -64,7 +65,7 @@ class RoiScores:
         keys: Its values of the columns.
         figures: Number of true figures.
         counts: Its counts.
-        mpp: um/px; NaN where it is not known.
+        mpp: um/px along x and y; None where it is not known.
         area_mm2: Of the image; NaN where it is not known.
     """
 
@@ -73,7 +74,7 @@ class RoiScores:
     keys: Mapping[str, str]
     figures: int
     counts: Counts
-    mpp: float
+    mpp: Mpp | None
     area_mm2: float
 
     @property
@@ -85,6 +86,13 @@ class RoiScores:
     def found_per_mm2(self) -> float:
         """Detections that count per mm2."""
         return (self.counts.tp + self.counts.fp) / self.area_mm2
+
+    @property
+    def plain_mpp(self) -> float | list[float] | None:
+        """um/px: a number where px are square, else x and y."""
+        if self.mpp is None:
+            return None
+        return self.mpp.x if self.mpp.is_square else [*self.mpp]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, NaN as None; docs/evaluation.schema.json describes each key."""
@@ -100,7 +108,7 @@ class RoiScores:
                 "precision": self.counts.precision,
                 "recall": self.counts.recall,
                 "f1": self.counts.f1,
-                "mpp": self.mpp,
+                "mpp": self.plain_mpp,
                 "area_mm2": self.area_mm2,
                 "figures_per_mm2": self.figures_per_mm2,
                 "found_per_mm2": self.found_per_mm2,

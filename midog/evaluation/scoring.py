@@ -27,7 +27,9 @@ from midog.metrics.mistakes import (
     kinds_of_misses,
     miss_distance,
 )
+from midog.metrics.points import px_of_mm
 from midog.metrics.pooled_matches import PooledMatches
+from midog.mpp import MppLike
 
 RESAMPLES = 2000
 MOST_RESAMPLES = 100_000
@@ -41,7 +43,7 @@ def evaluate(
     *,
     by: str | Sequence[str] = "scanner",
     threshold: float | None = None,
-    mpp: float | None = None,
+    mpp: MppLike | None = None,
     allow_missing: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -56,7 +58,8 @@ def evaluate(
         by: scanner, patient, file_name or a column of the ROIs; "tumour,scanner" nests.
         threshold: None counts the points named 'mitotic figure'; else all points of probability >=
             it count, whatever their name. In [0, 1].
-        mpp: um/px for all ROIs; None takes each ROI's own, or that of its image.
+        mpp: um/px for all ROIs, or those along x and y; None takes each ROI's own, or that of its
+            image.
         allow_missing: An ROI without a file counts as one without detections; else it is an error.
         resamples: Of the 95 % bootstrap intervals, drawn over patients; 0: no intervals.
         seed: Of the draws.
@@ -197,7 +200,7 @@ def _mistakes(roi: ScoredRoi, keys: Mapping[str, str], threshold: float) -> list
     alarms, missed = roi.false_alarms, roi.points.truth_mm[roi.missed]
     kinds = false_alarm_kinds(detected[alarms], roi.points.truth_mm, roi.imposters_mm)
     kinds_of_missed, best = kinds_of_misses(missed, detected, scores, roi.counted)
-    places = np.concatenate([detected[alarms], missed]) * 1000 / roi.mpp
+    places = px_of_mm(np.concatenate([detected[alarms], missed]), roi.mpp)
     return [
         Mistake(roi.roi.file_name, kind, x, y, score, score - threshold, keys)
         for (x, y), kind, score in zip(

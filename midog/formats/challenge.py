@@ -15,12 +15,14 @@ from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME, DetectedPoints, shortest
 from midog.json_text import read_json, to_json
+from midog.metrics.points import mm_of_px
+from midog.mpp import MppLike
 
 _TYPE = "Multiple points"
 _FIX = f"give Grand Challenge JSON of type '{_TYPE}'"
 
 
-def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold: float) -> None:
+def write_challenge(path: Path, detections: Detections, *, mpp: MppLike, threshold: float) -> None:
     """Write class 1 as 'Multiple points' in millimetres, by falling score.
 
     The name of a point is 'mitotic figure' for a score >= threshold, else 'non-mitotic figure'.
@@ -30,7 +32,7 @@ def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold
     Args:
         path: The file to replace; missing folders on the way are made.
         detections: Boxes in level-0 px.
-        mpp: um/px of level 0; a point is px * mpp / 1000.
+        mpp: um/px of level 0, or those along x and y; a point is px * mpp / 1000.
         threshold: In [0, 1].
 
     Raises:
@@ -46,7 +48,7 @@ def write_challenge(path: Path, detections: Detections, *, mpp: float, threshold
             "probability": shortest(score),
         }
         for (x, y), score, is_above in zip(
-            (figures.centers * mpp / 1000).tolist(), figures.scores, above, strict=True
+            mm_of_px(figures.centers, mpp).tolist(), figures.scores, above, strict=True
         )
     ]
     document = {

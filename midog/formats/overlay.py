@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, centers_of
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections
 from midog.errors import DetectionsError
 from midog.files import replace_bytes
+from midog.metrics.points import centres_mm, mm_of_px
+from midog.mpp import MppLike
 
 COLOURS = {
     "found": (0, 215, 70),
@@ -79,7 +81,7 @@ def write_overlay(
     rows: Rows,
     detections: Detections,
     *,
-    mpp: float,
+    mpp: MppLike,
     threshold: float,
     truth: Boxes | None = None,
 ) -> None:
@@ -95,7 +97,7 @@ def write_overlay(
         size: (width, height) of the image, level-0 px.
         rows: Reads the image.
         detections: Boxes in level-0 px.
-        mpp: um/px of level 0.
+        mpp: um/px of level 0, or those along x and y.
         threshold: In [0, 1].
         truth: The annotated boxes in level-0 px, if the image is labelled.
 
@@ -144,7 +146,7 @@ class _Mark:
         return _Mark(self.kind, (x1, y1, x2, y2), self.score)
 
 
-def _marks(detected: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]:
+def _marks(detected: Detections, truth: Boxes | None, mpp: MppLike) -> list[_Mark]:
     """What to draw, the important last, on top."""
     boxes = [tuple(box) for box in detected.boxes.tolist()]
     scores = detected.scores.tolist()
@@ -154,7 +156,7 @@ def _marks(detected: Detections, truth: Boxes | None, mpp: float) -> list[_Mark]
 
     figures, imposters = truth.of_class(MITOTIC_FIGURE), truth.of_class(IMPOSTER)
     taken = match_points(
-        centers_of(figures) * mpp / 1000, detected.centers * mpp / 1000
+        centres_mm(figures, mpp), mm_of_px(detected.centers, mpp)
     ).truth_to_detection
     hits = set(taken.tolist())
     wider = imposters + np.array([-12, -12, 12, 12])  # to be seen around a false alarm on it

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from midog.boxes import Boxes, Detections
     from midog.formats.shared import DetectedPoints
+    from midog.mpp import MppLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class DetectedImage:
         file_name: Of the image.
         width: Of the image, level-0 px.
         height: Of the image, level-0 px.
-        mpp: um/px of level 0.
+        mpp: um/px of level 0, or those along x and y.
         threshold: In [0, 1]; a mitotic figure of that score or more counts.
         detections: Boxes in level-0 px.
         truth: The annotated boxes in level-0 px, if the image is labelled.
@@ -36,7 +37,7 @@ class DetectedImage:
     file_name: str
     width: int
     height: int
-    mpp: float
+    mpp: MppLike
     threshold: float
     detections: Detections
     truth: Boxes | None

@@ -16,6 +16,7 @@ from midog.images.image import SlideImage, open_image
 from midog.images.opened_file import warn_once
 from midog.images.pixels import Pixels
 from midog.images.tiff_mapped import AnyPixels
+from midog.mpp import Scale, both_axes
 
 _MANY_FILES = {".mrxs", ".vms", ".vmu", ".dcm"}
 """Slides of several files: the content of one is no key to the others'."""
@@ -26,7 +27,11 @@ _THREADS = 4  # that decode one image: many images are decoded at once as well
 
 
 def decode(
-    path: Path | str, *, scale: float = 1.0, cache: bool = True, cache_dir: Path | None = None
+    path: Path | str,
+    *,
+    scale: float | Scale = 1.0,
+    cache: bool = True,
+    cache_dir: Path | None = None,
 ) -> AnyPixels:
     """All pixels of an image, resampled by `scale`.
 
@@ -37,7 +42,7 @@ def decode(
 
     Args:
         path: the image file.
-        scale: px of the result for a px of level 0.
+        scale: px of the result for a px of level 0; two where x and y differ.
         cache: whether to keep the pixels in the cache folder.
         cache_dir: the cache folder; None takes `default_cache_dir()`.
 
@@ -49,11 +54,11 @@ def decode(
     """
     path = Path(path)
     with open_image(path) as image:
-        if scale == 1 and image.mapped is not None:
+        if both_axes(scale) == (1, 1) and image.mapped is not None:
             return image.mapped
         if cache and path.suffix.lower() not in _MANY_FILES:
             folder = (cache_dir or default_cache_dir()) / "decoded"
-            variant = f"{float(scale)!r}-{_FORMAT}"
+            variant = f"{_scale_text(scale)}-{_FORMAT}"
             try:
                 return cached_array(
                     folder, path, variant, lambda file: _write_npy(file, image, scale)
@@ -67,6 +72,12 @@ def decode(
             pixels[y : y + len(band)] = band
     pixels.flags.writeable = False
     return pixels
+
+
+def _scale_text(scale: float | Scale) -> str:
+    """A scale, in letters that a file's name may have."""
+    x, y = both_axes(scale)
+    return f"{float(x)!r}" if x == y else f"{float(x)!r}x{float(y)!r}"
 
 
 def rows_of(path: Path, scale: float = 1.0) -> Iterator[tuple[int, Pixels]]:
@@ -87,7 +98,7 @@ def rows_of(path: Path, scale: float = 1.0) -> Iterator[tuple[int, Pixels]]:
         yield from _bands(image, scale, image.level_for(scale))
 
 
-def _bands(image: SlideImage, scale: float, level: int = 0) -> Iterator[tuple[int, Pixels]]:
+def _bands(image: SlideImage, scale: float | Scale, level: int = 0) -> Iterator[tuple[int, Pixels]]:
     """The rows of an image from the top down, with the number of the first; by several threads."""
     width, height = image.scaled_size(scale)
 
@@ -108,7 +119,7 @@ def _bands(image: SlideImage, scale: float, level: int = 0) -> Iterator[tuple[in
             pool.shutdown(cancel_futures=True)
 
 
-def _write_npy(file: BinaryIO, image: SlideImage, scale: float) -> None:
+def _write_npy(file: BinaryIO, image: SlideImage, scale: float | Scale) -> None:
     width, height = image.scaled_size(scale)
     header = {"descr": "|u1", "fortran_order": False, "shape": (height, width, 3)}
     np.lib.format.write_array_header_1_0(file, header)

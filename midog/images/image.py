@@ -12,14 +12,12 @@ from PIL import Image
 from midog.images.open_file import open_file
 from midog.images.opened_file import Level, OpenedFile, in_memory
 from midog.images.pixels import Pixels, crop_on_white
+from midog.mpp import MppLike, Scale, StatedMpp, as_mpp, both_axes
 
 _SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".gif"}
 IMAGE_SUFFIXES = frozenset({".tif", ".tiff"} | _PICTURES | _SLIDES)
 """Endings, in lower case, of the files of a folder that count as images."""
-
-MPP_TOLERANCE = 0.1
-"""An image is resampled where its mpp differs from the model's by more than this share."""
 
 
 class SlideImage:
@@ -27,8 +25,9 @@ class SlideImage:
 
     path: the file ("array" where an array was given).
     width, height: level-0 px.
-    mpp: micrometres per level-0 px, mean of x and y; None where the file does not state it, or the
-        two differ by over 1 %.
+    mpp: micrometres per level-0 px along x and y; None where the file states none that is
+        plausible.
+    stated_mpp: the same, with its source and what was refused.
     levels: what resolutions the file holds, the finest first.
     mapped: all of level 0 where it lies uncompressed in the file or in memory, else None; valid
         after `close`.
@@ -38,7 +37,7 @@ class SlideImage:
     def __init__(self, path: Path, file: OpenedFile) -> None:
         self.path = path
         self.width, self.height = file.size
-        self.mpp = file.mpp
+        self.stated_mpp, self.mpp = file.mpp, file.mpp.mpp
         self.levels: tuple[Level, ...] = file.levels
         self.mapped = file.mapped
         self._file = file
@@ -72,12 +71,17 @@ class SlideImage:
         crop_on_white(chosen.size, chosen.read_into, int(x), int(y), out)
         return out
 
-    def scaled_size(self, scale: float) -> tuple[int, int]:
-        """(width, height) in px of the image resampled by `scale`, rounded up."""
-        return math.ceil(self.width * scale - 1e-9), math.ceil(self.height * scale - 1e-9)
+    def scaled_size(self, scale: float | Scale) -> tuple[int, int]:
+        """(width, height) in px of the image resampled by `scale`, rounded up.
+
+        Args:
+            scale: px of the resampled image for a px of level 0; two where x and y differ.
+        """
+        x, y = both_axes(scale)
+        return math.ceil(self.width * x - 1e-9), math.ceil(self.height * y - 1e-9)
 
     def read_scaled(
-        self, x: int, y: int, width: int, height: int, scale: float, level: int = 0
+        self, x: int, y: int, width: int, height: int, scale: float | Scale, level: int = 0
     ) -> Pixels:
         """A region of the image resampled by `scale`, white beyond the image's edges.
 
@@ -86,7 +90,7 @@ class SlideImage:
 
         Args:
             x, y, width, height: px of the resampled image (level-0 px * scale).
-            scale: mpp of the image / wanted mpp.
+            scale: mpp of the image / wanted mpp; two where x and y differ.
             level: index in `levels` of what is resampled; `level_for(scale)` is the cheapest.
 
         Returns:
@@ -95,9 +99,10 @@ class SlideImage:
         Raises:
             ImageError: where the file's pixels cannot be decoded.
         """
-        assert scale > 0, scale
+        scale_x, scale_y = both_axes(scale)
+        assert min(scale_x, scale_y) > 0, scale
         level_width, level_height = self.levels[level].size
-        scales = scale * (self.width / level_width), scale * (self.height / level_height)
+        scales = scale_x * (self.width / level_width), scale_y * (self.height / level_height)
         if scales == (1.0, 1.0):
             return self.read(x, y, width, height, level)
         out = np.full((height, width, 3), 255, np.uint8)
@@ -114,16 +119,17 @@ class SlideImage:
                 out[top - y :, left - x :][: part.shape[0], : part.shape[1]] = part
         return out
 
-    def level_for(self, scale: float) -> int:
+    def level_for(self, scale: float | Scale) -> int:
         """Index of the coarsest level that is at least as fine as the image resampled by `scale`.
 
         Args:
-            scale: px of the resampled image for a px of level 0.
+            scale: px of the resampled image for a px of level 0; two where x and y differ.
         """
-        fine = [n for n, level in enumerate(self.levels) if level.downsample * scale <= 1 + 1e-3]
+        most = max(both_axes(scale))
+        fine = [n for n, level in enumerate(self.levels) if level.downsample * most <= 1 + 1e-3]
         return max(fine, key=lambda number: self.levels[number].downsample, default=0)
 
-    def overview(self, scale: float) -> Pixels:
+    def overview(self, scale: float | Scale) -> Pixels:
         """The whole image resampled by `scale`, from the coarsest level that is fine enough.
 
         Args:
@@ -180,26 +186,13 @@ def open_image(path: Path | str) -> SlideImage:
     return SlideImage(path, open_file(path))
 
 
-def as_image(array: Pixels, mpp: float | None) -> SlideImage:
+def as_image(array: Pixels, mpp: MppLike | None) -> SlideImage:
     """An image over pixels that are not copied.
 
     Args:
         array: (height, width, 3) uint8 RGB.
-        mpp: micrometres per px, None where unknown.
+        mpp: micrometres per px, one number or x and y; None where unknown.
     """
     assert array.dtype == np.uint8, array.dtype
     assert array.shape[2:] == (3,), array.shape
-    return SlideImage(Path("array"), in_memory(array, mpp))
-
-
-def scale_for(image_mpp: float, model_mpp: float) -> float:
-    """Factor by which to resample an image for a model.
-
-    Args:
-        image_mpp, model_mpp: micrometres per px.
-
-    Returns:
-        Their ratio; 1 where they differ by at most MPP_TOLERANCE.
-    """
-    ratio = image_mpp / model_mpp
-    return 1.0 if abs(ratio - 1) <= MPP_TOLERANCE + 1e-9 else ratio
+    return SlideImage(Path("array"), in_memory(array, StatedMpp(as_mpp(mpp))))

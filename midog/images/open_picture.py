@@ -13,9 +13,10 @@ from midog.errors import ImageError
 from midog.images.opened_file import OpenedFile, decoded_whole, on_white, one_kind_of_error
 from midog.images.orientation import turned
 from midog.images.pixels import Pixels
-from midog.images.stated_mpp import mpp_of_dpi
+from midog.images.stated_mpp import mpp_of_picture
 from midog.images.tiff_bounds import check_size
 from midog.images.trial import damage_of_jpeg
+from midog.mpp import settle
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "JPEG2000")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
@@ -40,7 +41,7 @@ def open_picture(path: Path, head: bytes) -> OpenedFile:
         kind = "16-bit" if picture.format == "PNG" and head[24] > 8 else picture.mode
         if kind not in _MODES:
             raise ImageError(f"{path} has {kind} pixels", "convert it to 8-bit RGB")
-        mpp = mpp_of_dpi(path, picture.info.get("dpi", ()))
+        mpp = settle(str(path), mpp_of_picture(picture))
         file = decoded_whole(picture.size, mpp, lambda: _decode(path))
         return turned(path, file, _orientation(picture))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import openslide
 
 from midog.images.opened_file import Level, OpenedFile, on_white, one_kind_of_error
 from midog.images.pixels import Pixels, pieces
-from midog.images.stated_mpp import square_mpp
+from midog.images.stated_mpp import mpp_of_slide
 from midog.images.trial import try_slide
+from midog.mpp import Statement, settle
 
 GENERIC = "generic-tiff"
 """OpenSlide's name for a tiled TIFF of nobody's."""
@@ -25,12 +27,12 @@ def vendor_of(path: Path) -> str | None:
     return vendor
 
 
-def open_slide(path: Path, otherwise_mpp: float | None = None) -> OpenedFile:
+def open_slide(path: Path, mpp_in_tags: Sequence[Statement | None] = ()) -> OpenedFile:
     """Open a slide; OpenSlide is thread-safe and keeps tiles that it decoded.
 
     Args:
         path: a file that `vendor_of` names.
-        otherwise_mpp: um/px where OpenSlide states none.
+        mpp_in_tags: what a TIFF itself states of its um/px, after what OpenSlide states.
 
     Raises:
         ImageError: for a scanner's file that would end the process.
@@ -39,14 +41,14 @@ def open_slide(path: Path, otherwise_mpp: float | None = None) -> OpenedFile:
     if vendor_of(path) != GENERIC:  # whose numbers are all checked before
         try_slide(path)
     slide = openslide.OpenSlide(path)
-    stated = [slide.properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
     sizes, downsamples = slide.level_dimensions, slide.level_downsamples
     readers = [
         _SlideLevel(path, slide, number, size, downsample)
         for number, (size, downsample) in enumerate(zip(sizes, downsamples, strict=True))
     ]
     levels = tuple(Level(reader.size, reader.downsample, reader.read_into) for reader in readers)
-    return OpenedFile(levels, square_mpp(path, *stated) or otherwise_mpp, slide.close)
+    mpp = settle(str(path), [*mpp_of_slide(slide.properties), *mpp_in_tags])
+    return OpenedFile(levels, mpp, slide.close)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from midog.images.tiff_colours import check_readable, to_rgb
 from midog.images.tiff_mapped import AnyPixels, crop_into, map_page
 from midog.images.tiff_pictures import TiffPicture, colour_planes, largest_picture
 from midog.images.tiff_segments import Segments, has_segments
+from midog.mpp import StatedMpp, settle
 
 _LOSSLESS = (1, 5, 8, 32773, 32946)
 """None, LZW, deflate, PackBits: read as OpenSlide reads them, but sooner. Of JPEG only OpenSlide
@@ -55,7 +56,7 @@ def open_tiff(path: Path) -> OpenedFile:
         if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
-            return open_slide(path, mpp_of_tiff(path, tiff, first))
+            return open_slide(path, mpp_of_tiff(tiff, first))
         picture = largest_picture(path, tiff)
         axes = picture.axes
         if axes == "CYX" and not colour_planes(path, tiff, picture):
@@ -71,17 +72,18 @@ def open_tiff(path: Path) -> OpenedFile:
 def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) -> OpenedFile:
     """A picture, by OpenSlide where it reads that one and we would miss damage, else by us."""
     slide, page = None, picture.page
-    mpp = mpp_of_tiff(path, tiff, page)
+    in_tags = mpp_of_tiff(tiff, page)
     left_out = not all(page.dataoffsets)  # OpenSlide asks for counts of zero
     if slide_too and page.samplesperpixel != 4 and len(picture.levels[0]) == 1 and not left_out:
         with contextlib.suppress(openslide.OpenSlideError):  # it knows no JPEG 2000, no WebP
-            slide = open_slide(path, mpp)
+            slide = open_slide(path, in_tags)
     if slide and slide.size != picture.size:  # it takes the first page, or one marked as reduced
         slide.close()
         slide = None
     if slide and page.compression not in _LOSSLESS:
         return _with_levels(path, tiff, picture, slide)
-    ours = _open_levels(path, tiff, picture, slide.mpp if slide else mpp)
+    mpp = slide.mpp if slide else settle(str(path), in_tags)
+    ours = _open_levels(path, tiff, picture, mpp)
     if slide and ours:
         slide.close()
     return ours or slide or decoded_whole(picture.size, mpp, lambda: _decode(path))
@@ -102,9 +104,7 @@ def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile)
     return replace(slide, levels=slide.levels + ours.levels[len(slide.levels) :], close=close)
 
 
-def _open_levels(
-    path: Path, tiff: Any, picture: TiffPicture, mpp: float | None
-) -> OpenedFile | None:
+def _open_levels(path: Path, tiff: Any, picture: TiffPicture, mpp: StatedMpp) -> OpenedFile | None:
     """A picture and its levels; None where level 0 can only be decoded whole."""
     levels: list[Level] = []
     closers: list[Callable[[], None]] = []

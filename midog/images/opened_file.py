@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from midog.errors import ImageError
 from midog.images.pixels import Pixels
 from midog.images.tiff_mapped import AnyPixels, crop_into
+from midog.mpp import StatedMpp
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,13 @@ class OpenedFile:
     """What a file holds.
 
     levels: the finest first; there is at least one.
-    mpp: micrometres per px of level 0, None where the file does not state it.
+    mpp: what the file states of its micrometres per px of level 0.
     close: closes the file and drops decoded pixels.
     mapped: all of level 0, where it lies uncompressed in the file or in memory.
     """
 
     levels: tuple[Level, ...]
-    mpp: float | None
+    mpp: StatedMpp
     close: Callable[[], None]
     mapped: AnyPixels | None = None
 
@@ -56,7 +57,7 @@ class OpenedFile:
         return self.levels[0].size
 
 
-def in_memory(pixels: AnyPixels, mpp: float | None) -> OpenedFile:
+def in_memory(pixels: AnyPixels, mpp: StatedMpp) -> OpenedFile:
     """Pixels that are in memory or mapped, as a file of one level."""
     size = pixels.shape[1], pixels.shape[0]
     level = Level(size, 1.0, functools.partial(crop_into, pixels))
@@ -64,13 +65,13 @@ def in_memory(pixels: AnyPixels, mpp: float | None) -> OpenedFile:
 
 
 def decoded_whole(
-    size: tuple[int, int], mpp: float | None, decode: Callable[[], Pixels]
+    size: tuple[int, int], mpp: StatedMpp, decode: Callable[[], Pixels]
 ) -> OpenedFile:
     """A file of one level that can only be decoded as a whole.
 
     Args:
         size: (width, height), px.
-        mpp: micrometres per px, None where not stated.
+        mpp: what the file states.
         decode: makes (height, width, 3) uint8 RGB; called on the first reading, by one thread.
     """
     lock = threading.Lock()

@@ -40,7 +40,8 @@ def turned(path: Path, file: OpenedFile, orientation: object) -> OpenedFile:
         "boxes refer to the turned picture"
     )
     levels = tuple(_turned_level(level, turn) for level in file.levels)
-    return replace(file, levels=levels, mapped=None)
+    mpp = file.mpp.swapped() if turn[0] else file.mpp
+    return replace(file, levels=levels, mpp=mpp, mapped=None)
 
 
 def _turned_level(level: Level, turn: tuple[bool, bool, bool]) -> Level:

@@ -4,67 +4,146 @@ from __future__ import annotations
 
 import contextlib
 import math
-from pathlib import Path
+import re
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from midog.images.opened_file import warn_once
+from midog.mpp import Statement, as_statement, um_per_unit
 
-_RANGE = (0.05, 10.0)  # of a microscope; 72 dpi, a default that means nothing, would be 353 um/px
-_UM_PER_TIFF_UNIT = {2: 25400.0, 3: 10000.0}  # ResolutionUnit of TIFF 6.0: inch, centimetre
-_UM_PER_OME_UNIT = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+_UM_PER_TIFF_UNIT = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
+"""ResolutionUnit: inch and centimetre of TIFF 6.0, millimetre and micrometre of its extensions; 1
+is no unit of length."""
+
+_APERIO_MPP = re.compile(r"(?:^|[|\s])MPP\s*=\s*([0-9.,]+(?:[eE][+-]?[0-9]+)?)")
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296  # tags, of EXIF as of TIFF
+_DICOM_SPACINGS = (
+    "SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+)
 
 
-def square_mpp(path: Path, x: Any, y: Any) -> float | None:
-    """The mpp of a file that states `x` and `y`.
+def mpp_of_slide(properties: Mapping[str, str]) -> list[Statement | None]:
+    """What the properties of an open slide of OpenSlide's state, the preferred first.
 
-    Args:
-        path: the file, for a warning.
-        x, y: um/px as numbers or text; None where not stated. y None: as x.
-
-    Returns:
-        Their mean; None where x is not stated, one is not in a microscope's range, or the two
-        differ by over 1 % (which is warned of: the user must decide).
+    The power of an objective is no mpp: cameras differ. Of a TIFF that is no scanner's OpenSlide
+    knows the resolution tags alone, which `mpp_of_tiff` reads.
     """
+    if properties.get("openslide.vendor") == "generic-tiff":
+        return []
+    own = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
+    stated = [as_statement("scanner's metadata", *map(_number, own))]
+    for name in _DICOM_SPACINGS:  # mm between rows, then between columns
+        rows, columns = (_number(properties.get(f"dicom.{name}[{n}]")) for n in (0, 1))
+        source = f"DICOM {name.rpartition('.')[2]}"
+        stated.append(as_statement(source, columns * 1000, rows * 1000))
+    return stated
+
+
+def mpp_of_tiff(tiff: Any, page: Any) -> list[Statement | None]:
+    """What an open file of tifffile's states of one of its pages, the preferred first.
+
+    That is OME-XML, then Aperio's description, then the resolution tags, whose unit ImageJ states
+    in its description.
+    """
+    first = tiff.pages[0]
+    texts = [str(own.description or "") for own in ((page,) if page is first else (page, first))]
+    return [
+        _of_ome(tiff, page),
+        next(filter(None, map(_of_aperio, texts)), None),
+        _of_resolution(page.tags, next((text for text in texts if _is_imagej(text)), None)),
+    ]
+
+
+def mpp_of_picture(picture: Any) -> list[Statement | None]:
+    """What a picture that Pillow opened states, the preferred first: its own header, then EXIF."""
+    info, kind = picture.info, str(picture.format)
+    if "jfif_density" in info:
+        unit = {1: 25400.0, 2: 10000.0}.get(info.get("jfif_unit"), math.nan)
+        own = _density("JFIF density", *_pair(info["jfif_density"]), unit)
+    elif kind in ("PNG", "BMP", "DIB", "JPEG2000"):  # of others Pillow takes it from EXIF
+        own = _density(f"{kind} resolution", *_pair(info.get("dpi")), 25400.0)
+    else:
+        own = None
+    exif: Mapping[int, Any] = {}
+    with contextlib.suppress(Exception):  # damaged EXIF states nothing
+        exif = picture.getexif()
+    unit = _UM_PER_TIFF_UNIT.get(exif.get(_RESOLUTION_UNIT, 2), math.nan)
+    counts = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
+    return [own, _density("EXIF resolution", *counts, unit)]
+
+
+def _of_ome(tiff: Any, page: Any) -> Statement | None:
+    """Of the image in OME-XML that has the page's size, else of the first."""
     try:
-        sizes = float(x), float(x if y is None else y)
-    except (TypeError, ValueError):
+        root = ElementTree.fromstring(tiff.ome_metadata or "<none/>")
+    except (ElementTree.ParseError, ValueError):
         return None
-    if not all(_RANGE[0] <= size <= _RANGE[1] for size in sizes):
-        return None
-    if max(sizes) > 1.01 * min(sizes):
-        warn_once(f"{path} has pixels of {sizes[0]:g} x {sizes[1]:g} um: its mpp counts as unknown")
-        return None
-    return sum(sizes) / 2
+    images = [element.attrib for element in root.iterfind(".//{*}Pixels")]
+    size = str(page.imagewidth), str(page.imagelength)
+    of_size = [own for own in images if (own.get("SizeX"), own.get("SizeY")) == size]
+    own = next(iter(of_size or images), {})
+    sides = []
+    for axis in "XY":
+        unit = um_per_unit(own.get(f"PhysicalSize{axis}Unit", "µm"))
+        sides.append(_number(own.get(f"PhysicalSize{axis}")) * (math.nan if unit is None else unit))
+    return as_statement("OME-XML", *sides)
 
 
-def mpp_of_dpi(path: Path, dpi: tuple[Any, ...]) -> float | None:
-    """The mpp of a PNG or JPEG with that dpi in x and y, as Pillow reads them."""
-    stated = [25400 / float(value) for value in dpi if value]
-    return square_mpp(path, *stated) if len(stated) == 2 else None
+def _of_aperio(text: str) -> Statement | None:
+    """Of a description such as "... |AppMag = 40|MPP = 0.2500"."""
+    match = _APERIO_MPP.search(text)
+    mpp = _number(match[1]) if match else math.nan
+    return as_statement("Aperio description", mpp, mpp)
 
 
-def mpp_of_tiff(path: Path, tiff: Any, page: Any) -> float | None:
-    """The mpp of a picture of a TIFF: from OME-XML, else from the resolution tags.
+def _of_resolution(tags: Any, imagej: str | None) -> Statement | None:
+    """Of XResolution and YResolution; imagej: ImageJ's description, which states their unit."""
+    counts = tags.valueof("XResolution"), tags.valueof("YResolution")
+    unit = _UM_PER_TIFF_UNIT.get(_whole(tags.valueof("ResolutionUnit", 2)), math.nan)
+    if imagej is None:
+        return _density("TIFF resolution", *counts, unit)
+    lines = dict(line.partition("=")[::2] for line in imagej.splitlines())
+    if "unit" not in lines:
+        return _density("TIFF resolution", *counts, unit)
+    units = lines["unit"], lines.get("yunit", lines["unit"])
+    sides = [
+        _side(count, um_per_unit(own) or math.nan) for count, own in zip(counts, units, strict=True)
+    ]
+    return as_statement("ImageJ resolution", *sides)
 
-    Args:
-        path: the file, for a warning.
-        tiff: the open file of tifffile's.
-        page: the picture's first page; of the OME-XML, that of the picture of its size counts.
-    """
-    with contextlib.suppress(ElementTree.ParseError, ValueError):
-        described = ElementTree.fromstring(tiff.ome_metadata or "<none/>").findall(".//{*}Pixels")
-        size = str(page.imagewidth), str(page.imagelength)
-        alike = [p for p in described if (p.get("SizeX"), p.get("SizeY")) == size]
-        stated = next((pixels.attrib for pixels in alike or described), {})
-        units = [
-            _UM_PER_OME_UNIT.get(stated.get(f"PhysicalSize{axis}Unit", "µm"), math.nan)
-            for axis in "XY"
-        ]
-        sizes = [float(stated.get(f"PhysicalSize{axis}", "nan")) for axis in "XY"]
-        if mpp := square_mpp(path, sizes[0] * units[0], sizes[1] * units[1]):
-            return mpp
-    tags = page.tags
-    unit = _UM_PER_TIFF_UNIT.get(tags.valueof("ResolutionUnit", 2), math.nan)
-    counts = [tags.valueof(f"{axis}Resolution", (0, 1)) for axis in "XY"]
-    return square_mpp(path, *(unit * length / count if count else None for count, length in counts))
+
+def _is_imagej(text: str) -> bool:
+    return text.startswith("ImageJ=")
+
+
+def _density(source: str, x: Any, y: Any, unit: float) -> Statement | None:
+    """Of numbers of px in a unit of that many um."""
+    return as_statement(source, _side(x, unit), _side(y, unit), is_density=True)
+
+
+def _side(count: Any, unit: float) -> float:
+    """The side of a px, um, of which `count` lie in a unit of that many um; NaN for no number."""
+    if isinstance(count, tuple) and len(count) == 2:
+        px, units = map(_number, count)
+        return unit * units / px if px else math.nan
+    px = _number(count)
+    return unit / px if px else math.nan
+
+
+def _number(value: Any) -> float:
+    """A number or its text, with a decimal point or comma; NaN for all else."""
+    try:
+        return float(value.strip().replace(",", ".") if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return math.nan
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return (value[0], value[1]) if isinstance(value, tuple) and len(value) == 2 else (None, None)
+
+
+def _whole(value: Any) -> int:
+    """An enumeration or a number as an int; 1, no unit, for all else."""
+    return int(value) if isinstance(value, int) else 1

@@ -16,10 +16,10 @@ from torch import Tensor
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
-from midog.data.mpp import mpp_of_image
+from midog.data.mpp import mpp_of_image, resampling
 from midog.devices import is_out_of_memory, pick_device
 from midog.errors import ConfigError
-from midog.images.image import SlideImage, scale_for
+from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.model_folder import read_model, weights_digest, write_model
 from midog.inference.network import (
@@ -32,6 +32,7 @@ from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
 from midog.inference.tile_results import BoxArrays, joined, place_tiles
 from midog.inference.tiles import OpenTiles, as_opened
 from midog.models.protocol import Candidates, DetectionNetwork
+from midog.mpp import MppLike, Scale
 from midog.tiling import merge
 
 OnTiles = Callable[[int, int], None]
@@ -100,14 +101,14 @@ class Detector:
         self,
         image: Path | str | AnyPixels | SlideImage,
         *,
-        mpp: float | None = None,
+        mpp: MppLike | None = None,
         progress: OnTiles | None = None,
     ) -> Detections:
         """Detect figures in an image.
 
         Args:
             image: a file, pixels (H, W, 3) uint8 RGB, or an open image (left open).
-            mpp: um/px of the image; overrules what the file states.
+            mpp: um/px of the image, or those along x and y; overrules what the file states.
             progress: called after every batch of tiles.
 
         Returns:
@@ -121,7 +122,7 @@ class Detector:
             return self.detect(opened, progress)
 
     def open(
-        self, image: Path | str | AnyPixels | SlideImage, *, mpp: float | None = None
+        self, image: Path | str | AnyPixels | SlideImage, *, mpp: MppLike | None = None
     ) -> OpenTiles:
         """Open an image for `detect`; its tiles are read ahead from now on.
 
@@ -130,10 +131,12 @@ class Detector:
         opened = image if isinstance(image, SlideImage) else as_opened(image)
         try:
             own_mpp = mpp_of_image(opened, mpp)
+            size = opened.width, opened.height
+            scale = resampling(str(opened.path), size, own_mpp, self.mpp)
             return OpenTiles(
                 opened,
                 own_mpp,
-                self._plan(opened, scale_for(own_mpp, self.mpp)),
+                self._plan(opened, scale),
                 own=opened is not image,
                 workers=self.workers,
                 pinned=self.device.type == "cuda",
@@ -148,7 +151,7 @@ class Detector:
         image, scale, (width, height) = opened.image, opened.plan.scale, opened.plan.size
         boxes, scores, labels = self._detect_tiles(opened, progress or (lambda done, total: None))
         boxes = np.clip(boxes, 0, [width, height, width, height])
-        boxes = np.minimum(boxes / scale, [image.width, image.height] * 2)
+        boxes = np.minimum(boxes / (scale * 2), [image.width, image.height] * 2)
         keep = merge(boxes, scores, labels, self.config.model.nms_iou)
         keep = keep[(boxes[keep, 2:] > boxes[keep, :2]).all(axis=1)]
         return Detections(boxes[keep].astype(np.float32), scores[keep], labels[keep])
@@ -250,7 +253,7 @@ class Detector:
             one_by_one=self.device.type == "cpu",
         )
 
-    def _plan(self, image: SlideImage, scale: float) -> TilePlan:
+    def _plan(self, image: SlideImage, scale: Scale) -> TilePlan:
         return plan_tiles(image.scaled_size(scale), scale, self.inference, self._limits())
 
     def _detect_tiles(self, opened: OpenTiles, progress: OnTiles) -> BoxArrays:

@@ -24,6 +24,7 @@ from midog.files import replace_folder
 from midog.json_text import to_json
 from midog.models.build import build_model, num_classes, without_first_weights
 from midog.models.protocol import DetectionNetwork
+from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 TASK = "detection"
@@ -44,7 +45,7 @@ class Card(BaseModel):
     task: Literal["detection"]
     config: dict[str, Any]
     class_names: tuple[str, ...] = Field(min_length=1)
-    mpp: float = Field(gt=0)
+    mpp: float = Field(ge=LOWEST_MPP, le=HIGHEST_MPP)
     threshold: float = Field(ge=0, le=1)
     versions: dict[str, str]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.config.schema import InferenceSettings
+from midog.mpp import Scale
 from midog.tiling import STEP, fit_batch, fit_tile, grid
 
 LARGEST_TILE = 1536
@@ -23,14 +24,14 @@ class TilePlan:
     """How an image is divided into tiles.
 
     Attributes:
-        scale: the image is resampled by this factor.
+        scale: the image is resampled by these factors, along x and y.
         size: its (width, height) after that, px.
         tile: side of the tiles, px of the resampled image.
         overlap: of neighbouring tiles, px of the resampled image.
         batch_size: tiles at a time.
     """
 
-    scale: float
+    scale: Scale
     size: tuple[int, int]
     tile: int
     overlap: int
@@ -63,13 +64,13 @@ class TileLimits:
 
 
 def plan_tiles(
-    size: tuple[int, int], scale: float, settings: InferenceSettings, limits: TileLimits
+    size: tuple[int, int], scale: Scale, settings: InferenceSettings, limits: TileLimits
 ) -> TilePlan:
     """Divide an image into tiles.
 
     Args:
         size: (width, height) of the resampled image, px.
-        scale: the factor by which it is resampled.
+        scale: the factors by which it is resampled.
         settings: side, overlap and number of tiles; `auto` is settled here.
         limits: of the device and the network.
     """

@@ -18,6 +18,7 @@ from midog.images.image import SlideImage, as_image, open_image
 from midog.images.pixels import Pixels
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.tile_plan import TilePlan
+from midog.mpp import Mpp
 
 
 class OpenTiles:
@@ -35,7 +36,7 @@ class OpenTiles:
     def __init__(
         self,
         image: SlideImage,
-        mpp: float,
+        mpp: Mpp,
         plan: TilePlan,
         *,
         own: bool,

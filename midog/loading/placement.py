@@ -11,7 +11,7 @@ import torch
 from midog.config.schema import DataSettings, MachineSettings
 from midog.data.roi import Roi
 from midog.errors import ConfigError
-from midog.images.image import scale_for
+from midog.mpp import as_mpp, scale_for
 
 Placement = Literal["device", "memory", "disk"]
 
@@ -58,6 +58,7 @@ def bytes_of(rois: Sequence[Roi], mpp: float) -> float:
 
     Infinite where a size is not stated; an ROI without an mpp is taken to be of the model's.
     """
-    scales = [scale_for(roi.mpp, mpp) if roi.mpp else 1.0 for roi in rois]
+    stated = [as_mpp(roi.mpp) for roi in rois]
+    scales = [(1.0, 1.0) if own is None else scale_for(own, mpp) for own in stated]
     sizes = [3 * roi.width * roi.height if roi.width and roi.height else math.inf for roi in rois]
-    return sum(size * scale**2 for size, scale in zip(sizes, scales, strict=True))
+    return sum(size * scale[0] * scale[1] for size, scale in zip(sizes, scales, strict=True))

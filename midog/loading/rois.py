@@ -24,12 +24,12 @@ from midog.augment.draw import (
 from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
 from midog.boxes import Boxes
 from midog.config.schema import AugmentSettings, DataSettings, MachineSettings, SamplingSettings
-from midog.data.mpp import roi_mpp
+from midog.data.mpp import resampling, roi_mpp
 from midog.data.roi import Roi
 from midog.devices import machine_memory
 from midog.errors import DataError
 from midog.images.decode import decode
-from midog.images.image import open_image, scale_for
+from midog.images.image import open_image
 from midog.images.pixels import crop_on_white
 from midog.images.tiff_mapped import AnyPixels, crop_into, warm
 from midog.loading.box_targets import TargetFigures, batch_targets, target_figures
@@ -44,6 +44,7 @@ from midog.loading.locations import (
 from midog.loading.placement import Placement, bytes_of, choose_placement
 from midog.loading.rois_on_device import RoisOnDevice, copy_to_device
 from midog.models.protocol import BoxTargets
+from midog.mpp import Mpp
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class DecodedRois:
 
     images: list[Any]
     sampled: list[SampledRoi]
-    mpp: list[float]
+    mpp: list[Mpp]
     rois: list[Roi]
     on_device: RoisOnDevice | None = None
 
@@ -219,26 +220,26 @@ def _patch_at(image: AnyPixels, x: int, y: int, spare: NDArray[np.uint8]) -> NDA
 
 def _decode(
     roi: Roi, data: DataSettings, placement: Placement, ahead: bool
-) -> tuple[AnyPixels, SampledRoi, float]:
+) -> tuple[AnyPixels, SampledRoi, Mpp]:
     """Pixels of an ROI, the ROI as sampling sees it, and its um/px."""
     if roi.path is None:
         raise DataError(
             f"{roi.file_name}: its image is missing", "put it into the data folder's images/"
         )
     with open_image(roi.path) as image:
-        width, height, image_mpp = image.width, image.height, image.mpp
+        width, height, in_image = image.width, image.height, image.stated_mpp
     if roi.width is not None and (roi.width, roi.height) != (width, height):
         raise DataError(
             f"{roi.file_name} is {width}x{height} px, its annotation says {roi.width}x{roi.height}",
             "get the image that the annotation belongs to; `midog data check` lists all of them",
         )
-    mpp = roi_mpp(roi, image_mpp)
-    scale = scale_for(mpp, data.mpp)
+    mpp = roi_mpp(roi, in_image)
+    scale = resampling(roi.file_name, (width, height), mpp, data.mpp)
     pixels = decode(roi.path, scale=scale, cache=data.cache)
     if placement == "memory":
         pixels = np.array(pixels)
     elif ahead:
         warm(pixels)
-    boxes = Boxes(roi.boxes.xyxy * np.float32(scale), roi.boxes.labels)
+    boxes = Boxes(roi.boxes.xyxy * np.array(scale * 2, np.float32), roi.boxes.labels)
     sampled = SampledRoi(pixels.shape[1], pixels.shape[0], boxes, roi.scanner)
-    return pixels, sampled, mpp / scale
+    return pixels, sampled, Mpp(mpp.x / scale[0], mpp.y / scale[1])

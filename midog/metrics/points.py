@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import MITOTIC_FIGURE, Boxes, Detections, FloatArray, centers_of
+from midog.mpp import MppLike, as_mpp
 
 Points = NDArray[np.float64]
 """(N, 2) float64, x y in mm."""
@@ -48,13 +48,13 @@ class RoiPoints:
         return RoiPoints(self.truth_mm, self.detected_mm[keep], self.scores[keep])
 
 
-def points_from_boxes(truth: Boxes, detections: Detections, mpp: float) -> RoiPoints:
+def points_from_boxes(truth: Boxes, detections: Detections, mpp: MppLike) -> RoiPoints:
     """Turn boxes into points: of each, the mitotic figures alone.
 
     Args:
         truth: Annotated boxes, level-0 px.
         detections: Detected boxes, level-0 px of the same image.
-        mpp: um/px.
+        mpp: um/px, or those along x and y.
     """
     figures = detections.figures()
     return RoiPoints(
@@ -64,17 +64,28 @@ def points_from_boxes(truth: Boxes, detections: Detections, mpp: float) -> RoiPo
     )
 
 
-def centres_mm(boxes: FloatArray, mpp: float) -> Points:
+def centres_mm(boxes: FloatArray, mpp: MppLike | None) -> Points:
     """Return the centres of boxes as points.
 
     Args:
         boxes: (N, 4) float32 x1 y1 x2 y2, level-0 px.
-        mpp: um/px; NaN where it is not known.
+        mpp: um/px, or those along x and y; None where it is not known.
 
     Returns:
-        (N, 2) float64, x y in mm, in the order given; (0, 2) if `mpp` is NaN.
+        (N, 2) float64, x y in mm, in the order given; (0, 2) if `mpp` is None.
     """
-    return np.zeros((0, 2)) if math.isnan(mpp) else centers_of(boxes) * mpp / 1000
+    return np.zeros((0, 2)) if mpp is None else mm_of_px(centers_of(boxes), mpp)
+
+
+def mm_of_px(points_px: Points, mpp: MppLike) -> Points:
+    """Points (N, 2) in level-0 px as millimetres, each axis by its own mpp: px * mpp / 1000."""
+    return np.asarray(points_px * np.array(as_mpp(mpp)) / 1000)
+
+
+def px_of_mm(points_mm: Points, mpp: MppLike | None) -> Points:
+    """Points (N, 2) in millimetres as level-0 px, each axis by its own mpp; NaN without one."""
+    size = np.full(2, np.nan) if mpp is None else np.array(as_mpp(mpp))
+    return np.asarray(points_mm * 1000 / size)
 
 
 def as_points(values: Any) -> Points:

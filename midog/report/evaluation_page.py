@@ -27,6 +27,7 @@ from midog.metrics.mistakes import (
     NEAR_UM,
     OTHER_NAME,
 )
+from midog.mpp import Mpp
 from midog.report import evaluation_charts as charts
 from midog.report.charts import MOST_STYLES, to_svg
 from midog.report.evaluation_style import first_level
@@ -214,10 +215,10 @@ def _pictures(
     return pictures
 
 
-def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: float) -> list[str | None]:
+def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: Mpp | None) -> list[str | None]:
     """A data URI for each mistake of one ROI; None for all if its image does not exist or cannot be
     read."""
-    if roi.path is None or math.isnan(mpp):
+    if roi.path is None or mpp is None:
         return [None] * len(mistakes)
     try:
         with open_image(roi.path) as image:
@@ -227,7 +228,7 @@ def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: float) -> list[str | None
         return [None] * len(mistakes)
 
 
-def _crop(image: SlideImage, mistake: Mistake, mpp: float) -> str | None:
+def _crop(image: SlideImage, mistake: Mistake, mpp: Mpp) -> str | None:
     if math.isnan(mistake.x_px):
         return None
     ring = FALSE_ALARM if mistake.kind in FALSE_ALARMS else MISSED

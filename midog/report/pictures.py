@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from midog.formats.overlay import COLOURS
 from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
+from midog.mpp import MppLike, both_axes
 
 CROP_UM = 64.0
 """Side of a crop: a figure with enough tissue around it to recognise it."""
@@ -44,7 +45,7 @@ MISSED = Ring(COLOURS["missed"], "broken")
 
 
 def crop_around(
-    image: SlideImage, x_px: float, y_px: float, *, mpp: float, ring: Ring | None = None
+    image: SlideImage, x_px: float, y_px: float, *, mpp: MppLike, ring: Ring | None = None
 ) -> Pixels:
     """Cut CROP_UM around a location; white beyond the edges of the image.
 
@@ -52,7 +53,7 @@ def crop_around(
         image: The image.
         x_px: Level-0 px; the location lies in the middle, to a pixel.
         y_px: Likewise.
-        mpp: um/px at level 0.
+        mpp: um/px at level 0, or those along x and y.
         ring: Drawn around the location; None: nothing is.
 
     Returns:
@@ -61,14 +62,14 @@ def crop_around(
     Raises:
         ImageError: If the pixels cannot be read.
     """
-    side = max(1, round(CROP_UM / mpp))
-    left, top = round(x_px - side / 2), round(y_px - side / 2)
-    pixels = Image.fromarray(image.read(left, top, side, side))
+    width, height = (max(1, round(CROP_UM / own)) for own in both_axes(mpp))
+    left, top = round(x_px - width / 2), round(y_px - height / 2)
+    pixels = Image.fromarray(image.read(left, top, width, height))
     resampled = pixels.resize((CROP_PX, CROP_PX), Image.Resampling.LANCZOS)
     if ring is None:
         return np.asarray(resampled)
-    scale = CROP_PX / side
-    return _ringed(resampled, (x_px - left) * scale, (y_px - top) * scale, ring)
+    x, y = (x_px - left) * (CROP_PX / width), (y_px - top) * (CROP_PX / height)
+    return _ringed(resampled, x, y, ring)
 
 
 def data_uri(pixels: Pixels, kind: Literal["jpeg", "png"] = "jpeg") -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from midog.data.mpp import roi_mpp
+from midog.data.mpp import resampling, roi_mpp
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
-from midog.images.image import SlideImage, open_image, scale_for
+from midog.images.image import SlideImage, open_image
 from midog.images.pixels import Pixels
+from midog.mpp import Scale
 from midog.random_streams import number_of_file
 from midog.stains import tissue_share
 
@@ -152,7 +153,8 @@ def _patches_of(roi: Roi, path: Path, cut: _Cut) -> tuple[list[Pixels], bool]:
     """Its patches, and whether a patch fits into it."""
     size = cut.size
     with open_image(path) as image:
-        scale = scale_for(roi_mpp(roi, image.mpp), cut.mpp)
+        own = roi_mpp(roi, image.stated_mpp)
+        scale = resampling(roi.file_name, (image.width, image.height), own, cut.mpp)
         width, height = image.scaled_size(scale)
         if min(width, height) < size:
             x, y = (width - size) // 2, (height - size) // 2
@@ -160,7 +162,7 @@ def _patches_of(roi: Roi, path: Path, cut: _Cut) -> tuple[list[Pixels], bool]:
         return _most_tissue(image, roi.file_name, cut, scale), True
 
 
-def _most_tissue(image: SlideImage, name: str, cut: _Cut, scale: float) -> list[Pixels]:
+def _most_tissue(image: SlideImage, name: str, cut: _Cut, scale: Scale) -> list[Pixels]:
     """The first patches with enough tissue; where too few have it, those with the most, in their
     order."""
     size, (width, height) = cut.size, image.scaled_size(scale)

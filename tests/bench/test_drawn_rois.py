@@ -21,7 +21,7 @@ def test_each_kind_of_file_is_the_same_image(drawn):
     images = []
     for roi in drawn:
         with open_image(roi.path) as image:
-            assert (image.width, image.height, image.mpp) == (700, 600, pytest.approx(0.25))
+            assert (image.width, image.height, image.mpp) == (700, 600, pytest.approx((0.25, 0.25)))
             images.append(image.read(0, 0, 700, 600).astype(int))
     assert (images[1] == images[2]).all()
     assert np.abs(images[0] - images[1]).mean() < 4, "JPEG of the same"

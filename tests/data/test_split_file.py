@@ -72,9 +72,21 @@ def test_what_is_wrong_is_named(tmp_path: Path, lines: list[str], said: str) -> 
     assert "split.csv" in str(error.value)
 
 
-@pytest.mark.parametrize("mpp", ["zero", "0", "-0.25", "nan", "inf"])
-def test_mpp_must_be_a_size(tmp_path: Path, mpp: str) -> None:
-    with pytest.raises(DataError, match=rf"line 2 \(1.tiff\): mpp is '{mpp}'"):
+WRONG_MPP = {
+    "zero": "is 'zero'",
+    "0": "0 is out of range, 0.05 to 5",
+    "-0.25": "-0.25 is out of range",
+    "nan": "is 'nan'",
+    "inf": "inf is out of range",
+    "0.00025": r"0.00025 is out of range, 0.05 to 5 um per px \(in mm\? 0.25 um\)",
+    "250": r"250 is out of range, .* \(in nm\? 0.25 um\)",
+    "40": r"40 is out of range, .* \(an objective's power\?\)",
+}
+
+
+@pytest.mark.parametrize(("mpp", "line"), WRONG_MPP.items(), ids=WRONG_MPP.keys())
+def test_mpp_must_be_a_microscopes(tmp_path: Path, mpp: str, line: str) -> None:
+    with pytest.raises(DataError, match=rf"line 2 \(1.tiff\): mpp {line}.*; write um per pixel"):
         read_split(write(tmp_path, f"1.tiff,X,p1,train,{mpp}", header=HEADER + ",mpp"))
 
 
@@ -141,7 +153,7 @@ rows = st.builds(
     scanner=st.sampled_from(["Hamamatsu XR", "My scanner, blue"]),
     patient=st.from_regex(r"[a-z0-9]{4,8}", fullmatch=True),
     split=st.just("train"),
-    mpp=st.none() | st.floats(0.1, 10).map(lambda value: round(value, 6)),
+    mpp=st.none() | st.floats(0.1, 5).map(lambda value: round(value, 6)),
     columns=st.dictionaries(
         st.sampled_from(["tumour", "grade"]), st.sampled_from(["a", 'b "c"', "d, e"])
     ),

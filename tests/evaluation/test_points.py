@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from midog.errors import DetectionsError, ImageError
@@ -108,8 +110,30 @@ def test_mpp_and_size_come_from_the_image_where_nothing_else_says_them(tmp_path:
     write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=0.5)
     one = score_rois(tmp_path, [roi("001.tiff", [(400, 400)], mpp=None, path=image)])[0]
     assert one.counts == Counts(1, 0, 0)
-    assert one.mpp == pytest.approx(0.5)
+    assert one.mpp == pytest.approx((0.5, 0.5))
     assert one.area_mm2 == pytest.approx(0.032 * 0.016)
+
+
+def test_points_of_an_image_of_unequal_px_are_scored_by_axis(tmp_path: Path) -> None:
+    image = tmp_path / "001.tiff"
+    cm = {"resolution": (10_000 / 0.25, 10_000 / 0.2524), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(image, np.zeros((32, 64, 3), np.uint8), photometric="rgb", **cm)
+    far = [(7000, 300), (300, 5000), (7000, 5000)]
+    points = [{"point": [x * 0.25 / 1000, y * 0.2524 / 1000, 0], "name": YES} for x, y in far]
+    (tmp_path / "001.json").write_text(json.dumps({"type": "Multiple points", "points": points}))
+    one = score_rois(tmp_path, [roi("001.tiff", far, mpp=None, path=image)])[0]
+    assert one.counts == Counts(3, 0, 0)
+    assert np.abs(one.points.truth_mm - one.points.detected_mm).max() < 1e-6
+    assert one.area_mm2 == pytest.approx(64 * 0.25 * 32 * 0.2524 / 1e6)
+
+
+def test_a_split_that_contradicts_the_image_is_said(tmp_path: Path, caplog) -> None:
+    image = tmp_path / "001.tiff"
+    Image.new("RGB", (64, 32)).save(image, resolution=10_000 / 0.25, resolution_unit="cm")
+    write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=0.5)
+    one = roi("001.tiff", [(400, 400)], mpp=0.5, path=image, width=64, height=32)
+    assert score_rois(tmp_path, [one])[0].mpp == (0.5, 0.5)
+    assert "001.tiff: 0.5 um per px, as given by you, the split or the annotation" in caplog.text
 
 
 def test_an_image_that_cannot_be_opened_is_an_error_only_where_it_is_needed(tmp_path: Path) -> None:
@@ -134,7 +158,7 @@ def test_without_um_per_px_an_roi_without_figures_has_no_area_and_false_alarms(
     folder: Path,
 ) -> None:
     one = score_rois(folder, [roi("002.tiff", [], [(10, 10)], mpp=None, width=100, height=100)])[0]
-    assert math.isnan(one.mpp)
+    assert one.mpp is None
     assert math.isnan(one.area_mm2)
     assert one.imposters_mm.shape == (
         0,

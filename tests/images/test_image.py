@@ -19,6 +19,7 @@ from midog.images import open_picture
 from midog.images.image import SlideImage, as_image, open_image
 from midog.images.opened_file import OpenedFile, downsample_of, in_memory
 from midog.images.pixels import Pixels
+from midog.mpp import StatedMpp
 from tests.images.pictures import BIG, PIXELS, TILE, tiff
 
 # Regions
@@ -142,7 +143,7 @@ def test_scaled_beyond_the_edges_is_white_and_the_edges_are_not(scale: float) ->
 
 def test_scale_one_is_a_plain_read() -> None:
     image = as_image(BIG, 0.25)
-    assert (image.width, image.height, image.mpp) == (700, 620, 0.25)
+    assert (image.width, image.height, image.mpp) == (700, 620, (0.25, 0.25))
     assert image.scaled_size(1.0) == (700, 620)
     np.testing.assert_array_equal(
         image.read_scaled(-3, 5, 400, 300, 1.0), image.read(-3, 5, 400, 300)
@@ -169,7 +170,7 @@ def pyramid_of(pixels: Pixels, *factors: int) -> SlideImage:
         level = in_memory(np.asarray(small), None).levels[0]
         downsample = downsample_of(level.size, (width, height))
         levels.append(replace(level, downsample=downsample))
-    return SlideImage(Path("array"), OpenedFile(tuple(levels), 0.25, lambda: None))
+    return SlideImage(Path("array"), OpenedFile(tuple(levels), StatedMpp(), lambda: None))
 
 
 def test_the_level_for_a_scale_is_the_coarsest_that_is_fine_enough() -> None:

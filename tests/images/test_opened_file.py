@@ -19,12 +19,14 @@ from midog.images.opened_file import (
     warn_once,
 )
 from midog.images.pixels import Pixels
+from midog.mpp import Mpp, StatedMpp
 from tests.images.pictures import PIXELS
 
 
 def test_pixels_in_memory_are_a_file_of_one_level() -> None:
-    file = in_memory(PIXELS, 0.25)
-    assert (file.size, file.mpp, len(file.levels)) == ((150, 130), 0.25, 1)
+    mpp = StatedMpp(Mpp.of(0.25))
+    file = in_memory(PIXELS, mpp)
+    assert (file.size, file.mpp, len(file.levels)) == ((150, 130), mpp, 1)
     assert file.mapped is PIXELS
     out = np.empty((3, 4, 3), np.uint8)
     file.levels[0].read_into(5, 6, out)

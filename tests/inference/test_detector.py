@@ -18,10 +18,11 @@ from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, DeviceError, ImageError
-from midog.images.image import SlideImage, as_image, open_image, scale_for
+from midog.images.image import SlideImage, as_image, open_image
 from midog.inference.detector import Detector
 from midog.models.build import build_model
 from midog.models.protocol import Candidates, pad_targets
+from midog.mpp import Mpp, scale_for
 from midog.tiling import grid, inside_tile, merge
 from tests.inference.small import CONFIG, OVERLAP, TILE, detect, same
 from tests.models.networks import CandidatesAlone
@@ -174,23 +175,36 @@ def test_an_image_of_other_mpp_is_resampled_and_its_boxes_come_back_in_its_own_p
     assert detections.boxes[:, 3].max() <= 600
 
 
+@pytest.mark.parametrize("mpp", [(0.25, 0.5), (0.5, 0.25), (0.25, 0.26), (0.3, 0.25)])
+def test_each_axis_is_resampled_by_its_own_factor(mpp: tuple[float, float]) -> None:
+    wide, high = (round(10 / side) for side in mpp)  # 40 px of the model
+    truth = scattered(700, 600, pitch=2 * max(wide, high), side=max(wide, high), seed=0)
+    truth[:, 2:] = truth[:, :2] + [wide, high]
+    detector = blobs()
+    with detector.open(draw(700, 600, truth), mpp=mpp) as opened:
+        detections = detector.detect(opened)
+    check_found(detections, truth, within=1.0)
+    x, y = (1, 1) if mpp == (0.25, 0.26) else (mpp[0] / 0.25, mpp[1] / 0.25)
+    assert opened.plan.size == (round(700 * x), round(600 * y))
+
+
 @pytest.mark.parametrize(
     ("image_mpp", "scale"),
     [(0.25, 1), (0.275, 1), (0.225, 1), (0.2271, 1), (0.28, 1.12), (0.5, 2), (0.2, 0.8)],
 )
 def test_over_ten_percent_is_resampled(image_mpp: float, scale: float) -> None:
-    assert scale_for(image_mpp, 0.25) == pytest.approx(scale)
+    assert scale_for(Mpp.of(image_mpp), 0.25) == pytest.approx((scale, scale))
 
 
 def test_the_given_mpp_overrules_the_files() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
 
-    def used(own: float | None, given: float | None) -> float:
+    def used(own: float | None, given: float | None) -> Mpp:
         with blobs().open(as_image(pixels, own), mpp=given) as opened:
             return opened.mpp
 
-    assert used(0.5, 0.25) == 0.25
-    assert used(0.5, None) == 0.5
+    assert used(0.5, 0.25) == (0.25, 0.25)
+    assert used(0.5, None) == (0.5, 0.5)
     with pytest.raises(ImageError, match="give mpp"):
         used(None, None)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):

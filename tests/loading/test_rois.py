@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from midog.data.folder import read_rois
@@ -94,10 +95,24 @@ def test_a_roi_of_another_mpp_is_resampled_and_its_boxes_with_it(phantom):
     rois = decoded([replace(roi, mpp=0.5)], config("data.cache=false"))
     assert rois.images[0].shape == (512, 512, 3)
     assert rois.sampled[0].boxes.xyxy.tolist() == (roi.boxes.xyxy * 2).tolist()
-    assert rois.mpp == [0.25]
+    assert rois.mpp == [(0.25, 0.25)]
     near = decoded([replace(roi, mpp=0.2456)], config("data.cache=false"))
     assert near.images[0].shape == (256, 256, 3)
-    assert near.mpp == [0.2456]
+    assert near.mpp == [(0.2456, 0.2456)]
+
+
+def test_a_roi_of_unequal_px_is_resampled_by_axis_and_its_boxes_with_it(phantom, tmp_path):
+    roi = next(roi for roi in read_rois(phantom) if roi.split == "train" and len(roi.boxes))
+    with open_image(roi.path) as image:
+        pixels = image.read(0, 0, 256, 256)
+    cm = {"resolution": (1e4 / 0.25, 1e4 / 0.5), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.tiff", pixels, photometric="rgb", **cm)
+    own = replace(roi, path=tmp_path / "a.tiff", mpp=None)
+    for cache in ("true", "false"):
+        rois = decoded([own], config(f"data.cache={cache}"))
+        assert rois.images[0].shape == (512, 256, 3)
+        assert rois.sampled[0].boxes.xyxy.tolist() == (roi.boxes.xyxy * [1, 2, 1, 2]).tolist()
+        assert rois.mpp == [(0.25, 0.25)]
 
 
 def test_a_size_that_is_not_the_annotated_one_is_an_error(phantom):

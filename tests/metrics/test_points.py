@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from midog.boxes import Boxes, Detections, squares_around
-from midog.metrics.points import centres_mm, points_from_boxes
+from midog.metrics.points import centres_mm, mm_of_px, points_from_boxes, px_of_mm
 from tests.metrics.cases import roi
 
 
@@ -28,5 +28,13 @@ def test_points_from_boxes_are_the_centres_of_the_mitotic_figures_in_mm() -> Non
     assert points.scores.dtype == np.float64
 
 
+def test_each_axis_has_its_own_mpp_there_and_back() -> None:
+    squares, mpp = squares_around([(7000, 5000)]), (0.25, 0.2524)
+    assert centres_mm(squares, mpp).tolist() == [[7000 * 0.25 / 1000, 5000 * 0.2524 / 1000]]
+    back = px_of_mm(mm_of_px(np.array([[7000.0, 5000.0]]), mpp), mpp)
+    assert back.tolist() == [[7000, 5000]]
+    assert np.isnan(px_of_mm(np.zeros((1, 2)), None)).all()
+
+
 def test_without_an_mpp_there_are_no_points() -> None:
-    assert centres_mm(squares_around([(100, 200)]), math.nan).shape == (0, 2)
+    assert centres_mm(squares_around([(100, 200)]), None).shape == (0, 2)

@@ -28,6 +28,7 @@ from midog.data.annotations.reader import AnnotationFile, BoxChoice
 from midog.data.csv_text import Problems
 from midog.data.roi import Roi
 from midog.errors import DataError
+from midog.mpp import Mpp, in_range, out_of_range
 
 BoxFormat = Literal["xyxy", "xywh"]
 
@@ -126,7 +127,12 @@ def _images(path: Path, records: list[Any], problems: Problems) -> dict[Any, Roi
         ]:
             what = f"{where} ({name}): {key} is {numbers.pop(key)!r}"
             problems.append(DataError(what, "write a positive number"))
-        roi = Roi(name, mpp=numbers.get("mpp"), columns=_columns(record))
+        mpp = numbers.get("mpp")
+        if mpp is not None and not in_range(mpp):
+            what = f"{where} ({name}): mpp {out_of_range(Mpp.of(mpp))}"
+            problems.append(DataError(what, "write um per pixel, such as 0.25"))
+            mpp = None
+        roi = Roi(name, mpp=mpp, columns=_columns(record))
         if "width" in numbers and "height" in numbers:
             roi = replace(roi, width=int(numbers["width"]), height=int(numbers["height"]))
         images[record["id"]] = roi

@@ -118,6 +118,14 @@ def test_further_fields_of_an_image_become_columns(tmp_path: Path) -> None:
     assert (roi.columns, roi.mpp) == ({"tumour": "melanoma", "grade": "2"}, 0.23)
 
 
+@pytest.mark.parametrize("mpp", [0.00025, 40, 250, 10**400])
+def test_an_mpp_that_is_no_microscopes_is_an_error(tmp_path: Path, mpp: float) -> None:
+    tree = tree_of()
+    tree["images"][0]["mpp"] = mpp
+    with pytest.raises(DataError, match=r"mpp .* is out of range, 0.05 to 5|: mpp is 1000"):
+        read_annotations(write(tmp_path, tree))
+
+
 def test_mixed_boxes_are_an_error_that_names_one_of_each_and_bbox_overrules(tmp_path: Path) -> None:
     path = write(tmp_path, tree_of([700, 500, 750, 550], [600, 300, 50, 50], [500, 300, 550, 350]))
     with pytest.raises(
