@@ -24,6 +24,7 @@ WHOLE_CONFIG = 12
 FLOORS = """
 _version errors mpp signals locks files names json_text boxes progress devices tiling
 random_streams stains
+norms
 config: settings
 augment: op flip colour blur ops
 models: registry
@@ -47,6 +48,7 @@ loading: source buffers batches locations box_targets placement rois_on_device r
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_folder detector
 inference: image_identity output_entries output_folder image_files jobs batch
+training: batch_norm
 training: interrupts runs resume ema checkpoint learner ranks
 training.tasks: task
 training: failures watch optimise log best loop
@@ -139,7 +141,12 @@ def test_a_module_imports_only_from_floors_below_it(name):
 @pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.models.")])
 def test_models_take_plain_arguments(name):
     others = {each for each in imports_of(modules()[name]) if not each.startswith("midog.models.")}
-    assert others <= {"midog.errors", "midog.config.schema", "midog.config.settings"}
+    assert others <= {
+        "midog.errors",
+        "midog.norms",
+        "midog.config.schema",
+        "midog.config.settings",
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in floors() if name.startswith("midog.metrics.")])

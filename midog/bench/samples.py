@@ -58,7 +58,8 @@ def loader_work(conditions: Conditions, patches: int) -> LoaderWork:
     config = configs["crops"]
     side = config.sampling.patch_size
     decoded = decode_rois(conditions.rois, config.data, config.machine, side)
-    return LoaderWork(decoded, configs, epoch_length(decoded.sampled, config.sampling))
+    batch, draws = config.train.batch_size, epoch_length(decoded.sampled, config.sampling)
+    return LoaderWork(decoded, configs, -(-draws // batch) * batch)  # the last batch is filled up
 
 
 def samples_stage(conditions: Conditions, *, patches: int = 1024) -> Measured:

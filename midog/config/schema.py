@@ -125,7 +125,7 @@ class TrainSettings(Settings):
         description="steps whose gradients are summed for one update of the weights",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
-    lr: float = Field(1e-4, gt=0, le=10, description="highest learning rate")
+    lr: float = Field(1e-4, gt=0, description="highest learning rate")
     weight_decay: float = Field(
         1e-4, ge=0, le=10, description="decay of all weights but biases and norms"
     )
@@ -149,6 +149,10 @@ class TrainSettings(Settings):
         ge=0,
         le=_MOST,
         description="validations without a better score before training stops; 0: never",
+    )
+    sync_batch_norm: bool = Field(
+        False,
+        description="BatchNorm that learns takes its statistics over all processes",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
     pictures: int = Field(4, ge=0, le=1000, description="validation patches drawn into TensorBoard")

@@ -26,6 +26,8 @@ class Loader(Generic[LocationT, TargetsT]):
         workers: Threads that make batches ahead of the reader; 0: the reader makes them.
         seed: Of all draws.
         device: Where batches are going; None: they stay on the CPU.
+        fill: Fill the last batch of an epoch up with draws beyond its end, so that every update is
+            of as many patches, however many ranks take them; else it is smaller.
         pool: Memory between one pass and the next.
     """
 
@@ -34,15 +36,19 @@ class Loader(Generic[LocationT, TargetsT]):
     workers: int
     seed: int
     device: torch.device | None = None
+    fill: bool = False
     pool: BufferPool = field(default_factory=BufferPool)
 
     def steps(self, world: int = 1) -> int:
-        """Return the number of steps of an epoch on `world` ranks; the last may be smaller."""
+        """Return the number of steps of an epoch on `world` ranks."""
         return -(-len(self.source) // (self.batch_size * world))
 
     def indices(self, step: int, rank: int = 0, world: int = 1) -> list[int]:
         """Return the draws that a rank takes at a step; see `rank_indices`."""
-        return rank_indices(len(self.source), self.batch_size, step, rank, world)
+        total = len(self.source)
+        if self.fill:
+            total = self.steps(world) * self.batch_size * world
+        return rank_indices(total, self.batch_size, step, rank, world)
 
     def locations(self, epoch: int, step: int, *, rank: int = 0, world: int = 1) -> list[LocationT]:
         """Return the locations of a batch, in order."""

@@ -1,7 +1,8 @@
 """Where to look: which patch of which ROI a draw takes, as a pure function of (seed, epoch, index).
 
 An epoch is a list of draws. Who draws them (how many threads, ranks or restarts) changes nothing,
-since each draw has random numbers of its own (see `midog.random_streams`).
+since each draw has random numbers of its own (see `midog.random_streams`). Draws beyond the epoch's
+length fill up its last batch: they take the epoch's ROIs from the first one on, with new numbers.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def location(
         sampling: Probabilities, policy and size of the patches.
         seed: Of the training.
         epoch: From 0.
-        index: 0 to epoch_length - 1.
+        index: 0 to epoch_length - 1, or beyond, to fill up the last batch.
     """
     return locations(rois, sampling, seed, epoch, [index])[0]
 
@@ -88,7 +89,8 @@ def locations(
 ) -> list[Location]:
     """Return `location` of several indices of one epoch; order: its `roi_order`, if at hand."""
     order = roi_order(rois, sampling, seed, epoch) if order is None else order
-    draws = zip(order[indices].tolist(), generators(seed, "train", epoch, indices), strict=True)
+    roi_of_draw = order[np.asarray(indices, np.int64) % len(order)].tolist()
+    draws = zip(roi_of_draw, generators(seed, "train", epoch, indices), strict=True)
     return [_draw(rois, roi, sampling, rng) for roi, rng in draws]
 
 

@@ -56,7 +56,10 @@ class Source(Protocol[LocationT, TargetsT]):
         """Number of draws in an epoch."""
 
     def locations(self, seed: int, epoch: int) -> Callable[[Sequence[int]], list[LocationT]]:
-        """Return the function from indices of an epoch's draws to their locations."""
+        """Return the function from indices of an epoch's draws to their locations.
+
+        Indices beyond the epoch's length fill up the last batch of a training.
+        """
 
     def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
         """Return what is done to the patches of some draws; None: they stay as they are."""

@@ -9,6 +9,8 @@ from torch import nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops.misc import Conv2dNormActivation
 
+from midog.norms import GroupNorm
+
 GROUPS = 32
 """Of the head's group norms; the channels are a multiple of it."""
 
@@ -26,7 +28,7 @@ def make_head(
         outputs: logits per anchor, K + 1.
         convs: convolutions in each of the two branches; torchvision has 4.
     """
-    norm = partial(nn.GroupNorm, GROUPS)
+    norm = partial(GroupNorm, GROUPS)
     head = RetinaNetHead(channels, anchors, outputs, norm_layer=norm)
     head.regression_head._loss_type = "giou"  # torchvision's v2 sets it the same way
     if convs != TORCHVISION_CONVS:

@@ -28,7 +28,8 @@ class TrainingProgress:
 
     epoch, batch: what to train next; a batch that equals the epoch's number of batches means that
     only the end of the epoch is due.
-    step: updates of the weights so far. losses: sums by name over the epoch's batches so far.
+    step: updates of the weights so far. losses: sums by name over the epoch's batches so far, of
+    the means over the processes.
     best_score, score_name, best_epoch: of the validations so far; NaN, "" and -1 without one.
     stale: validations since the best one. finished: all epochs are done, or it stopped early.
     """

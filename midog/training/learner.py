@@ -15,6 +15,7 @@ from torch import nn
 from midog.config.schema import MachineSettings, TrainSettings
 from midog.devices import pick_device
 from midog.errors import DeviceError
+from midog.training.batch_norm import learning_norms, sync_batch_norms
 from midog.training.checkpoint import Checkpoint, TrainingProgress, restore
 from midog.training.ema import Average
 
@@ -97,6 +98,8 @@ def make_learner(
         fabric.device,
         memory_format=torch.channels_last,  # type: ignore[call-overload]
     )
+    if fabric.world_size > 1:
+        _share_norms(network, settings, fabric)
     average = Average(network, settings.ema_decay) if settings.ema_decay else None
     optimizer = make_optimizer(network, settings)
     progress = TrainingProgress()
@@ -144,6 +147,20 @@ def require_compiler(device: torch.device) -> None:
             "install a C++ compiler (g++) or, for a GPU, triton; or use {machine.compile}",
             {"machine.compile": False},
         ) from None
+
+
+def _share_norms(network: nn.Module, settings: TrainSettings, fabric: Fabric) -> None:
+    """Have BatchNorm take its statistics over all processes, or say that it does not."""
+    if settings.sync_batch_norm:
+        sync_batch_norms(network)
+    elif learning_norms(network) and fabric.is_global_zero:
+        logger.warning(
+            "BatchNorm that learns sees the %d patches of its own process: %d processes are another"
+            " run than one of %d patches, unless train.sync_batch_norm is true",
+            settings.batch_size,
+            fabric.world_size,
+            settings.batch_size * fabric.world_size,
+        )
 
 
 def _keep_threads(threads: int, device: torch.device) -> None:

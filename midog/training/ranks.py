@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from midog.errors import MidogError
 
@@ -35,6 +35,13 @@ def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
 def on_any(fabric: Fabric, flag: bool) -> bool:
     """Return whether the flag is set on any process; on a GPU this waits for the device."""
     return fabric.strategy.reduce_boolean_decision(flag, all=False)
+
+
+def mean_over_ranks(fabric: Fabric, values: Tensor) -> Tensor:
+    """Return the mean of the processes' values, of one shape on all; on a GPU nobody waits."""
+    if fabric.world_size == 1:
+        return values
+    return cast(Tensor, fabric.all_reduce(values.clone(), reduce_op="mean"))
 
 
 def gather(fabric: Fabric, value: Result) -> list[Result]:

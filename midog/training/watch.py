@@ -15,7 +15,7 @@ from midog.errors import TrainingError
 from midog.training.failures import first_bad_batch, not_finite
 from midog.training.interrupts import Interrupted, Interrupts
 from midog.training.learner import Learner
-from midog.training.ranks import on_any
+from midog.training.ranks import mean_over_ranks, on_any
 from midog.training.tasks.task import Task
 
 UPDATES_BETWEEN_CHECKS = 16
@@ -26,7 +26,7 @@ class Watch:
     """Collects the losses and norms of a training, and ends it where something is wrong.
 
     Args:
-        learner: Its progress takes up the sums of the losses.
+        learner: Its progress takes up the sums of the losses, means over the processes.
         task: Says where the patches of a bad batch are from.
         folder: Of the run; nonfinite.json is written there.
         accumulate: Batches of one update.
@@ -97,6 +97,7 @@ class Watch:
             step, parts = losses[bad]
             named = dict(zip(parts, values[bad].tolist(), strict=True))
             raise not_finite(self.task, fabric, self.folder, progress.epoch, step, named)
+        values = mean_over_ranks(fabric, values)  # all have as many patches in a batch
         for (_, parts), row in zip(losses, values.tolist(), strict=True):
             for name, value in zip(parts, row, strict=True):
                 progress.losses[name] = progress.losses.get(name, 0.0) + value

@@ -105,7 +105,7 @@ def test_a_number_may_be_text_as_yaml_takes_1e_4_for_text():
         ("machine.num_nodes=100000", "1024"),
         ("machine.devices=1000", "128"),
         ("sampling.patches_per_roi=100000000", "100000"),
-        ("train.lr=1000", "10"),
+        ("train.weight_decay=1000", "10"),
         ("model.max_detections=1000000000", "100000"),
         ("model.anchor_sizes=[[1e9]]", "8192"),
         ("model.anchor_ratios=[1e-9]", "0.01"),

@@ -51,16 +51,16 @@ def decoded(rois: list[Roi], settings: RunConfig, device: torch.device | None = 
 def training(rois: DecodedRois, settings: RunConfig, device: torch.device | None = None) -> Loader:
     on_cpu = augments_on_cpu(rois, settings.machine.augment_on, device)
     source = training_source(rois, settings.sampling, settings.augment, on_cpu=on_cpu)
-    return _loader(source, settings, device)
+    return _loader(source, settings, device, fill=True)
 
 
 def validation(rois: DecodedRois, settings: RunConfig) -> Loader:
-    return _loader(validation_source(rois, settings.sampling), settings, None)
+    return _loader(validation_source(rois, settings.sampling), settings, None, fill=False)
 
 
-def _loader(source, settings: RunConfig, device: torch.device | None) -> Loader:
+def _loader(source, settings: RunConfig, device: torch.device | None, *, fill: bool) -> Loader:
     train, workers = settings.train, settings.machine.workers
-    return Loader(source, train.batch_size, workers, train.seed, device)
+    return Loader(source, train.batch_size, workers, train.seed, device, fill)
 
 
 def everything(batches) -> list[tuple[int, bytes, list, list, list]]:

@@ -75,23 +75,57 @@ def test_two_readers_at_once_do_not_share_memory():
 def test_the_same_batches_for_0_1_and_4_threads():
     rois = rois_of((200, 150), (100, 100), (40, 300))
     first = everything(training(rois, config()).batches(3))
-    assert len(first) == 21
+    assert len(first) == 24, "3 ROIs of 7 patches, and 3 that fill up the last batch of 4"
     for workers in (1, 4):
         assert everything(training(rois, config(f"machine.workers={workers}")).batches(3)) == first
 
 
-def test_two_ranks_together_take_what_one_takes():
-    rois = rois_of((200, 150), (100, 100), (90, 300), (80, 80))
-    alone = everything(training(rois, config("train.batch_size=8")).batches(1))
-    ranks = [everything(training(rois, config()).batches(1, rank=rank, world=2)) for rank in (0, 1)]
-    assert len(ranks[0]) == len(ranks[1]) == 4 * training(rois, config()).steps(world=2) - 2
-    assert sorted(ranks[0] + ranks[1]) == alone
+@pytest.mark.parametrize("balance", ["roi", "scanner"])
+@pytest.mark.parametrize("world", [2, 4, 8])
+def test_ranks_together_take_step_by_step_what_one_takes(world, balance):
+    rois = rois_of((200, 150), (100, 100), (90, 300))
+    alone = training(rois, config("train.batch_size=8", f"sampling.balance={balance}"))
+    shared = training(rois, config(f"train.batch_size={8 // world}", f"sampling.balance={balance}"))
+    assert alone.steps() == shared.steps(world) == 3
+    ranks = [shared.batches(1, rank=rank, world=world) for rank in range(world)]
+    for whole, *shares in zip(alone.batches(1), *ranks, strict=True):
+        assert {len(share) for share in shares} == {8 // world}
+        assert sorted(patch for share in shares for patch in everything([share])) == everything(
+            [whole]
+        )
+
+
+def test_the_last_batch_is_filled_with_new_patches_of_the_epochs_first_rois():
+    rois, settings = (
+        rois_of((200, 150), (100, 100)),
+        config("machine.augment_on=device", "train.batch_size=8"),
+    )
+    loader = training(rois, settings)
+    places = [place for step in (0, 1) for place in loader.locations(5, step)]
+    assert [len(batch) for batch in loader.batches(5)] == [8, 8]
+    assert places[:14] == locations(rois.sampled, settings.sampling, 0, 5, range(14))
+    assert [place.roi for place in places[14:]] == [place.roi for place in places[:2]]
+    assert not set(places[14:]) & set(places[:14])
+
+
+def test_a_batch_larger_than_the_epoch_is_filled_with_every_roi_again_and_again():
+    loader = training(rois_of((200, 150), (100, 100)), config("train.batch_size=64"))
+    assert loader.steps() == 1
+    rois = [place.roi for place in loader.locations(0, 0)]
+    assert len(rois) == 64
+    assert abs(rois.count(0) - rois.count(1)) <= 7
+
+
+def test_validation_batches_are_not_filled():
+    loader = validation(rois_of((200, 150), (100, 100)), config("train.batch_size=8"))
+    assert [len(batch) for batch in loader.batches()] == [8, 6]
 
 
 def test_an_epoch_is_resumed_in_its_middle():
     rois = rois_of((200, 150), (100, 100))
     whole = everything(training(rois, config()).batches(0))
     assert everything(training(rois, config()).batches(0, start=2)) == whole[8:]
+    assert everything(training(rois, config()).batches(0, start=3)) == whole[12:]
     assert everything(training(rois, config()).batches(0, start=4)) == []
 
 

@@ -56,9 +56,9 @@ class DetectionTask:
         self.train, self.val = train, val
         on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
         self.patches = self._loader(
-            training_source(train, config.sampling, config.augment, on_cpu=on_cpu)
+            training_source(train, config.sampling, config.augment, on_cpu=on_cpu), fill=True
         )
-        self.fixed_patches = self._loader(validation_source(val, config.sampling))
+        self.fixed_patches = self._loader(validation_source(val, config.sampling), fill=False)
 
     def build(self, *, pretrained: bool) -> DetectionNetwork:
         """Build the detector that `model` describes."""
@@ -139,9 +139,9 @@ class DetectionTask:
             for place in places
         ]
 
-    def _loader(self, source: RoiSource) -> RoiLoader:
+    def _loader(self, source: RoiSource, *, fill: bool) -> RoiLoader:
         settings, workers = self.config.train, self.config.machine.workers
-        return Loader(source, settings.batch_size, workers, settings.seed, self.device)
+        return Loader(source, settings.batch_size, workers, settings.seed, self.device, fill)
 
     @torch.no_grad()
     def _validation_losses(self, network: DetectionNetwork) -> dict[str, float]:

@@ -34,13 +34,17 @@ class DetectionData:
         config, settings, machine = self.config, self.config.train, self.config.machine
         draws = len(of_role(self.rois, "train")) * config.sampling.patches_per_roi
         processes = machine.devices * machine.num_nodes
-        updates = -(-draws // (settings.batch_size * processes * settings.accumulate))
+        together = settings.batch_size * processes
+        steps = -(-draws // together)
+        updates = -(-steps // settings.accumulate)
+        filled = steps * together - draws
+        more = f" and {filled} that fill up the last batch" if filled else ""
         side = config.sampling.patch_size
         learning, total = count_parameters(build_model(config, pretrained=False))
         return [
             *describe_rois(self.rois),
-            f"patches per epoch: {draws} of {side}x{side} px, {updates} updates;"
-            f" {draws * settings.epochs} in all",
+            f"patches per epoch: {draws} of {side}x{side} px{more}, {updates} updates;"
+            f" {steps * together * settings.epochs} in all",
             f"model: {config.model.kind} on {config.model.backbone.kind}, {total / 1e6:.1f} M"
             f" parameters, {learning / 1e6:.1f} M of them learn",
         ]
