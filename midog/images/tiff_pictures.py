@@ -72,7 +72,14 @@ def colour_planes(path: Path, tiff: Any, picture: TiffPicture) -> bool:
 
     They are where nothing names the channels otherwise, as dyes of fluorescence; a warning says it.
     """
-    if picture.axes != "CYX" or len(picture.levels[0]) != _CHANNELS:
+    layouts = {
+        (page.imagewidth, page.imagelength, page.samplesperpixel) for page in picture.levels[0]
+    }
+    if (
+        picture.axes != "CYX"
+        or len(picture.levels[0]) != _CHANNELS
+        or layouts != {(*picture.size, 1)}
+    ):
         return False
     names = re.findall(r"<(?:\w+:)?Channel\b[^>]*?\bName=\"([^\"]*)\"", tiff.ome_metadata or "")
     for name, colour in zip(names[:_CHANNELS], _COLOURS, strict=False):

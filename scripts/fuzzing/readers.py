@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from fuzzing.mutate import mutated_bytes, mutated_text, mutated_tree
+from fuzzing.mutate_images import mutated_image
 
 ROLES = {"train", "val", "test", "unlabelled"}
 
@@ -211,6 +212,6 @@ READERS = {
     "metrics.csv": Reader(_named("run/metrics.csv"), _text, _metrics),
     "manifest": Reader(_named("download/.midog-download.json"), _tree, _manifest),
     "record": Reader(_named("detections/.midog-infer.json"), _tree, _record),
-    "images": Reader(_named("images/*"), mutated_bytes, _image, _check_image),
+    "images": Reader(_named("images/*"), mutated_image, _image, _check_image),
 }
 """Every reader that is given mutants, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -64,7 +65,7 @@ def make_samples(folder: Path) -> None:
     (folder / "detections").mkdir()
     (folder / "detections" / ".midog-infer.json").write_text(settings)
     _draw_detections(folder / "detections")
-    _draw_images(folder / "images")
+    draw_images(folder / "images")
 
 
 def _draw_detections(folder: Path) -> None:
@@ -78,22 +79,54 @@ def _draw_detections(folder: Path) -> None:
         (folder / f"{number:03}.json").write_text(json.dumps(document))
 
 
-def _draw_images(folder: Path) -> None:
+def draw_images(folder: Path) -> None:
+    """Write small images of every kind that is read."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (96, 80, 3), np.uint8)
-    unit = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
-    tifffile.imwrite(folder / "strips.tiff", pixels, rowsperstrip=16, **unit)
-    tifffile.imwrite(folder / "tiles.tiff", pixels, tile=(32, 32), **unit)
-    tifffile.imwrite(folder / "deflate.tiff", pixels, tile=(32, 32), compression="zlib", **unit)
-    tifffile.imwrite(folder / "big.tiff", pixels, tile=(32, 32), bigtiff=True, **unit)
-    with tifffile.TiffWriter(folder / "pyramid.tiff") as file:
-        for level in (1, 2, 4):
-            kind = {"subfiletype": int(level > 1), "tile": (32, 32), "photometric": "rgb"}
-            file.write(pixels[::level, ::level], **kind, **unit)
+    for name, options in _TIFFS.items():
+        unit = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+        tifffile.imwrite(folder / name, pixels, **{"photometric": "rgb", **unit, **options})
     size = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}
     tifffile.imwrite(folder / "a.ome.tiff", pixels, metadata={"axes": "YXS", **size}, tile=(32, 32))
-    picture = Image.fromarray(pixels)
-    for name in ("a.png", "a.jpg", "a.bmp", "a.webp", "a.jp2"):
+    planes = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+    kind = {"photometric": "minisblack", "metadata": {"axes": "CYX", **size}}
+    tifffile.imwrite(folder / "planes.ome.tiff", planes, tile=(32, 32), **kind)
+    tifffile.imwrite(folder / "planar.tiff", planes, photometric="rgb", planarconfig="separate")
+    for name, levels in (("pyramid.tiff", (1, 2, 4)), ("thumbnail.tiff", (4, 1, 2))):
+        with tifffile.TiffWriter(folder / name) as file:
+            for level in levels:
+                marked = {"subfiletype": int(level > 1), "tile": (32, 32), "photometric": "rgb"}
+                file.write(pixels[::level, ::level], **marked, resolution=(40000, 40000))
+    _draw_pictures(folder, Image.fromarray(pixels))
+
+
+_TILES: dict[str, Any] = {"tile": (32, 32)}
+_APERIO = "Aperio Image Library v11\r\n80x96 (32x32) JPEG/RGB |AppMag = 40|MPP = 0.25"
+_TIFFS: dict[str, dict[str, Any]] = {
+    "strips.tiff": {"rowsperstrip": 16},
+    "tiles.tiff": _TILES,
+    "deflate.tiff": {"compression": "zlib", "predictor": True, **_TILES},
+    "lzw.tiff": {"compression": "lzw", "rowsperstrip": 16},
+    "zstd.tiff": {"compression": "zstd", **_TILES},
+    "packbits.tiff": {"compression": "packbits", **_TILES},
+    "jpeg tiles.tiff": {"compression": "jpeg", **_TILES},
+    "jpeg strips.tiff": {"compression": "jpeg", "rowsperstrip": 16},
+    "jpeg 2000.tiff": {"compression": "jpeg2000", **_TILES},
+    "webp.tiff": {"compression": "webp", **_TILES},
+    "big.tiff": {"bigtiff": True, **_TILES},
+    "big endian.tiff": {"byteorder": ">", **_TILES},
+    "ycbcr.tiff": {"photometric": "ycbcr"},
+    "turned.tiff": {"extratags": [(274, "H", 1, 6, True)]},
+    "aperio.svs": {"compression": "jpeg", "description": _APERIO, "metadata": None, **_TILES},
+}
+
+
+def _draw_pictures(folder: Path, picture: Image.Image) -> None:
+    for name in ("a.png", "a.jpg", "a.bmp", "a.webp", "a.jp2", "a.gif"):
         picture.save(folder / name, dpi=(101600, 101600))
+    picture.save(folder / "progressive.jpg", progressive=True)
     picture.save(folder / "jpeg.tiff", compression="jpeg", dpi=(101600, 101600))
-    picture.quantize(16).save(folder / "palette.png")
+    for name in ("palette.png", "palette.tiff", "palette.bmp"):
+        picture.quantize(16).save(folder / name)
+    for mode, name in (("LA", "grey.tiff"), ("RGBA", "alpha.webp"), ("LA", "grey.png")):
+        picture.convert(mode).save(folder / name)

@@ -138,3 +138,15 @@ def test_planes_that_are_no_colours_are_refused(
         ome=True,
     )
     assert "several planes" in error_of(path)
+
+
+def test_planes_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(PIXELS, 2, 0))
+    said = {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
+    path = pages(tmp_path / "a.ome.tif", (planes, said), ome=True)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[1].aspage().tags["ImageLength"].valueoffset
+    content = bytearray(path.read_bytes())
+    content[place] -= 1
+    path.write_bytes(content)
+    assert "planes" in error_of(path)
