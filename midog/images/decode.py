@@ -56,7 +56,7 @@ def decode(
     with open_image(path) as image:
         if both_axes(scale) == (1, 1) and image.mapped is not None:
             return image.mapped
-        if cache and path.suffix.lower() not in _MANY_FILES:
+        if cache and path.suffix.lower() not in _MANY_FILES and path.is_file():
             folder = (cache_dir or default_cache_dir()) / "decoded"
             variant = f"{_scale_text(scale)}-{_FORMAT}"
             try:

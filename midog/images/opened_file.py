@@ -100,7 +100,9 @@ def one_kind_of_error(path: Path) -> Iterator[None]:
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image", "give a slide, TIFF, PNG or JPEG") from None
+        raise ImageError(
+            f"{path} is not an image", "give a slide, a TIFF, or a picture such as PNG"
+        ) from None
     except (MemoryError, Image.DecompressionBombError):
         raise ImageError(
             f"{path} is too large to decode at once", "convert it to a tiled 8-bit RGB TIFF"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midog.errors import ImageError
+from midog.images.dicom import one_of_each_slide
 from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.output_entries import is_output
 
@@ -44,8 +45,8 @@ def find_images(paths: Sequence[Path]) -> list[ImageFile]:
             images/. Left out are hidden files and folders, and the overlays that midog wrote.
 
     Returns:
-        Each file once. One that does not exist is among them, so that it fails in its turn and the
-        others are done.
+        Each file once, and each DICOM slide by its first file. One that does not exist is among
+        them, so that it fails in its turn and the others are done.
 
     Raises:
         ImageError: For a folder without images, and if no path exists.
@@ -60,7 +61,10 @@ def find_images(paths: Sequence[Path]) -> list[ImageFile]:
     by_place: dict[Path, ImageFile] = {}
     for image in images:
         by_place.setdefault(image.path.resolve(), image)
-    return list(by_place.values())
+    of_slides = set(one_of_each_slide(image.path for image in by_place.values()))
+    if further := len(by_place) - len(of_slides):
+        logger.info("%d DICOM files are further parts of slides", further)
+    return [image for image in by_place.values() if image.path in of_slides]
 
 
 def _images_in(path: Path) -> list[ImageFile]:

@@ -31,6 +31,8 @@ def test_missing_folder_empty_and_text(tmp_path: Path) -> None:
     (tmp_path / "c.tiff").write_text("not an image\n" * 100)
     assert "is not an image" in error_of(tmp_path / "c.tiff")
     Image.fromarray(PIXELS).save(tmp_path / "d.ppm")
-    assert "is not an image" in error_of(tmp_path / "d.ppm")
+    assert "is a PPM picture, which is not read" in error_of(tmp_path / "d.ppm")
+    (tmp_path / "e.nd2").write_bytes(b"\xda\xce\xbe\x0a" + bytes(100))
+    assert "is a Nikon ND2 file, which is not read" in error_of(tmp_path / "e.nd2")
     with pytest.raises(ImageError, match="no image file"):
         decode(tmp_path / "a.tiff")
