@@ -15,6 +15,8 @@ MITOTIC_FIGURE = 1
 IMPOSTER = 2
 FIGURE_SIDE_PX = 50.0
 """Side of the square that MIDOG draws around a figure's centre, level-0 px (12.5 um at 0.25)."""
+FIGURE_SIDE_UM = 12.5
+"""The same side in um."""
 
 
 def _frozen(values: Any, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -129,12 +131,12 @@ def centers_of(boxes: FloatArray) -> NDArray[np.float64]:
     return np.asarray((wide[:, :2] + wide[:, 2:]) / 2)
 
 
-def squares_around(points: NDArray[Any], side: float = FIGURE_SIDE_PX) -> FloatArray:
+def squares_around(points: NDArray[Any], side: float | NDArray[Any] = FIGURE_SIDE_PX) -> FloatArray:
     """Squares around points.
 
     Args:
         points: (N, 2) x y, px.
-        side: of the squares, px.
+        side: of the squares, px; or (2,), along x and y.
 
     Returns:
         (N, 4) float32, x1 y1 x2 y2 in px.

@@ -38,9 +38,10 @@ models: retinanet spread_scores weights build
 metrics: points near_pairs matching pooled_matches counts sweep average_precision froc thresholds
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
-data: csv_text roi mpp
-data.annotations: reader figures csv_figures midog_coco_json csv_points csv_boxes registry read
-data: split_file join_split splits folder make_splits folder_report check
+data: text_file csv_text columns roi mpp facts
+data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
+data.annotations: other_kinds json_records midog_coco_json registry read
+data: split_file join_split splits find_files in_use folder make_splits folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file transfer manifest archives download
 augment: draw on_device on_cpu

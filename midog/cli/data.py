@@ -14,6 +14,7 @@ from midog.cli.options import (
     OUTPUT,
     AnnotationsOption,
     BboxOption,
+    ClassesOption,
     DataOption,
     SplitOption,
     argument,
@@ -115,11 +116,14 @@ def check(
     ] = False,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Count ROIs and figures, and report everything that is wrong."""
     from midog.data.check import check_folder
 
-    report = check_folder(folder, split=split, annotations=annotations, bbox=bbox, pixels=pixels)
+    report = check_folder(
+        folder, split=split, annotations=annotations, bbox=bbox, classes=classes, pixels=pixels
+    )
     print_table(report.header(), report.lines())
     _say_findings(report, context)
     if report.problems:
@@ -167,6 +171,7 @@ def make(
     ] = False,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Split by patient, stratified by scanner and figure count."""
     from midog.data.make_splits import make_splits
@@ -182,6 +187,7 @@ def make(
         seed=seed,
         annotations=annotations,
         bbox=bbox,
+        classes=classes,
         overwrite=overwrite,
     ):
         show(path)
@@ -194,11 +200,14 @@ def check_split(
     data: DataOption = Path("data"),
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Check roles, patients and labels of a split against the data."""
     from midog.data.check import check_folder
 
-    report = check_folder(data, split=split, annotations=annotations, bbox=bbox, images=False)
+    report = check_folder(
+        data, split=split, annotations=annotations, bbox=bbox, classes=classes, images=False
+    )
     print_table(report.header(), report.lines())
     _say_findings(report, context)
     if report.problems:
@@ -207,7 +216,9 @@ def check_split(
 
 
 def _say_findings(report: FolderReport, context: typer.Context) -> None:
-    """Print warnings and problems on stderr; problems name the running command's flags."""
+    """Print notes, warnings and problems on stderr; problems name the running command's flags."""
+    for note in report.notes:
+        say(f"note: {note}")
     for warning in report.warnings:
         say(f"warning: {warning}")
     for problem in report.problems:

@@ -62,6 +62,7 @@ AnnotationsOption = Annotated[
 BboxOption = Annotated[
     Literal["auto", "xyxy", "xywh"], option("--bbox", "ORDER", "{data.bbox}", RARE)
 ]
+ClassesOption = Annotated[str, option("--classes", "NAME=CLASS,…", "{data.classes}", RARE)]
 MppOption = Annotated[
     float | None,
     option(

@@ -13,6 +13,7 @@ from midog.cli.options import (
     BboxOption,
     BootstrapSeedOption,
     ByOption,
+    ClassesOption,
     DataOption,
     DeviceOption,
     JsonOption,
@@ -53,6 +54,7 @@ def evaluate(
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Score detections by scanner: F1, AP and FROC with intervals.
 
@@ -65,7 +67,9 @@ def evaluate(
     for name, path in (("report", report), ("csv", csv)):
         if path is not None:  # before the work, not after it
             check_parent(path, name)
-    rois = select_rois(read_rois(data, split=split, annotations=annotations, bbox=bbox), subset)
+    rois = select_rois(
+        read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes), subset
+    )
     result = score(
         detections,
         rois,
@@ -116,6 +120,7 @@ def compare(
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Test whether model A scores higher than model B on the same ROIs.
 
@@ -124,7 +129,9 @@ def compare(
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.comparison import compare as run
 
-    rois = select_rois(read_rois(data, split=split, annotations=annotations, bbox=bbox), subset)
+    rois = select_rois(
+        read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes), subset
+    )
     result = run(
         detections_a,
         detections_b,
@@ -187,6 +194,7 @@ def tune(
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Choose a model's threshold on the val ROIs and store it.
 
@@ -199,7 +207,7 @@ def tune(
     from midog.training.runs import newest_model
 
     goal = Goal(precision, fp_per_mm2)
-    rois = read_rois(data, split=split, annotations=annotations, bbox=bbox)
+    rois = read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes)
     total, done = len(select_rois(rois, "val")), 0
     where = model or newest_model(runs, task="detection")
     with stoppable("stopped; the model is unchanged"), bar("val ROIs") as move:

@@ -39,6 +39,10 @@ class DataSettings(Settings):
     bbox: Literal["auto", "xyxy", "xywh"] = Field(
         "auto", description="how the annotation file writes boxes"
     )
+    classes: str = Field(
+        "",
+        description="further names of classes, such as 'tumor cell=skip,Mitosis=mitotic figure'",
+    )
     mpp: float = Field(
         0.25,
         ge=LOWEST_MPP,

@@ -7,33 +7,25 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
-from midog.data.annotations.figures import BOX_FIX, BOX_SETTING
 from midog.data.annotations.read import scan_annotations
 from midog.data.annotations.reader import BoxChoice
-from midog.data.folder import centres_outside, default_split, locate, with_images
+from midog.data.find_files import default_split, locate, with_images
 from midog.data.folder_report import FolderReport, GroupCount
-from midog.data.join_split import attach_split, find_unlabelled, problems_with
+from midog.data.in_use import ImageFacts, problems_in_use, warnings_in_use
+from midog.data.join_split import attach_split, contradictions, find_unlabelled, problems_with
 from midog.data.mpp import area_mm2
 from midog.data.roi import Roi
 from midog.data.split_file import ROLES, compact_names, scan_split
 from midog.errors import DataError, ImageError, MidogError
 from midog.images.image import IMAGE_SUFFIXES, open_image
-from midog.mpp import StatedMpp, as_mpp, out_of_range
+from midog.mpp import as_mpp, out_of_range
 
 _BAND_PX = 1024
-
-
-class _ImageFacts(NamedTuple):
-    """What an image file itself states."""
-
-    width: int
-    height: int
-    mpp: StatedMpp
 
 
 @dataclass(frozen=True)
@@ -42,9 +34,14 @@ class _Findings:
 
     problems: Sequence[MidogError] = field(default_factory=list)
     warnings: Sequence[str] = field(default_factory=list)
+    notes: Sequence[str] = field(default_factory=list)
 
     def __add__(self, other: Self) -> _Findings:
-        return _Findings([*self.problems, *other.problems], [*self.warnings, *other.warnings])
+        return _Findings(
+            [*self.problems, *other.problems],
+            [*self.warnings, *other.warnings],
+            [*self.notes, *other.notes],
+        )
 
 
 def check_folder(
@@ -53,6 +50,7 @@ def check_folder(
     split: Path | str | None = None,
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
+    classes: str = "",
     images: bool = True,
     pixels: bool = False,
 ) -> FolderReport:
@@ -61,40 +59,48 @@ def check_folder(
     Raises nothing for bad data.
 
     Args:
-        path, split, annotations, bbox: as `read_rois`.
+        path, split, annotations, bbox, classes: as `read_rois`.
         images: open every image: its size, mpp and last pixels; False reads the annotation file and
             the split alone.
         pixels: decode every image to the last pixel.
     """
     try:
         folder, file = locate(path, annotations)
-        content, problems = scan_annotations(file, bbox=bbox)
-    except DataError as error:
+        content, problems = scan_annotations(file, bbox=bbox, classes=classes)
+    except MidogError as error:
         return FolderReport("", (), (error,), ())
     chosen = split if split is not None else default_split(path)
     joined, findings = _join(content.rois, chosen)
-    findings = _Findings(problems) + findings
+    findings = _Findings(problems, notes=content.notes) + findings
     rois = with_images(joined, folder)
-    facts: dict[str, _ImageFacts] = {}
+    facts: dict[str, ImageFacts] = {}
     if images:
         findings += _check_files(rois, folder)
         facts, of_images = _check_images(rois, pixels)
         findings += of_images + _check_mpp(rois, facts)
-    findings += _check_boxes(rois, facts)
+    findings += _Findings(problems_in_use(rois, facts), warnings_in_use(rois, facts))
+    findings += _check_doubled(rois)
     lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
     if lacking and chosen is not None:
         line = f"the split has no ROI in {' and none in '.join(lacking)}"
         findings += _Findings(warnings=[f"{line}: `midog train` needs both"])
     groups = _groups(rois, facts)
     return FolderReport(
-        content.describe(), groups, tuple(findings.problems), tuple(findings.warnings)
+        content.describe(),
+        groups,
+        tuple(findings.problems),
+        tuple(findings.warnings),
+        tuple(findings.notes),
     )
 
 
 def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[Roi], _Findings]:
     """The ROIs that a split lists, with their places in it."""
     if split_name is None:
-        line = "there is no split.csv, so ROIs have no scanner, patient or role"
+        stated = any(roi.scanner or roi.patient for roi in rois)
+        line = (
+            f"there is no split.csv, so ROIs have no {'' if stated else 'scanner, patient or '}role"
+        )
         return rois, _Findings(warnings=[f"{line}; see `midog splits make`"])
     try:
         split, problems = scan_split(split_name)
@@ -102,7 +108,7 @@ def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[
         return rois, _Findings([error])
     problems += problems_with(split, rois)
     joined = attach_split(rois, split)
-    warnings = []
+    warnings = contradictions(rois, split)
     outside = [roi.file_name for roi in joined if not roi.split]
     if outside:
         names = compact_names(outside)
@@ -116,11 +122,11 @@ def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[
     if quiet:
         line = f"{len(quiet)} ROIs have no figure and no imposter; were they labelled?"
         warnings.append(f"{line} {compact_names(quiet)}")
-    return [roi for roi in joined if roi.split], _Findings(problems, warnings)
+    return [roi for roi in joined if roi.split], _Findings(problems, warnings, split.notes)
 
 
 def _check_files(rois: Sequence[Roi], folder: Path) -> _Findings:
-    """Images that are missing, used twice or not used."""
+    """Images that are missing or not used."""
     problems: list[MidogError] = []
     warnings = []
     missing = [roi for roi in rois if roi.path is None]
@@ -131,11 +137,7 @@ def _check_files(rois: Sequence[Roi], folder: Path) -> _Findings:
     if unlabelled:
         names = compact_names(unlabelled)
         warnings.append(f"{len(unlabelled)} unlabelled images are missing: {names}")
-    uses = Counter(roi.path for roi in rois if roi.path is not None)
-    for path in (path for path, count in uses.items() if count > 1):
-        names = compact_names(roi.file_name for roi in rois if roi.path == path)
-        what = f"{path} is the image of {uses[path]} ROIs: {names}"
-        problems.append(DataError(what, "name each image once"))
+    uses = {roi.path for roi in rois}
     files = (folder / "images").iterdir() if (folder / "images").is_dir() else []
     others = [
         file.name for file in files if file not in uses and file.suffix.lower() in IMAGE_SUFFIXES
@@ -145,9 +147,9 @@ def _check_files(rois: Sequence[Roi], folder: Path) -> _Findings:
     return _Findings(problems, warnings)
 
 
-def _check_images(rois: Sequence[Roi], pixels: bool) -> tuple[dict[str, _ImageFacts], _Findings]:
+def _check_images(rois: Sequence[Roi], pixels: bool) -> tuple[dict[str, ImageFacts], _Findings]:
     """What images state, by file name, and those that cannot be read or are of another size."""
-    facts: dict[str, _ImageFacts] = {}
+    facts: dict[str, ImageFacts] = {}
     findings = _Findings()
     for roi in rois:
         if roi.path is None:
@@ -172,15 +174,15 @@ def _check_images(rois: Sequence[Roi], pixels: bool) -> tuple[dict[str, _ImageFa
     return facts, findings
 
 
-def _read_image(path: Path, pixels: bool) -> _ImageFacts:
+def _read_image(path: Path, pixels: bool) -> ImageFacts:
     """Open an image and read its last row, or all of it."""
     with open_image(path) as image:
         for top in range(0 if pixels else max(0, image.height - 1), image.height, _BAND_PX):
             image.read(0, top, image.width, min(_BAND_PX, image.height - top))
-        return _ImageFacts(image.width, image.height, image.stated_mpp)
+        return ImageFacts(image.width, image.height, image.stated_mpp)
 
 
-def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findings:
+def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> _Findings:
     """Images whose mpp is stated nowhere, or differs between image and split or annotation."""
     pairs = {
         roi.file_name: (as_mpp(roi.mpp), facts[roi.file_name].mpp)
@@ -214,29 +216,18 @@ def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findin
     return _Findings(problems, warnings)
 
 
-def _check_boxes(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> _Findings:
-    """Boxes whose centre is outside the image, and boxes listed twice."""
-    outside, doubled = Counter[str](), Counter[str]()
+def _check_doubled(rois: Sequence[Roi]) -> _Findings:
+    """Boxes listed twice at one place."""
+    doubled = Counter[str]()
     for roi in rois:
-        stated = facts.get(roi.file_name)
-        size = stated[:2] if stated else (None, None)
-        outside[roi.file_name] = centres_outside(roi, *size)
         doubled[roi.file_name] = len(roi.boxes) - len(np.unique(roi.boxes.xyxy, axis=0))
-    findings = _Findings()
-    if outside.total():
-        names = compact_names(name for name in outside if outside[name])
-        line = f"{outside.total()} boxes have their centre outside the image: {names}"
-        misread = outside.total() > max(sum(len(roi.boxes) for roi in rois) / 100, 1)
-        problem = DataError(line, BOX_FIX, BOX_SETTING)
-        findings += _Findings([problem]) if misread else _Findings(warnings=[line])
-    if doubled.total():
-        names = compact_names(name for name in doubled if doubled[name])
-        line = f"{doubled.total()} boxes are listed twice at one place: {names}"
-        findings += _Findings(warnings=[line])
-    return findings
+    if not doubled.total():
+        return _Findings()
+    names = compact_names(name for name in doubled if doubled[name])
+    return _Findings(warnings=[f"{doubled.total()} boxes are listed twice at one place: {names}"])
 
 
-def _groups(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> tuple[GroupCount, ...]:
+def _groups(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> tuple[GroupCount, ...]:
     members: dict[tuple[str, str], list[Roi]] = defaultdict(list)
     for roi in rois:
         members[roi.scanner, roi.split].append(roi)
@@ -254,7 +245,7 @@ def _groups(rois: Sequence[Roi], facts: Mapping[str, _ImageFacts]) -> tuple[Grou
     )
 
 
-def _area_mm2(roi: Roi, facts: _ImageFacts | None) -> float:
+def _area_mm2(roi: Roi, facts: ImageFacts | None) -> float:
     stated = as_mpp(roi.mpp)
     if facts is None:
         return area_mm2(roi.width, roi.height, stated)

@@ -37,12 +37,14 @@ class FolderReport:
     groups: by scanner, then train, val, test, unlabelled.
     problems: what must be corrected before the data can be used.
     warnings: what may be meant so; one line each.
+    notes: what was assumed to read the files, and what of them is not used; one line each.
     """
 
     source: str
     groups: tuple[GroupCount, ...]
     problems: tuple[MidogError, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def header(self) -> list[str]:
         """Names of the columns of `lines`."""

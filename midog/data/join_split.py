@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from midog.boxes import IMPOSTER
-from midog.data.csv_text import Problems
 from midog.data.roi import Roi
-from midog.data.split_file import ROLES, Split, SplitRow, compact_names
+from midog.data.split_file import ROLES, Split, SplitRow, compact_names, problems_within
+from midog.data.text_file import Problems
 from midog.errors import DataError
 
 _QUIET_RUN = 10
 """So many ROIs in a row without a box are a block that nobody annotated."""
+
+_SAME_MPP = 1e-3
+"""Statements of an mpp that differ by less than this share are one."""
 
 
 def attach_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
@@ -27,14 +30,12 @@ def attach_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
 
     Returns:
         All ROIs, with scanner, patient, split, mpp and columns of their rows; split is "" where
-        there is no row. A row of an unlabelled ROI that the annotation file does not name is
-        appended, as nobody annotated it.
+        there is no row. Where a row states no scanner ("unknown") or no patient (the file's own
+        name), it is that of the annotation. A row of an unlabelled ROI that the annotation file
+        does not name is appended, as nobody annotated it.
     """
     place = name_index([roi.file_name for roi in rois])
-    rows = {
-        place.get(row.file_name) or place.get(PurePath(row.file_name).name): row
-        for row in split.rows
-    }
+    rows = rows_by_roi(rois, split)
     joined = [_attach(roi, rows[roi.file_name]) if roi.file_name in rows else roi for roi in rois]
     alone = [row for row in split.rows if row.split == "unlabelled" and not _is_named(row, place)]
     return joined + [_attach(Roi(row.file_name), row) for row in alone]
@@ -47,17 +48,60 @@ def name_index(names: Sequence[str]) -> dict[str, str]:
     return alone | {name: name for name in names}
 
 
+def rows_by_roi(rois: Sequence[Roi], split: Split) -> dict[str | None, SplitRow]:
+    """The rows by the name of their ROI in the annotation file."""
+    place = name_index([roi.file_name for roi in rois])
+    return {
+        place.get(row.file_name) or place.get(PurePath(row.file_name).name): row
+        for row in split.rows
+    }
+
+
+def contradictions(rois: Sequence[Roi], split: Split) -> list[str]:
+    """What an annotation file and a split state differently of the same ROIs, one line each; the
+    split's holds."""
+    rows = rows_by_roi(rois, split)
+    pairs = [(roi, rows[roi.file_name]) for roi in rois if roi.file_name in rows]
+    apart = {
+        "patients": [
+            (roi.patient, row.patient, roi.file_name)
+            for roi, row in pairs
+            if roi.patient and _states_patient(row) and roi.patient != row.patient
+        ],
+        "scanners": [
+            (roi.scanner, row.scanner, roi.file_name)
+            for roi, row in pairs
+            if roi.scanner and _states_scanner(row) and roi.scanner != row.scanner
+        ],
+        "um per pixel": [
+            (f"{roi.mpp:g}", f"{row.mpp:g}", roi.file_name)
+            for roi, row in pairs
+            if roi.mpp and row.mpp and abs(roi.mpp - row.mpp) > _SAME_MPP * roi.mpp
+        ],
+    }
+    return [
+        f"{split.name} and the annotation file state other {what} of {len(listed)} ROIs"
+        f" ({listed[0][1]} and {listed[0][0]} in the first); those of the split are used:"
+        f" {compact_names(name for *_, name in listed)}"
+        for what, listed in apart.items()
+        if listed
+    ]
+
+
 def problems_with(split: Split, rois: Sequence[Roi]) -> Problems:
     """What is wrong with a split of these ROIs, beyond what is wrong within its file.
 
-    ROIs in train, val and test without annotation, ROIs listed with and without a folder, and
-    unlabelled ROIs in train, val and test.
+    ROIs in train, val and test without annotation, ROIs listed with and without a folder,
+    unlabelled ROIs in train, val and test, and patients whom the annotation file alone names and
+    the split cuts.
     """
     place = name_index([roi.file_name for roi in rois])
+    joined = attach_split(rois, split)
     return [
         *_without_annotation(split, place),
         *_listed_twice(split, place),
-        *_unlabelled_in_use(split, attach_split(rois, split)),
+        *_unlabelled_in_use(split, joined),
+        *_cut_patients(split, joined),
     ]
 
 
@@ -99,11 +143,25 @@ def _is_stated_labelled(roi: Roi) -> bool:
 
 
 def _attach(roi: Roi, row: SplitRow) -> Roi:
-    mpp = roi.mpp if row.mpp is None else row.mpp
-    columns = {**roi.columns, **row.columns}
     return replace(
-        roi, scanner=row.scanner, patient=row.patient, split=row.split, mpp=mpp, columns=columns
+        roi,
+        scanner=row.scanner if _states_scanner(row) or not roi.scanner else roi.scanner,
+        patient=row.patient if _states_patient(row) or not roi.patient else roi.patient,
+        split=row.split,
+        mpp=roi.mpp if row.mpp is None else row.mpp,
+        columns={**roi.columns, **row.columns},
     )
+
+
+def _states_scanner(row: SplitRow) -> bool:
+    return row.scanner.lower() not in ("", "unknown")
+
+
+def _states_patient(row: SplitRow) -> bool:
+    """Whether a patient is more than the name of the ROI's file, with or without folder and ending,
+    as splits write it where no patient is named."""
+    name = PurePath(row.file_name)
+    return row.patient not in ("", row.file_name, name.name, name.stem)
 
 
 def _is_named(row: SplitRow, place: Mapping[str, str]) -> bool:
@@ -145,3 +203,16 @@ def _unlabelled_in_use(split: Split, joined: Sequence[Roi]) -> Problems:
             fix += " they were annotated, state it in a column `labelled` = yes"
             problems.append(DataError(f"{what}: {compact_names(names)}", fix))
     return problems
+
+
+def _cut_patients(split: Split, joined: Sequence[Roi]) -> Problems:
+    """Patients in two roles that the split itself does not show to be one."""
+    name = f"{split.name}, by the annotation file's patients"
+    stated = {problem.what for problem in problems_within(Split(name, split.rows))}
+    rows = (
+        SplitRow(roi.file_name, roi.scanner, roi.patient_or_name, roi.split)
+        for roi in joined
+        if roi.split
+    )
+    cut = problems_within(Split(name, tuple(rows)))
+    return [problem for problem in cut if problem.what not in stated]

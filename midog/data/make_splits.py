@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from midog.data.annotations.read import read_annotations
 from midog.data.annotations.reader import BoxChoice
-from midog.data.csv_text import read_table, read_text
-from midog.data.folder import default_split, listed, locate
+from midog.data.facts import normalise_scanner
+from midog.data.find_files import default_split, locate
+from midog.data.folder import listed
+from midog.data.join_split import contradictions
 from midog.data.roi import Roi
-from midog.data.split_file import Split, SplitRow, normalise_scanner, read_split, write_split
+from midog.data.split_file import Split, read_split, scan_places, write_split
 from midog.data.splits import k_fold, leave_one_scanner_out, make_split
+from midog.data.text_file import raise_problems
 from midog.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
 
 
 def make_splits(
@@ -26,6 +32,7 @@ def make_splits(
     seed: int = 0,
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
+    classes: str = "",
     overwrite: bool = False,
 ) -> list[Path]:
     """Make a split of a data folder, or several, and write them.
@@ -34,14 +41,16 @@ def make_splits(
         path: the data folder.
         out: the CSV; where several are made, the folder for fold1.csv … or without_SCANNER.csv ….
         scanners: a CSV with file_name, scanner, and maybe patient, split (of which only
-            'unlabelled' counts) and further columns; None takes split.csv of the folder, else ROIs
-            are of one unknown scanner, each a patient of its own.
+            'unlabelled' counts) and further columns; None takes split.csv of the folder. What it
+            does not state is what the annotations do; else ROIs are of one unknown scanner, each a
+            patient of its own.
         val, test: shares of the labelled ROIs, 0 to 1.
         folds: number of folds, one split for each; None makes no folds.
         leave_out: a scanner that is all test, or "each" for one split per scanner.
         seed: of the shuffling.
         annotations: the annotation file, where the folder has several.
         bbox: how it writes boxes, see `read_annotations`.
+        classes: what its classes are, see `read_annotations`.
         overwrite: whether files may be replaced.
 
     Returns:
@@ -57,7 +66,7 @@ def make_splits(
             "choose {folds} or {leave_out}",
             {"folds": None, "leave_out": None},
         )
-    rois = _read_rois(path, annotations, bbox, scanners)
+    rois = _read_rois(path, annotations, bbox, classes, scanners)
     out = Path(out)
     if folds is not None:
         made = k_fold(rois, folds=folds, val=val, seed=seed)
@@ -87,14 +96,38 @@ def _read_rois(
     path: Path | str,
     annotations: Path | str | None,
     bbox: BoxChoice,
+    classes: str,
     scanners: Path | str | None,
 ) -> list[Roi]:
     _, file = locate(path, annotations)
-    rois = read_annotations(file, bbox=bbox).rois
-    if scanners is not None:
-        return listed(rois, _read_scanners(Path(scanners)))
+    content = read_annotations(file, bbox=bbox, classes=classes)
+    for line in content.notes:
+        logger.info("%s", line)
     usual = default_split(path)
-    return rois if usual is None else listed(rois, read_split(usual))
+    if scanners is None and usual is None:
+        _say_unknown(content.rois)
+        return content.rois
+    places = (
+        read_split(usual) if scanners is None and usual else _read_scanners(Path(scanners or ""))
+    )
+    for line in places.notes:
+        logger.info("%s", line)
+    for line in contradictions(content.rois, places):
+        logger.warning("%s", line)
+    rois = listed(content.rois, places)
+    _say_unknown(rois)
+    return rois
+
+
+def _say_unknown(rois: list[Roi]) -> None:
+    """State what the split will be made without."""
+    for what, stated in (
+        ("patient: each of them counts as a patient of its own", [roi.patient for roi in rois]),
+        ("scanner: they count as one scanner 'unknown'", [roi.scanner for roi in rois]),
+    ):
+        count = stated.count("")
+        if count:
+            logger.info("%d of %d ROIs state no %s", count, len(rois), what)
 
 
 def _leave_out(splits: dict[str, Split], scanner: str, out: Path) -> dict[Path, Split]:
@@ -111,22 +144,7 @@ def _leave_out(splits: dict[str, Split], scanner: str, out: Path) -> dict[Path, 
 
 
 def _read_scanners(path: Path) -> Split:
-    header, lines = read_table(path, read_text(path))
-    if not {"file_name", "scanner"} <= set(header):
-        columns = f"{', '.join(header):.200}"
-        raise DataError(
-            f"{path} has no columns file_name and scanner; its columns are {columns}",
-            "write file_name,scanner,patient as header",
-        )
-    own = ("file_name", "scanner", "patient", "split")
-    rows = (
-        SplitRow(
-            cells["file_name"],
-            normalise_scanner(cells["scanner"]),
-            cells.get("patient", ""),
-            "unlabelled" if cells.get("split") == "unlabelled" else "train",
-            columns={key: cells[key] for key in cells if key not in own},
-        )
-        for _, cells in lines
-    )
-    return Split(str(path), tuple(rows))
+    """A table of scanners as a split in which all that is not unlabelled is train."""
+    rows, problems, notes = scan_places(path, ("file_name", "scanner"))
+    raise_problems(problems)
+    return Split(str(path), tuple(rows), tuple(notes))

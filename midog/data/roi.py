@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from midog.boxes import Boxes
+import numpy as np
+
+from midog.boxes import Boxes, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +18,13 @@ class Roi:
     file_name: as the annotation file names it ("001.tiff"); unique in a list of ROIs.
     width, height: level-0 px as the annotation file states them; None where it does not.
     boxes: figures of both classes, in file order (scoring depends on it).
+    ignored: (N, 4) float32, x1 y1 x2 y2 in level-0 px: what lies in them counts neither for nor
+        against a detector.
     path: the image file, None where it is not on this machine.
     mpp: micrometres per px of level 0 as the split or the annotation states it, None where neither
         does; `midog.data.mpp` knows what holds then.
-    scanner, patient, split: from the split; "" where no split was read. split is train, val, test
-        or unlabelled.
+    scanner, patient: from the split, else the annotation; "" where neither states it.
+    split: train, val, test or unlabelled; "" where no split was read.
     columns: further columns of the split and fields of the annotation, by name ("tumour": "canine
         lymphosarcoma").
     """
@@ -35,6 +39,7 @@ class Roi:
     patient: str = ""
     split: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     @property
     def patient_or_name(self) -> str:

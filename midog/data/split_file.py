@@ -1,36 +1,26 @@
-"""Split files: read, normalise the scanners' names, find what is wrong within the file, write."""
+"""Split files: read, find what is wrong within the file, write."""
 
 from __future__ import annotations
 
 import csv
 import difflib
 import io
-import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from midog.config.shipped import shipped_dir
-from midog.data.csv_text import Problems, raise_problems, read_table, read_text
+from midog.data.columns import alias_note, find_columns, refuse_alike
+from midog.data.csv_text import Cells, read_table
+from midog.data.facts import normalise_scanner, parse_mpp
+from midog.data.text_file import Problems, file_name_in, raise_problems, read_text, wrong_name
 from midog.errors import DataError
 from midog.files import replace_text
-from midog.mpp import Mpp, in_range, out_of_range
 
 ROLES = ("train", "val", "test", "unlabelled")
 _COLUMNS = ("file_name", "scanner", "patient", "split")
-
-_HAMAMATSU = r"(?:ham+am+atsu )?(?:nano ?zoomer )?"
-_APERIO = r"(?:leica )?(?:aperio )?(?:scan ?scope )?"
-_SCANNERS = {
-    "Hamamatsu XR": _HAMAMATSU + r"xr",
-    "Hamamatsu S360": _HAMAMATSU + r"s ?360",
-    "Aperio CS2": _APERIO + r"cs ?2",
-    "Aperio XT": r"aperio (?:scan ?scope )?xt",
-    "Leica GT450": _APERIO + r"gt ?450",
-    "3D Histech": r"3d ?histech(?: pannoramic scan ii)?",
-}
 
 
 @dataclass(frozen=True)
@@ -51,10 +41,14 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows in file order. name: the file or shipped name, for messages."""
+    """Rows in file order.
+
+    name: the file or shipped name, for messages. notes: what was assumed to read it, one line each.
+    """
 
     name: str
     rows: tuple[SplitRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_split(name: Path | str) -> Split:
@@ -79,34 +73,49 @@ def scan_split(name: Path | str) -> tuple[Split, Problems]:
         DataError: where the file as a whole cannot be read.
     """
     path = _find_split(name)
-    header, lines = read_table(path, read_text(path))
-    lacking = [column for column in _COLUMNS if column not in header]
-    if lacking:
-        columns = f"{', '.join(header):.200}"
-        raise DataError(
-            f"{path} has no column {', '.join(lacking)}; its columns are {columns}",
-            f"write {','.join(_COLUMNS)} as header",
-        )
-    if not lines:
+    rows, problems, notes = scan_places(path, _COLUMNS)
+    if not rows and not problems:
         raise DataError(f"{path} lists no ROI", "write one line per ROI")
-    problems: Problems = []
-    rows = [row for where, cells in lines if (row := _parse_row(where, cells, problems))]
-    split = Split(str(name), tuple(rows))
+    split = Split(str(name), tuple(rows), tuple(notes))
     return split, problems + problems_within(split)
+
+
+def scan_places(path: Path, required: Sequence[str]) -> tuple[list[SplitRow], Problems, list[str]]:
+    """The rows of a split, or of another table of ROIs and their scanners.
+
+    Args:
+        path: the file.
+        required: the columns that it must have, of file_name, scanner, patient and split. Where it
+            has no patient an ROI's is "", where it has no split it is train.
+
+    Returns:
+        The rows that can be read, everything that is wrong, and what was assumed.
+
+    Raises:
+        DataError: where the file as a whole cannot be read, or a column would be lost.
+    """
+    file = read_text(path)
+    table = read_table(path, file.text)
+    columns = find_columns(table.header, (*_COLUMNS, "mpp", "tumour", "roi_type", "labelled"))
+    lacking = [column for column in required if column not in columns]
+    if lacking:
+        names = f"{', '.join(table.header):.200}"
+        raise DataError(
+            f"{path} has no column {', '.join(lacking)}; its columns are {names}",
+            f"write {','.join(required)} as header",
+        )
+    used = columns.values()
+    refuse_alike(path, table.header, used, [key for key in ("mpp",) if key not in columns])
+    problems: Problems = list(table.problems)
+    parsed = (_parse_row(where, cells, columns, required, problems) for where, cells in table.lines)
+    rows = [row for row in parsed if row]
+    return rows, problems, [*file.notes, *table.notes, *alias_note(path.name, columns)]
 
 
 def shipped_splits() -> dict[str, Path]:
     """The shipped splits by name."""
     files = sorted(shipped_dir("data_splits").glob("*.csv"))
     return {path.stem: path for path in files if not path.stem.endswith("_files")}
-
-
-def normalise_scanner(name: str) -> str:
-    """One name per scanner: 'Hamammatsu XR' is Hamamatsu XR; an unknown one is kept, in single
-    spaces."""
-    words = " ".join(name.replace("-", " ").replace("_", " ").split()).lower()
-    matching = (scanner for scanner, pattern in _SCANNERS.items() if re.fullmatch(pattern, words))
-    return next(matching, " ".join(name.split()))
 
 
 def write_split(split: Split, path: Path | str) -> None:
@@ -186,37 +195,40 @@ def _find_split(name: Path | str) -> Path:
     raise DataError(f"no split file {path}", f"give a CSV file or one of {', '.join(shipped)}")
 
 
-def _parse_row(where: str, cells: Mapping[str, str], problems: Problems) -> SplitRow | None:
-    name, scanner, patient, role = (cells[column] for column in _COLUMNS)
-    where = f"{where} ({name})"
-    empty = [column for column in _COLUMNS if not cells[column]]
+def _parse_row(
+    where: str,
+    cells: Cells,
+    columns: Mapping[str, str],
+    required: Sequence[str],
+    problems: Problems,
+) -> SplitRow | None:
+    """One row; columns: by our name, the column that states it."""
+    stated = {own: cells[column] for own, column in columns.items()}
+    name, where = file_name_in(stated["file_name"]), f"{where} ({stated['file_name']})"
+    empty = [column for column in required if not stated[column]]
     if empty:
         fix = "where it is unknown, write 'unknown' as scanner, the file name as patient"
         problems.append(DataError(f"{where}: {empty[0]} is empty", fix))
         return None
-    if role not in ROLES:
+    if reason := wrong_name(name):
+        problems.append(DataError(f"{where}: its file name {reason}", "write a file name"))
+        return None
+    role = stated.get("split", "")
+    if "split" in required and role not in ROLES:
         near = difflib.get_close_matches(role.lower(), ROLES, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         what = f"{where}: unknown split {role!r}{hint}"
         problems.append(DataError(what, f"write {', '.join(ROLES)}"))
         return None
-    mpp = _parse_mpp(cells.get("mpp", ""))
-    if mpp is not None and not in_range(mpp):
-        wrong = f"is {cells['mpp']!r}" if math.isnan(mpp) else out_of_range(Mpp.of(mpp))
-        problems.append(DataError(f"{where}: mpp {wrong}", "write um per pixel, such as 0.25"))
-        mpp = None
-    columns = {
-        key: value for key, value in cells.items() if key not in (*_COLUMNS, "mpp") and value
+    if "split" not in required:  # of a table of scanners only 'unlabelled' counts
+        role = "unlabelled" if role == "unlabelled" else "train"
+    mpp = parse_mpp(where, stated.get("mpp", ""), problems)
+    own = {key: stated[key] for key in ("tumour", "roi_type", "labelled") if stated.get(key)}
+    further = {
+        key.lower(): value for key, value in cells.items() if key not in columns.values() and value
     }
-    return SplitRow(name, normalise_scanner(scanner), patient, role, mpp, columns)
-
-
-def _parse_mpp(text: str) -> float | None:
-    """None for an empty cell, NaN for what is not a number."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return math.nan
+    scanner = normalise_scanner(stated.get("scanner", ""))
+    return SplitRow(name, scanner, stated.get("patient", ""), role, mpp, {**own, **further})
 
 
 def _can_be_column(name: str, value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from midog.boxes import MITOTIC_FIGURE
-from midog.data.join_split import attach_split, find_unlabelled
+from midog.data.facts import normalise_scanner
+from midog.data.join_split import attach_split, find_unlabelled, rows_by_roi
 from midog.data.roi import Roi
-from midog.data.split_file import Split, SplitRow, normalise_scanner
+from midog.data.split_file import Split, SplitRow
 from midog.errors import ConfigError, DataError
 from midog.random_streams import split_generator
+
+logger = logging.getLogger(__name__)
 
 Naming = Mapping[str, str] | str | None
 """Scanners or patients of ROIs: by file name; or the column that holds them; None takes what the
@@ -134,11 +138,9 @@ def cut_validation(split: Split, rois: Sequence[Roi], *, val: float = 0.15, seed
     """
     train = [roi for roi in attach_split(rois, split) if roi.split == "train"]
     parts = _deal(train, {"train": 1 - val, "val": val}, [seed])
-    moved = {row.patient for row in split.rows if parts.get(row.patient) == "val"}
-    rows = (
-        replace(row, split="val") if row.split == "train" and row.patient in moved else row
-        for row in split.rows
-    )
+    by_roi = rows_by_roi(rois, split)
+    moved = {by_roi[roi.file_name].file_name for roi in train if parts[roi.patient] == "val"}
+    rows = (replace(row, split="val") if row.file_name in moved else row for row in split.rows)
     return Split(split.name, tuple(rows))
 
 
@@ -219,10 +221,32 @@ def _deal(rois: Sequence[Roi], shares: Mapping[str, float], seed: Sequence[int])
                 lack[most] -= sizes[patient]
                 parts[patient] = names[most]
     for name in sorted(set(names) - set(parts.values())):
+        parts = _with_one_in(name, parts, sizes)
+    return parts
+
+
+def _with_one_in(name: str, parts: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, str]:
+    """The same parts, with one patient moved to a part that got none as its share is small.
+
+    It is the one with the fewest ROIs of the part that has most patients.
+    """
+    counts = Counter(parts.values())
+    most = max(sorted(counts), key=counts.__getitem__, default="")
+    if counts[most] < 2:
         raise DataError(
             f"{len(sizes)} patients are too few: none is left for {name}", "change the shares"
         )
-    return parts
+    movable = [patient for patient in parts if parts[patient] == most]
+    moved = min(movable, key=lambda patient: (sizes[patient], patient))
+    logger.warning(
+        "%d patients are few for these shares: %s gets one of %s, patient %s with %d ROIs",
+        len(sizes),
+        name,
+        most,
+        moved,
+        sizes[moved],
+    )
+    return {**parts, moved: name}
 
 
 def _ranked_patients(rois: Sequence[Roi]) -> list[list[str]]:

@@ -11,13 +11,8 @@ from pathlib import Path, PurePath
 
 from midog.boxes import Boxes
 from midog.data.annotations.read import may_hold_annotations, read_annotations
-from midog.data.folder import (
-    default_split,
-    read_rois,
-    require_images,
-    select_rois,
-    with_images,
-)
+from midog.data.find_files import default_split, with_images
+from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
 from midog.errors import DataError, DetectionsError, ImageError

@@ -150,6 +150,7 @@ def _read_run(folder: Path, data: Path | str | None) -> ReadRun:
         split=_moved(settings.split, folder.parent / ".splits"),
         annotations=_moved(settings.annotations, where),
         bbox=settings.bbox,
+        classes=settings.classes,
         quiet=True,
     )
     if data_fingerprint(rois) != _trained_from(folder):

@@ -156,7 +156,11 @@ def _train_one(
 def _read(settings: DataSettings, design: Design) -> list[tuple[Training, list[Roi]]]:
     """The planned trainings with their ROIs."""
     rois = read_rois(
-        settings.dir, split=settings.split, annotations=settings.annotations, bbox=settings.bbox
+        settings.dir,
+        split=settings.split,
+        annotations=settings.annotations,
+        bbox=settings.bbox,
+        classes=settings.classes,
     )
     trainings = plan_study(rois, design)
     require_images([roi for roi in rois if roi.split in ("train", "val")])

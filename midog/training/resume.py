@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # Settings that change where or how fast a run is computed, or what it reports, not what it learns:
 # a run is resumed under other ones.
 _FREE = {
-    *("data.dir", "data.annotations", "data.split", "data.bbox", "data.cache"),
+    *("data.dir", "data.annotations", "data.split", "data.bbox", "data.classes", "data.cache"),
     *("machine.device", "machine.workers", "machine.residency", "train.pictures"),
     "inference.batch_size",
 }

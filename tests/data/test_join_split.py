@@ -9,7 +9,7 @@ import pytest
 
 from midog.boxes import Boxes
 from midog.data.annotations.read import read_annotations
-from midog.data.join_split import attach_split, find_unlabelled
+from midog.data.join_split import attach_split, contradictions, find_unlabelled
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, read_split
 from tests.data.cohorts import check_split, roi, rows_of
@@ -106,6 +106,46 @@ def test_rois_take_what_their_rows_say() -> None:
     assert first.columns == {"tumour": "b", "grade": "2"}
     assert second.split == ""
     assert (third.file_name, third.split, len(third.boxes)) == ("9.tiff", "unlabelled", 0)
+
+
+def test_where_a_row_states_no_patient_or_scanner_the_annotations_is_used() -> None:
+    rois = [replace(roi(number), scanner="A", patient=f"P{number}") for number in (1, 2, 3)]
+    rows = (
+        SplitRow("001.tiff", "unknown", "001", "train"),
+        SplitRow("002.tiff", "B", "002.tiff", "val"),
+        SplitRow("003.tiff", "B", "Q3", "test"),
+    )
+    joined = attach_split(rois, Split("s", rows))
+    assert [(item.scanner, item.patient) for item in joined] == [
+        ("A", "P1"),
+        ("B", "P2"),
+        ("B", "Q3"),
+    ]
+    assert contradictions(rois, Split("s", rows)) == [
+        "s and the annotation file state other patients of 1 ROIs (Q3 and P3 in the first); those"
+        " of the split are used: 003.tiff",
+        "s and the annotation file state other scanners of 2 ROIs (B and A in the first); those of"
+        " the split are used: 002.tiff, 003.tiff",
+    ]
+
+
+def test_another_mpp_in_split_and_annotations_is_said() -> None:
+    rois = [replace(roi(1), mpp=0.5), replace(roi(2), mpp=0.25)]
+    rows = tuple(SplitRow(item.file_name, "A", "p", "train", 0.25) for item in rois)
+    (line,) = contradictions(rois, Split("s", rows))
+    assert "other um per pixel of 1 ROIs (0.25 and 0.5 in the first)" in line
+
+
+def test_a_patient_whom_only_the_annotations_name_is_not_cut_either() -> None:
+    rois = [replace(roi(number), patient="P") for number in (1, 2)]
+    rows = (
+        SplitRow("001.tiff", "A", "001.tiff", "train"),
+        SplitRow("002.tiff", "A", "002", "test"),
+    )
+    assert check_split(Split("mine.csv", rows), rois) == [
+        "mine.csv, by the annotation file's patients: patient P is in train (001.tiff) and in test"
+        " (002.tiff); keep all ROIs of a patient in one split"
+    ]
 
 
 def test_bare_names_do_not_match_where_two_folders_have_them() -> None:

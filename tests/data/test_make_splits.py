@@ -67,6 +67,39 @@ def test_a_table_of_scanners_without_columns_is_named(cohort: Path, tmp_path: Pa
     (tmp_path / "bad.csv").write_text("name,device\n")
     with pytest.raises(
         DataError,
-        match=r"bad.csv has no columns file_name and scanner; its columns are name, device",
+        match=r"bad.csv has no column file_name, scanner; its columns are name, device",
     ):
         make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "bad.csv")
+
+
+def test_what_the_annotations_state_reaches_the_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    scanners = ("Hamammatsu XR", "Aperio CS2")
+    lines = [f"{n}.tiff,35,45,mitosis,{scanners[n % 2]},P{n // 4},0.23" for n in range(12)]
+    head = "file_name,x,y,label,scanner,case_id,mpp"
+    (folder / "points.csv").write_text("\n".join([head, *lines]) + "\n")
+    with caplog.at_level("INFO"):
+        make_splits(folder, folder / "split.csv")
+    rows = read_split(folder / "split.csv").rows
+    assert {row.scanner for row in rows} == {"Hamamatsu XR", "Aperio CS2"}
+    assert {row.patient for row in rows} == {"P0", "P1", "P2"}
+    assert {row.mpp for row in rows} == {0.23}
+    assert not any("state no" in line for line in caplog.messages)
+
+
+def test_what_is_not_stated_is_said(cohort: Path, tmp_path: Path, caplog) -> None:
+    with caplog.at_level("INFO"):
+        make_splits(cohort, tmp_path / "split.csv", val=0.2, test=0.2)
+    assert "30 of 30 ROIs state no patient: each of them counts as a patient" in caplog.text
+    assert "30 of 30 ROIs state no scanner: they count as one scanner 'unknown'" in caplog.text
+
+
+def test_a_table_of_scanners_may_state_mpp(cohort: Path, tmp_path: Path) -> None:
+    text = (cohort / "scanners.csv").read_text().splitlines()
+    lines = [f"{text[0]},mpp", *(f"{line},0.5" for line in text[1:])]
+    (tmp_path / "with_mpp.csv").write_text("\n".join(lines) + "\n")
+    make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "with_mpp.csv")
+    assert {row.mpp for row in read_split(tmp_path / "split.csv").rows} == {0.5}

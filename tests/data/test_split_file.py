@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midog.data.facts import normalise_scanner
 from midog.data.split_file import (
     Split,
     SplitRow,
     compact_names,
-    normalise_scanner,
     read_split,
     scan_split,
     shipped_splits,
@@ -77,7 +77,7 @@ WRONG_MPP = {
     "0": "0 is out of range, 0.05 to 5",
     "-0.25": "-0.25 is out of range",
     "nan": "is 'nan'",
-    "inf": "inf is out of range",
+    "inf": "is 'inf'",
     "0.00025": r"0.00025 is out of range, 0.05 to 5 um per px \(in mm\? 0.25 um\)",
     "250": r"250 is out of range, .* \(in nm\? 0.25 um\)",
     "40": r"40 is out of range, .* \(an objective's power\?\)",
@@ -107,6 +107,40 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         DataError, match="has no column patient, split; its columns are file_name, scanner"
     ):
         read_split(write(tmp_path, "1.tiff,X", header="file_name,scanner"))
+
+
+def test_columns_under_the_fields_names_are_read_and_said(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "images\\1.tiff;X;p1;train;0.23;melanoma;3",
+        header="Filename;Scanner;case_id;subset;um_per_px;tumor_type;grade",
+    )
+    split = read_split(path)
+    columns = {"tumour": "melanoma", "grade": "3"}
+    assert split.rows == (SplitRow("images/1.tiff", "X", "p1", "train", 0.23, columns),)
+    assert split.notes == (
+        "split.csv: cells separated by semicolons",
+        "split.csv: columns read under other names: case_id as patient, subset as split,"
+        " um_per_px as mpp, tumor_type as tumour",
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "said"),
+    [
+        (HEADER + ",pixel_size", "1.tiff,X,p1,train,0.25", r"'pixel_size' looks like um per px"),
+        (HEADER + ",Split", "1.tiff,X,p1,train,val", r"line 1 has columns split and Split"),
+        (HEADER + ",mpp", "1.tiff,X,p1,train,0,25", r"line 2 has 6 cells for 5 columns"),
+        (HEADER + ",mpp", '1.tiff,X,p1,train,"0,25"', r"mpp is '0,25'; write .*, with a point"),
+        (HEADER, "1.tiff,X,p1,train,val", r"line 2 has 5 cells for 4 columns"),
+        (HEADER, f"{'a' * 1100},X,p1,train", r"its file name is over 1024 characters long"),
+    ],
+)
+def test_what_would_be_guessed_is_an_error(
+    tmp_path: Path, header: str, line: str, said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        read_split(write(tmp_path, line, header=header))
 
 
 def test_shipped_splits_are_found_by_name_anywhere(

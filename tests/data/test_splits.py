@@ -143,14 +143,24 @@ def test_impossible_shares() -> None:
         ConfigError, match=r"train -0.1, val 0.6, test 0.5: nothing is left for train"
     ):
         make_split(rois, val=0.6, test=0.5)
-    with pytest.raises(DataError, match=r"3 patients are too few: none is left for val"):
-        make_split(rois, val=0.01, test=0.34)
+    with pytest.raises(DataError, match=r"2 patients are too few: none is left for val"):
+        make_split(rois[:2], val=0.01, test=0.34)
     with pytest.raises(DataError, match=r"0 patients are too few"):
         make_split([])
     with pytest.raises(ConfigError, match=r"1 folds"):
         k_fold(rois, folds=1)
     with pytest.raises(DataError, match=r"too few"):
         leave_one_scanner_out(rois)
+
+
+def test_of_few_patients_each_part_gets_one_and_none_is_cut(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rois = [roi(number, patient=f"p{number // 4}") for number in range(12)]
+    split = make_split(rois)
+    assert Counter(roles(split).values()) == {"train": 4, "val": 4, "test": 4}
+    assert len({(row.patient, row.split) for row in split.rows}) == 3
+    assert "3 patients are few for these shares: val gets one of train, patient p" in caplog.text
 
 
 def test_val_is_cut_from_train_alone() -> None:

@@ -1,9 +1,10 @@
-"""What all readers of annotation files share: labels by any name, and ROIs made of figures."""
+"""What all readers of annotation files share: classes counted, and ROIs made of figures."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,22 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes
-from midog.data.csv_text import Problems
+from midog.data.annotations.class_names import (
+    CLASSES_SETTING,
+    IGNORED,
+    LABEL_FIX,
+    SKIPPED,
+    UNKNOWN,
+)
+from midog.data.annotations.reader import AnnotationFile
 from midog.data.roi import Roi
+from midog.data.text_file import Problems
 from midog.errors import DataError
-
-_NAMES = {
-    MITOTIC_FIGURE: "mitotic figure, mitotic figures, mitosis, mitoses, mitotic, mitotic cell, 1",
-    IMPOSTER: (
-        "imposter, imposters, impostor, impostors, hard negative, hard negatives, lookalike, look"
-        " alike, 2, non mitotic figure, non mitotic figures, non mitotic, non mitosis, nonmitotic"
-        " figure, not mitotic figure, not mitotic"
-    ),
-}
-_LABELS = {name: label for label, names in _NAMES.items() for name in names.split(", ")}
-
-LABEL_FIX = "name each category 'mitotic figure' or 'imposter' ('not mitotic figure')"
-"""What to do about an unknown label or category."""
 
 BOX_FIX = "state how boxes are written: {data.bbox}, xyxy or xywh"
 """What to do about boxes that cannot be right, with `settings=BOX_SETTING`."""
@@ -39,19 +35,26 @@ class Annotations:
 
     rois: in file order, those without boxes included.
     kind: the format ("MIDOG JSON"); how: how its figures were read ("boxes as x1 y1 x2 y2").
+    notes: what else was assumed, and what is not used, one line each.
+    are_points: figures are listed as points, whose squares are sized at the mpp of their ROI.
     """
 
     path: Path
     rois: list[Roi]
     kind: str
     how: str
+    notes: tuple[str, ...] = ()
+    are_points: bool = False
 
     def describe(self) -> str:
         """One line for the user: format, how figures were read, counts of images and figures."""
         figures, imposters = (
-            sum(len(roi.boxes.of_class(label)) for roi in self.rois) for label in _NAMES
+            sum(len(roi.boxes.of_class(label)) for roi in self.rois)
+            for label in (MITOTIC_FIGURE, IMPOSTER)
         )
         counts = f"{len(self.rois)} images, {figures} mitotic figures, {imposters} imposters"
+        ignored = sum(len(roi.ignored) for roi in self.rois)
+        counts += f", {ignored} boxes to ignore" if ignored else ""
         return f"{self.path.name}: {self.kind}, {self.how}, {counts}"
 
 
@@ -60,7 +63,7 @@ class Figure(NamedTuple):
 
     where: the record, for messages: "MIDOG.json: annotation 17", "points.csv line 5".
     image: key of its image, any hashable value.
-    label: 1 = mitotic figure, 2 = imposter.
+    label: 1 = mitotic figure, 2 = imposter, -1 = a box to ignore.
     values: its coordinates as the file writes them, px.
     """
 
@@ -71,6 +74,84 @@ class Figure(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.where}: [{', '.join(f'{value:g}' for value in self.values)}]"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTally:
+    """The classes of a file's figures, each named once whatever the number of its figures.
+
+    file: the file. declared: by name, the record that lists a class, where the file lists them.
+    counts: figures by name of their class. labels: by the same names. first: the record to name
+    for each. by_id: names that were read as MIDOG's category ids.
+    """
+
+    file: AnnotationFile
+    declared: Mapping[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+    by_id: set[str] = field(default_factory=set)
+
+    def label_of(self, where: str, name: str, *, ids: bool = False) -> int | None:
+        """Count a figure; its label, None where it is left out.
+
+        Args:
+            where: the record.
+            name: of its class, as written.
+            ids: numbers are MIDOG's category ids.
+        """
+        if name not in self.labels:
+            word = name.removesuffix(".0") if ids else name
+            self.labels[name] = self.file.class_names().label_of(word, ids=ids)
+            self.first[name] = self.declared.get(name, where)
+            if ids and self.labels[name] > 0 and word in ("1", "2"):
+                self.by_id.add(name)
+        self.counts[name] += 1
+        label = self.labels[name]
+        return None if label in (UNKNOWN, SKIPPED) else label
+
+    def problems(self, kind: str) -> Problems:
+        """One for each unknown class.
+
+        Args:
+            kind: what the file calls a class ("label").
+        """
+        unknown = [name for name, label in self.labels.items() if label == UNKNOWN]
+        more = {name: self.counts[name] - 1 for name in unknown}
+        return [
+            DataError(
+                f"{self.first[name]}: unknown {kind} {name!r}"
+                + (f" ({more[name] + 1} figures)" if more[name] or self.declared else ""),
+                LABEL_FIX,
+                CLASSES_SETTING,
+            )
+            for name in unknown
+        ]
+
+    def notes(self) -> list[str]:
+        """What was assumed of classes, one line each."""
+        name, notes = self.file.path.name, []
+        if self.by_id:
+            notes.append(f"{name}: category ids read as MIDOG's: 1 mitotic figure, 2 imposter")
+        for label, words in ((SKIPPED, "are left out"), (IGNORED, "are ignored")):
+            theirs = [
+                f"{self.counts[key]} of {key!r}" for key in self.labels if self.labels[key] == label
+            ]
+            if theirs:
+                notes.append(f"{name}: {', '.join(theirs)} {words}, as data.classes states")
+        names = self.file.class_names()
+        ours = {MITOTIC_FIGURE: "mitotic figure", IMPOSTER: "imposter"}
+        read = [
+            f"{key!r} as {ours[label]}"
+            for key, label in self.labels.items()
+            if label in ours and key not in self.by_id and not names.is_plain(key)
+        ]
+        if read:
+            notes.append(f"{name}: classes read: {', '.join(read)}")
+        unused = names.without_use([*self.labels, *self.declared])
+        if unused:
+            notes.append(f"{name}: no figure is of a class {', '.join(map(repr, unused))}")
+        return notes
 
 
 def values_of(figures: Sequence[Figure], count: int) -> NDArray[np.float64]:
@@ -100,15 +181,14 @@ def with_boxes(
         else:
             problems.append(DataError(f"{figure} has no area", BOX_FIX, BOX_SETTING))
     labels = np.array([figure.label for figure in figures], dtype=np.int64)
-    return [
-        replace(roi, boxes=Boxes(xyxy[rows[image]], labels[rows[image]]))
-        for image, roi in images.items()
-    ]
-
-
-def label_of(name: str) -> int:
-    """1 or 2 for a label's or category's name or number, 0 for an unknown one."""
-    return _LABELS.get(" ".join(name.lower().replace("-", " ").replace("_", " ").split()), 0)
+    is_ignored = labels == IGNORED
+    made = []
+    for image, roi in images.items():
+        own = np.array(rows[image], dtype=np.int64)
+        kept, ignored = own[~is_ignored[own]], own[is_ignored[own]]
+        boxes = Boxes(xyxy[kept], labels[kept])
+        made.append(replace(roi, boxes=boxes, ignored=Boxes(xyxy[ignored], labels[ignored]).xyxy))
+    return made
 
 
 def is_coordinate(value: Any) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from midog.data.annotations.csv_layout import layout_of
+from midog.data.columns import find_columns
+from midog.data.csv_text import header_of
+
 if TYPE_CHECKING:
+    from midog.data.annotations.class_names import ClassNames
     from midog.data.annotations.figures import Annotations
-    from midog.data.csv_text import Problems
+    from midog.data.text_file import Problems
 
 BoxChoice = Literal["auto", "xyxy", "xywh"]
 """How a file writes boxes: x1 y1 x2 y2, x y width height, or as the file as a whole shows."""
@@ -18,10 +22,16 @@ BoxChoice = Literal["auto", "xyxy", "xywh"]
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """An annotation file as text, before a reader is chosen."""
+    """An annotation file as text, before a reader is chosen.
+
+    classes: what the user states of its classes; None: nothing. notes: what was assumed to read it
+    as text.
+    """
 
     path: Path
     text: str
+    classes: ClassNames | None = None
+    notes: tuple[str, ...] = ()
 
     def is_json(self) -> bool:
         """Whether it is JSON, by its ending or its first character."""
@@ -29,7 +39,21 @@ class AnnotationFile:
 
     def header(self) -> set[str]:
         """The columns that its first line names if it is a CSV, in lower case."""
-        return {name.strip().lower() for name in next(csv.reader([self.first_line()[:10_000]]), [])}
+        return {name.lower() for name in header_of(self.text)}
+
+    def layout(self) -> str:
+        """How its columns hold the places of figures, one of `LayoutKind`; "" for no such CSV."""
+        if self.is_json():
+            return ""
+        header = header_of(self.text)
+        layout = layout_of(header)
+        return layout[0].kind if layout and find_columns(header, ["file_name"]) else ""
+
+    def class_names(self) -> ClassNames:
+        """What the names of its classes mean."""
+        from midog.data.annotations.class_names import ClassNames  # needs numpy, as reading does
+
+        return self.classes or ClassNames()
 
     def first_line(self) -> str:
         """Its first line, "" for an empty file."""

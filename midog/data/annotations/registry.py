@@ -8,7 +8,7 @@ from midog.data.annotations.reader import AnnotationFile, BoxChoice, Reader
 
 if TYPE_CHECKING:
     from midog.data.annotations.figures import Annotations
-    from midog.data.csv_text import Problems
+    from midog.data.text_file import Problems
 
 
 def _read_midog_coco_json(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations, Problems]:
@@ -40,15 +40,15 @@ READERS: dict[str, Reader] = {
     "csv_points": Reader(
         name="CSV of points",
         words="header file_name,x,y,label",
-        suffixes=(".csv",),
-        takes=lambda file: not file.is_json() and {"file_name", "x"} <= file.header(),
+        suffixes=(".csv", ".tsv"),
+        takes=lambda file: file.layout() == "points",
         read=_read_csv_points,
     ),
     "csv_boxes": Reader(
         name="CSV of boxes",
         words="header file_name,x1,y1,x2,y2,label",
-        suffixes=(".csv",),
-        takes=lambda file: not file.is_json() and {"file_name", "x1"} <= file.header(),
+        suffixes=(".csv", ".tsv"),
+        takes=lambda file: file.layout() in ("corners", "sized", "centred"),
         read=_read_csv_boxes,
     ),
 }

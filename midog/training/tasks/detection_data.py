@@ -76,7 +76,11 @@ def read_detection_data(config: RunConfig, rois: Iterable[Roi] | None = None) ->
 def read_training_rois(settings: DataSettings) -> list[Roi]:
     """Read the ROIs that `data` names; errors as of `read_detection_data`."""
     rois = read_rois(
-        settings.dir, split=settings.split, annotations=settings.annotations, bbox=settings.bbox
+        settings.dir,
+        split=settings.split,
+        annotations=settings.annotations,
+        bbox=settings.bbox,
+        classes=settings.classes,
     )
     require_images([*of_role(rois, "train"), *of_role(rois, "val")])
     return rois

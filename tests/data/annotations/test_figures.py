@@ -12,7 +12,6 @@ from midog.data.annotations.figures import (
     Annotations,
     Figure,
     is_coordinate,
-    label_of,
     values_of,
     with_boxes,
 )
@@ -35,11 +34,6 @@ def test_spellings_of_the_imposter(tmp_path: Path, name: str) -> None:
     tree = tree_of([700, 500, 750, 550])
     tree["categories"] = [{"id": 1, "name": name}]
     assert read_annotations(write(tmp_path, tree)).rois[0].boxes.labels.tolist() == [IMPOSTER]
-
-
-@pytest.mark.parametrize(("name", "label"), [("1", 1), ("2", 2), ("Look-alike", 2), ("cell", 0)])
-def test_labels_may_be_numbers_and_unknown_ones_are_0(name: str, label: int) -> None:
-    assert label_of(name) == label
 
 
 def test_a_coordinate_is_a_finite_number_of_an_image() -> None:

@@ -122,7 +122,7 @@ def test_further_fields_of_an_image_become_columns(tmp_path: Path) -> None:
 def test_an_mpp_that_is_no_microscopes_is_an_error(tmp_path: Path, mpp: float) -> None:
     tree = tree_of()
     tree["images"][0]["mpp"] = mpp
-    with pytest.raises(DataError, match=r"mpp .* is out of range, 0.05 to 5|: mpp is 1000"):
+    with pytest.raises(DataError, match=r"mpp .* is out of range, 0.05 to 5|: mpp is '1000"):
         read_annotations(write(tmp_path, tree))
 
 
@@ -202,8 +202,8 @@ def change(*keys: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         (change("annotations", 1, "id", to=10), r"annotation 10 is listed twice"),
         (change("annotations", 1, to="box"), r"annotation number 2 has no 'id'"),
         (
-            change("categories", 1, "name", to="lymphocyte"),
-            r"category 2: unknown category 'lymphocyte'",
+            change("categories", 0, "name", to="lymphocyte"),
+            r"category 1: unknown category 'lymphocyte' \(2 figures\); .*data.classes",
         ),
         (change("categories", 1, "id", to=1), r"category 1 is listed twice"),
         (change("images", 1, "id", to=1), r"image 1 is listed twice"),

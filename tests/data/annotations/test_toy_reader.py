@@ -8,18 +8,12 @@ from pathlib import Path
 import pytest
 
 from midog.boxes import squares_around
-from midog.data.annotations.figures import (
-    LABEL_FIX,
-    Annotations,
-    Figure,
-    label_of,
-    values_of,
-    with_boxes,
-)
+from midog.data.annotations.class_names import LABEL_FIX, label_of
+from midog.data.annotations.figures import Annotations, Figure, values_of, with_boxes
 from midog.data.annotations.reader import AnnotationFile, BoxChoice, Reader
 from midog.data.annotations.registry import READERS
-from midog.data.csv_text import Problems
 from midog.data.roi import Roi
+from midog.data.text_file import Problems
 from midog.errors import DataError
 from tests.spoiled import copy, one_line, settings
 
