@@ -23,8 +23,8 @@ from midog.cli.options import (
     option,
 )
 from midog.cli.shared import number_or_auto, stoppable
-from midog.cli.terminal import say, show
-from midog.errors import MidogError
+from midog.cli.terminal import say, show_text
+from midog.errors import MidogError, escaped
 
 if TYPE_CHECKING:
     from midog.inference.batch import Outcome
@@ -148,7 +148,7 @@ def infer(
 def print_outcome(outcome: Outcome, out: Path) -> None:
     """Figures of each image on stdout, and their sum on stderr."""
     for name, figures in outcome.figures.items():
-        show(f"{name}\t{figures} mitotic figures")
+        show_text(f"{escaped(name)}\t{figures} mitotic figures\n")
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
     skipped = (
         f", {len(outcome.skipped)} were done before (--overwrite detects again)"

@@ -125,9 +125,11 @@ def require_own_files(jobs: Sequence[Job], formats: Sequence[str], *, ignores_ca
             key = unicodedata.normalize("NFC", file).casefold() if ignores_case else file
             first = owners.setdefault(key, job)
             if first is not job:
+                fix = "infer them into two folders"
+                if first.path.parent != job.path.parent:
+                    fix += ", or give the folder above theirs"
                 raise DetectionsError(
-                    f"{first.path} and {job.path} would both be written as {file}",
-                    "infer them into two folders, or give the folder above theirs",
+                    f"{first.path} and {job.path} would both be written as {file}", fix
                 )
 
 
