@@ -3,12 +3,13 @@ it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from midog.boxes import IntArray
-from midog.metrics.near_pairs import near_pairs
+from midog.metrics.near_pairs import blocks_of, near_counts, near_pairs
 from midog.metrics.points import Points, Values, as_points
 
 RADIUS_MM = 0.0075
@@ -81,14 +82,29 @@ def match_points(truth: Points, detected: Points, *, radius_mm: float = RADIUS_M
         ValueError: If an array is not (·, 2) or not finite.
     """
     truth, detected = as_points(truth), as_points(detected)
-    pairs = pairs_within(truth, detected, radius_mm)
     truth_to_detection = np.full(len(truth), -1, np.int64)
     taken = np.zeros(len(detected), bool)
-    for figure, detection in zip(pairs.truth.tolist(), pairs.detected.tolist(), strict=True):
-        if truth_to_detection[figure] < 0 and not taken[detection]:
-            truth_to_detection[figure] = detection
-            taken[detection] = True
+    for pairs in pairs_in_blocks(truth, detected, radius_mm):
+        figures, begin = np.unique(pairs.truth, return_index=True)
+        in_reach = np.split(pairs.detected, begin[1:])
+        for figure, detections in zip(figures.tolist(), in_reach, strict=False):
+            nearest = int(np.argmin(taken[detections]))  # the first that is not taken
+            if not taken[detections[nearest]]:
+                truth_to_detection[figure] = detections[nearest]
+                taken[detections[nearest]] = True
     return Matches(truth_to_detection, len(detected))
+
+
+def pairs_in_blocks(truth: Points, detected: Points, radius_mm: float) -> Iterator[Pairs]:
+    """Iterate over the pairs of `pairs_within`, a block of figures at a time, in their order.
+
+    Points may be so dense that all of their pairs do not fit into memory.
+    """
+    rois = np.zeros(len(truth), np.int64), np.zeros(len(detected), np.int64)
+    counts = near_counts(truth, rois[0], detected, rois[1], radius_mm * (1 + 1e-9))
+    for block in blocks_of(counts):
+        pairs = pairs_within(truth[block], detected, radius_mm)
+        yield Pairs(pairs.truth + block.start, pairs.detected, pairs.distance)
 
 
 def pairs_within(truth: Points, detected: Points, radius_mm: float) -> Pairs:

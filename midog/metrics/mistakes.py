@@ -8,7 +8,7 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from midog.metrics.matching import RADIUS_MM, pairs_within
+from midog.metrics.matching import RADIUS_MM, pairs_in_blocks
 from midog.metrics.points import Points, Values, as_points
 
 FALSE_ALARMS = ("imposter", "near imposter", "double", "nothing")
@@ -142,16 +142,16 @@ def miss_scores(missed_mm: Points, detected_mm: Points, scores: ArrayLike) -> Va
     scores = np.asarray(scores, np.float64)
     if scores.shape != (len(detected),) or not np.isfinite(scores).all():
         raise ValueError(f"scores must be ({len(detected)},) and finite, got {scores.shape}")
-    pairs = pairs_within(missed, detected, RADIUS_MM)
     highest = np.full(len(missed), -np.inf)
-    np.maximum.at(highest, pairs.truth, scores[pairs.detected])
+    for pairs in pairs_in_blocks(missed, detected, RADIUS_MM):
+        np.maximum.at(highest, pairs.truth, scores[pairs.detected])
     highest[np.isneginf(highest)] = np.nan
     return highest
 
 
 def _nearest(points: Points, others: Points, reach_mm: float) -> Values:
     """Distance (M,) in mm from each point to the nearest of `others`, inf if none is in reach."""
-    pairs = pairs_within(points, others, reach_mm)
     nearest = np.full(len(points), np.inf)
-    np.minimum.at(nearest, pairs.truth, pairs.distance)
+    for pairs in pairs_in_blocks(points, others, reach_mm):
+        np.minimum.at(nearest, pairs.truth, pairs.distance)
     return nearest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -15,6 +16,9 @@ most 2 x 2 cells."""
 _CELL_BITS = 21
 """Cells along an axis, as a power of 2; what lies further out is put into the last cell. With a
 reach of 7.5 um that is 31 m to either side."""
+
+MOST_PAIRS = 1 << 20
+"""Pairs that are in memory at a time, about: dense points of 6 MB have 60 million."""
 
 
 def near_pairs(
@@ -44,6 +48,29 @@ def near_pairs(
     before = np.cumsum(lengths) - lengths
     at_second = order[np.arange(lengths.sum()) + np.repeat(begin - before, lengths)]
     return np.repeat(at_first, lengths), at_second
+
+
+def near_counts(
+    first: Points, first_roi: IntArray, second: Points, second_roi: IntArray, reach: float
+) -> IntArray:
+    """Count the pairs (N,) of each of the first that `near_pairs` would propose."""
+    cells = np.sort(_cell_of(second, second_roi, reach))
+    at_first, in_reach = _cells_in_reach(first, first_roi, reach)
+    lengths = np.searchsorted(cells, in_reach, side="right")
+    lengths -= np.searchsorted(cells, in_reach, side="left")
+    return np.bincount(at_first, weights=lengths, minlength=len(first)).astype(np.int64)
+
+
+def blocks_of(counts: IntArray, most: int = MOST_PAIRS) -> Iterator[slice]:
+    """Divide what has so many pairs each (N,) into blocks of at most that many; one alone may have
+    more."""
+    ends = np.cumsum(counts)
+    begin = 0
+    while begin < len(counts):
+        before = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield slice(begin, end)
+        begin = end
 
 
 def _cells_in_reach(points: Points, roi: IntArray, reach: float) -> tuple[IntArray, IntArray]:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IntArray
+from midog.metrics.dense_points import dense_by_overlap, dense_by_radius
 from midog.metrics.matching import RADIUS_MM
-from midog.metrics.near_pairs import near_pairs
-from midog.metrics.points import Points, RoiPoints, Values
+from midog.metrics.near_pairs import MOST_PAIRS
+from midog.metrics.points import RoiPoints, Values
+from midog.metrics.pooled_points import PooledPoints, iou_of_squares
 
 HALF_SIDE_MM = 0.01125
 """Half of the 22.5 um square that the challenge draws around a point for average precision: two
@@ -41,7 +43,7 @@ class PooledMatches:
     @classmethod
     def of(cls, rois: Sequence[RoiPoints]) -> PooledMatches:
         """Match each ROI once."""
-        together = _Together.of(rois)
+        together = PooledPoints.of(rois)
         figures = np.array([len(roi.truth_mm) for roi in rois], np.int64)
         return cls(
             together.scores,
@@ -79,7 +81,7 @@ def matched_by_radius(rois: Sequence[RoiPoints]) -> NDArray[np.bool_]:
     Returns:
         (M,) bool, for the detections of one ROI after the other.
     """
-    return _matched_by_radius(_Together.of(rois))
+    return _matched_by_radius(PooledPoints.of(rois))
 
 
 def matched_by_overlap(
@@ -95,44 +97,12 @@ def matched_by_overlap(
     Returns:
         (M,) bool, for the detections of one ROI after the other.
     """
-    return _matched_by_overlap(_Together.of(rois), half_side_mm, iou)
+    return _matched_by_overlap(PooledPoints.of(rois), half_side_mm, iou)
 
 
-@dataclass(frozen=True, eq=False)
-class _Together:
-    """The points of all ROIs in a row: figures (N, 2) with their ROI, detections (M, 2) with theirs
-    and their scores."""
-
-    truth: Points
-    truth_owner: IntArray
-    detected: Points
-    owner: IntArray
-    scores: Values
-
-    @classmethod
-    def of(cls, rois: Sequence[RoiPoints]) -> _Together:
-        figures, points = (
-            np.array([len(of_roi) for of_roi in arrays], np.int64)
-            for arrays in ([roi.truth_mm for roi in rois], [roi.scores for roi in rois])
-        )
-        nowhere = np.zeros((0, 2))
-        return cls(
-            truth=np.concatenate([nowhere, *(roi.truth_mm for roi in rois)]),
-            truth_owner=np.repeat(np.arange(len(rois)), figures),
-            detected=np.concatenate([nowhere, *(roi.detected_mm for roi in rois)]),
-            owner=np.repeat(np.arange(len(rois)), points),
-            scores=np.concatenate([np.zeros(0), *(roi.scores for roi in rois)]),
-        )
-
-    def near(self, reach_mm: float) -> tuple[IntArray, IntArray]:
-        """Pairs (figure, point) of one ROI that may be in reach along both axes: a little more, for
-        the rounding."""
-        return near_pairs(
-            self.truth, self.truth_owner, self.detected, self.owner, reach_mm * (1 + 1e-9)
-        )
-
-
-def _matched_by_radius(points: _Together) -> NDArray[np.bool_]:
+def _matched_by_radius(points: PooledPoints) -> NDArray[np.bool_]:
+    if points.pairs(RADIUS_MM) > MOST_PAIRS:
+        return dense_by_radius(points, RADIUS_MM)
     figure, point = points.near(RADIUS_MM)
     difference = points.truth[figure] - points.detected[point]
     # to the bit as `pairs_within`
@@ -144,9 +114,11 @@ def _matched_by_radius(points: _Together) -> NDArray[np.bool_]:
     return matched
 
 
-def _matched_by_overlap(points: _Together, half_side: float, iou: float) -> NDArray[np.bool_]:
+def _matched_by_overlap(points: PooledPoints, half_side: float, iou: float) -> NDArray[np.bool_]:
+    if points.pairs(2 * half_side) > MOST_PAIRS:
+        return dense_by_overlap(points, half_side, iou)
     figure, point = points.near(2 * half_side)
-    overlap = _iou(points.detected[point], points.truth[figure], half_side)
+    overlap = iou_of_squares(points.detected[point], points.truth[figure], half_side)
     touching = (
         np.abs(points.detected[point] - points.truth[figure]).max(axis=1, initial=0)
         <= 2 * half_side
@@ -159,7 +131,7 @@ def _matched_by_overlap(points: _Together, half_side: float, iou: float) -> NDAr
 
 
 def _lone_figures(
-    figure: IntArray, point: IntArray, points: _Together
+    figure: IntArray, point: IntArray, points: PooledPoints
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The detections (M,) that match figures which share no detection with another, and which of
     the pairs (P,) are of other figures.
@@ -251,11 +223,3 @@ def _falling(point: IntArray, scores: Values) -> list[int]:
     points = np.unique(point)
     order: list[int] = points[np.argsort(-scores[points], kind="stable")].tolist()
     return order
-
-
-def _iou(first: Points, second: Points, half_side: float) -> Values:
-    """IoU (P,) of squares around the points (P, 2) and (P, 2)."""
-    low = np.maximum(first - half_side, second - half_side)
-    high = np.minimum(first + half_side, second + half_side)
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    return np.asarray(shared / (2 * (2 * half_side) ** 2 - shared))

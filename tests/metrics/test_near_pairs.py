@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midog.metrics.near_pairs import near_pairs
+from midog.metrics.near_pairs import blocks_of, near_counts, near_pairs
 
 REACH = 0.0075
 NONE = np.zeros((0, 2)), np.zeros(0, np.int64)
@@ -63,3 +63,17 @@ def test_nothing_is_near_nothing() -> None:
     some = np.zeros((2, 2)), np.zeros(2, np.int64)
     for first, second in ((NONE, NONE), (NONE, some), (some, NONE)):
         assert [len(each) for each in near_pairs(*first, *second, REACH)] == [0, 0]
+
+
+def test_counts_are_those_of_the_pairs_and_blocks_hold_at_most_so_many() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.uniform(0, 0.2, (60, 2)), rng.uniform(0, 0.2, (500, 2))
+    rois = rng.integers(0, 3, 60), rng.integers(0, 3, 500)
+    at, _ = near_pairs(first, rois[0], second, rois[1], 0.01)
+    counts = near_counts(first, rois[0], second, rois[1], 0.01)
+    assert np.array_equal(counts, np.bincount(at, minlength=60))
+    for most in (1, 7, 50, 10**6):
+        blocks = list(blocks_of(counts, most))
+        assert [number for block in blocks for number in range(60)[block]] == list(range(60))
+        assert all(counts[block].sum() <= most or block.stop - block.start == 1 for block in blocks)
+    assert list(blocks_of(counts[:0])) == []
