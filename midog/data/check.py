@@ -209,7 +209,7 @@ def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> _Finding
     if apart:
         stated, in_image = next(iter(apart.values()))
         warnings.append(
-            f"the um per pixel of {len(apart)} images are over 1 % from those of the split or"
+            f"the um per pixel of {len(apart)} images are over 0.2 % from those of the split or"
             f" annotation, which hold ({in_image} and {stated} in the first):"
             f" {compact_names(apart)}"
         )

@@ -13,12 +13,10 @@ from midog.data.roi import Roi
 from midog.data.split_file import ROLES, Split, SplitRow, compact_names, problems_within
 from midog.data.text_file import Problems
 from midog.errors import DataError
+from midog.mpp import Mpp
 
 _QUIET_RUN = 10
 """So many ROIs in a row without a box are a block that nobody annotated."""
-
-_SAME_MPP = 1e-3
-"""Statements of an mpp that differ by less than this share are one."""
 
 
 def attach_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
@@ -76,7 +74,7 @@ def contradictions(rois: Sequence[Roi], split: Split) -> list[str]:
         "um per pixel": [
             (f"{roi.mpp:g}", f"{row.mpp:g}", roi.file_name)
             for roi, row in pairs
-            if roi.mpp and row.mpp and abs(roi.mpp - row.mpp) > _SAME_MPP * roi.mpp
+            if roi.mpp and row.mpp and not Mpp.of(roi.mpp).agrees_with(Mpp.of(row.mpp))
         ],
     }
     return [

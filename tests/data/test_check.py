@@ -150,7 +150,7 @@ def test_mpp_that_is_missing_or_differs(data: Path) -> None:
         "the um per pixel of 1 images are unknown: 001.tiff; add a column `mpp`"
     )
     assert len(report.warnings) == 1
-    assert "2 images are over 1 %" in report.warnings[0]
+    assert "2 images are over 0.2 %" in report.warnings[0]
     assert report.warnings[0].endswith("(0.5 and 0.25 in the first): 002.tiff, 003.tiff")
     assert report.lines()[0][5:] == ["-", "-"]
 

@@ -75,12 +75,18 @@ def test_an_mpp_out_of_range_is_an_error_whoever_gives_it(wrong):
         mpp_of_image(as_image(PIXELS, 0.25), wrong)
 
 
-@pytest.mark.parametrize(("own", "warns"), [(0.2512, False), (0.262, True), (0.124, True)])
+@pytest.mark.parametrize(("own", "warns"), [(0.2504, False), (0.2512, True), (0.124, True)])
 def test_a_split_that_contradicts_the_file_is_said(own, warns, caplog):
     assert roi_mpp(Roi("1.tif", mpp=own), stated(0.25)) == (own, own)
     assert bool(caplog.records) == warns
     assert not warns or f"1.tif: {own:g} um per px, as given by you, the split" in caplog.text
     assert not warns or "though its TIFF resolution states 0.25" in caplog.text
+
+
+def test_a_number_for_px_of_unequal_sides_is_said(caplog):
+    in_file = StatedMpp(Mpp(0.25, 0.2504), "TIFF resolution")
+    assert roi_mpp(Roi("1.tif", mpp=0.25), in_file) == (0.25, 0.25)
+    assert "though its TIFF resolution states 0.25 x 0.2504" in caplog.text
 
 
 def test_it_is_said_once_for_all_images_alike(caplog):
