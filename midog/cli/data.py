@@ -51,9 +51,7 @@ def draw(
     rois: Annotated[
         int, option("--rois", "N", "ROIs of each scanner that is in train.", DATA, min=1)
     ] = 10,
-    size: Annotated[
-        int, option("--size", "PX", "Side of an ROI.", DATA, min=256, max=16384)
-    ] = 1024,
+    size: Annotated[int, option("--size", "PX", "Side of an ROI.", DATA, min=256, max=8192)] = 1024,
     seed: Annotated[int, option("--seed", "N", "Seed of the drawing.", DATA, min=0)] = 0,
 ) -> None:
     """Draw synthetic H&E of four scanners, to try things on.

@@ -23,6 +23,7 @@ _MANY_FILES = {".mrxs", ".vms", ".vmu", ".dcm"}
 
 _FORMAT = 2  # of cached pixels: raise it when the same file would decode to other bytes
 _BAND = 512  # rows decoded at a time, so that a large image does not fill the memory
+_BAND_BYTES, _FEWEST_ROWS = 2**26, 16  # of a very wide image fewer rows
 _THREADS = 4  # that decode one image: many images are decoded at once as well
 
 
@@ -66,6 +67,7 @@ def decode(
             except OSError as error:  # of the cache folder: that of an image is an ImageError
                 reason = error.strerror or error
                 warn_once(f"cache folder {folder} cannot be used ({reason}): decoding into memory")
+        image.check()
         width, height = image.scaled_size(scale)
         pixels = np.empty((height, width, 3), np.uint8)
         for y, band in _bands(image, scale):
@@ -103,13 +105,14 @@ def _bands(image: SlideImage, scale: float | Scale, level: int = 0) -> Iterator[
     width, height = image.scaled_size(scale)
 
     def read(y: int) -> tuple[int, Pixels]:
-        return y, image.read_scaled(0, y, width, min(_BAND, height - y), scale, level)
+        return y, image.read_scaled(0, y, width, min(rows, height - y), scale, level)
 
+    rows = max(_FEWEST_ROWS, min(_BAND, _BAND_BYTES // (3 * width)))
     threads = min(_THREADS, os.cpu_count() or 1)
     waiting: deque[Future[tuple[int, Pixels]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="midog-bands") as pool:
         try:
-            for y in range(0, height, _BAND):
+            for y in range(0, height, rows):
                 waiting.append(pool.submit(read, y))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
@@ -120,6 +123,7 @@ def _bands(image: SlideImage, scale: float | Scale, level: int = 0) -> Iterator[
 
 
 def _write_npy(file: BinaryIO, image: SlideImage, scale: float | Scale) -> None:
+    image.check()
     width, height = image.scaled_size(scale)
     header = {"descr": "|u1", "fortran_order": False, "shape": (height, width, 3)}
     np.lib.format.write_array_header_1_0(file, header)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from midog.images.open_file import open_file
-from midog.images.opened_file import Level, OpenedFile, in_memory
+from midog.images.opened_file import Level, OpenedFile, damaged, in_memory
 from midog.images.pixels import Pixels, crop_on_white
 from midog.mpp import MppLike, Scale, StatedMpp, as_mpp, both_axes
 
@@ -51,6 +51,15 @@ class SlideImage:
     def close(self) -> None:
         """Close the file and drop decoded pixels."""
         self._file.close()
+
+    def check(self) -> None:
+        """Look through all of level 0 for damage over which reading passes.
+
+        Raises:
+            ImageError: where the decoder of its JPEG tiles has something to say.
+        """
+        if damage := self._file.damage():
+            raise damaged(self.path, damage)
 
     def read(self, x: int, y: int, width: int, height: int, level: int = 0) -> Pixels:
         """A region of a level, white beyond its edges.

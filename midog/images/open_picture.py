@@ -10,12 +10,12 @@ from pathlib import Path
 from PIL import Image
 
 from midog.errors import ImageError
-from midog.images.opened_file import OpenedFile, decoded_whole, on_white, one_kind_of_error
+from midog.images.opened_file import OpenedFile, damaged, decoded_whole, on_white, one_kind_of_error
 from midog.images.orientation import turned
 from midog.images.pixels import Pixels
 from midog.images.stated_mpp import mpp_of_picture
 from midog.images.tiff_bounds import check_size
-from midog.images.trial import damage_of_jpeg
+from midog.images.trial import damage_of_jpegs
 from midog.mpp import settle
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "JPEG2000")
@@ -65,9 +65,6 @@ def _decode(path: Path) -> Pixels:
     with one_kind_of_error(path), _opened(path) as picture:
         pixels = on_white(picture.convert("RGBA"))
         jpeg = picture.format in ("JPEG", "MPO")
-    if jpeg and (damage := damage_of_jpeg(path, 0, path.stat().st_size)):
-        raise ImageError(
-            f"{path} is damaged ({damage})",
-            "copy or download it again; if it looks whole in a viewer, save it anew",
-        )
+    if jpeg and (damage := damage_of_jpegs(path, [(0, path.stat().st_size)])):
+        raise damaged(path, damage)
     return pixels

@@ -29,6 +29,7 @@ from midog.images.tiff_colours import check_readable, to_rgb
 from midog.images.tiff_mapped import AnyPixels, crop_into, map_page
 from midog.images.tiff_pictures import TiffPicture, colour_planes, largest_picture
 from midog.images.tiff_segments import Segments, has_segments
+from midog.images.trial import damage_of_jpegs
 from midog.mpp import StatedMpp, settle
 
 _LOSSLESS = (1, 5, 8, 32773, 32946)
@@ -56,7 +57,7 @@ def open_tiff(path: Path) -> OpenedFile:
         if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
-            return open_slide(path, mpp_of_tiff(tiff, first))
+            return _watched(path, open_slide(path, mpp_of_tiff(tiff, first)), first)
         picture = largest_picture(path, tiff)
         axes = picture.axes
         if axes == "CYX" and not colour_planes(path, tiff, picture):
@@ -81,12 +82,24 @@ def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) 
         slide.close()
         slide = None
     if slide and page.compression not in _LOSSLESS:
-        return _with_levels(path, tiff, picture, slide)
+        return _with_levels(path, tiff, picture, _watched(path, slide, page))
     mpp = slide.mpp if slide else settle(str(path), in_tags)
     ours = _open_levels(path, tiff, picture, mpp)
     if slide and ours:
         slide.close()
     return ours or slide or decoded_whole(picture.size, mpp, lambda: _decode(path))
+
+
+def _watched(path: Path, slide: OpenedFile, page: Any) -> OpenedFile:
+    """The slide, with the damage of its JPEG tiles; OpenSlide passes over half of it."""
+    if page.compression != tifffile.COMPRESSION.JPEG or not has_segments(page):
+        return slide
+    places = [
+        place for place in zip(page.dataoffsets, page.databytecounts, strict=True) if all(place)
+    ]
+    return replace(
+        slide, damage=functools.partial(damage_of_jpegs, path, places, page.jpegtables or b"")
+    )
 
 
 def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile) -> OpenedFile:

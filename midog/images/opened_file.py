@@ -44,12 +44,14 @@ class OpenedFile:
     mpp: what the file states of its micrometres per px of level 0.
     close: closes the file and drops decoded pixels.
     mapped: all of level 0, where it lies uncompressed in the file or in memory.
+    damage: looks through all of level 0 for damage over which reading passes, and names it.
     """
 
     levels: tuple[Level, ...]
     mpp: StatedMpp
     close: Callable[[], None]
     mapped: AnyPixels | None = None
+    damage: Callable[[], str | None] = lambda: None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -109,6 +111,12 @@ def one_kind_of_error(path: Path) -> Iterator[None]:
         ) from None
     except Exception as error:
         raise ImageError(f"{path} cannot be read ({error})", "copy or download it again") from error
+
+
+def damaged(path: Path, damage: str) -> ImageError:
+    """The error for a picture of which a decoder makes something, but warns."""
+    fix = "copy or download it again; if it looks whole in a viewer, save it anew"
+    return ImageError(f"{path} is damaged ({damage})", fix)
 
 
 def on_white(picture: Image.Image) -> Pixels:

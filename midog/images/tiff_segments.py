@@ -14,7 +14,7 @@ import tifffile
 
 from midog.images.encoded_size import stated_size
 from midog.images.pixels import Pixels, pieces
-from midog.images.trial import damage_of_jpeg
+from midog.images.trial import damage_of_jpegs
 
 _JPEG = tifffile.COMPRESSION.JPEG
 _JPEG_2000 = (33003, 33004, 33005, 34712)
@@ -110,7 +110,7 @@ class Segments:
             raise ValueError(f"a part of {self._size[1]} x {self._size[0]} px states {size}")
         if self._compression == _JPEG:
             tables = self._tables.get("jpegtables", b"")
-            if damage := damage_of_jpeg(self._path, start, len(data), tables):
+            if damage := damage_of_jpegs(self._path, [(start, len(data))], tables):
                 raise ValueError(damage)
 
 

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from midog.errors import ImageError
 
-_LONGEST_S = 60  # for one file
+_LONGEST_S = 60  # for one request
+_MOST_JPEGS = 1000  # in one request
 
 _SCRIPT = Path(__file__).with_name("trial_process.py")
 
@@ -38,21 +40,27 @@ def try_slide(path: Path) -> None:
         raise ImageError(f"{path} cannot be read ({words})", "copy or download it again")
 
 
-def damage_of_jpeg(path: Path, offset: int, count: int, tables: bytes = b"") -> str | None:
-    """What libjpeg warns of when it decodes a JPEG, None for a sound one.
+def damage_of_jpegs(
+    path: Path, places: Sequence[tuple[int, int]], tables: bytes = b""
+) -> str | None:
+    """What libjpeg warns of when it decodes JPEGs, None where they are sound.
 
     Decoders fill in what is missing or wrong and say nothing. Damage after which the decoder
     happens to be in step again is not noticed: a JPEG holds no checksum.
 
     Args:
-        path: the file that holds the JPEG.
-        offset, count: where it lies, bytes.
+        path: the file that holds the JPEGs.
+        places: offset and length of each, bytes.
         tables: those that a TIFF stores once for all its tiles.
     """
     encoded = base64.b64encode(tables).decode()
-    place = {"path": str(path.absolute()), "offset": offset, "count": count, "tables": encoded}
-    answer, words = _helper().ask({"task": "jpeg", **place})
-    return words or answer
+    request = {"task": "jpegs", "path": str(path.absolute()), "tables": encoded}
+    for start in range(0, len(places), _MOST_JPEGS):
+        part = places[start : start + _MOST_JPEGS]
+        answer, words = _helper().ask(request | {"places": part})
+        if words or answer:
+            return words or answer
+    return None
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -79,7 +87,9 @@ class _Helper:
                 process.stdin.write(json.dumps(request) + "\n")
                 process.stdin.flush()
             line = ""
-            if select.select([process.stdout], [], [], _LONGEST_S)[0]:
+            answered = select.poll()  # not select(), which takes no file beyond the 1024th
+            answered.register(process.stdout, select.POLLIN)
+            if answered.poll(_LONGEST_S * 1000):
                 line = process.stdout.readline()
                 if line:
                     return json.loads(line), None

@@ -13,6 +13,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
+from typing import cast
 
 _MEMORY = 8 * 2**30  # bytes of address space: a damaged number must not fill the machine's
 _START, _END = b"\xff\xd8", b"\xff\xd9"
@@ -44,28 +45,35 @@ def try_slide(request: Mapping[str, object]) -> None:
                     slide.read_region((int(width * factor), int(height * factor)), level, (1, 1))
 
 
-def try_jpeg(request: Mapping[str, object]) -> str | None:
-    """What libjpeg has to say of a JPEG that it decodes: it repairs what it can, and warns."""
+def try_jpegs(request: Mapping[str, object]) -> str | None:
+    """What libjpeg has to say of the first of some JPEGs that it does not decode without a word: it
+    repairs what it can, and warns."""
     import cv2
     import numpy as np
 
-    with open(str(request["path"]), "rb") as file:
-        file.seek(int(str(request["offset"])))
-        content = file.read(int(str(request["count"])))
     tables = base64.b64decode(str(request["tables"]))
-    if tables:  # those of a TIFF are stored once, for all its tiles
-        content = tables.removesuffix(_END) + content.removeprefix(_START)
-    values = np.frombuffer(content, np.uint8)
-    whole = cv2.imdecode(values, cv2.IMREAD_REDUCED_GRAYSCALE_8)  # all is read, little is kept
-    with open(os.dup(2), "rb") as words:
-        words.seek(0)
-        said = words.read().decode(errors="replace").strip()
-    if said or whole is None:
-        return said.splitlines()[0] if said else "it cannot be decoded"
+    with open(str(request["path"]), "rb") as file:
+        for offset, count in cast("list[list[int]]", request["places"]):
+            file.seek(offset)
+            content = file.read(count)
+            if tables:  # those of a TIFF are stored once, for all its tiles
+                content = tables.removesuffix(_END) + content.removeprefix(_START)
+            values = np.frombuffer(content, np.uint8)
+            # all is read, little is kept
+            whole = cv2.imdecode(values, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+            if whole is None or os.fstat(2).st_size:
+                return _said() or "it cannot be decoded"
     return None
 
 
-TASKS = {"slide": try_slide, "jpeg": try_jpeg}
+def _said() -> str:
+    """The first line of what a library wrote to stderr."""
+    with open(os.dup(2), "rb") as words:
+        words.seek(0)
+        return words.readline().decode(errors="replace").strip()
+
+
+TASKS = {"slide": try_slide, "jpegs": try_jpegs}
 
 if __name__ == "__main__":
     main()

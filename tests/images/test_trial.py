@@ -16,6 +16,7 @@ from PIL import Image
 
 from midog.errors import ImageError
 from midog.images import trial
+from midog.images.decode import decode
 from midog.images.image import open_image
 from tests.images.pictures import BIG, TILE, error_of, tiff, whole
 
@@ -49,7 +50,7 @@ def test_a_slide_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trial._Helper, "ask", counted)
     for _ in range(3):
         with open_image(path) as image:
-            assert image.mpp == 0.25
+            assert image.mpp == (0.25, 0.25)
     assert len(asked) == 1
     os.utime(path, ns=(1, 1))
     with open_image(path):
@@ -115,6 +116,29 @@ def test_a_damaged_jpeg_within_a_tiff(tmp_path: Path, layout: dict[str, Any]) ->
     content[start + count // 2 : start + count // 2 + 2] = b"\xff\xd9"
     path.write_bytes(content)
     assert "JPEG" in error_of(path)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.svs"])
+def test_a_tile_over_whose_damage_openslide_passes(tmp_path: Path, cache: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.svs":
+        aperio(path)
+    else:
+        tiff(path, BIG, tile=TILE, compression="jpeg")
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        start, count = page.dataoffsets[3], page.databytecounts[3]
+        offsets, counts = page.tags["TileOffsets"], page.tags["TileByteCounts"]
+    content = bytearray(path.read_bytes())
+    tile = content[start : start + count - 2] + b"\x55" * 90 + b"\xff\xd9"
+    for tag, value in ((offsets, len(content)), (counts, len(tile))):
+        size = tag.valuebytecount // tag.count
+        struct.pack_into("<I" if size == 4 else "<H", content, tag.valueoffset + 3 * size, value)
+    path.write_bytes(content + tile)
+    with open_image(path) as image:
+        image.read(0, 0, 700, 620)
+    with pytest.raises(ImageError, match="is damaged .Corrupt JPEG data: .* extraneous bytes"):
+        decode(path, cache_dir=cache)
 
 
 def test_a_helper_does_not_outlive_its_close(caplog: pytest.LogCaptureFixture) -> None:

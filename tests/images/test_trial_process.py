@@ -18,8 +18,9 @@ def test_it_answers_line_by_line_and_ends_when_nobody_asks(tmp_path: Path) -> No
     path = tmp_path / "a.jpg"
     Image.fromarray(BIG).save(path)
     size = path.stat().st_size
-    jpeg = {"task": "jpeg", "path": str(path), "offset": 0, "count": size, "tables": ""}
-    requests = [jpeg, {"task": "slide", "path": str(path)}, jpeg | {"count": size // 2}]
+    jpeg = {"task": "jpegs", "path": str(path), "places": [[0, size]], "tables": ""}
+    half = {"places": [[0, size], [0, size // 2], [0, size]]}
+    requests = [jpeg, {"task": "slide", "path": str(path)}, jpeg | half, jpeg]
     with tempfile.TemporaryFile() as words:
         ran = subprocess.run(
             [sys.executable, "-P", trial_process.__file__],
@@ -32,3 +33,4 @@ def test_it_answers_line_by_line_and_ends_when_nobody_asks(tmp_path: Path) -> No
     assert ran.returncode == 0
     assert answers[:2] == [None, None]
     assert answers[2]
+    assert answers[3] is None

@@ -25,7 +25,9 @@ from midog.random_streams import seeded
 logger = logging.getLogger(__name__)
 
 MPP = 0.25
-SMALLEST_SIZE = 256
+SMALLEST_SIZE, LARGEST_SIZE = 256, 8192
+"""Side of an ROI, px; the largest takes some 5 GB while it is drawn."""
+
 TILE = 256
 _TUMOUR, _ROI = 0, 1
 """Streams of random numbers: of a patient's tumour, and of an ROI."""
@@ -68,7 +70,7 @@ def draw_phantom(
             one test; a single one is train. Phantom C, which training does not see, has as many
             test ROIs as A and B together (at least one); Phantom D has a fifth as many (at least
             two), unlabelled.
-        size: side of an ROI in px of 0.25 um, at least 256.
+        size: side of an ROI in px of 0.25 um, 256 to 8192.
         seed: 0 or more; the same seed gives the same bytes of every file.
         on_roi: called with (drawn so far, of how many) after each ROI.
 
@@ -102,6 +104,8 @@ def _check(rois_per_scanner: int, size: int, seed: int) -> None:
     for name, (value, least) in lowest.items():
         if value < least:
             raise DataError(f"{name} is {value}", f"give at least {least}")
+    if size > LARGEST_SIZE:
+        raise DataError(f"size is {size}", f"give at most {LARGEST_SIZE}: the memory is bounded")
 
 
 def _plan(rois_per_scanner: int) -> list[_PlannedRoi]:

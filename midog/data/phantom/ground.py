@@ -41,7 +41,11 @@ def draw_ground(rng: np.random.Generator, tumour: Tumour, size: int, cells: Poin
     nest = inside(depth, 3)
     stroma, angle, stroma_gaps = _stroma(rng, tumour, nest)
     cytoplasm, cell_gaps = _cytoplasm(rng, tumour, size, cells)
-    stain = cytoplasm * nest + stroma * (1 - nest)
+    stain = cytoplasm
+    stain *= nest
+    stroma *= 1 - nest
+    stain += stroma
+    del stroma
     border = np.exp(-(((depth + 5) / 3.5) ** 2))  # the stroma is denser along the nests
     stain[1] += border * 0.10
     cleft_gate = inside(smooth_noise(rng, size, 70) - 0.9, 0.5)
@@ -70,24 +74,29 @@ def _stroma(
 ) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Wavy bundles of collagen: stain (2, size, size), angle of the fibres, gaps between them."""
     size, course = len(nest), rng.uniform(0, np.pi)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
+    x = np.arange(size, dtype=np.float32)
+    y = x[:, None]
     cos, sin = math.cos(course), math.sin(course)
     along, across = x * cos + y * sin, y * cos - x * sin
     across += 26 * smooth_noise(rng, size, 150) + 5 * smooth_noise(rng, size, 38)
     across += 55 * ndimage.gaussian_filter(nest, 16, truncate=2.5)  # fibres bend along the nests
     dy, dx = np.gradient(across)
     angle = np.arctan2(dy, dx) + np.pi / 2
+    del dy, dx
     bundle = _streaks(rng, along, across, 60, 10)
     fibril = _streaks(rng, along, across, 14, 2.8)
+    del along, across
     speckle = ndimage.gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), 1) * 3.5
     loose = smooth_noise(rng, size, 110)
     sparse = 0.55 * loose - bundle - 0.5 * fibril - 0.25 * speckle
     gaps = inside(sparse - 1.5, 1.8) * 0.9
+    del sparse
     tone = 1 + 0.15 * bundle + 0.13 * fibril + 0.12 * speckle
     tone = np.maximum(tone - 0.15 * np.clip(loose, -1, 2), 0.15)
-    eosin = tumour.collagen * tone
-    haematoxylin = 0.06 * tone
-    return np.stack([haematoxylin, eosin]), angle, gaps
+    stain = np.empty((2, size, size), np.float32)
+    stain[0] = 0.06 * tone
+    stain[1] = tumour.collagen * tone
+    return stain, angle, gaps
 
 
 def _streaks(
@@ -110,25 +119,51 @@ def _cytoplasm(
     vacuoles in them."""
     owner = _owners(rng, size, cells)
     tint = np.clip(rng.normal(1, 0.2, (2, len(cells))), 0.5, 1.6).astype(np.float32)
-    borders = sum(np.diff(owner, axis=axis, append=owner.take([-1], axis)) != 0 for axis in (0, 1))
-    borders = np.minimum(borders, 1).astype(np.float32)
-    membrane = ndimage.gaussian_filter(borders, 1.2) * 2.6
+    borders = np.zeros((size, size), np.float32)
+    borders[:-1] = owner[1:] != owner[:-1]
+    borders[:, :-1][owner[:, 1:] != owner[:, :-1]] = 1
+    stain, web = _tinted(rng, tumour, borders, owner, tint)
+    del owner
+    patchy = smooth_noise(rng, size, 90)
+    foam = inside(smooth_noise(rng, size, 6.5) + 0.6 * patchy - 2.5 + 1.2 * tumour.foamy, 1.0)
+    gate = 0.5 * patchy + 0.8 * smooth_noise(rng, size, 32) + tumour.foamy - 1.1
+    del patchy
+    shrunk = ndimage.gaussian_filter(borders, 1.8) * 4.4
+    slits = inside(shrunk * np.clip(gate, 0, 1) * (1 + 0.3 * web) - 0.4, 0.7)
+    return stain, np.maximum(foam * 0.7, slits * 0.85)
+
+
+def _tinted(
+    rng: np.random.Generator,
+    tumour: Tumour,
+    borders: FloatImage,
+    owner: NDArray[np.int32],
+    tint: FloatImage,
+) -> tuple[FloatImage, FloatImage]:
+    """Stain (2, size, size) of the cytoplasm, and the web in it, which bounds its slits.
+
+    Args:
+        rng: draws the texture.
+        tumour: the patient's.
+        borders: (size, size) float32, 1 where two cells meet.
+        owner: (size, size), the cell that each px belongs to.
+        tint: (2, cells) float32, how strongly haematoxylin and eosin stain each cell.
+    """
+    size = len(borders)
     fine = ndimage.gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), 1.1) * 3.9
     web = smooth_noise(rng, size, 5)
     cloud = smooth_noise(rng, size, 24)
     texture = np.maximum(1 + 0.16 * fine + 0.24 * web + 0.16 * cloud, 0.15)
-    line = membrane * np.clip(0.6 + 0.5 * cloud, 0, 1)
-    haematoxylin = tumour.cytoplasm_h * texture * tint[0][owner] + line * 0.06
-    eosin = tumour.cytoplasm_e * texture * tint[1][owner] + line * 0.16
-    patchy = smooth_noise(rng, size, 90)
-    foam = inside(smooth_noise(rng, size, 6.5) + 0.6 * patchy - 2.5 + 1.2 * tumour.foamy, 1.0)
-    shrunk = ndimage.gaussian_filter(borders, 1.8) * 4.4
-    gate = 0.5 * patchy + 0.8 * smooth_noise(rng, size, 32) + tumour.foamy - 1.1
-    slits = inside(shrunk * np.clip(gate, 0, 1) * (1 + 0.3 * web) - 0.4, 0.7)
-    return np.stack([haematoxylin, eosin]), np.maximum(foam * 0.7, slits * 0.85)
+    del fine
+    line = ndimage.gaussian_filter(borders, 1.2) * 2.6 * np.clip(0.6 + 0.5 * cloud, 0, 1)
+    del cloud
+    stain = np.empty((2, size, size), np.float32)
+    stain[0] = tumour.cytoplasm_h * texture * tint[0][owner] + line * 0.06
+    stain[1] = tumour.cytoplasm_e * texture * tint[1][owner] + line * 0.16
+    return stain, web
 
 
-def _owners(rng: np.random.Generator, size: int, cells: Points) -> NDArray[np.int64]:
+def _owners(rng: np.random.Generator, size: int, cells: Points) -> NDArray[np.int32]:
     """Index (size, size) of the cell that each px belongs to: the nearest one, with wavy
     borders."""
     half = size // 2 + 1
@@ -136,12 +171,11 @@ def _owners(rng: np.random.Generator, size: int, cells: Points) -> NDArray[np.in
     at = np.clip(np.rint(cells / 2).astype(np.int64), 0, half - 1)
     seeds[at[:, 1], at[:, 0]] = np.arange(1, len(cells) + 1)
     _, (rows, columns) = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
-    nearest = seeds[rows, columns] - 1
-    y, x = np.mgrid[:size, :size].astype(np.float32) / 2
-    wave = [2.2 * smooth_noise(rng, size, 18) for _ in range(2)]
+    nearest = (seeds[rows, columns] - 1).astype(np.int32)
+    x = np.arange(size, dtype=np.float32) / 2
     rows, columns = (
-        np.clip(np.rint(c + w), 0, half - 1).astype(np.int64)
-        for c, w in zip((y, x), wave, strict=True)
+        np.clip(np.rint(axis + 2.2 * smooth_noise(rng, size, 18)), 0, half - 1).astype(np.int32)
+        for axis in (x[:, None], x)
     )
     return np.asarray(nearest[rows, columns])
 

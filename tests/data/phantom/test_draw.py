@@ -266,3 +266,8 @@ def test_numbers_out_of_range_are_named(tmp_path: Path, wrong: dict[str, int]) -
     (name, value), *_ = wrong.items()
     with pytest.raises(DataError, match=f"{name} is {value}; give at least"):
         draw_phantom(tmp_path / "data", **wrong)  # type: ignore[arg-type]
+
+
+def test_the_largest_size_is_bounded(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="size is 8193; give at most 8192"):
+        draw_phantom(tmp_path / "data", size=8193)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -36,3 +37,14 @@ def test_nests_take_the_share_of_the_tissue_that_is_tumour(share: float):
 
 def test_the_same_seed_gives_the_same_ground():
     np.testing.assert_array_equal(drawn(3).stain, drawn(3).stain)
+
+
+def test_drawing_takes_at_most_90_bytes_a_px():
+    """8192 x 8192 px took 7 GB."""
+    tracemalloc.start()
+    try:
+        drawn(4)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak / SIDE**2 < 90
