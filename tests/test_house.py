@@ -35,7 +35,8 @@ images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide
 images: open_picture open_file image decode
 models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
 models: retinanet spread_scores weights build
-metrics: points near_pairs matching pooled_points dense_points pooled_matches counts sweep average_precision froc thresholds
+metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
+metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
 data: text_file csv_text columns roi mpp facts

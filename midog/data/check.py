@@ -71,7 +71,7 @@ def check_folder(
         return FolderReport("", (), (error,), ())
     chosen = split if split is not None else default_split(path)
     joined, findings = _join(content.rois, chosen)
-    findings = _Findings(problems, notes=content.notes) + findings
+    findings = _Findings(problems, notes=[*content.notes, *_ignored(content.rois)]) + findings
     rois = with_images(joined, folder)
     facts: dict[str, ImageFacts] = {}
     if images:
@@ -117,12 +117,18 @@ def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[
     quiet = [
         roi.file_name
         for roi in joined
-        if roi.split in ROLES[:3] and not len(roi.boxes) and roi.file_name not in unlabelled
+        if roi.split in ROLES[:3] and not roi.has_boxes and roi.file_name not in unlabelled
     ]
     if quiet:
         line = f"{len(quiet)} ROIs have no figure and no imposter; were they labelled?"
         warnings.append(f"{line} {compact_names(quiet)}")
     return [roi for roi in joined if roi.split], _Findings(problems, warnings, split.notes)
+
+
+def _ignored(rois: Sequence[Roi]) -> list[str]:
+    """A line on boxes to ignore, where there are any."""
+    count = sum(len(roi.ignored) for roi in rois)
+    return [f"{count} boxes are to be ignored: neither figures nor background"] if count else []
 
 
 def _check_files(rois: Sequence[Roi], folder: Path) -> _Findings:

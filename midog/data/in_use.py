@@ -47,7 +47,7 @@ def facts_of_images(rois: Sequence[Roi], are_points: bool) -> dict[str, ImageFac
     facts = {}
     for roi in rois:
         needs_size = roi.width is None and len(roi.boxes) > 0
-        needs_mpp = are_points and roi.mpp is None and len(roi.boxes) > 0
+        needs_mpp = are_points and roi.mpp is None and roi.has_boxes
         if roi.path is not None and (needs_size or needs_mpp):
             try:
                 with open_image(roi.path) as image:

@@ -118,7 +118,7 @@ def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
     Args:
         rois: all ROIs of a file, in its order, with scanners where a split names them.
     """
-    empty = [len(roi.boxes) == 0 for roi in rois]
+    empty = [not roi.has_boxes for roi in rois]
     if all(empty):
         return set()
     by_scanner: dict[str, list[bool]] = defaultdict(list)
@@ -130,7 +130,7 @@ def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
         if roi.scanner and len(by_scanner[roi.scanner]) > 1 and all(by_scanner[roi.scanner])
     }
     if any(IMPOSTER in roi.boxes.labels for roi in rois):
-        for is_empty, run in itertools.groupby(rois, key=lambda roi: len(roi.boxes) == 0):
+        for is_empty, run in itertools.groupby(rois, key=lambda roi: not roi.has_boxes):
             block = [roi.file_name for roi in run]
             unlabelled |= set(block) if is_empty and len(block) >= _QUIET_RUN else set()
     return unlabelled - {roi.file_name for roi in rois if _is_stated_labelled(roi)}

@@ -45,3 +45,8 @@ class Roi:
     def patient_or_name(self) -> str:
         """The patient; where none is named the ROI counts as a patient of its own."""
         return self.patient or self.file_name
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether anything is annotated in it: a figure of either class, or a box to ignore."""
+        return len(self.boxes) > 0 or len(self.ignored) > 0

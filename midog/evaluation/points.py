@@ -19,6 +19,7 @@ from midog.evaluation.detection_files import read_detections, some_of
 from midog.evaluation.uncounted import DEFAULT_PROBABILITY, PlacedPoints, remark
 from midog.formats.shared import DetectedPoints
 from midog.metrics.counts import Counts
+from midog.metrics.ignored import is_ignored
 from midog.metrics.matching import Matches, match_points
 from midog.metrics.points import Points, RoiPoints, centres_mm
 from midog.mpp import Mpp, MppLike, StatedMpp
@@ -89,13 +90,15 @@ def score_rois(
         raise DetectionsError(f"threshold {threshold} is not a score", "give a number from 0 to 1")
     _check_rois(rois)
     detected = read_detections(Path(detections), rois, allow_missing=allow_missing)
-    scored = [
+    pairs = [
         _score(roi, of_roi, threshold, mpp) for roi, of_roi in zip(rois, detected, strict=True)
     ]
-    placed = [
-        PlacedPoints(of_roi, one.counted, one.size_px, one.size_mm)
-        for one, of_roi in zip(scored, detected, strict=True)
-    ]
+    scored = [one for one, _ in pairs]
+    placed = [PlacedPoints(of_roi, one.counted, one.size_px, one.size_mm) for one, of_roi in pairs]
+    left = sum(len(of_roi.scores) for of_roi in detected)
+    left -= sum(len(of_roi.scores) for _, of_roi in pairs)
+    if left:
+        logger.info("%d points lie in boxes to ignore and count neither as true nor false", left)
     if odd := remark(placed, threshold):
         logger.warning("%s: %s", detections, odd)
     return scored
@@ -103,18 +106,20 @@ def score_rois(
 
 def _score(
     roi: Roi, detected: DetectedPoints, threshold: float | None, mpp: MppLike | None
-) -> ScoredRoi:
+) -> tuple[ScoredRoi, DetectedPoints]:
+    """The ROI with its detections matched, and those that do not lie in boxes to ignore."""
     value, (width, height) = _size_of(roi, mpp)
     figures, imposters = (
         centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
     )
+    detected = detected.select(~is_ignored(detected.points_mm, figures, roi.ignored, value))
     scores = np.where(np.isnan(detected.scores), DEFAULT_PROBABILITY, detected.scores)
     points = RoiPoints(figures, detected.points_mm, scores)
     counted = detected.is_figure if threshold is None else scores >= threshold
     matches = match_points(points.truth_mm, points.detected_mm[counted])
     area = area_mm2(width, height, value)
     size = math.nan if width is None else width, math.nan if height is None else height
-    return ScoredRoi(roi, points, counted, matches, imposters, value, area, size)
+    return ScoredRoi(roi, points, counted, matches, imposters, value, area, size), detected
 
 
 def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
@@ -124,7 +129,7 @@ def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
     The image is opened though all be stated: what it states otherwise is warned of. Raises
     ImageError where the ROI has figures and its mpp is not known.
     """
-    needed = bool((roi.boxes.labels == MITOTIC_FIGURE).any())
+    needed = bool((roi.boxes.labels == MITOTIC_FIGURE).any()) or len(roi.ignored) > 0
     is_stated = roi.mpp is not None or given is not None
     width, height, in_image = roi.width, roi.height, StatedMpp()
     if roi.path is not None:

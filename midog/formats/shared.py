@@ -34,6 +34,12 @@ class DetectedPoints:
     is_figure: NDArray[np.bool_]
     other_names: Mapping[str, int] = field(default_factory=dict)
 
+    def select(self, keep: NDArray[np.bool_]) -> DetectedPoints:
+        """Some of the points, by a mask (N,)."""
+        return DetectedPoints(
+            self.points_mm[keep], self.scores[keep], self.is_figure[keep], self.other_names
+        )
+
 
 def shortest(value: np.float32) -> float:
     """Return the float that writes a float32 in the fewest digits: 0.7, not 0.699999988079071."""

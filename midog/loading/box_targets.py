@@ -21,12 +21,17 @@ MoveBoxes = Callable[[FloatArray, NDArray[np.int64], int], FloatArray]
 where an augmentation takes them."""
 
 
+IGNORED = 0
+"""Label of a box that is no target and no background either."""
+
+
 @dataclass(frozen=True, eq=False)
 class TargetFigures:
-    """The figures that are targets, of all ROIs in a row: those of ROI i from starts[i] to
-    starts[i + 1].
+    """The figures that are targets, of all ROIs in a row, and the boxes that are to be ignored:
+    those of ROI i from starts[i] to starts[i + 1].
 
-    boxes: (T, 4) float32 px of their ROI. labels: (T,) int64. starts: (ROIs + 1,) int64.
+    boxes: (T, 4) float32 px of their ROI. labels: (T,) int64, IGNORED among them. starts:
+    (ROIs + 1,) int64.
     """
 
     boxes: FloatArray
@@ -42,8 +47,14 @@ def target_figures(rois: Sequence[SampledRoi], sampling: SamplingSettings) -> Ta
     both = sampling.imposters == "second_class"
     targets = [MITOTIC_FIGURE, IMPOSTER] if both else [MITOTIC_FIGURE]
     keep = [np.isin(roi.boxes.labels, targets) for roi in rois]
-    boxes = [roi.boxes.xyxy[kept] for roi, kept in zip(rois, keep, strict=True)]
-    labels = [roi.boxes.labels[kept] for roi, kept in zip(rois, keep, strict=True)]
+    boxes = [
+        np.concatenate([roi.boxes.xyxy[kept], roi.ignored])
+        for roi, kept in zip(rois, keep, strict=True)
+    ]
+    labels = [
+        np.concatenate([roi.boxes.labels[kept], np.full(len(roi.ignored), IGNORED, np.int64)])
+        for roi, kept in zip(rois, keep, strict=True)
+    ]
     starts = np.cumsum([0, *map(len, boxes)])
     return TargetFigures(
         np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
@@ -63,7 +74,8 @@ def batch_targets(
     Args:
         figures: Of all ROIs.
         locations: Of the B patches.
-        sampling: A figure of which less than `min_visible` is in the patch is ignored.
+        sampling: A figure of which less than `min_visible` is in the patch is ignored, and so is
+            every box to be ignored of which anything is.
         move_boxes: What the augmentation of these patches does to boxes; None: nothing.
     """
     side, rois = sampling.patch_size, np.array([place.roi for place in locations], np.int64)
@@ -76,7 +88,8 @@ def batch_targets(
     shifted = figures.boxes[which] - np.array(corners, np.float32).reshape(-1, 4)[patch]
     clipped = shifted.clip(0, side)
     visible = _area(clipped) / np.maximum(_area(shifted), np.finfo(np.float32).tiny)
-    keep = visible >= sampling.min_visible
+    labels = figures.labels[which]
+    keep = (visible >= sampling.min_visible) & (labels != IGNORED)
     lost = (visible > 0) & ~keep
     boxes, ignore = clipped[keep], shifted[lost]
     if move_boxes is not None:
@@ -86,7 +99,7 @@ def batch_targets(
         )
     return BoxTargets(
         boxes=torch.from_numpy(_padded(boxes, patch[keep], len(locations))),
-        labels=torch.from_numpy(_padded(figures.labels[which[keep]], patch[keep], len(locations))),
+        labels=torch.from_numpy(_padded(labels[keep], patch[keep], len(locations))),
         ignore=torch.from_numpy(_padded(ignore, patch[lost], len(locations))),
     )
 

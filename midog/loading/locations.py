@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, FloatArray
 from midog.config.schema import SamplingSettings
 from midog.random_streams import generator, generators
 
@@ -28,13 +28,15 @@ ANYWHERE = 0
 class SampledRoi:
     """An ROI as sampling sees it, in px of the model's mpp.
 
-    width, height: px. boxes: figures, px. scanner: the domain it belongs to.
+    width, height: px. boxes: figures, px. scanner: the domain it belongs to. ignored: (N, 4)
+    float32 px, boxes that are neither targets nor background.
     """
 
     width: int
     height: int
     boxes: Boxes
     scanner: str = ""
+    ignored: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     @cached_property
     def visible_boxes(self) -> dict[int, list[list[float]]]:

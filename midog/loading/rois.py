@@ -240,6 +240,7 @@ def _decode(
         pixels = np.array(pixels)
     elif ahead:
         warm(pixels)
-    boxes = Boxes(roi.boxes.xyxy * np.array(scale * 2, np.float32), roi.boxes.labels)
-    sampled = SampledRoi(pixels.shape[1], pixels.shape[0], boxes, roi.scanner)
+    factors = np.array(scale * 2, np.float32)
+    boxes, ignored = Boxes(roi.boxes.xyxy * factors, roi.boxes.labels), roi.ignored * factors
+    sampled = SampledRoi(pixels.shape[1], pixels.shape[0], boxes, roi.scanner, ignored)
     return pixels, sampled, Mpp(mpp.x / scale[0], mpp.y / scale[1])

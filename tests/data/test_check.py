@@ -209,6 +209,15 @@ def test_annotations_alone_can_be_checked(shared: Path) -> None:
     ]
 
 
+def test_boxes_to_ignore_are_counted_in_a_note(data: Path) -> None:
+    edit(data / "MIDOG.json", '"id": 11, ', '"id": 11, "iscrowd": 1, ')
+    edit(data / "MIDOG.json", '"id": 12, ', '"id": 12, "ignore": 1, ')
+    report = check_folder(data, images=False)
+    assert report.notes == ("2 boxes are to be ignored: neither figures nor background",)
+    assert (report.problems, report.warnings) == ((), ())
+    assert (report.groups[0].figures, report.groups[0].imposters) == (0, 0)
+
+
 def test_points_of_a_csv_are_held_against_the_image_itself(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     draw(tmp_path / "images" / "001.tiff", side=100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,23 @@ def test_mpp_given_overrules_the_rois_own(tmp_path: Path) -> None:
     one = [roi("001.tiff", [(400, 400)], mpp=0.25)]
     assert total(score_rois(tmp_path, one, mpp=0.5)) == Counts(1, 0, 0)
     assert total(score_rois(tmp_path, one)) == Counts(0, 1, 1)
+
+
+def test_detections_in_boxes_to_ignore_count_neither_way(tmp_path: Path, caplog) -> None:
+    spots = [(100, 100), (300, 300), (320, 320), (600, 600)]
+    write(tmp_path / "001.json", *((x, y, 0.9, YES) for x, y in spots))
+    region = np.array([[250, 250, 400, 400]], np.float32)
+    plain = roi("001.tiff", [(100, 100), (330, 330)])
+    assert total(score_rois(tmp_path, [plain])) == Counts(1 + 1, 2, 0)
+    caplog.set_level("INFO")
+    (scored,) = score_rois(tmp_path, [replace(plain, ignored=region)])
+    # 300, 300 is out of the reach of 330, 330; 320, 320 is what that figure takes
+    assert scored.counts == Counts(2, 1, 0)
+    assert len(scored.points.detected_mm) == len(scored.counted) == 3
+    assert "1 points lie in boxes to ignore and count neither as true nor false" in caplog.text
+    assert total(
+        score_rois(tmp_path, [replace(roi("001.tiff"), ignored=region)], threshold=0.5)
+    ) == (Counts(0, 2, 0))
 
 
 def test_mpp_of_each_roi_is_its_own(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
 from midog.config.schema import SamplingSettings
 from midog.loading.box_targets import batch_targets, target_figures
 from midog.loading.locations import Location, SampledRoi
+from midog.models.losses import BACKGROUND, NO_PART, match_anchors
 from midog.models.protocol import ROWS
 
 
@@ -120,3 +121,25 @@ def test_a_batch_without_figures_is_padding_alone(rois):
     assert found["boxes"].shape == found["ignore"].shape == (2, ROWS, 4)
     assert found["labels"].shape == (2, ROWS)
     assert not any(found[key].any() for key in ("boxes", "labels", "ignore"))
+
+
+def test_boxes_to_ignore_are_neither_targets_nor_background() -> None:
+    config = SamplingSettings(patch_size=128)
+    boxes = Boxes([[20, 20, 70, 70]], [MITOTIC_FIGURE])
+    ignored = np.array([[60, 60, 160, 160], [300, 300, 400, 400]], np.float32)
+    rois = [SampledRoi(1000, 1000, boxes, "A", ignored), SampledRoi(1000, 1000, boxes)]
+    places = [Location(0, 0, 0, 0), Location(1, 0, 0, 0), Location(0, 290, 290, 0)]
+    targets = batch_targets(target_figures(rois, config), places, config)
+    assert [int((labels > 0).sum()) for labels in targets["labels"]] == [1, 1, 0]
+    assert targets["boxes"][0][0].tolist() == [20, 20, 70, 70]
+    shown = [[box for box in of_patch.tolist() if any(box)] for of_patch in targets["ignore"]]
+    assert shown == [[[60, 60, 160, 160]], [], [[10, 10, 110, 110]]]
+
+
+def test_an_anchor_in_a_box_to_ignore_has_no_part_in_the_loss() -> None:
+    config = SamplingSettings(patch_size=128)
+    ignored = np.array([[10, 10, 110, 110]], np.float32)
+    rois = [SampledRoi(128, 128, Boxes(), "A", ignored)]
+    targets = batch_targets(target_figures(rois, config), [Location(0, 0, 0, 0)], config)
+    anchors = torch.tensor([[40.0, 40, 80, 80], [110, 110, 126, 126]])
+    assert match_anchors(anchors, targets).tolist() == [[NO_PART, BACKGROUND]]

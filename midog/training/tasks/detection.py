@@ -27,6 +27,7 @@ from midog.loading.rois import (
     validation_source,
 )
 from midog.loading.source import Batch
+from midog.metrics.ignored import without_ignored
 from midog.metrics.points import RoiPoints, points_from_boxes
 from midog.models.build import build_model
 from midog.models.protocol import BoxTargets, DetectionNetwork, example_targets
@@ -199,7 +200,9 @@ def detect_points(
         array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
         # in px of the model's mpp already: nothing is resampled
         detections = detector(array, mpp=detector.mpp)
-        points[number] = points_from_boxes(decoded.sampled[number].boxes, detections, mpp)
+        roi = decoded.sampled[number]
+        all_points = points_from_boxes(roi.boxes, detections, mpp)
+        points[number] = without_ignored(all_points, roi.ignored, mpp)
         check()
     return points
 
