@@ -84,7 +84,12 @@ class MidogError(Exception):
             empty. `{name}` stands for that entry of `settings`.
         settings: The settings and arguments that the fix names, with the value to give each, or
             None for no value. Those that `fix` does not place follow it: "use name=value".
+
+    Attributes:
+        of_all_ranks: All processes of a training raise it, and the first one prints it.
     """
+
+    of_all_ranks: bool = False
 
     def __init__(
         self, what: str, fix: str = "", settings: Mapping[str, object] | None = None
@@ -151,3 +156,7 @@ class DetectionsError(MidogError):
 
 class DeviceError(MidogError):
     """A device that does not exist or is out of memory."""
+
+
+class EndedElsewhere(MidogError):
+    """A training that ended as another of its processes failed, which printed why."""

@@ -51,9 +51,9 @@ formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_folder detector
 inference: image_identity output_entries output_folder image_files jobs batch
 training: batch_norm
-training: interrupts runs resume ema checkpoint learner ranks
+training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
-training: failures watch optimise log best loop
+training: launch failures watch optimise log best saver loop session
 training.tasks: detection_scores detection_pictures detection detection_data
 training: train
 evaluation: groups measures detection_layouts detection_files uncounted points result scoring

@@ -23,7 +23,9 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except MidogError as error:
-            raise type(error)(error.line(flag_names(self))) from error
+            named = type(error)(error.line(flag_names(self)))
+            named.of_all_ranks = error.of_all_ranks
+            raise named from error
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         write_options(self.get_params(ctx), formatter)

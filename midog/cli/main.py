@@ -17,7 +17,7 @@ from midog.cli.terminal import (
     show_usage,
     write_what_fits,
 )
-from midog.errors import MidogError
+from midog.errors import EndedElsewhere, MidogError
 from midog.signals import exit_code, raising_stops
 
 COMMANDS = {
@@ -121,7 +121,9 @@ def _run(arguments: list[str], debug: bool) -> int:
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
-        if is_first() or not getattr(error, "of_all_ranks", False):
+        if not isinstance(error, EndedElsewhere) and (
+            is_first() or not getattr(error, "of_all_ranks", False)
+        ):
             say(f"error: {_words(error)}")
         return 1
 

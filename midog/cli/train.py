@@ -38,12 +38,23 @@ def train(
     fresh: Annotated[
         bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
     ] = False,
+    resume_with: Annotated[
+        list[str] | None,
+        option(
+            "--resume-with",
+            "KEY=VALUE",
+            "Setting under which a run is resumed that was started with another value: {resumable}."
+            " Separate several by commas.",
+            RUN,
+        ),
+    ] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Train a model, or resume the newest unfinished training.
 
     Ctrl-C saves; the same command then resumes. An interrupted run is resumed if its settings and
-    data are those of this command. The best model on val is RUNS/NAME/best.
+    data are those of this command; --resume-with changes some of them. The best model on val is
+    RUNS/NAME/best.
     """
     settings = training_settings(
         config, overrides, data=data, split=split, epochs=epochs, seed=seed, device=device
@@ -60,7 +71,13 @@ def train(
     from midog.training.tasks.registry import TASKS
 
     with stoppable("stopped; the same command resumes from what is saved"):
-        folder = training.train(settings, name=name, runs=runs, fresh=fresh)
+        folder = training.train(
+            settings,
+            name=name,
+            runs=runs,
+            fresh=fresh,
+            resume_with=parse_changes(resume_with or []),
+        )
     if not is_first():
         return
     state = read_state(folder)
@@ -70,3 +87,10 @@ def train(
     show(folder / "best")
     if after := TASKS[settings.task.kind].next:
         say(f"next: {after.format(data=settings.data.dir)}")
+
+
+def parse_changes(texts: list[str]) -> dict[str, object]:
+    """Read what `--resume-with` was given: `key=value`, several separated by commas."""
+    from midog.config.load import parse_override
+
+    return dict(parse_override(part) for text in texts for part in text.split(","))

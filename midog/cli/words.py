@@ -73,11 +73,19 @@ def _stages() -> Mapping[str, str]:
     return {name: stage.about for name, stage in STAGES.items()}
 
 
+def _resumable() -> Mapping[str, str]:
+    from midog.config.load import resumable_keys
+    from midog.config.settings import OnResume
+
+    return dict.fromkeys(resumable_keys(OnResume.ASKED), "")
+
+
 LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "configs": _configs,
     "splits": _splits,
     "formats": _formats,
     "readers": _readers,
     "stages": _stages,
+    "resumable": _resumable,
 }
 """What a help text may list: a registry's names when help is shown, with the words of each."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from midog.config.schema import RunConfig
-from midog.config.settings import Chosen, Settings, UnknownKind
+from midog.config.settings import Chosen, OnResume, Settings, UnknownKind
 from midog.config.shipped import find_config
 from midog.config.yaml_text import parse_yaml, read_yaml
 from midog.errors import ConfigError, shortened
@@ -42,7 +42,7 @@ def load_config(
     """
     tree = _read_file(find_config(path)) if path is not None else {}
     for override in overrides:
-        _set_dotted(tree, *_split_override(override))
+        _set_dotted(tree, *parse_override(override))
     for key, value in (values or {}).items():
         _set_dotted(tree, key, value)
     return parse_config(tree, source=str(path or "settings"))
@@ -95,6 +95,22 @@ def parse_section(kind: type[Section], tree: Any, path: str, errors: list[str]) 
     return section if len(errors) == before else None
 
 
+def parse_override(override: str) -> tuple[str, Any]:
+    """Read `key.path=value`, the value in YAML.
+
+    Raises:
+        ConfigError: It is written in another way.
+    """
+    key, sign, text = (part.strip() for part in override.partition("="))
+    if not sign or not all(key.split(".")):
+        raise ConfigError(
+            f"override {override!r} is not key=value", "write for example train.lr=0.0003"
+        )
+    if key.count(".") > _MOST_DOTS:
+        raise ConfigError(f"unknown key {key}", "`midog settings` lists all")
+    return key, parse_yaml(text, f"override {override!r}")
+
+
 def known_keys(kind: type[Settings] = RunConfig, prefix: str = "") -> list[str]:
     """Key paths of all settings, of every kind that can be chosen."""
     keys: dict[str, None] = {}
@@ -102,6 +118,17 @@ def known_keys(kind: type[Settings] = RunConfig, prefix: str = "") -> list[str]:
         keys[prefix + name] = None
         for inner in inner_classes(field):
             keys |= dict.fromkeys(known_keys(inner, f"{prefix}{name}."))
+    return list(keys)
+
+
+def resumable_keys(mark: OnResume, kind: type[Settings] = RunConfig, prefix: str = "") -> list[str]:
+    """Key paths of the settings that carry this mark, in the order of the schema."""
+    keys: dict[str, None] = {}
+    for name, field in kind.model_fields.items():
+        if mark in field.metadata:
+            keys[prefix + name] = None
+        for inner in inner_classes(field):
+            keys |= dict.fromkeys(resumable_keys(mark, inner, f"{prefix}{name}."))
     return list(keys)
 
 
@@ -143,17 +170,6 @@ def _read_file(path: Path) -> dict[str, Any]:
             "write sections such as `train:` with keys below",
         )
     return tree
-
-
-def _split_override(override: str) -> tuple[str, Any]:
-    key, sign, text = (part.strip() for part in override.partition("="))
-    if not sign or not all(key.split(".")):
-        raise ConfigError(
-            f"override {override!r} is not key=value", "write for example train.lr=0.0003"
-        )
-    if key.count(".") > _MOST_DOTS:
-        raise ConfigError(f"unknown key {key}", "`midog settings` lists all")
-    return key, parse_yaml(text, f"override {override!r}")
 
 
 def _set_dotted(tree: dict[str, Any], key: str, value: Any) -> None:

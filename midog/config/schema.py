@@ -12,12 +12,13 @@ from pydantic import Field, SerializeAsAny, create_model, model_validator
 
 from midog.augment.op import Op
 from midog.augment.ops import OPS
-from midog.config.settings import Chosen, Settings, auto_or_number, by_kind
+from midog.config.settings import Chosen, OnResume, Settings, auto_or_number, by_kind
 from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
 from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings
 
 Imposters = Literal["ignore", "hard_negative", "second_class"]
+_FREE, _ASKED = OnResume.FREELY, OnResume.ASKED
 
 _MOST = 1_000_000
 """Of what is counted over a whole run: every number is bounded, so that a slip is an error."""
@@ -27,19 +28,19 @@ _MAGNIFICATION = 8
 class DataSettings(Settings):
     """Which images and annotations a run reads."""
 
-    dir: Path = Field(
+    dir: Annotated[Path, _FREE] = Field(
         Path("data"), description="folder with images/, one annotation file and split.csv"
     )
-    annotations: Path | None = Field(
+    annotations: Annotated[Path | None, _FREE] = Field(
         None, description="annotation file; null: the only one in `dir`"
     )
-    split: str | None = Field(
+    split: Annotated[str | None, _FREE] = Field(
         None, description="split CSV or a shipped name (midog21); null: `dir`/split.csv"
     )
-    bbox: Literal["auto", "xyxy", "xywh"] = Field(
+    bbox: Annotated[Literal["auto", "xyxy", "xywh"], _FREE] = Field(
         "auto", description="how the annotation file writes boxes"
     )
-    classes: str = Field(
+    classes: Annotated[str, _FREE] = Field(
         "",
         description="further names of classes, such as 'tumor cell=skip,Mitosis=mitotic figure'",
     )
@@ -49,7 +50,7 @@ class DataSettings(Settings):
         le=HIGHEST_MPP,
         description="um/px that the model sees; ROIs over 10 % off are resampled",
     )
-    cache: bool = Field(True, description="keep decoded ROIs in the cache folder")
+    cache: Annotated[bool, _FREE] = Field(True, description="keep decoded ROIs in the cache folder")
 
 
 class SamplingSettings(Settings):
@@ -118,18 +119,20 @@ def _augment_settings(ops: tuple[tuple[str, Op], ...]) -> type[AugmentSettings]:
 class TrainSettings(Settings):
     """How the weights are fitted, whatever is learned."""
 
-    epochs: int = Field(
+    epochs: Annotated[int, _ASKED] = Field(
         200, ge=1, le=_MOST, description="passes of patches_per_roi patches from each training ROI"
     )
-    batch_size: int = Field(16, ge=1, le=4096, description="patches per device and step")
-    accumulate: int = Field(
+    batch_size: Annotated[int, _ASKED] = Field(
+        16, ge=1, le=4096, description="patches per device and step"
+    )
+    accumulate: Annotated[int, _ASKED] = Field(
         1,
         ge=1,
         le=10_000,
         description="steps whose gradients are summed for one update of the weights",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
-    lr: float = Field(1e-4, gt=0, description="highest learning rate")
+    lr: Annotated[float, _ASKED] = Field(1e-4, gt=0, description="highest learning rate")
     weight_decay: float = Field(
         1e-4, ge=0, le=10, description="decay of all weights but biases and norms"
     )
@@ -148,7 +151,7 @@ class TrainSettings(Settings):
     validate_every: int = Field(
         10, ge=1, le=_MOST, description="epochs between validations; the last epoch is always one"
     )
-    patience: int = Field(
+    patience: Annotated[int, _ASKED] = Field(
         0,
         ge=0,
         le=_MOST,
@@ -159,25 +162,39 @@ class TrainSettings(Settings):
         description="BatchNorm that learns takes its statistics over all processes",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
-    pictures: int = Field(4, ge=0, le=1000, description="validation patches drawn into TensorBoard")
+    save_minutes: Annotated[float, _FREE] = Field(
+        5.0,
+        ge=0,
+        le=_MOST,
+        description="minutes between saves, beside those at validations and stops; 0: every epoch",
+    )
+    max_skipped: Annotated[int, _FREE] = Field(
+        10,
+        ge=0,
+        le=_MOST,
+        description="updates in a row that may be skipped as their gradient is not finite",
+    )
+    pictures: Annotated[int, _FREE] = Field(
+        4, ge=0, le=1000, description="validation patches drawn into TensorBoard"
+    )
 
 
 class MachineSettings(Settings):
     """Where and how a run is computed: not what it learns."""
 
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
+    device: Annotated[str, _FREE] = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     devices: int = Field(1, ge=1, le=128, description="devices (processes) on this machine")
     num_nodes: int = Field(1, ge=1, le=1024, description="machines, as the cluster launches them")
-    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+    precision: Annotated[Literal["auto", "32-true", "bf16-mixed"], _ASKED] = Field(
         "auto", description="auto: bf16-mixed where the device has it in hardware, else 32-true"
     )
     compile: bool = Field(
         False, description="compile the network: a slower start, then faster steps on a GPU"
     )
-    workers: int = Field(
+    workers: Annotated[int, _FREE] = Field(
         2, ge=0, le=256, description="threads that cut patches; any number gives the same patches"
     )
-    residency: Literal["auto", "device", "memory", "disk"] = Field(
+    residency: Annotated[Literal["auto", "device", "memory", "disk"], _FREE] = Field(
         "auto", description="where decoded ROIs are kept"
     )
     augment_on: Literal["auto", "device", "cpu"] = Field(
@@ -195,7 +212,7 @@ class InferenceSettings(Settings):
     overlap: int = Field(
         64, ge=8, le=512, description="figures up to this side are whole in some tile, px"
     )
-    batch_size: Annotated[Literal["auto"] | int, auto_or_number(1, 4096)] = Field(
+    batch_size: Annotated[Literal["auto"] | int, auto_or_number(1, 4096), _FREE] = Field(
         "auto", description="tiles per step; auto: as many as fit in memory"
     )
     precision: Literal["auto", "32-true", "bf16"] = Field(

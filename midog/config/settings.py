@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
@@ -38,6 +39,17 @@ class Settings(BaseModel):
         if wanted == {bool} and type(value) is not bool:
             raise ValueError("write true or false")
         return value
+
+
+class OnResume(Enum):
+    """Marks a setting under another value of which a run that exists is resumed.
+
+    FREELY: it changes where or how fast a run is computed, or what it reports, not what it learns.
+    ASKED: it changes what is learned from then on, where it is asked for (`--resume-with`).
+    """
+
+    FREELY = "freely"
+    ASKED = "asked"
 
 
 class KindSettings(Settings):

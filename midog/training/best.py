@@ -1,24 +1,28 @@
-"""The best model of a run: when a validation makes one, and the link `best` that points to it."""
+"""The best model of a run: when a validation makes one, and which one a resumed run has."""
 
 from __future__ import annotations
 
+import logging
 import math
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from midog.files import point_link
 from midog.json_text import plain
+from midog.training.checkpoint import TrainingProgress
 from midog.training.learner import Learner
 from midog.training.tasks.task import Task, Validation
+
+logger = logging.getLogger(__name__)
 
 
 def keep_if_best(
     learner: Learner, task: Task[Any, Any], validation: Validation, folder: Path, fingerprint: str
 ) -> None:
-    """Make the validated weights the run's `best` where their score is the best so far.
+    """Keep the validated weights where their score is the best so far.
+
+    The run's link `best` points to them from the next save on, so that it fits last.ckpt.
 
     Args:
         learner: Its progress takes up the score.
@@ -42,11 +46,9 @@ def keep_if_best(
         "git": git_revision(),
         "val": plain(validation.scalars),
     }
-    replace_best(
-        folder,
-        progress.epoch + 1,
-        lambda target: task.package(learner.averaged, validation, target, info),
-    )
+    target = new_folder(folder, progress.epoch + 1)
+    task.package(learner.averaged, validation, target, info)
+    progress.best_folder = target.name
 
 
 def is_better(score: float, best: float) -> bool:
@@ -57,26 +59,33 @@ def is_better(score: float, best: float) -> bool:
     return math.isnan(best) or (0.0 if math.isnan(score) else score) > best
 
 
-def replace_best(folder: Path, epoch: int, write: Callable[[Path], None]) -> Path:
-    """Have a model written into a folder of its own, and swap the run's link `best` onto it.
-
-    Args:
-        folder: Of the run.
-        epoch: From 1; names the model's folder.
-        write: Makes the folder that it is given.
-
-    Returns:
-        The model's folder; those that `best` pointed to before are gone.
-    """
+def new_folder(folder: Path, epoch: int) -> Path:
+    """Return where a run's model of an epoch (from 1) is to be written; nothing is there yet."""
     target, number = folder / f"best-{epoch:04d}", 1
     while target.exists():  # of this epoch, trained again after an interruption
         target, number = folder / f"best-{epoch:04d}-{number}", number + 1
-    write(target)
-    point_link(folder / "best", target)
-    for stale in folder.glob("best-*"):
-        if stale != target:
-            shutil.rmtree(stale)
     return target
+
+
+def restore_best(folder: Path, progress: TrainingProgress) -> None:
+    """Point the link `best` of a resumed run to the model that its checkpoint names.
+
+    A model that is missing is forgotten with its score, so that the next validation makes one.
+
+    Args:
+        folder: Of the run.
+        progress: As the checkpoint has it.
+    """
+    link = folder / "best"
+    if not progress.best_folder:
+        return
+    target = folder / progress.best_folder
+    if not target.is_dir():
+        logger.warning("%s is missing: the next validation makes a new best model", target)
+        progress.best_score, progress.best_epoch, progress.best_folder = math.nan, -1, ""
+        progress.score_name = ""
+    elif not link.is_symlink() or link.resolve() != target.resolve():
+        point_link(link, target)
 
 
 def git_revision() -> str | None:

@@ -1,4 +1,4 @@
-"""last.ckpt: everything that a run needs to resume to the bit.
+"""last.ckpt: everything that a run needs to resume to the bit, written whole and read with doubt.
 
 It is written so that a process killed at any moment leaves a whole one.
 """
@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import math
 import shutil
+import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from midog.errors import CheckpointError
 from midog.files import replacing
 from midog.training.ema import Average
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass
@@ -29,8 +31,13 @@ class TrainingProgress:
     epoch, batch: what to train next; a batch that equals the epoch's number of batches means that
     only the end of the epoch is due.
     step: updates of the weights so far. losses: sums by name over the epoch's batches so far, of
-    the means over the processes.
+    the means over the processes, but for the `lost` ones, whose loss is not finite.
+    skipped, skipped_in_a_row: updates that were skipped, as their gradient was not finite: in all,
+    and those since the last one that was not.
+    schedule_offset: what the schedule of the learning rate is ahead of `step`, since the batch size
+    or the number of epochs was changed.
     best_score, score_name, best_epoch: of the validations so far; NaN, "" and -1 without one.
+    best_folder: name of the best model's folder, "" without one.
     stale: validations since the best one. finished: all epochs are done, or it stopped early.
     """
 
@@ -38,9 +45,14 @@ class TrainingProgress:
     batch: int = 0
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
+    lost: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    schedule_offset: int = 0
     best_score: float = float("nan")
     score_name: str = ""
     best_epoch: int = -1
+    best_folder: str = ""
     stale: int = 0
     finished: bool = False
 
@@ -49,6 +61,7 @@ class TrainingProgress:
         return {
             "epoch": self.epoch,
             "step": self.step,
+            "skipped": self.skipped,
             "finished": self.finished,
             "best_score": None if math.isnan(self.best_score) else self.best_score,
             "score_name": self.score_name or None,
@@ -64,35 +77,47 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def save_checkpoint(
-    path: Path,
+def take_state(
     progress: TrainingProgress,
     network: nn.Module,
     optimizer: Optimizer,
     average: Average | None,
-) -> None:
-    """Write the state of a run beside `path`, flush it to the disk, rename it.
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Copy the state of a run into the host's memory, so that the training may move on.
 
-    Raises:
-        CheckpointError: The disk is full, or the file cannot be written; the old one stays.
+    Args:
+        progress: How far the run is.
+        network: Its weights.
+        optimizer: Its moments.
+        average: Its averaged weights, if it has some.
+        facts: Further plain values: what the run was started with.
     """
     state = {
         "format": FORMAT,
         "threads": torch.get_num_threads(),
         "progress": asdict(progress),
         "model": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "optimizer": optimizer.state_dict()["state"],
         "ema": None if average is None else average.state_dict(),
+        "facts": dict(facts),
     }
+    copied: dict[str, Any] = _copied(state)
+    return copied
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what `take_state` took beside `path`, flush it to the disk, rename it.
+
+    Raises:
+        CheckpointError: The disk is full, or the file cannot be written; the old one stays.
+    """
     try:
-        with (
-            replacing(path, CheckpointError) as part,
-            part.open("wb") as file,
-        ):
-            torch.save(state, file)
+        with replacing(path, CheckpointError) as part, part.open("wb") as file:
+            torch.save(dict(state), file)
     except RuntimeError as error:  # torch's writer does not say why it could not write
         full = shutil.disk_usage(path.parent).free < 1 << 20
-        why = "the disk is full" if full else str(error)
+        why = "the disk is full" if full else " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"{path} cannot be written: {why}",
             "make room and start again: it resumes from the last whole checkpoint",
@@ -100,7 +125,9 @@ def save_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote; no code in the file is ever run.
+    """Read what `write_checkpoint` wrote; no code in the file is ever run.
+
+    Every byte of the tensors is checked against the file's own checksums.
 
     Raises:
         CheckpointError: The file is missing, damaged, holds objects, or is of another version.
@@ -111,54 +138,41 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if head != b"PK\x03\x04":  # as torch.save begins
             pickled = head[:1] == b"\x80"
             kind = "is a pickle of another kind and not trusted" if pickled else "is damaged"
-            raise _unusable(f"{path} {kind}")
+            raise unusable(f"{path} {kind}")
+        _verify(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise _unusable(f"{path} does not exist") from None
+        raise unusable(f"{path} does not exist") from None
     except CheckpointError:
         raise
     except Exception as error:  # torch.load raises whatever the bytes lead to
         code = "weights_only" in str(error)
         kind = "holds code (a pickle of objects) and is not trusted" if code else "is damaged"
-        raise _unusable(f"{path} {kind}") from None
+        raise unusable(f"{path} {kind}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise _unusable(f"{path} is no checkpoint of this version (format {FORMAT})")
+        raise unusable(f"{path} is no checkpoint of this version (format {FORMAT})")
     return Checkpoint(path, state)
 
 
-def restore(
-    checkpoint: Checkpoint, network: nn.Module, optimizer: Optimizer, average: Average | None
-) -> TrainingProgress:
-    """Load the state into network, optimizer and average; return the progress.
-
-    Raises:
-        CheckpointError: The state does not fit them.
-    """
-    state = checkpoint.state
-    try:
-        network.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if average is not None:
-            average.load_state_dict(state["ema"])
-        return _progress(state["progress"])
-    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise _unusable(f"{checkpoint.path} does not fit this model: {reason}") from None
+def unusable(what: str) -> CheckpointError:
+    """Return the error of a checkpoint that cannot be used."""
+    return CheckpointError(
+        what, "put a whole copy of it back, or start anew with {fresh}", {"fresh": True}
+    )
 
 
-def _unusable(what: str) -> CheckpointError:
-    return CheckpointError(what, "start anew with {fresh}", {"fresh": True})
+def _verify(path: Path) -> None:
+    """Raise what zipfile raises, or an error, where a byte is not the one that was written."""
+    with zipfile.ZipFile(path) as archive:
+        packed = [info for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
+        if packed or archive.testzip() is not None:
+            raise unusable(f"{path} is damaged: its checksums do not fit its content")
 
 
-def _progress(values: dict[str, Any]) -> TrainingProgress:
-    """The progress of a checkpoint; ValueError where a value is missing or out of range."""
-    fresh = asdict(TrainingProgress())
-    for name, default in fresh.items():
-        if type(values[name]) is not type(default):
-            raise ValueError(f"its {name} is {values[name]!r}")
-    if (
-        min(values["epoch"], values["batch"], values["step"]) < 0
-        or values["best_epoch"] > values["epoch"]
-    ):
-        raise ValueError(f"its progress is {values}")
-    return TrainingProgress(**{name: values[name] for name in fresh})
+def _copied(value: Any) -> Any:
+    """A nested value with every tensor copied into the host's memory, strides kept."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return value

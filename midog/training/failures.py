@@ -2,64 +2,90 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from midog.config.schema import TrainSettings
+from midog.devices import is_out_of_memory
 from midog.errors import DeviceError, TrainingError
 from midog.files import replace_text
 from midog.json_text import to_json
+from midog.training.learner import Learner
 from midog.training.tasks.task import Task
 
 
-def first_bad_batch(losses: Tensor, norms: Tensor, accumulate: int) -> int:
-    """Return the first batch whose loss, or whose update's gradient, is not finite.
+@dataclass(frozen=True)
+class BadBatch:
+    """A batch whose loss or gradient is not finite.
+
+    epoch, step: from 0. losses: by name.
+    """
+
+    epoch: int
+    step: int
+    losses: Mapping[str, float]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Its losses as text, which holds NaN and infinity."""
+        return {name: str(value) for name, value in self.losses.items()}
+
+
+def first_bad_batch(finite: Sequence[bool], applied: Sequence[bool], accumulate: int) -> int | None:
+    """Return the first batch whose loss, or whose update's gradient, is not finite; None: none.
 
     Later ones may be its consequence.
 
     Args:
-        losses: (batches,) bool, finite or not.
-        norms: (updates,) bool, finite or not, for the same batches.
+        finite: By batch: its losses are.
+        applied: By update: its gradient is.
         accumulate: Batches of one update.
     """
-    batches = [int(number) for number in (~losses).nonzero()[:1]]
-    updates = [int(number) for number in (~norms).nonzero()[:1]]
-    return min(batches + [number * accumulate for number in updates])
+    batches = [number for number, good in enumerate(finite) if not good]
+    updates = [number * accumulate for number, good in enumerate(applied) if not good]
+    return min(batches + updates, default=None)
 
 
-def not_finite(
-    task: Task[Any, Any],
-    fabric: Fabric,
-    folder: Path,
-    epoch: int,
-    step: int,
-    losses: dict[str, float],
-) -> TrainingError:
-    """Write nonfinite.json, which says where the batch's patches are from; return the error.
+def write_record(task: Task[Any, Any], fabric: Fabric, folder: Path, batch: BadBatch) -> Path:
+    """Write nonfinite.json, which says where the batch's patches are from; return its path.
 
     Args:
         task: Gives the locations.
         fabric: Says which process this is.
         folder: Of the run.
-        epoch: From 0.
-        step: The batch's number in the epoch, from 0.
-        losses: Its losses by name.
+        batch: Of this process.
     """
-    shown = {name: str(value) for name, value in losses.items()}
-    rank = f"-rank{fabric.global_rank}" if fabric.world_size > 1 else ""
-    path = folder / f"nonfinite{rank}.json"
-    patches = task.locations(epoch, step, rank=fabric.global_rank, world=fabric.world_size)
-    record = {"epoch": epoch + 1, "batch": step + 1, "losses": shown, "patches": patches}
-    replace_text(path, to_json(record))
+    rank, world = fabric.global_rank, fabric.world_size
+    path = folder / f"nonfinite{f'-rank{rank}' if world > 1 else ''}.json"
+    patches = task.locations(batch.epoch, batch.step, rank=rank, world=world)
+    numbers = {"epoch": batch.epoch + 1, "batch": batch.step + 1}
+    replace_text(path, to_json({**numbers, "losses": batch.shown, "patches": patches}))
+    return path
+
+
+def not_finite(batch: BadBatch, record: Path, updates: int, lr: float) -> TrainingError:
+    """Return the error of a training whose gradients are not finite.
+
+    Args:
+        batch: The first one.
+        record: Lists its patches.
+        updates: In a row whose gradients are not.
+        lr: Learning rate of the run.
+    """
+    row = f", and so on for {updates} updates in a row" if updates > 1 else ""
     return TrainingError(
-        f"the loss is not finite in epoch {epoch + 1}, batch {step + 1} ({shown}); its patches"
-        f" are listed in {path}",
-        "look at them, lower {train.lr}, or use {machine.precision}",
-        {"train.lr": None, "machine.precision": "32-true"},
+        f"the loss is not finite in epoch {batch.epoch + 1}, batch {batch.step + 1}"
+        f" ({batch.shown}){row}; its patches are listed in {record}",
+        "look at them, or resume at a lower learning rate or full precision, {resume_with} or"
+        " machine.precision=32-true",
+        {"resume_with": f"train.lr={lr / 2:g}"},
     )
 
 
@@ -72,23 +98,18 @@ def no_memory_to_load(device: torch.device) -> DeviceError:
 
 
 def no_memory_to_learn(
-    task: Task[Any, Any],
-    network: nn.Module,
-    settings: TrainSettings,
-    residency: str,
-    device: torch.device,
+    task: Task[Any, Any], learner: Learner, settings: TrainSettings, residency: str
 ) -> DeviceError:
     """Return the error of a step that does not fit; it states a batch size that was tried.
 
     Args:
         task: Makes the batches that are tried.
-        network: Of the failed step; its gradients are dropped.
+        learner: Of the failed step; its gradients are dropped.
         settings: Of the failed step.
         residency: Of the data, as `machine.residency` has it.
-        device: Of the network.
     """
-    size = settings.batch_size
-    fits = fitting_batch(task, network, size, device)
+    size, device = settings.batch_size, learner.fabric.device
+    fits = fitting_batch(task, learner.network, size, learner.fabric)
     if not fits:
         return DeviceError(
             f"one patch does not fit into the memory of {device}",
@@ -96,29 +117,56 @@ def no_memory_to_learn(
             {"sampling.patch_size": None},
         )
     accumulate = -(-size * settings.accumulate // fits)
+    what = f"train.batch_size {size} does not fit into the memory of {device}"
     disk = ", or {machine.residency}" if residency in ("auto", "device") else ""
-    return DeviceError(
-        f"train.batch_size {size} does not fit into the memory of {device}",
-        f"use {{train.batch_size}} and {{train.accumulate}}{disk}",
-        {
-            "train.batch_size": fits,
-            "train.accumulate": accumulate,
-            **({"machine.residency": "disk"} if disk else {}),
-        },
-    )
+    on_disk = {"machine.residency": "disk"} if disk else {}
+    if learner.progress.step:
+        both = f"train.batch_size={fits},train.accumulate={accumulate}"
+        return DeviceError(what, f"use {{resume_with}}{disk}", {"resume_with": both, **on_disk})
+    settings_that_fit = {"train.batch_size": fits, "train.accumulate": accumulate}
+    fix = f"use {{train.batch_size}} and {{train.accumulate}}{disk}"
+    return DeviceError(what, fix, {**settings_that_fit, **on_disk})
 
 
-def fitting_batch(task: Task[Any, Any], network: nn.Module, size: int, device: torch.device) -> int:
-    """Return the first half, quarter, … of a batch size with which a step succeeds; else 0."""
+def fitting_batch(task: Task[Any, Any], network: nn.Module, size: int, fabric: Fabric) -> int:
+    """Return the first half, quarter, … of a batch size with which a step succeeds; else 0.
+
+    Args:
+        task: Makes the batches.
+        network: Its gradients are dropped. A copy of it is tried, as its own weights start an
+            exchange with the other processes as soon as they have a gradient.
+        size: That does not fit.
+        fabric: Gives device and precision.
+    """
     fits = size // 2
     while fits:
         network.zero_grad(set_to_none=True)
-        if device.type == "cuda":
+        if fabric.device.type == "cuda":
             torch.cuda.empty_cache()
-        try:
-            losses = task.losses(network, task.example(fits))
-            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        if _has_room(task, network, fits, fabric):
             return fits
-        except torch.OutOfMemoryError:
-            fits //= 2
+        fits //= 2
     return 0
+
+
+def device_failed(device: torch.device, error: RuntimeError) -> DeviceError:
+    """Return the error of a device that can no longer be used."""
+    first = str(error).strip().splitlines()[0]
+    return DeviceError(
+        f"{device} failed: {first}",
+        "start again: the same command resumes from the last checkpoint",
+    )
+
+
+def _has_room(task: Task[Any, Any], network: nn.Module, size: int, fabric: Fabric) -> bool:
+    """Whether a step with that many patches succeeds."""
+    try:
+        tried = copy.deepcopy(network)
+        with fabric.autocast():
+            losses = task.losses(tried, task.example(size))
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True

@@ -14,9 +14,14 @@ from midog.signals import Interrupted as Interrupted
 
 
 class Interrupts:
-    """Context in which the first stop is only noted; a second acts as outside it."""
+    """Context in which the first stop is only noted; a second acts as outside it.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: Print no line: another process of the training does.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.signum: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -49,6 +54,8 @@ class Interrupts:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
         self._restore()
+        if self.quiet:
+            return
         with suppress(OSError):  # a terminal that is gone
             # safe in a handler, as print is not
             os.write(2, b"stopping once everything is saved; interrupt again to stop at once\n")

@@ -16,8 +16,10 @@ from midog.config.schema import MachineSettings, TrainSettings
 from midog.devices import pick_device
 from midog.errors import DeviceError
 from midog.training.batch_norm import learning_norms, sync_batch_norms
-from midog.training.checkpoint import Checkpoint, TrainingProgress, restore
+from midog.training.checkpoint import Checkpoint, TrainingProgress
 from midog.training.ema import Average
+from midog.training.restore import restore
+from midog.training.skip import Statistics, start_momentum
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Learner:
 
     network: bare. wrapped: the same as the fabric runs it, with its precision and processes.
     average: of the weights, where the settings want one. compiled: parts of the network are.
+    statistics: of BatchNorm, as they were before an update that is skipped.
     """
 
     fabric: Fabric
@@ -36,6 +39,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     average: Average | None
     progress: TrainingProgress
+    statistics: Statistics
     compiled: bool = False
 
     @property
@@ -107,7 +111,7 @@ def make_learner(
         progress = restore(checkpoint, network, optimizer, average)
         _keep_threads(checkpoint.state["threads"], fabric.device)
     wrapped, optimizer = fabric.setup(network, optimizer)
-    return Learner(fabric, network, wrapped, optimizer, average, progress)
+    return Learner(fabric, network, wrapped, optimizer, average, progress, Statistics(network))
 
 
 def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -122,7 +126,9 @@ def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.O
     ]
     fused = learning[0].device.type in ("cpu", "cuda")
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=fused)
+        sgd = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=fused)
+        start_momentum(sgd)
+        return sgd
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=settings.lr, fused=fused)
 

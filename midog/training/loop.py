@@ -11,13 +11,13 @@ from torch import Tensor
 
 from midog.config.schema import TrainSettings
 from midog.training.best import keep_if_best
-from midog.training.checkpoint import save_checkpoint
+from midog.training.checkpoint import TrainingProgress
 from midog.training.interrupts import Interrupted
 from midog.training.learner import Learner
 from midog.training.log import RunLog
 from midog.training.optimise import Pace, fixed_shapes, step_weights
 from midog.training.ranks import share_buffers
-from midog.training.runs import Run, write_state
+from midog.training.saver import Saver
 from midog.training.tasks.task import Task, Validation
 from midog.training.watch import Watch
 
@@ -27,7 +27,7 @@ def fit(
     task: Task[Any, Any],
     settings: TrainSettings,
     watch: Watch,
-    run: Run,
+    saver: Saver,
     fingerprint: str,
 ) -> None:
     """Train from where `learner.progress` is to the last epoch, or until it stops early.
@@ -37,42 +37,47 @@ def fit(
         task: What is learned.
         settings: The schedule.
         watch: Ends the training where something is wrong.
-        run: Takes checkpoints, the best model and the log.
+        saver: Saves at validations and at stops, and now and then; the best model and the log go
+            into its run's folder.
         fingerprint: Of the data, for the best model's description.
 
     Raises:
-        TrainingError: A loss or a gradient is not finite.
-        Interrupted: A stop was requested; everything is saved.
+        TrainingError: Gradients are not finite, update after update.
+        Interrupted: A stop was requested; everything is saved, and no process leaves before.
     """
-    progress = learner.progress
-    if progress.finished:  # it stopped before state.json said so
-        return save(learner, run)
-    log = open_log(learner, settings, run.folder)
-    try:
-        while not progress.finished:
-            pace = train_epoch(learner, task, settings, watch)
-            validation = None
-            if is_due(progress.epoch, settings):
-                validation = validate(learner, task, watch)
-                keep_if_best(learner, task, validation, run.folder, fingerprint)
+    progress, folder = learner.progress, saver.run.folder
+    with saver:
+        if progress.finished:  # it stopped before state.json said so
+            return saver.save()
+        log = open_log(learner, settings, folder)
+        try:
+            while not progress.finished:
+                pace = train_epoch(learner, task, settings, watch, saver)
+                validation = None
+                if is_due(progress.epoch, settings):
+                    validation = validate(learner, task, watch)
+                    keep_if_best(learner, task, validation, folder, fingerprint)
+                if log is not None:
+                    rate = learner.optimizer.param_groups[0]["lr"]
+                    log.report(progress, rate, pace.scalars(), validation)
+                end_epoch(progress, settings)
+                if validation is not None:
+                    saver.save()
+                else:
+                    saver.save_if_due(epoch_ended=True)
+        except Interrupted:
+            saver.save()
+            saver.wait()
+            learner.fabric.barrier()
+            raise
+        finally:
             if log is not None:
-                rate = learner.optimizer.param_groups[0]["lr"]
-                log.report(progress, rate, pace.scalars(), validation)
-            progress.epoch, progress.batch, progress.losses = progress.epoch + 1, 0, {}
-            stopped_early = 0 < settings.patience <= progress.stale
-            progress.finished = progress.epoch >= settings.epochs or stopped_early
-            save(learner, run)
-    except Interrupted:
-        save(learner, run)
-        raise
-    finally:
-        if log is not None:
-            log.close()
+                log.close()
 
 
 @fixed_shapes()
 def train_epoch(
-    learner: Learner, task: Task[Any, Any], settings: TrainSettings, watch: Watch
+    learner: Learner, task: Task[Any, Any], settings: TrainSettings, watch: Watch, saver: Saver
 ) -> Pace:
     """Train the rest of the epoch; return how fast it went. Errors as of `fit`."""
     fabric, progress = learner.fabric, learner.progress
@@ -90,7 +95,8 @@ def train_epoch(
         if is_update:
             watch.note_norm(step_weights(learner, settings, updates))
             progress.batch = step + 1
-            watch.after_update(last=step + 1 == total)
+            if watch.after_update(last=step + 1 == total):
+                saver.save_if_due()
     return pace
 
 
@@ -103,6 +109,17 @@ def add_gradients(
         losses = task.losses(learner.wrapped, batch)
         learner.fabric.backward(torch.as_tensor(sum(losses.values())) / share)
     return {name: value.detach() for name, value in losses.items()}
+
+
+def end_epoch(progress: TrainingProgress, settings: TrainSettings) -> None:
+    """Move on to the next epoch, or finish."""
+    progress.epoch, progress.batch, progress.losses, progress.lost = progress.epoch + 1, 0, {}, 0
+    progress.finished = is_finished(progress, settings)
+
+
+def is_finished(progress: TrainingProgress, settings: TrainSettings) -> bool:
+    """Return whether all epochs are trained, or no better score came for too long."""
+    return progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
 
 
 def is_due(epoch: int, settings: TrainSettings) -> bool:
@@ -127,12 +144,3 @@ def open_log(learner: Learner, settings: TrainSettings, folder: Path) -> RunLog 
         return None
     progress = learner.progress
     return RunLog(folder, epochs=settings.epochs, epoch=progress.epoch, step=progress.step)
-
-
-def save(learner: Learner, run: Run) -> None:
-    """Write last.ckpt and state.json, on the first process."""
-    if not learner.fabric.is_global_zero:
-        return
-    progress = learner.progress
-    save_checkpoint(run.checkpoint, progress, learner.network, learner.optimizer, learner.average)
-    write_state(run.folder, progress.summary())

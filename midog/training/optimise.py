@@ -15,6 +15,7 @@ from torch.nn.utils import get_total_norm
 
 from midog.config.schema import TrainSettings
 from midog.training.learner import Learner
+from midog.training.skip import step_if
 
 Item = TypeVar("Item")
 
@@ -65,6 +66,8 @@ def fixed_shapes() -> Iterator[None]:
 def step_weights(learner: Learner, settings: TrainSettings, updates: int) -> Tensor:
     """Clip the gradient, set the learning rate, move the weights and their average.
 
+    Nothing moves where the gradient is not finite.
+
     Args:
         learner: Holds the gradient of this update; its progress is moved on by one step.
         settings: Clipping, learning rate and schedule.
@@ -76,8 +79,10 @@ def step_weights(learner: Learner, settings: TrainSettings, updates: int) -> Ten
     progress = learner.progress
     norm = clip(learner, settings.clip_norm)
     for group in learner.optimizer.param_groups:
-        group["lr"] = learning_rate(settings, progress.step, updates)
-    learner.optimizer.step()
+        group["lr"] = learning_rate(settings, progress.step + progress.schedule_offset, updates)
+    good = norm.isfinite()
+    step_if(learner.optimizer, good)
+    learner.statistics.settle(~good)
     learner.optimizer.zero_grad(set_to_none=True)
     if learner.average is not None:
         learner.average.update()

@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from midog.errors import MidogError
+from midog.training.interrupts import Interrupted, Interrupts
 
 Result = TypeVar("Result")
 
@@ -28,6 +29,7 @@ def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
             outcome = error
     outcome = fabric.broadcast(outcome)
     if isinstance(outcome, MidogError):
+        outcome.of_all_ranks = True
         raise outcome
     return cast(Result, outcome)
 
@@ -42,6 +44,17 @@ def mean_over_ranks(fabric: Fabric, values: Tensor) -> Tensor:
     if fabric.world_size == 1:
         return values
     return cast(Tensor, fabric.all_reduce(values.clone(), reduce_op="mean"))
+
+
+def stop_together(fabric: Fabric, interrupts: Interrupts) -> None:
+    """Raise Interrupted on all processes, with one signal, where a stop was requested of any."""
+    signum = interrupts.signum or 0
+    if fabric.world_size > 1:
+        highest = torch.tensor(signum, device=fabric.device)
+        torch.distributed.all_reduce(highest, op=torch.distributed.ReduceOp.MAX)
+        signum = int(highest)
+    if signum:
+        raise Interrupted(signum)
 
 
 def gather(fabric: Fabric, value: Result) -> list[Result]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from midog.errors import CheckpointError, WeightsError
+from midog.errors import CheckpointError, MidogError, WeightsError
 from midog.files import replace_text, sweep_parts
-from midog.json_text import to_json
+from midog.json_text import checked, read_json, to_json
+
+_FIRST_FILES = {"config.yaml", "data.json"}
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,59 @@ class Run:
         return self.folder / "best"
 
 
+@dataclass(frozen=True)
+class _State:
+    """What state.json says, see `TrainingProgress.summary`."""
+
+    epoch: int = 0
+    step: int = 0
+    skipped: int = 0
+    finished: bool = False
+    best_score: float | None = None
+    score_name: str | None = None
+    best_epoch: int = 0
+
+
 def list_runs(runs: Path) -> list[Path]:
     """Return the folders of runs, newest first, links resolved, none twice."""
-    folders = {path.parent.resolve() for path in runs.glob("*/config.yaml")}
-    return sorted(
-        folders,
-        key=lambda folder: ((folder / "config.yaml").stat().st_mtime_ns, folder.name),
-        reverse=True,
-    )
+    started = {
+        path.parent.resolve(): path.stat().st_mtime_ns
+        for name in ("last.ckpt", "config.yaml")  # the date of the second one counts
+        for path in runs.glob(f"*/{name}")
+        if not path.parent.name.startswith(".")
+    }
+    return sorted(started, key=lambda folder: (started[folder], folder.name), reverse=True)
 
 
 def find_run(runs: Path, name: str) -> Path | None:
     """Return the folder of the run of that name, None where there is none."""
     folder = runs / name
-    return folder if (folder / "config.yaml").is_file() else None
+    return folder if has_settings(folder) else None
+
+
+def has_settings(folder: Path) -> bool:
+    """Return whether a folder says what it was started with: it holds a run."""
+    config = folder / "config.yaml"
+    try:
+        written = bool(config.read_bytes().strip(b"\0 \r\n\t"))
+    except OSError:
+        written = False
+    return written or (folder / "last.ckpt").is_file()
+
+
+def holds_nothing(folder: Path) -> bool:
+    """Return whether a folder is what a run leaves that ended before it was saved for the first
+    time: nothing in it is lost if it is made anew."""
+    return folder.is_dir() and all(
+        path.name in _FIRST_FILES or path.name.startswith((".", "events.out."))
+        for path in folder.iterdir()
+    )
+
+
+def lost_checkpoint(folder: Path) -> bool:
+    """Return whether last.ckpt is missing in a run that was saved before."""
+    traces = (folder / "state.json").exists() or (folder / "best").is_symlink()
+    return traces and not (folder / "last.ckpt").is_file()
 
 
 def newest_model(runs: Path, *, task: str) -> Path:
@@ -71,11 +111,11 @@ def newest_model(runs: Path, *, task: str) -> Path:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return what `write_state` wrote; empty where the file is missing or damaged."""
+    path = folder / "state.json"
     try:
-        state = json.loads((folder / "state.json").read_text())
-    except (OSError, ValueError):
+        return asdict(checked(read_json(path), _State, str(path)))
+    except MidogError:
         return {}
-    return state if isinstance(state, dict) else {}
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -127,8 +167,8 @@ def is_locked(folder: Path) -> bool:
 def _task_of(card: Path) -> str | None:
     """The task that a model.json names; None where there is no such file or name."""
     try:
-        tree = json.loads(card.read_bytes())
-    except (OSError, ValueError):
+        tree = read_json(card)
+    except MidogError:
         return None
     task = tree.get("task") if isinstance(tree, dict) else None
     return task if isinstance(task, str) else None

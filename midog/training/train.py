@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
-from midog.config.load import load_config
-from midog.config.schema import MachineSettings, RunConfig, TrainSettings
+from midog.config.schema import MachineSettings, RunConfig
 from midog.data.roi import Roi
-from midog.devices import has_bf16, pick_device
-from midog.errors import DeviceError
-from midog.training.checkpoint import read_checkpoint
-from midog.training.failures import no_memory_to_learn, no_memory_to_load
+from midog.devices import has_bf16, is_out_of_memory, pick_device
+from midog.training.changes import Changes
+from midog.training.identity import Identity, stored_identity
 from midog.training.interrupts import Interrupts
-from midog.training.learner import Learner, make_fabric, make_learner, require_compiler
-from midog.training.loop import fit
+from midog.training.launch import Team
+from midog.training.learner import make_fabric
 from midog.training.ranks import on_first
-from midog.training.resume import Identity, choose_run, make_run
-from midog.training.runs import Run, locked
+from midog.training.resume import choose_run, make_run
+from midog.training.runs import Run
+from midog.training.session import Session, failure_of
 from midog.training.tasks.registry import TASKS
-from midog.training.tasks.task import Task
-from midog.training.watch import Watch
-
-logger = logging.getLogger(__name__)
 
 
 def train(
@@ -39,6 +32,7 @@ def train(
     name: str | None = None,
     runs: Path | str = "runs",
     fresh: bool = False,
+    resume_with: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train a model, or resume the newest unfinished run of equal settings and data.
 
@@ -48,47 +42,40 @@ def train(
         name: Of the run; None: date and time.
         runs: Folder of runs.
         fresh: Start anew where a run could be resumed.
+        resume_with: Settings by key path under which a run is resumed that was started with
+            others, such as {"train.lr": 1e-5}: learning rate, precision, epochs, patience, batch
+            size and accumulation. It keeps those of them that are not named.
 
     Returns:
         The run's folder, in which `best` is the model, for `Detector.load`.
 
     Raises:
         MidogError: DataError, ImageError, WeightsError, CheckpointError, DeviceError or
-            TrainingError, in one line.
+            TrainingError, in one line; EndedElsewhere where another process failed.
         Interrupted: After Ctrl-C or SIGTERM, a KeyboardInterrupt; everything is saved.
     """
-    data, root = TASKS[config.task.kind].read(config, rois), Path(runs)
+    read, given = TASKS[config.task.kind].read, None if rois is None else list(rois)
+    data, root, changes = read(config, given), Path(runs), Changes(resume_with or {})
     identity = Identity(config, data.fingerprint)
-    old = choose_run(root, identity, name=name, fresh=fresh)
-    config = config.model_copy(update={"machine": resolve(config.machine, old)})
-    identity = Identity(config, data.fingerprint)
-    fabric = make_fabric(config.machine)
-    fabric.launch()
-    old = fabric.broadcast(old)
-    task, learner, out_of_memory = None, None, False
-    with ExitStack() as stack:
-        interrupts = stack.enter_context(Interrupts())
-        # a resumed run sets its own
-        stack.callback(torch.set_num_threads, torch.get_num_threads())
-        if old is not None and fabric.is_global_zero:
-            stack.enter_context(locked(old.folder))  # the first process's lock is that of all
+    old = choose_run(root, identity, name=name, fresh=fresh, changes=changes)
+    before = None if old is None else stored_identity(old.folder)
+    identity = settle(identity, before, changes)
+    if changes:
+        data = read(identity.config, given)
+    machine = identity.config.machine
+    fabric = make_fabric(machine)
+    session = Session(identity, data, fabric)
+    with Team(fabric, machine.devices, machine.num_nodes) as team:
+        team.before_exit.append(session.finish_saving)
         try:
-            task = data.open(fabric.device)
-            interrupts.check()
-            learner = build_learner(
-                task, config.train, fabric, old, compiled=config.machine.compile
-            )
-            # only now, when data and weights are known to be right, is a new folder made
-            run = old or on_first(fabric, lambda: make_run(root, identity, name=name, stack=stack))
-            if fabric.is_global_zero:
-                logger.info("%s", _opening(run, learner, config.train.epochs))
-            watch = Watch(learner, task, run.folder, config.train.accumulate, interrupts)
-            fit(learner, task, config.train, watch, run, data.fingerprint)
-        except torch.OutOfMemoryError:
-            out_of_memory = True
-    if out_of_memory:  # out here, where what the failed step held is released
-        raise _no_memory(task, learner, config.train, config.machine)
-    return run.folder
+            return _train(session, fabric.broadcast(old), before, root, name)
+        except (RuntimeError, MemoryError, OSError) as error:
+            failed, memory = failure_of(error, fabric.device), is_out_of_memory(error)
+            if failed is None:
+                raise
+            team.announce(error)
+        # out here, where what the failed step held is released
+        raise session.no_memory() if memory else failed
 
 
 def describe(config: RunConfig) -> list[str]:
@@ -96,56 +83,57 @@ def describe(config: RunConfig) -> list[str]:
     return TASKS[config.task.kind].read(config, None).describe()
 
 
-def resolve(machine: MachineSettings, run: Run | None = None) -> MachineSettings:
+def settle(identity: Identity, before: Identity | None, changes: Changes) -> Identity:
+    """Return the identity of a training: `precision: auto` resolved, a run's own settings kept.
+
+    Args:
+        identity: Asked for.
+        before: Of the run that is resumed; None: a new one.
+        changes: Settings under which the run is resumed.
+    """
+    if before is not None and changes:
+        identity = changes.applied(identity, before)
+    config = identity.config
+    machine = resolve(config.machine, None if before is None else before.config.machine)
+    return replace(identity, config=config.model_copy(update={"machine": machine}))
+
+
+def resolve(machine: MachineSettings, before: MachineSettings | None = None) -> MachineSettings:
     """Return the settings with `precision: auto` resolved.
 
     A run that is resumed keeps its own, a new one takes what the device computes best.
     """
     if machine.precision != "auto":
         return machine
-    if run is not None:
-        precision = load_config(run.folder / "config.yaml").machine.precision
+    if before is not None:
+        precision = before.precision
     else:
         precision = "bf16-mixed" if has_bf16(pick_device(machine.device)) else "32-true"
     return machine.model_copy(update={"precision": precision})
 
 
-def build_learner(
-    task: Task[Any, Any],
-    settings: TrainSettings,
-    fabric: Fabric,
-    run: Run | None,
-    *,
-    compiled: bool,
-) -> Learner:
-    """Build network, optimizer and average; where the run resumes, bring them to its state."""
-    checkpoint = read_checkpoint(run.checkpoint) if run is not None and run.resumes else None
-    torch.manual_seed(settings.seed)  # of the weights that are not pretrained
-    network = task.build(pretrained=checkpoint is None)
-    learner = make_learner(network, settings, fabric, checkpoint)
-    if compiled:  # now that the average is copied from the network as built
-        require_compiler(fabric.device)
-        task.compile(learner.network)
-        learner = replace(learner, compiled=True)
-    return learner
+def _train(
+    session: Session, old: Run | None, before: Identity | None, runs: Path, name: str | None
+) -> Path:
+    """Train in the run that is resumed, or in a new one."""
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts(quiet=not session.fabric.is_global_zero))
+        # a resumed run sets its own
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        session.build(old, interrupts, stack)
+        if old is not None and before is not None:
+            session.reopen(old, before)
+        # only now, when data and weights are known to be right, is a new folder made
+        run = old or _new_run(session, runs, name, stack)
+        try:
+            session.fit(run, interrupts)
+        except Exception:
+            if old is None:
+                session.forget(run)
+            raise
+        return run.folder
 
 
-def _no_memory(
-    task: Task[Any, Any] | None,
-    learner: Learner | None,
-    settings: TrainSettings,
-    machine: MachineSettings,
-) -> DeviceError:
-    """The error of a training that ran out of memory, before or while it learned."""
-    if task is None or learner is None:
-        return no_memory_to_load(pick_device(machine.device))
-    device = learner.fabric.device
-    return no_memory_to_learn(task, learner.network, settings, machine.residency, device)
-
-
-def _opening(run: Run, learner: Learner, epochs: int) -> str:
-    if not run.resumes:
-        return f"new run {run.folder}"
-    progress = learner.progress
-    batch = f", batch {progress.batch + 1}" if progress.batch else ""
-    return f"resuming {run.folder} at epoch {progress.epoch + 1} of {epochs}{batch}"
+def _new_run(session: Session, runs: Path, name: str | None, stack: ExitStack) -> Run:
+    identity = session.identity
+    return on_first(session.fabric, lambda: make_run(runs, identity, name=name, stack=stack))

@@ -110,7 +110,8 @@ def test_two_ranks_train_as_one_and_only_the_first_speaks(phantom, tmp_path):
     _, err = process.communicate()
     assert process.returncode == 1
     assert [line for line in err.splitlines() if "error" in line] == [
-        "error: run a is finished; choose another --name, or --fresh to set it aside"
+        "error: run a is finished; choose another --name, --fresh to set it aside, or train it"
+        " longer with --resume-with train.epochs=2"
     ]
 
 

@@ -25,8 +25,9 @@ from midog.errors import CheckpointError, ConfigError, DataError
 from midog.studies import scanners as study
 from midog.studies.scanners import plan_study, train_study
 from midog.training import loop
+from midog.training.identity import Identity
 from midog.training.interrupts import Interrupted
-from midog.training.resume import Identity, make_run
+from midog.training.resume import make_run
 from midog.training.runs import is_finished, list_runs, locked, write_state
 from tests.spoiled import TINY, annotations, copy
 

@@ -68,4 +68,4 @@ def line_learner(settings: TrainSettings) -> Learner:
 
 def watch_of(learner: Learner, folder: Path, accumulate: int = 1) -> Watch:
     """A watch that nobody interrupts."""
-    return Watch(learner, LineTask(), folder, accumulate, Interrupts())
+    return Watch(learner, LineTask(), folder, TrainSettings(accumulate=accumulate), Interrupts())

@@ -1,4 +1,4 @@
-"""The best model of a run: the first is kept, then only better ones; `best` is always whole."""
+"""The best model of a run: the first is kept, then only better ones; it fits the checkpoint."""
 
 from __future__ import annotations
 
@@ -7,25 +7,58 @@ import subprocess
 
 import pytest
 
-from midog.training.best import git_revision, is_better, replace_best
+from midog.config.schema import TrainSettings
+from midog.training.best import git_revision, is_better, keep_if_best, new_folder, restore_best
+from midog.training.checkpoint import TrainingProgress
+from midog.training.tasks.task import Validation
+from tests.training.line_task import LineTask, line_learner
 
 
-def test_best_is_a_link_onto_a_finished_folder_and_the_old_one_goes(tmp_path):
-    for epoch in (1, 4, 4):
-        folder = replace_best(tmp_path, epoch, lambda target: target.mkdir())
-        assert (tmp_path / "best").resolve() == folder.resolve()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "best-0004-1"]
+def validation(score: float) -> Validation:
+    return Validation(score, "closeness", {}, "")
 
 
-def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
-    before = replace_best(tmp_path, 1, lambda target: target.mkdir())
+def test_a_better_model_has_a_folder_of_its_own_and_the_progress_names_it(tmp_path):
+    learner = line_learner(TrainSettings())
+    for score, name in ((0.4, "best-0001"), (0.3, "best-0001"), (0.5, "best-0001-1")):
+        keep_if_best(learner, LineTask(), validation(score), tmp_path, "d1")
+        assert learner.progress.best_folder == name
+    assert not (tmp_path / "best").exists(), "it is pointed to once it is in a checkpoint"
 
-    def fail(target) -> None:
+
+def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    learner = line_learner(TrainSettings())
+    keep_if_best(learner, LineTask(), validation(0.4), tmp_path, "d1")
+
+    def fail(*_: object) -> None:
         raise OSError
 
+    monkeypatch.setattr(LineTask, "package", fail)
     with pytest.raises(OSError):
-        replace_best(tmp_path, 2, fail)
-    assert (tmp_path / "best").resolve() == before.resolve()
+        keep_if_best(learner, LineTask(), validation(0.5), tmp_path, "d1")
+    assert learner.progress.best_folder == "best-0001"
+
+
+def test_a_folder_of_the_same_epoch_is_not_written_over(tmp_path):
+    assert new_folder(tmp_path, 4).name == "best-0004"
+    (tmp_path / "best-0004").mkdir()
+    assert new_folder(tmp_path, 4).name == "best-0004-1"
+
+
+def test_a_resumed_run_has_the_best_model_of_its_checkpoint(tmp_path):
+    for name in ("best-0004", "best-0008"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "best").symlink_to("best-0008")
+    progress = TrainingProgress(best_score=0.5, best_epoch=3, best_folder="best-0004")
+    restore_best(tmp_path, progress)
+    assert (tmp_path / "best").resolve().name == "best-0004"
+
+
+def test_a_best_model_that_is_gone_is_forgotten_with_its_score(tmp_path, caplog):
+    progress = TrainingProgress(best_score=0.5, best_epoch=3, best_folder="best-0004")
+    restore_best(tmp_path, progress)
+    assert math.isnan(progress.best_score)
+    assert "best-0004 is missing" in caplog.text
 
 
 def test_the_first_model_is_kept_and_only_better_ones_after_it():

@@ -15,7 +15,17 @@ from torch import nn
 
 from midog.errors import CheckpointError
 from midog.files import sweep_parts
-from midog.training.checkpoint import TrainingProgress, read_checkpoint, restore, save_checkpoint
+from midog.training.checkpoint import (
+    TrainingProgress,
+    read_checkpoint,
+    take_state,
+    write_checkpoint,
+)
+from midog.training.restore import restore
+
+
+def save_checkpoint(path, progress, net, optimizer, average=None):
+    write_checkpoint(path, take_state(progress, net, optimizer, average, {"steps": 3}))
 
 
 def learner(seed: int = 0):
@@ -58,7 +68,11 @@ from midog.training import checkpoint
 net = torch.nn.Linear(500, 500)
 optimizer = torch.optim.AdamW(net.parameters())
 path = Path(sys.argv[1])
-checkpoint.save_checkpoint(path, checkpoint.TrainingProgress(epoch=1), net, optimizer, None)
+def save(epoch):
+    progress = checkpoint.TrainingProgress(epoch=epoch)
+    state = checkpoint.take_state(progress, net, optimizer, None, {})
+    checkpoint.write_checkpoint(path, state)
+save(1)
 write = torch.save
 def half(state, file):
     class Short:
@@ -74,7 +88,7 @@ def half(state, file):
             file.flush()
     write(state, Short())
 torch.save = half
-checkpoint.save_checkpoint(path, checkpoint.TrainingProgress(epoch=2), net, optimizer, None)
+save(2)
 """
 
 
@@ -166,7 +180,14 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path):
 
 
 def test_the_summary_has_the_best_score_with_its_name_and_null_without_one():
-    none = {"epoch": 0, "step": 0, "finished": False, "best_score": None, "score_name": None}
+    none = {
+        "epoch": 0,
+        "step": 0,
+        "skipped": 0,
+        "finished": False,
+        "best_score": None,
+        "score_name": None,
+    }
     assert TrainingProgress().summary() == none | {"best_epoch": 0}
     best = TrainingProgress(best_score=0.5, score_name="F1", best_epoch=2).summary()
     assert (best["best_score"], best["score_name"], best["best_epoch"]) == (0.5, "F1", 3)

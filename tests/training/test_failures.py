@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from midog.config.load import load_config
 from midog.training.failures import (
@@ -12,7 +15,7 @@ from midog.training.failures import (
     no_memory_to_learn,
     no_memory_to_load,
 )
-from tests.training.line_task import LineTask
+from tests.training.line_task import LineTask, line_learner
 
 
 class Hungry(torch.nn.Module):
@@ -30,7 +33,8 @@ class Hungry(torch.nn.Module):
 
 @pytest.mark.parametrize(("room", "fits"), [(100, 8), (3, 2), (1, 1), (0, 0)])
 def test_the_batch_size_that_is_advised_was_tried(room, fits):
-    assert fitting_batch(LineTask(), Hungry(room), 16, torch.device("cpu")) == fits
+    fabric = Fabric(accelerator="cpu", devices=1)
+    assert fitting_batch(LineTask(), Hungry(room), 16, fabric) == fits
 
 
 @pytest.mark.parametrize(
@@ -42,8 +46,23 @@ def test_the_batch_size_that_is_advised_was_tried(room, fits):
 )
 def test_the_advice_keeps_the_patches_of_an_update(room, fix):
     train = load_config(None, ["train.batch_size=16", "train.accumulate=2"]).train
-    error = no_memory_to_learn(LineTask(), Hungry(room), train, "auto", torch.device("cpu"))
+    learner = replace(line_learner(train), network=Hungry(room))
+    error = no_memory_to_learn(LineTask(), learner, train, "auto")
     assert fix in str(error)
+
+
+def test_a_run_that_has_begun_to_learn_is_to_be_resumed_with_smaller_batches():
+    train = load_config(None, ["train.batch_size=16", "train.accumulate=2"]).train
+    learner = replace(line_learner(train), network=Hungry(3))
+    learner.progress.step = 1
+    error = no_memory_to_learn(LineTask(), learner, train, "disk")
+    assert str(error).endswith("use resume_with=train.batch_size=2,train.accumulate=16")
+
+
+def test_the_step_that_is_tried_leaves_the_weights_of_the_run_without_gradient():
+    network = Hungry(3)
+    fitting_batch(LineTask(), network, 16, Fabric(accelerator="cpu", devices=1))
+    assert network.weight.grad is None, "one would start an exchange with the other processes"
 
 
 def test_where_not_even_the_rois_fit_they_go_to_disk():
@@ -68,7 +87,4 @@ def test_where_not_even_the_rois_fit_they_go_to_disk():
 def test_the_batch_that_is_named_is_the_first_whose_loss_or_gradient_is_not_finite(
     losses, norms, accumulate, first
 ):
-    assert (
-        first_bad_batch(torch.tensor(losses).bool(), torch.tensor(norms).bool(), accumulate)
-        == first
-    )
+    assert first_bad_batch(losses, norms, accumulate) == first

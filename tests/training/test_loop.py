@@ -14,6 +14,7 @@ from midog.config.schema import TrainSettings
 from midog.training.log import read_metrics
 from midog.training.loop import add_gradients, fit, is_due, train_epoch
 from midog.training.runs import Run, read_state
+from midog.training.saver import Saver
 from tests.test_house import imports_of, modules
 from tests.training.line_task import LineTask, line_learner, watch_of
 
@@ -23,10 +24,14 @@ def settings(*overrides: str) -> TrainSettings:
     return load_config(None, [*small, *overrides]).train
 
 
+def saver_of(learner, folder: Path) -> Saver:
+    return Saver(learner, Run(folder, resumes=False), {"steps": 3}, 5.0)
+
+
 def fit_line(folder: Path, task: LineTask, train: TrainSettings) -> dict:
     learner = line_learner(train)
     watch = watch_of(learner, folder, train.accumulate)
-    fit(learner, task, train, watch, Run(folder, resumes=False), "d1")
+    fit(learner, task, train, watch, saver_of(learner, folder), "d1")
     return read_state(folder)
 
 
@@ -48,6 +53,7 @@ def test_the_best_score_is_kept_under_its_name(tmp_path):
     assert state == {
         "epoch": 3,
         "step": 9,
+        "skipped": 0,
         "finished": True,
         "best_score": 0.7,
         "score_name": "closeness",
@@ -88,7 +94,8 @@ def test_an_update_takes_the_mean_gradient_of_its_batches():
 def test_the_last_update_of_an_epoch_takes_the_batches_that_are_left(tmp_path):
     train = settings("train.accumulate=2")
     learner = line_learner(train)
-    train_epoch(learner, LineTask(steps=3), train, watch_of(learner, tmp_path, 2))
+    watch, saver = watch_of(learner, tmp_path, 2), saver_of(learner, tmp_path)
+    train_epoch(learner, LineTask(steps=3), train, watch, saver)
     assert (learner.progress.step, learner.progress.batch) == (2, 3)
 
 
@@ -102,6 +109,6 @@ def test_a_finished_run_is_only_saved(tmp_path):
     train = settings()
     learner = line_learner(train)
     learner.progress.finished = True
-    fit(learner, LineTask(), train, watch_of(learner, tmp_path), Run(tmp_path, resumes=True), "d1")
+    fit(learner, LineTask(), train, watch_of(learner, tmp_path), saver_of(learner, tmp_path), "d1")
     assert json.loads((tmp_path / "state.json").read_text())["finished"] is True
     assert not (tmp_path / "metrics.csv").exists()

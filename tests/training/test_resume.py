@@ -12,7 +12,8 @@ import pytest
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError
-from midog.training.resume import Identity, choose_run, make_run
+from midog.training.identity import Identity, stored_identity
+from midog.training.resume import choose_run, make_run
 from midog.training.runs import Run, is_finished, locked, write_state
 from midog.training.train import resolve
 
@@ -108,6 +109,7 @@ def test_a_name_that_is_no_folder_name_is_refused(tmp_path, name):
 
 def test_a_folder_that_is_no_run_is_not_touched(tmp_path):
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(CheckpointError, match="is no run"):
         open_run(tmp_path, CONFIG, "d1", name="mine")
 
@@ -159,7 +161,8 @@ def test_a_run_resumes_at_its_own_precision_where_none_is_given(tmp_path):
     run = choose_run(tmp_path, Identity(CONFIG, "d1"))
     assert run is not None
     assert run.folder.resolve() == folder.resolve()
-    assert resolve(CONFIG.machine, run).precision == "bf16-mixed"
+    before = stored_identity(run.folder).config.machine
+    assert resolve(CONFIG.machine, before).precision == "bf16-mixed"
     assert (
         choose_run(tmp_path, Identity(load_config(None, ["machine.precision=32-true"]), "d1"))
         is None

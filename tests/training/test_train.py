@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,13 @@ from midog.boxes import Boxes
 from midog.config.load import load_config
 from midog.config.schema import MachineSettings
 from midog.data.folder import read_rois
-from midog.errors import CheckpointError, DataError, DeviceError, TrainingError
+from midog.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError
 from midog.inference.detector import Detector
-from midog.training import best, loop
+from midog.training import best, loop, saver
 from midog.training import train as training
 from midog.training.interrupts import Interrupted
 from midog.training.log import read_metrics
-from midog.training.runs import read_state
+from midog.training.runs import list_runs, read_state
 from midog.training.tasks import detection
 from midog.training.train import train
 from tests.spoiled import TINY
@@ -32,7 +34,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     state = torch.load(run / "last.ckpt", weights_only=True)
     flat = {f"model.{key}": value for key, value in state["model"].items()}
     flat |= {f"ema.{key}": value for key, value in (state["ema"] or {}).items()}
-    for number, slots in state["optimizer"]["state"].items():
+    for number, slots in state["optimizer"].items():
         flat |= {f"optimizer.{number}.{key}": value for key, value in slots.items()}
     return flat
 
@@ -42,6 +44,13 @@ def assert_same_bits(one: Path, other: Path) -> None:
     assert first.keys() == second.keys()
     differing = [key for key in first if not torch.equal(first[key], second[key])]
     assert differing == []
+
+
+def wait_for_writers() -> None:
+    """Wait for what a training that was killed, as tests do it, still writes."""
+    for thread in threading.enumerate():
+        if thread.name == "midog-saver":
+            thread.join()
 
 
 def without_speed(run: Path) -> list[dict[str, str]]:
@@ -154,24 +163,27 @@ def test_a_run_stopped_during_validation_resumes_to_the_same_weights(
     assert without_speed(run) == without_speed(unbroken)
 
 
-def test_a_run_that_died_between_checkpoints_loses_only_its_epoch(
+def test_a_run_that_died_between_checkpoints_loses_only_what_came_after_the_last(
     unbroken, phantom, tmp_path, monkeypatch
 ):
     class Killed(BaseException):
         pass
 
-    save, times = loop.save_checkpoint, []
+    train_epoch, times = loop.train_epoch, []
 
     def die(*arguments):
         times.append(1)
-        if len(times) == 2:
+        if len(times) == 3:  # the second epoch ended with a validation, and was saved
             raise Killed
-        save(*arguments)
+        return train_epoch(*arguments)
 
-    monkeypatch.setattr(loop, "save_checkpoint", die)
+    monkeypatch.setattr(loop, "train_epoch", die)
     with pytest.raises(Killed):
         train(settings(phantom), runs=tmp_path)
-    monkeypatch.setattr(loop, "save_checkpoint", save)
+    monkeypatch.setattr(loop, "train_epoch", train_epoch)
+    wait_for_writers()
+    state = torch.load(next(tmp_path.glob("2*/last.ckpt")), weights_only=True)
+    assert state["progress"]["epoch"] == 2
     run = train(settings(phantom), runs=tmp_path)
     assert_same_bits(run, unbroken)
     assert without_speed(run) == without_speed(unbroken)
@@ -194,6 +206,7 @@ def test_early_stopping_stops(phantom, tmp_path, monkeypatch):
     assert read_state(run) == {
         "epoch": 3,
         "step": 9,
+        "skipped": 0,
         "finished": True,
         "best_score": read_state(run)["best_score"],
         "score_name": "F1",
@@ -203,14 +216,21 @@ def test_early_stopping_stops(phantom, tmp_path, monkeypatch):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_patches(phantom, tmp_path):
     with pytest.raises(
-        TrainingError, match=r"not finite in epoch 1, batch 2.*nonfinite\.json"
+        TrainingError, match=r"not finite in epoch \d, batch \d.*nonfinite\.json"
     ) as caught:
         train(
-            settings(phantom, "train.lr=1e30", "train.clip_norm=0", "train.optimizer=sgd"),
+            settings(
+                phantom,
+                "train.lr=10",
+                "train.clip_norm=0",
+                "train.optimizer=sgd",
+                "train.warmup_steps=0",
+                "train.max_skipped=0",
+            ),
             runs=tmp_path,
             name="a",
         )
-    assert "lower train.lr" in str(caught.value)
+    assert "resume_with=train.lr=5 or machine.precision=32-true" in str(caught.value)
     record = json.loads((tmp_path / "a" / "nonfinite.json").read_text())
     names = {roi.file_name for roi in read_rois(phantom) if roi.split == "train"}
     assert len(record["patches"]) == 4
@@ -253,22 +273,22 @@ def test_out_of_memory_is_one_line_with_the_batch_size_that_fits(phantom, tmp_pa
         match=r"batch_size 4 does not fit .* use train\.batch_size=2 and train\.accumulate=2",
     ):
         train(settings(phantom), runs=tmp_path)
+    assert list_runs(tmp_path) == [], "what can never run leaves nothing"
+    assert not (tmp_path / "latest").is_symlink()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(
     phantom, tmp_path, monkeypatch
 ):
-    class Killed(BaseException):
-        pass
-
     def die(*_: object) -> None:
-        raise Killed
+        raise SystemExit  # ends the thread that writes
 
-    write = loop.write_state
-    monkeypatch.setattr(loop, "write_state", die)
-    with pytest.raises(Killed):
-        train(settings(phantom, "train.epochs=1"), runs=tmp_path)
-    monkeypatch.setattr(loop, "write_state", write)
+    write = saver.write_state
+    monkeypatch.setattr(saver, "write_state", die)
+    train(settings(phantom, "train.epochs=1"), runs=tmp_path)
+    monkeypatch.setattr(saver, "write_state", write)
+    assert not list(tmp_path.glob("2*/state.json"))
     run = train(settings(phantom, "train.epochs=1"), runs=tmp_path)
     assert read_state(run)["finished"] is True
     assert train(settings(phantom, "train.epochs=1"), runs=tmp_path) != run
@@ -282,3 +302,78 @@ def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(
     assert training.resolve(MachineSettings(device="cpu")).precision == precision
     given = load_config(None, ["machine.device=cpu", "machine.precision=32-true"])
     assert training.resolve(given.machine) == given.machine
+
+
+def test_a_finished_run_is_trained_longer_at_another_rate_and_says_so(
+    unbroken, phantom, tmp_path, caplog
+):
+    shutil.copytree(unbroken, tmp_path / "a", symlinks=True)
+    more = {"train.epochs": 4, "train.lr": 5e-5, "train.batch_size": 2, "train.accumulate": 2}
+    with caplog.at_level("INFO"):
+        run = train(settings(phantom), runs=tmp_path, name="a", resume_with=more)
+    assert read_state(run)["finished"] is True
+    assert [row["epoch"] for row in read_metrics(run / "metrics.csv")] == ["1", "2", "3", "4"]
+    config = load_config(run / "config.yaml")
+    assert (config.train.epochs, config.train.lr, config.train.batch_size) == (4, 5e-5, 2)
+    assert "run a from epoch 4 on: train.epochs 3 -> 4" in caplog.text
+    (change,) = json.loads((run / "changes.json").read_text())
+    assert (change["epoch"], change["before"]["train.lr"], change["now"]["train.lr"]) == (
+        4,
+        1e-4,
+        5e-5,
+    )
+    again = {"train.epochs": 5}
+    run = train(settings(phantom), runs=tmp_path, name="a", resume_with=again)
+    assert load_config(run / "config.yaml").train.lr == 5e-5, "what is not named is kept"
+
+
+def test_what_may_not_change_is_named(phantom, tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.mpp cannot be changed .* change train\.epochs"):
+        train(settings(phantom), runs=tmp_path, resume_with={"data.mpp": 0.5})
+    with pytest.raises(CheckpointError, match="no run of these settings and data to resume"):
+        train(settings(phantom), runs=tmp_path, resume_with={"train.lr": 0.5})
+
+
+def test_gradients_that_are_not_finite_are_skipped_and_the_run_goes_on(
+    phantom, tmp_path, monkeypatch
+):
+    losses, seen = detection.DetectionTask.losses, []
+
+    def poisoned(task, network, batch):
+        parts = losses(task, network, batch)
+        if network.training:
+            seen.append(1)
+            if len(seen) == 2:
+                parts = {name: value * float("nan") for name, value in parts.items()}
+        return parts
+
+    monkeypatch.setattr(detection.DetectionTask, "losses", poisoned)
+    run = train(settings(phantom, "train.epochs=2"), runs=tmp_path)
+    assert read_state(run)["skipped"] == 1
+    assert all(value.isfinite().all() for value in weights(run).values())
+    rows = read_metrics(run / "metrics.csv")
+    assert all(row["train/loss"] for row in rows), "the mean is that of the other batches"
+
+
+def test_a_damaged_config_is_restored_from_the_checkpoint(unbroken, phantom, tmp_path, caplog):
+    shutil.copytree(unbroken, tmp_path / "a", symlinks=True)
+    text = (tmp_path / "a" / "config.yaml").read_text()
+    (tmp_path / "a" / "config.yaml").write_bytes(b"")
+    (tmp_path / "a" / "state.json").unlink()
+    run = train(settings(phantom), runs=tmp_path, name="a")
+    assert (run / "config.yaml").read_text() == text
+    assert "config.yaml is empty; it is written anew from last.ckpt" in caplog.text
+
+
+def test_a_run_whose_checkpoint_is_gone_keeps_what_it_has(unbroken, phantom, tmp_path, caplog):
+    shutil.copytree(unbroken, tmp_path / "a", symlinks=True)
+    folder = tmp_path / "a"
+    (folder / "last.ckpt").unlink()
+    (folder / "state.json").write_text('{"finished": false}')
+    before = sorted(path.name for path in folder.rglob("*"))
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is missing.*put it back, or move"):
+        train(settings(phantom), runs=tmp_path, name="a")
+    run = train(settings(phantom, "train.epochs=3"), runs=tmp_path)
+    assert run.name != "a"
+    assert "run a is not resumed: its last.ckpt is missing" in caplog.text
+    assert sorted(path.name for path in folder.rglob("*")) == before

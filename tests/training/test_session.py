@@ -1,0 +1,54 @@
+"""How a failure of a training is explained, and that a setting that never runs leaves no run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+
+from midog.config.load import load_config
+from midog.training.identity import Identity
+from midog.training.resume import make_run, unmake_run
+from midog.training.session import failure_of
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError(), "cpu is out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "cpu is out of memory"),
+        (torch.AcceleratorError("CUDA error: device-side assert\nmore"), "cpu failed: CUDA error"),
+    ],
+)
+def test_memory_and_devices_are_explained(error, says):
+    assert str(failure_of(error, CPU)).startswith(says)
+
+
+def test_other_errors_are_not():
+    assert failure_of(ValueError("x"), CPU) is None
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    identity = Identity(load_config(None, []), "d1")
+    with ExitStack() as stack:
+        return [make_run(tmp_path, identity, name=name, stack=stack) for name in ("a", "b")]
+
+
+def test_a_run_that_was_never_saved_is_deleted_and_latest_is_the_one_before(two_runs, tmp_path):
+    unmake_run(two_runs[1])
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "latest"]
+    assert (tmp_path / "latest").resolve() == (tmp_path / "a").resolve()
+    unmake_run(two_runs[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "metrics.csv", "nonfinite.json"])
+def test_a_run_that_holds_anything_stays(two_runs, name):
+    Path(two_runs[1].folder, name).write_text("x")
+    unmake_run(two_runs[1])
+    assert two_runs[1].folder.is_dir()
