@@ -23,6 +23,7 @@ from midog.data.roi import Roi
 from midog.data.split_file import ROLES, compact_names, scan_split
 from midog.errors import DataError, ImageError, MidogError
 from midog.images.image import IMAGE_SUFFIXES, open_image
+from midog.images.opened_file import one_kind_of_error
 from midog.mpp import as_mpp, out_of_range
 
 _BAND_PX = 1024
@@ -181,8 +182,8 @@ def _check_images(rois: Sequence[Roi], pixels: bool) -> tuple[dict[str, ImageFac
 
 
 def _read_image(path: Path, pixels: bool) -> ImageFacts:
-    """Open an image and read its last row, or all of it."""
-    with open_image(path) as image:
+    """Open an image and read its last row, or all of it; whatever is wrong is an ImageError."""
+    with one_kind_of_error(path), open_image(path) as image:
         for top in range(0 if pixels else max(0, image.height - 1), image.height, _BAND_PX):
             image.read(0, top, image.width, min(_BAND_PX, image.height - top))
         return ImageFacts(image.width, image.height, image.stated_mpp)

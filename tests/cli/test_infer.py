@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -47,3 +51,72 @@ def test_in_a_batch_one_bad_image_is_reported_at_the_end_and_the_others_are_done
     assert ran.err.splitlines()[-1].startswith("error: 2 of 11 images failed: 002.tiff, plain.png")
     assert "--mpp" in ran.err
     assert len(list((tmp_path / "detections").glob("0*.json"))) == 9
+
+
+def test_names_and_figures_have_a_tab_between_them(midog, model, phantom, tmp_path):
+    ran = midog("infer", phantom / "images" / "001.tiff", "--model", model, "--out", tmp_path)
+    assert re.fullmatch(r"001\.tiff\t\d+ mitotic figures\n", ran.out)
+
+
+def test_case_folders_are_inferred_and_scored(midog, model, phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["01/01.tif", "02/01.tif"]
+    for name in names:
+        (tmp_path / "d" / "images" / name).parent.mkdir(parents=True)
+        shutil.copy(phantom / "images" / "001.tiff", tmp_path / "d" / "images" / name)
+    rows = "".join(f"{name},20,20,mitosis\n" for name in names)
+    Path("d/points.csv").write_text(f"file_name,x,y,label\n{rows}")
+    places = "".join(f"{name},S,p{name[:2]},test,0.25\n" for name in names)
+    Path("d/split.csv").write_text(f"file_name,scanner,patient,split,mpp\n{places}")
+    for words in (["d"], ["d", "--subset", "test"]):
+        ran = midog("infer", *words, "--model", model, "--out", "out", "--threshold", 0.1)
+        assert ran.code == 0, ran.err
+    assert "2 were done before" in ran.err
+    assert all(Path("out", f"{case}/01.json").is_file() for case in ("01", "02"))
+    ran = midog("evaluate", "out", "--data", "d", "--resamples", 0, "--json")
+    assert ran.code == 0, ran.err
+    assert [roi["file_name"] for roi in json.loads(ran.out)["rois"]] == names
+
+
+def test_every_kind_of_bad_image_is_named_and_the_others_are_done(
+    midog, model, phantom, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    images = copy(phantom / "images", tmp_path / "rois")
+    whole = (images / "003.tiff").read_bytes()
+    bad = {
+        "empty.tiff": b"",
+        "cut.tiff": whole[: len(whole) // 3],
+        "text.svs": b"hello",
+        "half.jpg": b"\xff\xd8\xff\xe0" + bytes(20),
+    }
+    for name, content in bad.items():
+        (images / name).write_bytes(content)
+    (images / "gone.png").symlink_to("nowhere.png")
+    (images / os.fsdecode(b"n\xff.tiff")).write_bytes(whole)
+    formats = ("--format", "challenge,csv,coco,overlay")
+    ran = midog("infer", images, "--model", model, "--out", "out", *formats)
+    assert ran.code == 1
+    last = ran.err.splitlines()[-1]
+    assert last.startswith("error: 5 of 16 images failed: ")
+    for name in (*bad, "gone.png"):
+        assert name in last
+        assert sum(name in line for line in ran.err.splitlines()) == 2, "and why, before it"
+    assert len(ran.out.splitlines()) == 11
+    assert "unexpected" not in ran.err
+
+
+def test_a_damaged_output_is_made_anew(midog, model, phantom, tmp_path):
+    words = ("infer", phantom, "--subset", "test", "--model", model, "--out", tmp_path)
+    words = (*words, "--format", "challenge,overlay")
+    assert midog(*words).code == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    stems = sorted(path.stem for path in before if path.suffix == ".json" and path.stem[0] != ".")
+    damaged = [tmp_path / f"{stems[0]}.json", tmp_path / f"{stems[1]}.overlay.jpg"]
+    damaged.append(tmp_path / f"{stems[2]}.json")
+    for path, content in zip(damaged, (b"", before[damaged[1]][:-1], b"{"), strict=True):
+        path.write_bytes(content)
+    ran = midog(*words)
+    assert ran.code == 0, ran.err
+    assert all(f"{path} is damaged" in ran.err for path in damaged)
+    assert {path: path.read_bytes() for path in before} == before
