@@ -60,7 +60,7 @@ def mpp_of_picture(picture: Any) -> list[Statement | None]:
     """What a picture that Pillow opened states, the preferred first: its own header, then EXIF."""
     info, kind = picture.info, str(picture.format)
     if "jfif_density" in info:
-        unit = {1: 25400.0, 2: 10000.0}.get(info.get("jfif_unit"), math.nan)
+        unit = {1: 25400.0, 2: 10000.0}.get(_whole(info.get("jfif_unit", 0)), math.nan)
         own = _density("JFIF density", *_pair(info["jfif_density"]), unit)
     elif kind in ("PNG", "BMP", "DIB", "JPEG2000"):  # of others Pillow takes it from EXIF
         own = _density(f"{kind} resolution", *_pair(info.get("dpi")), 25400.0)
@@ -69,7 +69,7 @@ def mpp_of_picture(picture: Any) -> list[Statement | None]:
     exif: Mapping[int, Any] = {}
     with contextlib.suppress(Exception):  # damaged EXIF states nothing
         exif = picture.getexif()
-    unit = _UM_PER_TIFF_UNIT.get(exif.get(_RESOLUTION_UNIT, 2), math.nan)
+    unit = _UM_PER_TIFF_UNIT.get(_whole(exif.get(_RESOLUTION_UNIT, 2)), math.nan)
     counts = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
     return [own, _density("EXIF resolution", *counts, unit)]
 
@@ -145,5 +145,5 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 
 def _whole(value: Any) -> int:
-    """An enumeration or a number as an int; 1, no unit, for all else."""
-    return int(value) if isinstance(value, int) else 1
+    """An enumeration or a number as an int; 0, no unit, for all else."""
+    return int(value) if isinstance(value, int) else 0

@@ -9,6 +9,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import tifffile
 import torch
 from PIL import Image
 
@@ -120,3 +122,31 @@ def test_a_damaged_output_is_made_anew(midog, model, phantom, tmp_path):
     assert ran.code == 0, ran.err
     assert all(f"{path} is damaged" in ran.err for path in damaged)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_um_per_px_that_no_microscope_has_are_an_error_and_a_large_factor_is_said(
+    midog, model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, mpp in {"a": 2.5, "b": 25, "c": 0.001, "d": 352.8}.items():
+        cm = (1e4 / mpp, 1e4 / mpp)
+        pixels = np.full((40, 50, 3), 220, np.uint8)
+        options = {"resolution": cm, "resolutionunit": "CENTIMETER", "photometric": "rgb"}
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels, **options)
+    ran = midog("infer", tmp_path, "--model", model, "--device", "cpu")
+    assert ran.code == 1
+    assert "a.tif: at 2.5 um per px it is enlarged 10-fold for the model's 0.25" in ran.err
+    for line in (
+        "b.tif: mpp 25 (its TIFF resolution) is out of range, 0.05 to 5 um per px; give --mpp",
+        "c.tif: mpp 0.001 (its TIFF resolution) is out of range",
+        "d.tif: its mpp (um per px) is unknown (its TIFF resolution states 71.9955 dpi",
+    ):
+        assert line in ran.err
+    assert [path.name for path in (tmp_path / "detections").glob("*.json")] == ["a.json"]
+    ran = midog("infer", tmp_path, "--model", model, "--device", "cpu", "--mpp", "0.25")
+    assert ran.code == 0
+    assert "b.tif: 0.25 um per px, as given by you" in ran.err
+    for wrong in ("25", "0.001", "0", "nan"):
+        ran = midog("infer", tmp_path / "a.tif", "--model", model, "--mpp", wrong)
+        assert ran.code in (1, 2)
+        assert "0.05" in ran.err

@@ -5,15 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from midog.images.image import open_image
-from midog.images.stated_mpp import mpp_of_slide
+from midog.images.stated_mpp import mpp_of_picture, mpp_of_slide, mpp_of_tiff
 from midog.mpp import settle
 from tests.images.pictures import PIXELS, TILE, tiff
 
@@ -292,3 +295,37 @@ def jp2_with_resolution(path: Path, x: int, y: int) -> bytes:
     box = struct.pack(">I4s", 8 + len(capture), b"res ") + capture
     head = struct.pack(">I", size + len(box)) + data[at + 4 : at + size]
     return data[:at] + head + box + data[at + size :]
+
+
+class Tags(dict[str, Any]):
+    """Tags as tifffile gives them."""
+
+    def valueof(self, name: str, default: Any = None) -> Any:
+        return self.get(name, default)
+
+
+NUMBERS = st.one_of(
+    st.none(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=8),
+    st.binary(max_size=4),
+    st.tuples(st.integers(0, 2**32), st.integers(0, 2**32)),
+    st.just(10**400),
+)
+WORDS = st.one_of(st.sampled_from(["um", "mm", "\\u00B5m", "pixel", "inch"]), st.text(max_size=6))
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, WORDS, st.sampled_from(["ImageJ=1\nunit={}", "|MPP = {}", "{}"]))
+def test_whatever_tags_and_descriptions_hold_nothing_implausible_comes_of_it(
+    x: Any, y: Any, unit: Any, word: str, text: str
+) -> None:
+    tags = Tags(XResolution=x, YResolution=y, ResolutionUnit=unit)
+    page = SimpleNamespace(description=text.format(word), tags=tags, imagewidth=1, imagelength=1)
+    held = settle("a", mpp_of_tiff(SimpleNamespace(pages=[page], ome_metadata=None), page))
+    assert held.mpp is None or held.mpp.is_plausible
+    info = {"jfif_density": (x, y), "jfif_unit": unit}
+    exif = {282: x, 283: y, 296: unit}
+    picture = SimpleNamespace(info=info, format="JPEG", getexif=lambda: exif)
+    held = settle("a", mpp_of_picture(picture))
+    assert held.mpp is None or held.mpp.is_plausible
