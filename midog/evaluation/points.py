@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import math
 from collections.abc import Sequence
@@ -133,18 +135,34 @@ def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
     is_stated = roi.mpp is not None or given is not None
     width, height, in_image = roi.width, roi.height, StatedMpp()
     if roi.path is not None:
-        from midog.images.image import open_image  # the only need for pixels here
-
         try:
-            with open_image(roi.path) as image:
-                in_image = image.stated_mpp
-                width, height = width or image.width, height or image.height
+            of_image, in_image = _facts_of(roi.path, _changed_ns(roi.path))
+            width, height = width or of_image[0], height or of_image[1]
         except ImageError:
             if needed and not is_stated:
                 raise
     if not needed and not is_stated and in_image.mpp is None:
         return None, (width, height)
     return roi_mpp(roi, in_image, given), (width, height)
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file was changed; 0 for one that is missing, which opening it reports."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime_ns
+    return 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _facts_of(path: Path, changed_ns: int) -> tuple[tuple[int, int], StatedMpp]:
+    """Size and mpp that an image states; many runs are scored on the same images.
+
+    changed_ns: when it was changed, so that a changed one is read again.
+    """
+    from midog.images.image import open_image  # the only need for images here
+
+    with open_image(path) as image:
+        return (image.width, image.height), image.stated_mpp
 
 
 def _check_rois(rois: Sequence[Roi]) -> None:
