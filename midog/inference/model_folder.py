@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -21,12 +20,13 @@ from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import ConfigError, WeightsError
 from midog.files import replace_folder
-from midog.json_text import to_json
+from midog.json_text import read_json, to_json
 from midog.models.build import build_model, num_classes, without_first_weights
 from midog.models.protocol import DetectionNetwork
 from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
+_FORMAT = 2
 TASK = "detection"
 """The task whose models a Detector is made of."""
 
@@ -41,13 +41,14 @@ class Card(BaseModel):
     """model.json; its further keys are `Detector.info`."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    format: Literal[1]
+    format: Literal[2]
     task: Literal["detection"]
     config: dict[str, Any]
     class_names: tuple[str, ...] = Field(min_length=1)
     mpp: float = Field(ge=LOWEST_MPP, le=HIGHEST_MPP)
     threshold: float = Field(ge=0, le=1)
     versions: dict[str, str]
+    weights_sha256: str = Field(pattern="[0-9a-f]{64}")
 
 
 def write_model(
@@ -73,17 +74,18 @@ def write_model(
         WeightsError: where the folder holds other files or cannot be written.
     """
     assert not Card.model_fields.keys() & info.keys(), "info is for further keys"
+    weights = save(dict(state), {"class_names": "\n".join(class_names)})
     card = {
-        "format": 1,
+        "format": _FORMAT,
         "task": TASK,
         "config": config.to_dict(),
         "class_names": list(class_names),
         "mpp": config.data.mpp,
         "threshold": threshold,
         "versions": versions(),
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
         **info,
     }
-    weights = save(dict(state), {"class_names": "\n".join(class_names)})
     text = to_json(card, ascii_only=False)
     write_folder(folder, {WEIGHTS: weights, CARD: text.encode()})
 
@@ -105,7 +107,7 @@ def read_model(path: Path) -> tuple[DetectionNetwork, RunConfig, Card]:
     card, config = read_card(folder / CARD)
     with without_first_weights():
         network = build_model(config, pretrained=False)
-    load_weights(network, folder / WEIGHTS, card.class_names)
+    load_weights(network, folder / WEIGHTS, card.class_names, card.weights_sha256)
     return network.eval(), config, card
 
 
@@ -173,12 +175,9 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         WeightsError: where it is missing, damaged, of another format, or contradicts itself.
     """
     copy = "copy the model's folder again"
-    try:
-        tree = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise WeightsError(f"{path} does not exist", copy) from None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read as JSON: {error}", copy) from None
+    if not path.exists():
+        raise WeightsError(f"{path} does not exist", copy)
+    tree = read_json(path, WeightsError, copy)
     if isinstance(tree, dict) and tree.get("task", TASK) != TASK:
         raise WeightsError(
             f"{path} is of a model of task {tree['task']}", f"give a model of task {TASK}"
@@ -187,9 +186,9 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
         raise WeightsError(f"{path} is not a model's description: it has no key format", copy)
     wrote = tree.get("versions")
     writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
-    if tree["format"] != 1:
+    if tree["format"] != _FORMAT:
         raise WeightsError(
-            f"{path} has format {tree['format']}, this midog reads format 1",
+            f"{path} has format {tree['format']}, this midog reads format {_FORMAT}",
             f"use {writer}, which wrote it",
         )
     try:
@@ -215,16 +214,18 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
     return card, config
 
 
-def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> None:
+def load_weights(model: nn.Module, path: Path, class_names: Sequence[str], sha256: str) -> None:
     """Fill a network, all of it, from a safetensors file.
 
     Args:
         model: the network.
         path: the file.
         class_names: of the labels 1, 2, …, as model.json beside the file has them.
+        sha256: of the file, as model.json has it.
 
     Raises:
-        WeightsError: where the file is missing, damaged or of another network or other classes.
+        WeightsError: where the file is missing, damaged or of another network or other classes, or
+            where a byte of it is not the one that was written.
     """
     state, described = _read_weights(path)
     classes = described.get("class_names", "\n".join(class_names)).split("\n")
@@ -248,6 +249,13 @@ def load_weights(model: nn.Module, path: Path, class_names: Sequence[str]) -> No
             f"{path} does not fit the model in {CARD}: {wrong[0]}{more}",
             "keep the two files together",
         )
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise WeightsError(
+                f"{path} is not the file that {CARD} beside it was written with: their checksums"
+                " differ",
+                "copy the model's folder again, both files together",
+            )
     if broken := [name for name, value in state.items() if not torch.isfinite(value).all()]:
         raise WeightsError(
             f"{path} holds values that are not finite, in {broken[0]}", "train the model again"

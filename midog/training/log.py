@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from midog.errors import TrainingError
 from midog.files import replace_text
 from midog.progress import step_bars
 from midog.training.checkpoint import TrainingProgress
 from midog.training.tasks.task import PrecisionRecall, Validation
+
+logger = logging.getLogger(__name__)
 
 
 class RunLog:
@@ -119,11 +123,24 @@ class RunLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a metrics.csv; none where the file does not exist."""
+    """Return the rows of a metrics.csv, saved again by a spreadsheet or not; none without a file.
+
+    Raises:
+        TrainingError: It is no table with a whole number in a column `epoch`.
+    """
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise ValueError("NUL bytes")
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        if all(None not in row and int(row["epoch"]) > 0 for row in rows):
+            return [{name: value or "" for name, value in row.items()} for row in rows]
+        why = "a row has more cells than there are names, or an epoch below 1"
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        why = f"{type(error).__name__}: {error}"
+    raise TrainingError(f"{path} cannot be read as a table of epochs ({why})")
 
 
 def _add_row(path: Path, row: Mapping[str, Any]) -> None:
@@ -148,7 +165,15 @@ def _format(value: Any) -> str:
 
 def _drop_rows(path: Path, epoch: int) -> None:
     """Drop the rows after the first `epoch` epochs: they are trained again after a break."""
-    rows = read_metrics(path)
+    try:
+        rows = read_metrics(path)
+    except TrainingError as error:
+        number = 1
+        while (aside := path.with_name(f"{path.stem}~{number}{path.suffix}")).exists():
+            number += 1
+        path.rename(aside)
+        logger.warning("%s; it is renamed to %s, and a new one begun", error, aside.name)
+        return
     kept = [row for row in rows if int(row["epoch"]) <= epoch]
     if len(kept) < len(rows):
         _write_rows(path, kept)

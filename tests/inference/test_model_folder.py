@@ -48,7 +48,8 @@ def test_a_saved_detector_finds_the_same(retinanet: nn.Module, roi: Pixels, save
 
 def test_model_json_says_what_the_model_is(saved: Path) -> None:
     card = json.loads((saved / "model.json").read_text())
-    assert card["format"] == 1
+    assert card["format"] == 2
+    assert len(card["weights_sha256"]) == 64
     assert card["config"] == CONFIG.to_dict()
     assert (card["class_names"], card["mpp"], card["threshold"]) == (["mitotic figure"], 0.25, 0.4)
     assert (card["data"], card["val"]) == ("abc123", {"f1": 0.5})
@@ -145,6 +146,13 @@ def spoil_a_value(folder: Path) -> None:
     detector.save(folder)
 
 
+def flip_a_bit(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -153,9 +161,9 @@ def spoil_a_value(folder: Path) -> None:
             lambda folder: (folder / "model.safetensors").unlink(),
             "model.safetensors does not exist",
         ),
-        (cut("model.json", 0.5), "cannot be read as JSON"),
+        (cut("model.json", 0.5), "is not JSON"),
         (lambda folder: (folder / "model.json").write_text("[]"), "not a model's description"),
-        (edit_card(format=7), "has format 7, this midog reads format 1; use midog 0.1.0"),
+        (edit_card(format=7), "has format 7, this midog reads format 2; use midog 0.1.0"),
         (edit_card(threshold="high"), "threshold: Input should be"),
         (
             edit_card(versions={"midog": "9.9"}, train__speed=3),
@@ -180,6 +188,12 @@ def spoil_a_value(folder: Path) -> None:
             "has the classes mitotic figure, imposter, model.json beside it has mitotic figure;",
         ),
         (spoil_a_value, "not finite"),
+        (flip_a_bit, "is not the file that model.json beside it was written with"),
+        (edit_card(weights_sha256=5), "weights_sha256: Input should be"),
+        (
+            lambda folder: (folder / "model.json").write_text("[" * 10_000 + "]" * 10_000),
+            "nested deeper",
+        ),
     ],
 )
 def test_a_model_folder_that_cannot_be_used_says_why(

@@ -191,3 +191,16 @@ def test_the_summary_has_the_best_score_with_its_name_and_null_without_one():
     assert TrainingProgress().summary() == none | {"best_epoch": 0}
     best = TrainingProgress(best_score=0.5, score_name="F1", best_epoch=2).summary()
     assert (best["best_score"], best["score_name"], best["best_epoch"]) == (0.5, "F1", 3)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.9])
+def test_a_changed_bit_in_the_weights_is_seen(tmp_path, part):
+    net = nn.Linear(300, 300)
+    path = tmp_path / "last.ckpt"
+    save_checkpoint(path, TrainingProgress(), net, torch.optim.SGD(net.parameters()))
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * part)] ^= 4
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["model"].keys() == net.state_dict().keys()
+    with pytest.raises(CheckpointError, match="its checksums do not fit its content"):
+        read_checkpoint(path)

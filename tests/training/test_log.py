@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -84,3 +85,33 @@ def test_an_epoch_without_validation_has_its_row_and_no_line(tmp_path):
     log.close()
     assert read_metrics(tmp_path / "metrics.csv")[0]["train/loss"] == "0.5"
     assert "loss" not in log.console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")]
+)
+def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path, spoil):
+    log = open_log(tmp_path)
+    for epoch in (1, 2):
+        log.epoch({"epoch": epoch, "step": 10 * epoch}, None)
+    log.close()
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(spoil(path.read_text()).encode())
+    log = open_log(tmp_path, epoch=1)
+    log.epoch({"epoch": 2, "step": 20}, None)
+    log.close()
+    assert path.read_text() == "epoch,step\n1,10\n2,20\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["epoch;step\n1;10\n", "a,b\n1,2\n", "epoch\nx\n", "epoch\n1,2\n", "epoch\n-1\n", '"', "\0"],
+)
+def test_a_file_that_is_no_table_is_set_aside(tmp_path, content, caplog):
+    (tmp_path / "metrics.csv").write_text(content)
+    log = open_log(tmp_path, epoch=1)
+    log.epoch({"epoch": 2, "step": 20}, None)
+    log.close()
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,step\n2,20\n"
+    assert "it is renamed to metrics~1.csv" in caplog.text
+    assert (tmp_path / "metrics~1.csv").read_text() == content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import ExitStack
@@ -12,9 +13,11 @@ import pytest
 from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.errors import CheckpointError, ConfigError
+from midog.training import resume
+from midog.training.changes import Changes
 from midog.training.identity import Identity, stored_identity
 from midog.training.resume import choose_run, make_run
-from midog.training.runs import Run, is_finished, locked, write_state
+from midog.training.runs import Run, find_run, is_finished, list_runs, locked, write_state
 from midog.training.train import resolve
 
 CONFIG = RunConfig()
@@ -180,3 +183,64 @@ def test_an_unfinished_run_of_other_settings_is_reported_and_left_alone(tmp_path
         "run b is unfinished but has other settings (train.epochs: 200, now 3); use its settings to"
         " resume it"
     ]
+
+
+@pytest.mark.parametrize("left", [[], [".lock"], [".lock", "data.json"], ["config.yaml"]])
+def test_a_folder_that_a_killed_process_left_is_made_anew(tmp_path, left):
+    (tmp_path / "a").mkdir()
+    for name in left:
+        (tmp_path / "a" / name).write_text("")
+    run = open_run(tmp_path, CONFIG, "d1", name="a")
+    assert (run.folder.name, run.resumes) == ("a", False)
+    assert load_config(run.folder / "config.yaml") == CONFIG
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "latest"]
+
+
+@pytest.mark.parametrize("step", ["mkdir", "data.json", "config.yaml", "rename"])
+def test_a_full_disk_while_a_run_is_made_leaves_no_run(tmp_path, monkeypatch, step):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    replace = resume.replace_text
+    with monkeypatch.context() as patch:
+        if step in ("mkdir", "rename"):
+            patch.setattr(Path, step, full)
+        else:
+            patch.setattr(
+                resume,
+                "replace_text",
+                lambda path, *rest: (full if path.name == step else replace)(path, *rest),
+            )
+        with pytest.raises((CheckpointError, OSError), match="No space left"):
+            open_run(tmp_path / "runs" if step == "mkdir" else tmp_path, CONFIG, "d1", name="a")
+    assert [path for path in tmp_path.iterdir() if path.name != "runs"] == []
+    assert not open_run(tmp_path, CONFIG, "d1", name="a").resumes
+
+
+def test_a_run_that_lost_its_checkpoint_is_not_begun_again(tmp_path, caplog):
+    folder = start(tmp_path, name="a", checkpoint=False)
+    write_state(folder, {"epoch": 3})
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is missing.*put it back, or move"):
+        open_run(tmp_path, CONFIG, "d1", name="a")
+    assert choose_run(tmp_path, Identity(CONFIG, "d1")) is None
+    assert "run a is not resumed: its last.ckpt is missing" in caplog.text
+
+
+def test_a_run_is_listed_also_where_only_its_checkpoint_is_left(tmp_path):
+    folder = start(tmp_path, name="a")
+    (folder / "config.yaml").unlink()
+    assert list_runs(tmp_path) == [folder.resolve()]
+    assert find_run(tmp_path, "a") == folder
+
+
+def test_changes_choose_a_run_that_was_started_with_other_settings(tmp_path):
+    start(tmp_path, "train.lr=0.5", name="a")
+    changes = Changes({"train.epochs": 9})
+    run = choose_run(tmp_path, Identity(CONFIG, "d1"), changes=changes)
+    assert run is not None
+    assert run.folder.name == "a"
+    other = Identity(load_config(None, ["train.seed=3"]), "d1")
+    with pytest.raises(
+        CheckpointError, match=r"no run .* to resume with train\.epochs=9; name one"
+    ):
+        choose_run(tmp_path, other, changes=changes)

@@ -77,3 +77,23 @@ def test_a_damaged_state_is_no_state(tmp_path):
     (tmp_path / "state.json").write_text("{")
     assert read_state(tmp_path) == {}
     assert not is_finished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"finished": "yes"}',
+        '{"epoch": "three"}',
+        '{"best_score": "high"}',
+        "[" * 10_000 + "]" * 10_000,
+        '{"epoch": ' + "9" * 5000 + "}",
+        "\0\0",
+    ],
+)
+def test_a_damaged_state_says_nothing(tmp_path, content):
+    (tmp_path / "state.json").write_text(content)
+    assert read_state(tmp_path) == {}
+    assert not is_finished(tmp_path)
