@@ -15,7 +15,7 @@ from midog.data.phantom.scanners import SCANNERS
 from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
-from midog.files import replace_text
+from midog.files import replace_text, sweep_parts
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import find_jobs
@@ -92,6 +92,7 @@ def _draw(
 ) -> Path:
     """Draw the phantom of this seed, unless it exists already."""
     data, seed_file = out / "data", out / _SEED_FILE
+    sweep_parts(out, alone=True)  # what a killed demo left before it was one
     if seed_file.is_file():
         drawn = seed_file.read_text().strip()
         if drawn != str(seed):

@@ -53,6 +53,13 @@ def test_the_demo_makes_what_it_says_and_a_second_one_trains_nothing_again(tmp_p
         run(out, seed=1)
 
 
+def test_what_a_killed_demo_left_does_not_stop_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "draw_phantom", lambda data, **_: data.mkdir())
+    (tmp_path / f".midog-demo.{'0' * 32}.part").write_text("")
+    assert demo._draw(tmp_path, 0, 3, 256, lambda line: None) == tmp_path / "data"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".midog-demo", "data"]
+
+
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for overwrite in (False, True):

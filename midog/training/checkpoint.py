@@ -138,26 +138,28 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if head != b"PK\x03\x04":  # as torch.save begins
             pickled = head[:1] == b"\x80"
             kind = "is a pickle of another kind and not trusted" if pickled else "is damaged"
-            raise unusable(f"{path} {kind}")
+            raise unusable(path, kind)
         _verify(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise unusable(f"{path} does not exist") from None
+        raise unusable(path, "does not exist") from None
     except CheckpointError:
         raise
     except Exception as error:  # torch.load raises whatever the bytes lead to
         code = "weights_only" in str(error)
         kind = "holds code (a pickle of objects) and is not trusted" if code else "is damaged"
-        raise unusable(f"{path} {kind}") from None
+        raise unusable(path, kind) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise unusable(f"{path} is no checkpoint of this version (format {FORMAT})")
+        raise unusable(path, f"is no checkpoint of this version (format {FORMAT})")
     return Checkpoint(path, state)
 
 
-def unusable(what: str) -> CheckpointError:
+def unusable(path: Path, why: str) -> CheckpointError:
     """Return the error of a checkpoint that cannot be used."""
     return CheckpointError(
-        what, "put a whole copy of it back, or start anew with {fresh}", {"fresh": True}
+        f"{path} {why}",
+        f"put a whole copy of it back, or move {path.parent} away: the same command then starts"
+        " anew",
     )
 
 
@@ -166,7 +168,7 @@ def _verify(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         packed = [info for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
         if packed or archive.testzip() is not None:
-            raise unusable(f"{path} is damaged: its checksums do not fit its content")
+            raise unusable(path, "is damaged: its checksums do not fit its content")
 
 
 def _copied(value: Any) -> Any:

@@ -50,7 +50,7 @@ def restore(
                 raise ValueError("its average is of an impossible number of updates")
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise unusable(f"{checkpoint.path} does not fit this model: {reason}") from None
+        raise unusable(checkpoint.path, f"does not fit this model: {reason}") from None
     network.load_state_dict(weights)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
