@@ -11,6 +11,7 @@ layout that all earlier records have.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,11 +85,16 @@ def rows(stage: str, tree: Mapping[str, Any]) -> Iterator[list[str]]:
     low, high = tree["spread"]
     yield [
         f"{stage}  {tree['what']}",
-        f"{tree['ours']:.4g}",
-        f"{tree['plain']:.4g}",
+        *(
+            "did not fit" if math.isnan(tree[side]) else f"{tree[side]:.4g}"
+            for side in ("ours", "plain")
+        ),
         tree["unit"],
-        f"{tree['ratio']:.1f}",
-        f"{low:.1f}-{high:.1f}",
+        *(
+            ["-", "-"]
+            if math.isnan(tree["ratio"])
+            else [f"{tree['ratio']:.1f}", f"{low:.1f}-{high:.1f}"]
+        ),
         str(tree["rounds"]),
         limit_share(tree),
     ]

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -52,6 +53,52 @@ def pick_device(name: str = "auto") -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise DeviceError(f"device {name!r} is not supported", "use auto, cpu, cuda, cuda:N or mps")
     return device
+
+
+def pick_devices(name: str, count: int) -> tuple[str, list[int] | int]:
+    """The devices of a training: 'cuda:1' and its next ones.
+
+    Args:
+        name: As of `pick_device`.
+        count: Devices, or processes of a CPU, on this machine.
+
+    Returns:
+        The kind of device, and which GPUs, or how many processes of another kind.
+
+    Raises:
+        DeviceError: Not all of them exist.
+    """
+    device = pick_device(name)
+    if device.type == "mps" and count > 1:
+        raise DeviceError(
+            f"mps is one device, not {count}", "use {machine.devices}", {"machine.devices": 1}
+        )
+    if device.type != "cuda":
+        return device.type, count
+    first, there = device.index or 0, torch.cuda.device_count()
+    if first + count > there:
+        wanted = f"cuda:{first}" if count == 1 else f"cuda:{first} to cuda:{first + count - 1}"
+        raise DeviceError(
+            f"machine.device={name} with machine.devices={count} means {wanted}, and there are"
+            f" {there} CUDA devices, from cuda:0 on",
+            "use {machine.device} and {machine.devices}",
+            {"machine.device": "cuda", "machine.devices": max(1, there)},
+        )
+    return "cuda", list(range(first, first + count))
+
+
+def mixed_precision(device: torch.device) -> Literal["bf16-mixed", "16-mixed", "32-true"]:
+    """The precision that suits a training on the device best.
+
+    Returns:
+        'bf16-mixed' where the device has bfloat16 in hardware; '16-mixed' on CUDA devices that have
+        float16 alone in their matrix units (V100, T4); else '32-true'.
+    """
+    if has_bf16(device):
+        return "bf16-mixed"
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
+        return "16-mixed"
+    return "32-true"
 
 
 def has_bf16(device: torch.device) -> bool:

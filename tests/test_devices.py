@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from midog.devices import copies_alone, is_out_of_memory, machine_memory, pick_device
+from midog.devices import (
+    copies_alone,
+    is_out_of_memory,
+    machine_memory,
+    mixed_precision,
+    pick_device,
+    pick_devices,
+)
 from midog.errors import DeviceError
 
 
@@ -107,3 +114,69 @@ def test_cudnn_without_an_algorithm_means_memory_where_little_is_free(monkeypatc
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 16 * 2**30))
     assert is_out_of_memory(RuntimeError(_CUDNN + "contiguous input.")) == is_memory
     assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
+
+
+@pytest.fixture
+def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "taken"),
+    [
+        ("cuda:1", 1, [1]),
+        ("cuda:1", 2, [1, 2]),
+        ("cuda:2", 2, [2, 3]),
+        ("cuda", 1, [0]),
+        ("cuda", 3, [0, 1, 2]),
+        ("auto", 4, [0, 1, 2, 3]),
+    ],
+)
+@pytest.mark.usefixtures("four_gpus")
+def test_several_gpus_begin_at_the_one_that_is_named(name, count, taken):
+    assert pick_devices(name, count) == ("cuda", taken)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "says"),
+    [
+        ("cuda:3", 2, "machine.devices=2 means cuda:3 to cuda:4, and there are 4"),
+        ("cuda:1", 4, "means cuda:1 to cuda:4"),
+        ("cuda", 5, "use machine.device=cuda and machine.devices=4"),
+    ],
+)
+@pytest.mark.usefixtures("four_gpus")
+def test_gpus_that_do_not_all_exist_are_refused(name, count, says):
+    with pytest.raises(DeviceError, match=says):
+        pick_devices(name, count)
+
+
+def test_a_cpu_has_as_many_processes_as_are_asked_for_and_mps_one(monkeypatch):
+    assert pick_devices("cpu", 3) == ("cpu", 3)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_devices("mps", 1) == ("mps", 1)
+    with pytest.raises(DeviceError, match=r"machine\.devices=1"):
+        pick_devices("mps", 2)
+
+
+@pytest.mark.parametrize(
+    ("capability", "bf16", "precision"),
+    [
+        ((9, 0), True, "bf16-mixed"),
+        ((8, 0), True, "bf16-mixed"),
+        ((7, 5), False, "16-mixed"),
+        ((7, 0), False, "16-mixed"),
+        ((6, 1), False, "32-true"),
+    ],
+    ids=["H200", "A100", "T4", "V100", "GTX 1080"],
+)
+def test_a_gpu_without_bfloat16_trains_in_float16(monkeypatch, capability, bf16, precision):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert mixed_precision(torch.device("cuda", 0)) == precision
+
+
+def test_a_cpu_never_trains_in_float16():
+    assert mixed_precision(torch.device("cpu")) in ("bf16-mixed", "32-true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,7 @@ class Compared:
         what: Our side in words.
         plainly: The baseline in words.
         unit: Of both rates, such as "patches/s".
-        ours: Our rate, the median over the rounds.
+        ours: Our rate, the median over the rounds; NaN where it did not fit into the memory.
         plain: The baseline's rate.
         ratio: ours / plain, over 1 if ours is faster.
         spread: Lower and upper quartile of the rounds' own ratios.
@@ -90,7 +91,7 @@ def compare(
         spread=(low, high),
         rounds=len(ours),
         limit="" if limit is None else limit[0],
-        limit_share=None if limit is None else own / limit[1],
+        limit_share=None if limit is None or math.isnan(own) else own / limit[1],
         detail=detail or {},
         also=also,
     )

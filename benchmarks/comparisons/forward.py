@@ -15,7 +15,7 @@ from midog.augment.on_device import to_float
 from midog.bench.conditions import Conditions
 from midog.bench.forward import detect_in, forward_row, median_ms, random_patches
 from midog.bench.network_cost import kernels_and_waits
-from midog.bench.timing import take_turns
+from midog.bench.timing import fits, take_turns
 from midog.models.build import build_model, num_classes
 
 
@@ -35,7 +35,10 @@ def compare_forward(conditions: Conditions) -> Compared:
         }
         runs["plain"] = lambda: plain(listed)
         taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
-        counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
+        counts = {
+            name: kernels_and_waits(run, device) if fits(taken[name]) else {}
+            for name, run in runs.items()
+        }
     plain_cost = {
         "gflop": torchvision_gflop(plain, SHIPPED_PX),
         **counts["plain"],

@@ -19,7 +19,7 @@ from midog.bench.step import (
     step_row,
     with_loader,
 )
-from midog.bench.timing import take_turns
+from midog.bench.timing import fits, take_turns
 
 
 def compare_step(conditions: Conditions) -> Compared:
@@ -30,15 +30,19 @@ def compare_step(conditions: Conditions) -> Compared:
     other = PlainStep(conditions.config, images)
     steps: dict[str, TrainingStep | PlainStep] = {**ours, "plain": other}
     taken = take_turns(step_parts(steps), rounds=rounds, device=device, warm_up=rounds > 1)
-    counts = {name: kernels_and_waits(step.whole, device) for name, step in steps.items()}
+    seconds = {name: taken[f"{name} gradients"] + taken[f"{name} update"] for name in steps}
+    counts = {
+        name: kernels_and_waits(step.whole, device) if fits(seconds[name]) else {}
+        for name, step in steps.items()
+    }
     plain_gflop = torchvision_gflop(other.network, SHIPPED_PX, backward=True)
     plain = {"gflop": plain_gflop, **counts["plain"], **parts_ms(taken, "plain")}
-    seconds = {name: taken[f"{name} gradients"] + taken[f"{name} update"] for name in steps}
     rows: list[Compared] = []
     for name, step in ours.items():
         what, limit, detail = step_row(conditions, name, step, taken)
         detail |= {**counts[name], **parts_ms(taken, name), "plain": plain}
-        detail |= {"with_loader": with_loader(step, conditions)}
+        if fits(seconds[name]):
+            detail |= {"with_loader": with_loader(step, conditions)}
         for words, own, plainly, more in (
             (what, seconds[name], seconds["plain"], detail),
             (

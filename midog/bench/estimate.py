@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,11 +93,12 @@ def estimate(
     """
     epochs, patches = train.epochs, size.train * patches_per_roi
     training = validation = seconds = None
-    if "step" in stages:
-        rate = stages["step"]["detail"]["with_loader"]["patches_per_s"]
-        training = epochs * patches / rate / 3600
-    if "infer" in stages:
-        seconds = float(stages["infer"]["detail"]["seconds"])
+    # neither is measured where it did not fit
+    if loader := stages.get("step", {}).get("detail", {}).get("with_loader"):
+        training = epochs * patches / loader["patches_per_s"] / 3600
+    taken = stages.get("infer", {}).get("detail", {}).get("seconds")
+    if taken is not None and not math.isnan(taken):
+        seconds = float(taken)
         validations = -(-epochs // train.validate_every)
         validation = validations * size.val * seconds / 3600
     return Estimate(epochs, patches, size, training, validation, seconds)

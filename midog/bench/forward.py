@@ -12,7 +12,7 @@ from torch import Tensor
 from midog.bench.conditions import Conditions
 from midog.bench.measured import Measured, measured
 from midog.bench.network_cost import gflop_of, kernels_and_waits
-from midog.bench.timing import Seconds, take_turns
+from midog.bench.timing import Seconds, fits, take_turns
 from midog.config.schema import InferenceSettings
 from midog.inference.network import TorchBackend, pick_precision
 from midog.models.build import build_model
@@ -38,7 +38,10 @@ def forward_stage(conditions: Conditions) -> Measured:
             for name, config in conditions.configs.items()
         }
         taken = take_turns(runs, rounds=rounds, device=device, warm_up=rounds > 1)
-        counts = {name: kernels_and_waits(run, device) for name, run in runs.items()}
+        counts = {
+            name: kernels_and_waits(run, device) if fits(taken[name]) else {}
+            for name, run in runs.items()
+        }
     rows = []
     for name in conditions.configs:
         what, limit, detail = forward_row(conditions, name, taken[name], counts[name])

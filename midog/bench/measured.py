@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ class Measured:
     Args:
         what: The work in words.
         unit: Of the rate, such as "patches/s".
-        rate: Median over the rounds.
+        rate: Median over the rounds; NaN where the work did not fit into the device's memory.
         spread: Lower and upper quartile of the rounds.
         rounds: How many there were.
         limit: What bounds the rate on this machine, in words.
@@ -65,6 +66,7 @@ def measured(
     """
     rate = float(np.median(rates))
     low, high = np.quantile(rates, [0.25, 0.75]).tolist()
+    share = None if limit is None or math.isnan(rate) else rate / limit[1]
     return Measured(
         what=what,
         unit=unit,
@@ -72,9 +74,14 @@ def measured(
         spread=(low, high),
         rounds=len(rates),
         limit="" if limit is None else limit[0],
-        limit_share=None if limit is None else rate / limit[1],
+        limit_share=share,
         detail=detail or {},
     )
+
+
+def did_not_fit(what: str) -> Measured:
+    """Return the result of work for which the device's memory did not suffice."""
+    return measured(what, "-", np.array([math.nan]))
 
 
 def six_digits(value: Any) -> Any:

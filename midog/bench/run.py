@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from midog.bench.conditions import prepared
+from midog.bench import timing
+from midog.bench.conditions import Conditions, prepared
 from midog.bench.estimate import REFERENCE_SPLIT, RunSize, estimate, run_size
+from midog.bench.measured import Measured, did_not_fit
 from midog.bench.options import BenchOptions
 from midog.bench.stages import STAGES
 from midog.config.schema import DataSettings, RunConfig
@@ -40,7 +42,7 @@ def run_bench(
     size = _run_size(config.data, options.own_data)
     with_rois = any(STAGES[name].needs_rois for name in stages)
     with prepared(configs, options, with_rois=with_rois, say=say) as conditions:
-        measured = {name: STAGES[name].run(conditions).to_dict() for name in stages}
+        measured = {name: _run_stage(name, conditions).to_dict() for name in stages}
         return {
             "machine": conditions.machine.to_dict(),
             **measured,
@@ -48,6 +50,16 @@ def run_bench(
                 config.train, config.sampling.patches_per_roi, size, measured
             ).to_dict(),
         }
+
+
+def _run_stage(name: str, conditions: Conditions) -> Measured:
+    """Run a stage; where not even its networks fit into the device's memory, it has one row."""
+    try:
+        return STAGES[name].run(conditions)
+    except Exception as error:
+        if not timing.did_not_fit(error):
+            raise
+    return did_not_fit(STAGES[name].about)
 
 
 def _run_size(data: DataSettings, own_data: bool) -> RunSize:

@@ -14,7 +14,7 @@ from midog.bench.conditions import Conditions
 from midog.bench.forward import best_precision, median_ms
 from midog.bench.measured import Measured, measured
 from midog.bench.network_cost import gflop_of, kernels_and_waits, peak_memory
-from midog.bench.timing import Seconds, synchronize, take_turns
+from midog.bench.timing import Seconds, fits, synchronize, take_turns
 from midog.config.schema import RunConfig
 from midog.loading.rois import decode_rois
 from midog.loading.source import Batch
@@ -77,10 +77,11 @@ def step_stage(conditions: Conditions) -> Measured:
     taken = take_turns(step_parts(steps), rounds=rounds, device=device, warm_up=rounds > 1)
     rows = []
     for name, step in steps.items():
-        counts = kernels_and_waits(step.whole, device)
         what, limit, detail = step_row(conditions, name, step, taken)
-        detail |= {**counts, **parts_ms(taken, name), "with_loader": with_loader(step, conditions)}
         seconds = taken[f"{name} gradients"] + taken[f"{name} update"]
+        if fits(seconds):
+            detail |= kernels_and_waits(step.whole, device) | parts_ms(taken, name)
+            detail |= {"with_loader": with_loader(step, conditions)}
         rows += [
             measured(what, "patches/s", conditions.batch / seconds, limit=limit, detail=detail),
             measured(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,14 +30,18 @@ def machine_lines(machine: Mapping[str, Any]) -> Iterator[str]:
 def rows(stage: str, tree: Mapping[str, Any]) -> Iterator[list[str]]:
     """A stage's rows, given as `Measured.to_dict` does."""
     low, high = tree["spread"]
-    yield [
-        f"{stage}  {tree['what']}",
-        f"{tree['rate']:.4g}",
-        tree["unit"],
-        f"{low:.4g}-{high:.4g}",
-        str(tree["rounds"]),
-        limit_share(tree),
-    ]
+    figures = (
+        ["did not fit", "-", "-", "-", "-"]
+        if math.isnan(tree["rate"])
+        else [
+            f"{tree['rate']:.4g}",
+            tree["unit"],
+            f"{low:.4g}-{high:.4g}",
+            str(tree["rounds"]),
+            limit_share(tree),
+        ]
+    )
+    yield [f"{stage}  {tree['what']}", *figures]
     for other in tree["also"]:
         yield from rows(" " * len(stage), other)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from midog.devices import is_out_of_memory
+from midog.errors import DeviceError
 
 Seconds = NDArray[np.float64]
 """(R,) seconds of one function, one value per round."""
@@ -33,20 +37,56 @@ def take_turns(
         clock: Tells seconds.
 
     Returns:
-        The seconds of each function in each round.
+        The seconds of each function in each round; NaN for one that ran out of memory, which gets
+        no further turn.
     """
     assert rounds > 0, rounds
-    if warm_up:
-        for run in runs.values():
-            run()
     taken: dict[str, list[float]] = {name: [] for name in runs}
+    full = set[str]()
+
+    def turn(name: str) -> float:
+        seconds = math.nan if name in full else seconds_if_it_fits(runs[name], device, clock)
+        if math.isnan(seconds):
+            full.add(name)
+        return seconds
+
+    if warm_up:
+        for name in runs:
+            turn(name)
     began = clock()
     for _ in range(rounds):
-        for name, run in runs.items():
-            taken[name].append(seconds_of(run, device, clock))
+        for name in runs:
+            taken[name].append(turn(name))
         if clock() - began >= enough_s:
             break
-    return {name: np.array(seconds) for name, seconds in taken.items()}
+    return {
+        name: np.full(len(seconds), math.nan) if name in full else np.array(seconds)
+        for name, seconds in taken.items()
+    }
+
+
+def fits(seconds: Seconds) -> bool:
+    """Whether the memory sufficed for what was timed."""
+    return not np.isnan(seconds).any()
+
+
+def seconds_if_it_fits(
+    run: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Time one call as `seconds_of`; NaN where it runs out of memory."""
+    try:
+        return seconds_of(run, device, clock)
+    except Exception as error:
+        if not did_not_fit(error):
+            raise
+    if device.type == "cuda":  # out here, where what the failed call held is released
+        torch.cuda.empty_cache()
+    return math.nan
+
+
+def did_not_fit(error: Exception) -> bool:
+    """Whether an error is one of memory, as a library or the detector reports it."""
+    return isinstance(error, DeviceError) or is_out_of_memory(error)
 
 
 def seconds_of(

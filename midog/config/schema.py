@@ -185,8 +185,10 @@ class MachineSettings(Settings):
     device: Annotated[str, _FREE] = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
     devices: int = Field(1, ge=1, le=128, description="devices (processes) on this machine")
     num_nodes: int = Field(1, ge=1, le=1024, description="machines, as the cluster launches them")
-    precision: Annotated[Literal["auto", "32-true", "bf16-mixed"], _ASKED] = Field(
-        "auto", description="auto: bf16-mixed where the device has it in hardware, else 32-true"
+    precision: Annotated[Literal["auto", "32-true", "bf16-mixed", "16-mixed"], _ASKED] = Field(
+        "auto",
+        description="auto: bf16-mixed where the device has it in hardware, 16-mixed on a V100 or"
+        " T4, else 32-true",
     )
     compile: bool = Field(
         False, description="compile the network: a slower start, then faster steps on a GPU"

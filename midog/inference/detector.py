@@ -30,7 +30,7 @@ from midog.inference.network import (
 )
 from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
 from midog.inference.tile_results import BoxArrays, joined, place_tiles
-from midog.inference.tiles import OpenTiles, as_opened
+from midog.inference.tiles import OpenTiles, ResidentTiles, Tiles, as_opened
 from midog.models.protocol import Candidates, DetectionNetwork
 from midog.mpp import MppLike, Scale
 from midog.tiling import merge
@@ -136,7 +136,7 @@ class Detector:
             return OpenTiles(
                 opened,
                 own_mpp,
-                self._plan(opened, scale),
+                self._plan(opened.scaled_size(scale), scale),
                 own=opened is not image,
                 workers=self.workers,
                 pinned=self.device.type == "cuda",
@@ -146,7 +146,12 @@ class Detector:
                 opened.close()
             raise
 
-    def detect(self, opened: OpenTiles, progress: OnTiles | None = None) -> Detections:
+    def detect_resident(self, pixels: Tensor) -> Detections:
+        """Detect figures in pixels (H, W, 3) uint8 of the model's mpp that lie on a device."""
+        height, width = pixels.shape[:2]
+        return self.detect(ResidentTiles(pixels, self._plan((width, height), (1.0, 1.0))))
+
+    def detect(self, opened: Tiles, progress: OnTiles | None = None) -> Detections:
         """Detect figures in an image from `open`, once."""
         image, scale, (width, height) = opened.image, opened.plan.scale, opened.plan.size
         boxes, scores, labels = self._detect_tiles(opened, progress or (lambda done, total: None))
@@ -157,11 +162,7 @@ class Detector:
         return Detections(boxes[keep].astype(np.float32), scores[keep], labels[keep])
 
     def settings(self) -> dict[str, Any]:
-        """What decides the detections in an image, as plain JSON values.
-
-        Returns:
-            The settings by name; `weights` is a digest of the weights.
-        """
+        """What decides the detections in an image, as plain JSON values; weights as a digest."""
         tile: int | str = self.inference.tile
         return {
             "weights": weights_digest(self._state()),
@@ -253,10 +254,10 @@ class Detector:
             one_by_one=self.device.type == "cpu",
         )
 
-    def _plan(self, image: SlideImage, scale: Scale) -> TilePlan:
-        return plan_tiles(image.scaled_size(scale), scale, self.inference, self._limits())
+    def _plan(self, size: tuple[int, int], scale: Scale) -> TilePlan:
+        return plan_tiles(size, scale, self.inference, self._limits())
 
-    def _detect_tiles(self, opened: OpenTiles, progress: OnTiles) -> BoxArrays:
+    def _detect_tiles(self, opened: Tiles, progress: OnTiles) -> BoxArrays:
         """What all tiles report, in the order of the tiles."""
         parts, total, done = list[BoxArrays](), len(opened.origins), 0
         pending: deque[tuple[int, Future[BoxArrays]]] = deque()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -104,6 +105,43 @@ class OpenTiles:
     def _read(self, number: int) -> Pixels:
         x, y = self.origins[number].tolist()
         return self.image.read_scaled(x, y, self.plan.tile, self.plan.tile, self.plan.scale)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Width and height of an image, px."""
+
+    width: int
+    height: int
+
+
+class ResidentTiles:
+    """The tiles of pixels that lie on a device, cut there: nothing comes back to the host.
+
+    Args:
+        pixels: (H, W, 3) uint8 on the device of the network.
+        plan: their tiles; nothing is resampled.
+    """
+
+    def __init__(self, pixels: Tensor, plan: TilePlan) -> None:
+        assert plan.scale == (1.0, 1.0), plan.scale
+        self.pixels, self.plan = pixels, plan
+        self.image = Extent(pixels.shape[1], pixels.shape[0])
+        self.origins = plan.origins()
+
+    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Iterate over the tiles as `OpenTiles.batches` does; they are on the device."""
+        side, size = self.plan.tile, self.plan.batch_size
+        for begin in range(0, len(self.origins), size):
+            corners = self.origins[begin : begin + size]
+            batch = self.pixels.new_full((size, side, side, 3), 255)
+            for tile, (x, y) in zip(batch, corners.tolist(), strict=False):
+                part = self.pixels[y : y + side, x : x + side]
+                tile[: part.shape[0], : part.shape[1]] = part
+            yield corners, batch
+
+
+Tiles = OpenTiles | ResidentTiles
 
 
 def as_opened(image: Path | str | AnyPixels) -> SlideImage:

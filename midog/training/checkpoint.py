@@ -38,6 +38,8 @@ class TrainingProgress:
     or the number of epochs was changed.
     best_score, score_name, best_epoch: of the validations so far; NaN, "" and -1 without one.
     best_folder: name of the best model's folder, "" without one.
+    loss_scale, loss_scale_age: in float16, what the loss is multiplied by (0: none yet), and the
+    updates since it changed.
     stale: validations since the best one. finished: all epochs are done, or it stopped early.
     """
 
@@ -53,6 +55,8 @@ class TrainingProgress:
     score_name: str = ""
     best_epoch: int = -1
     best_folder: str = ""
+    loss_scale: float = 0.0
+    loss_scale_age: int = 0
     stale: int = 0
     finished: bool = False
 

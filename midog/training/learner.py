@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -13,7 +13,7 @@ from lightning_fabric.wrappers import _FabricModule
 from torch import nn
 
 from midog.config.schema import MachineSettings, TrainSettings
-from midog.devices import pick_device
+from midog.devices import pick_devices
 from midog.errors import DeviceError
 from midog.training.batch_norm import learning_norms, sync_batch_norms
 from midog.training.checkpoint import Checkpoint, TrainingProgress
@@ -43,40 +43,78 @@ class Learner:
     compiled: bool = False
 
     @property
+    def scaler(self) -> torch.amp.GradScaler | None:
+        """What scales the loss, in float16 alone."""
+        return getattr(self.fabric.strategy.precision, "scaler", None)
+
+    def resume_scale(self) -> None:
+        """Take up the scale of the loss that the progress holds."""
+        if self.scaler is not None and self.progress.loss_scale:
+            scale = {"scale": self.progress.loss_scale}
+            age = {"_growth_tracker": self.progress.loss_scale_age}
+            self.scaler.load_state_dict(self.scaler.state_dict() | scale | age)
+
+    def note_scale(self) -> None:
+        """Note the scale of the loss in the progress, so that it is saved; waits for a GPU."""
+        if self.scaler is not None:
+            state = self.scaler.state_dict()
+            self.progress.loss_scale = float(state["scale"])
+            self.progress.loss_scale_age = int(state["_growth_tracker"])
+
+    @property
     def averaged(self) -> nn.Module:
         """The weights that are validated and kept: the average's where there is one."""
         return self.network if self.average is None else self.average.module
 
 
 class Autocast(MixedPrecision):
-    """Autocast alone.
+    """Autocast, and in float16 the scaling of the loss, as its gradients are too small otherwise.
 
-    Lightning's own also casts the arguments: in bfloat16 a box at 400 px would be 2 px off.
+    Lightning's own also casts the arguments: in bfloat16 a box at 400 px would be 2 px off. It
+    refuses to clip the gradients of fused optimizers, and lets the scaler, which waits for the
+    device, decide whether an update is made.
     """
 
     def convert_input(self, data: Any) -> Any:
         """Return the data as they are."""
         return data
 
+    def unscale_gradients(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide the gradients by the scale of the loss; once an update."""
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
+
+    def optimizer_step(self, optimizer: Any, **arguments: Any) -> Any:
+        """Make the step; gradients are unscaled, and `step_weights` skips those not finite."""
+        return optimizer.step(**arguments)
+
 
 def make_fabric(settings: MachineSettings) -> Fabric:
     """Open devices, precision and processes as the settings name them, precision resolved.
 
     Raises:
-        DeviceError: The device does not exist.
+        DeviceError: The devices do not exist.
     """
-    device = pick_device(settings.device)
+    kind, devices = pick_devices(settings.device, settings.devices)
     several = settings.devices * settings.num_nodes > 1
-    one_gpu = device.type == "cuda" and not several
-    mixed = settings.precision == "bf16-mixed"
+    precision = settings.precision
+    mixed = precision if precision in ("bf16-mixed", "16-mixed") else None
     return Fabric(
-        accelerator=device.type,
-        devices=[device.index or 0] if one_gpu else settings.devices,
+        accelerator=kind,
+        devices=devices,
         num_nodes=settings.num_nodes,
         strategy="ddp" if several else "auto",
-        plugins=[Autocast("bf16-mixed", device.type)] if mixed else None,
+        plugins=[autocast(mixed, kind)] if mixed else None,
         precision=None if mixed else "32-true",
     )
+
+
+def autocast(precision: Literal["bf16-mixed", "16-mixed"], kind: str) -> Autocast:
+    """Make the precision of a kind of device."""
+    if precision == "bf16-mixed":
+        return Autocast(precision, kind)
+    # torch starts at 2**16, and skips some updates until it has come down
+    return Autocast(precision, kind, torch.amp.GradScaler(kind, init_scale=2.0**12))
 
 
 def make_learner(
@@ -111,7 +149,10 @@ def make_learner(
         progress = restore(checkpoint, network, optimizer, average)
         _keep_threads(checkpoint.state["threads"], fabric.device)
     wrapped, optimizer = fabric.setup(network, optimizer)
-    return Learner(fabric, network, wrapped, optimizer, average, progress, Statistics(network))
+    statistics = Statistics(network)
+    learner = Learner(fabric, network, wrapped, optimizer, average, progress, statistics)
+    learner.resume_scale()
+    return learner
 
 
 def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

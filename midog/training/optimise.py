@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from lightning_fabric.wrappers import _unwrap_objects
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
@@ -83,6 +84,8 @@ def step_weights(learner: Learner, settings: TrainSettings, updates: int) -> Ten
     good = norm.isfinite()
     step_if(learner.optimizer, good)
     learner.statistics.settle(~good)
+    if learner.scaler is not None:
+        learner.scaler.update()
     learner.optimizer.zero_grad(set_to_none=True)
     if learner.average is not None:
         learner.average.update()
@@ -97,6 +100,8 @@ def clip(learner: Learner, limit: float) -> Tensor:
             learner.wrapped, learner.optimizer, max_norm=limit, error_if_nonfinite=False
         )
         return torch.as_tensor(norm)
+    if learner.scaler is not None:
+        learner.scaler.unscale_(_unwrap_objects(learner.optimizer))
     gradients = [weights.grad for weights in learner.network.parameters()]
     return get_total_norm([gradient for gradient in gradients if gradient is not None])
 

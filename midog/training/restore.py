@@ -114,6 +114,8 @@ def _progress(values: Mapping[Any, Any]) -> TrainingProgress:
     if (
         not all(0 <= values[name] < _LIMIT for name in numbers)
         or not -1 <= values["best_epoch"] <= values["epoch"]
+        or not 0 <= values["loss_scale"] <= 2.0**64
+        or not 0 <= values["loss_scale_age"] < _LIMIT
         or abs(values["schedule_offset"]) >= _LIMIT
         or not all(type(key) is str and type(value) is float for key, value in losses)
         or "/" in values["best_folder"]

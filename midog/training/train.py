@@ -12,7 +12,7 @@ import torch
 
 from midog.config.schema import MachineSettings, RunConfig
 from midog.data.roi import Roi
-from midog.devices import has_bf16, is_out_of_memory, pick_device
+from midog.devices import is_out_of_memory, mixed_precision, pick_device
 from midog.training.changes import Changes
 from midog.training.identity import Identity, stored_identity
 from midog.training.interrupts import Interrupts
@@ -108,7 +108,7 @@ def resolve(machine: MachineSettings, before: MachineSettings | None = None) -> 
     if before is not None:
         precision = before.precision
     else:
-        precision = "bf16-mixed" if has_bf16(pick_device(machine.device)) else "32-true"
+        precision = mixed_precision(pick_device(machine.device))
     return machine.model_copy(update={"precision": precision})
 
 

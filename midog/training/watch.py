@@ -111,6 +111,7 @@ class Watch:
 
     def _take(self) -> _Noted:
         """What was noted since the last time, brought to the host."""
+        self.learner.note_scale()
         losses, norms = self._losses, self._norms
         self._losses, self._norms = [], []
         values = torch.stack([torch.stack(list(parts.values())).float() for _, parts in losses])

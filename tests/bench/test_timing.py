@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from midog.bench.timing import best_rate, take_turns
+from midog.bench.timing import best_rate, fits, take_turns
 
 CPU = torch.device("cpu")
 
@@ -58,3 +58,27 @@ def test_the_best_rate_is_work_over_the_quickest_call(work, monkeypatch):
     seconds = iter([0.0, *[0.2, 0.1, 0.4, 0.4, 0.4]])
     monkeypatch.setattr("midog.bench.timing.seconds_of", lambda run, device: next(seconds) or 1.0)
     assert best_rate(lambda: None, work, CPU, at_least_s=1.0) == pytest.approx(work / 0.1)
+
+
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_what_runs_out_of_memory_gets_no_further_turn_and_the_others_go_on(warm_up):
+    order: list[str] = []
+
+    def hungry() -> None:
+        order.append("hungry")
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    runs = {"hungry": hungry, "small": lambda: order.append("small")}
+    taken = take_turns(runs, rounds=3, device=CPU, warm_up=warm_up)
+    assert order.count("hungry") == 1
+    assert not fits(taken["hungry"])
+    assert fits(taken["small"])
+    assert len(taken["hungry"]) == len(taken["small"]) == 3
+
+
+def test_another_error_ends_the_turns():
+    def broken() -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        take_turns({"a": broken}, rounds=1, device=CPU)

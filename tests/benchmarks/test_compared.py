@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.compare import rows
 from benchmarks.comparisons.compared import compare
 
 RATES = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=9)
@@ -57,3 +58,11 @@ def test_the_tree_is_json_with_what_is_beside_it():
     assert tree["spread"] == [30.0, 30.0]
     assert math.isclose(tree["also"][0]["ours"], 0.333333)
     assert tree["also"][0]["also"] == []
+
+
+def test_a_side_that_did_not_fit_has_no_ratio():
+    compared = pair([30.0], [math.nan], limit=("copying", 120.0))
+    assert compared.limit_share == 0.25
+    assert math.isnan(compared.ratio)
+    row = next(rows("step", compared.to_dict()))
+    assert row[1:6] == ["30", "did not fit", "patches/s", "-", "-"]

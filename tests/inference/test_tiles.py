@@ -8,10 +8,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from midog.images.image import SlideImage, as_image
-from midog.inference.tiles import OpenTiles, TilePlan
+from midog.inference.tiles import OpenTiles, ResidentTiles, TilePlan
 
 
 def plan(batch_size: int = 3, size: tuple[int, int] = (500, 300)) -> TilePlan:
@@ -44,6 +45,20 @@ def test_each_tile_once_row_by_row_and_white_ones_behind(
                 seen.append([x, y])
             assert (batch[len(corners) :] == 255).all()
     assert seen == plan().origins().tolist()
+
+
+@pytest.mark.parametrize("size", [(500, 300), (100, 90), (128, 300)])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_tiles_of_pixels_on_a_device_are_those_of_the_host(size, batch_size, pixels) -> None:
+    part = np.ascontiguousarray(pixels[: size[1], : size[0]])
+    layout = TilePlan(scale=(1.0, 1.0), size=size, tile=128, overlap=32, batch_size=batch_size)
+    resident = ResidentTiles(torch.from_numpy(part), layout)
+    with OpenTiles(as_image(part, 0.25), 0.25, layout, own=False, workers=0) as tiles:
+        for (corners, batch), (same, other) in zip(
+            resident.batches(), tiles.batches(), strict=True
+        ):
+            assert np.array_equal(corners, same)
+            assert torch.equal(batch, other)
 
 
 def test_reading_begins_when_it_is_opened_and_stops_a_few_tiles_ahead(

@@ -12,6 +12,7 @@ from midog.config.load import load_config
 from midog.errors import DeviceError
 from midog.models.build import build_model
 from midog.training import learner as setup
+from midog.training.optimise import step_weights
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
@@ -90,7 +91,7 @@ def test_where_nothing_can_be_compiled_one_line_says_so_before_anything_starts(m
     assert "machine.compile=false" in str(caught.value)
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_boxes_and_images_reach_the_model_in_float32_and_it_computes_in_the_precision(precision):
     seen = {}
 
@@ -111,4 +112,59 @@ def test_boxes_and_images_reach_the_model_in_float32_and_it_computes_in_the_prec
     wrapped(torch.full((1, 4), 1 / 3), [{"boxes": boxes}])
     assert seen["boxes"].dtype == seen["images"].dtype == torch.float32
     assert torch.equal(seen["boxes"], boxes), "bfloat16 would have made 403 px 404"
-    assert seen["out"] == (torch.bfloat16 if precision == "bf16-mixed" else torch.float32)
+    computed = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+    assert seen["out"] == computed.get(precision, torch.float32)
+
+
+def half(net: nn.Module) -> setup.Learner:
+    """A learner in float16."""
+    config = load_config(None, ["machine.device=cpu", "machine.precision=16-mixed"])
+    return setup.make_learner(net, config.train, setup.make_fabric(config.machine))
+
+
+def step(learner: setup.Learner, factor: float, limit: float = 0.0) -> torch.Tensor:
+    """One update on the loss factor * output; the gradient's norm."""
+    train = load_config(None, ["train.warmup_steps=0", f"train.clip_norm={limit}"]).train
+    loss = learner.wrapped(torch.ones(1, 1)).sum() * factor
+    learner.fabric.backward(loss)
+    return step_weights(learner, train, updates=10)
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e6])
+def test_float16_scales_the_loss_so_that_small_gradients_are_not_lost(limit):
+    torch.manual_seed(0)
+    learner = half(nn.Linear(1, 1, bias=False))
+    norm = step(learner, 1e-8, limit)  # under what float16 holds
+    assert float(norm) == pytest.approx(1e-8, rel=1e-2), "unscaled before it is clipped"
+    assert learner.scaler is not None
+    assert learner.scaler.get_scale() == 2**12
+
+
+def test_a_gradient_too_large_for_float16_lowers_the_scale_and_is_not_finite():
+    network = nn.Linear(1, 1, bias=False)
+    learner, before = half(network), network.weight.clone()
+    assert not step(learner, 1e5).isfinite(), "1e5 * 2**12 is infinite in float16"
+    assert torch.equal(network.weight, before), "the update is skipped"
+    assert learner.scaler.get_scale() == 2**11
+    assert step(half(nn.Linear(1, 1, bias=False)), 1.0).isfinite()
+
+
+def test_the_scale_of_the_loss_survives_a_checkpoint(tmp_path):
+    learner = half(nn.Linear(1, 1, bias=False))
+    step(learner, 1e5)
+    step(learner, 1.0)
+    learner.note_scale()
+    assert (learner.progress.loss_scale, learner.progress.loss_scale_age) == (2**11, 1)
+    again = half(nn.Linear(1, 1, bias=False))
+    again.progress.loss_scale, again.progress.loss_scale_age = 2.0**11, 1
+    again.resume_scale()
+    assert again.scaler.state_dict() == learner.scaler.state_dict()
+
+
+def test_other_precisions_have_no_scale():
+    machine = load_config(None, ["machine.device=cpu", "machine.precision=bf16-mixed"]).machine
+    train = load_config(None).train
+    learner = setup.make_learner(nn.Linear(1, 1), train, setup.make_fabric(machine))
+    assert learner.scaler is None
+    learner.note_scale()
+    assert learner.progress.loss_scale == 0

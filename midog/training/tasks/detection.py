@@ -197,9 +197,12 @@ def detect_points(
     points = {}
     for number in numbers:
         image, mpp = decoded.images[number], decoded.mpp[number]
-        array = image.cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
         # in px of the model's mpp already: nothing is resampled
-        detections = detector(array, mpp=detector.mpp)
+        detections = (
+            detector.detect_resident(image)
+            if isinstance(image, Tensor)
+            else detector(np.asarray(image), mpp=detector.mpp)
+        )
         roi = decoded.sampled[number]
         all_points = points_from_boxes(roi.boxes, detections, mpp)
         points[number] = without_ignored(all_points, roi.ignored, mpp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,17 @@ def test_points_are_in_millimetres_of_each_roi():
     assert points[0].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.25 / 1000)
     assert points[1].truth_mm == pytest.approx(np.array([[50, 50]]) * 0.23 / 1000)
     assert points[1].detected_mm == pytest.approx(np.array([[50, 50], [150, 250]]) * 0.23 / 1000)
+
+
+def test_rois_on_a_device_stay_there(monkeypatch):
+    detector, pixels = Detector(FindsDark(), CONFIG, device="cpu"), world()
+    resident = replace(pixels, images=[torch.from_numpy(image) for image in pixels.images])
+    expected = detect_points(detector, pixels, [0, 1], lambda: None)
+    monkeypatch.setattr(detector, "open", None)  # what reads pixels of the host
+    points = detect_points(detector, resident, [0, 1], lambda: None)
+    for number in (0, 1):
+        assert np.array_equal(points[number].detected_mm, expected[number].detected_mm)
+        assert np.array_equal(points[number].scores, expected[number].scores)
 
 
 def test_a_validation_scores_whole_rois_and_takes_the_loss_of_the_patches():
