@@ -129,9 +129,9 @@ def not_json(data: Path) -> None:
     (data / "annotations.json").write_text("{")
 
 
-def wrong_delimiter(data: Path) -> None:
+def no_header(data: Path) -> None:
     (data / "annotations.json").unlink()
-    (data / "annotations.csv").write_text("file_name;x;y;label\n001.tiff;20;20;1\n")
+    (data / "annotations.csv").write_text("001.tiff,20,20,1\n")
 
 
 def boxes_elsewhere(data: Path) -> None:
@@ -142,7 +142,7 @@ def boxes_elsewhere(data: Path) -> None:
 
 
 BAD_DATA = [
-    (wrong_delimiter, "annotations.csv is none", ["header file_name,x,y,label"]),
+    (no_header, "annotations.csv is none: it has no header", ["header file_name,x,y,label"]),
     (boxes_elsewhere, "boxes have their centre outside", []),
     (no_folder, "data", ["midog data download", "midog data draw"]),
     (no_annotations, "no annotation file in data", ["midog data download"]),

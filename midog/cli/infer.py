@@ -14,6 +14,8 @@ from midog.cli.options import (
     MODEL,
     OUTPUT,
     AnnotationsOption,
+    BboxOption,
+    ClassesOption,
     DeviceOption,
     ModelOption,
     MppOption,
@@ -92,6 +94,8 @@ def infer(
     ] = 2,
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
+    bbox: BboxOption = "auto",
+    classes: ClassesOption = "",
 ) -> None:
     """Detect mitotic figures in images, one file per image.
 
@@ -108,7 +112,15 @@ def infer(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
-    jobs = find_jobs(images, subset=subset, split=split, annotations=annotations, mpp=mpp)
+    jobs = find_jobs(
+        images,
+        subset=subset,
+        split=split,
+        annotations=annotations,
+        bbox=bbox,
+        classes=classes,
+        mpp=mpp,
+    )
     where = model or newest_model(runs, task="detection")
     from midog.inference.detector import Detector
 

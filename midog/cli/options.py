@@ -83,6 +83,9 @@ ConfigOption = Annotated[
 TrainingDataOption = Annotated[Path | None, option("--data", "FOLDER", "{data.dir}", DATA)]
 EpochsOption = Annotated[int | None, option("--epochs", "N", "{train.epochs}", SETTINGS, min=1)]
 TrainingSeedOption = Annotated[int | None, option("--seed", "N", "{train.seed}", SETTINGS, min=0)]
+TrainingClassesOption = Annotated[
+    str | None, option("--classes", "NAME=CLASS,…", "{data.classes}", DATA)
+]
 TrainingDeviceOption = Annotated[str | None, option("--device", "NAME", "{machine.device}", DEVICE)]
 SetOption = Annotated[
     list[str] | None,

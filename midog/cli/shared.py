@@ -41,6 +41,7 @@ def training_settings(
     *,
     data: Path | None,
     split: str | None,
+    classes: str | None,
     epochs: int | None,
     seed: int | None,
     device: str | None,
@@ -49,6 +50,7 @@ def training_settings(
     values = {
         "data.dir": data,
         "data.split": split,
+        "data.classes": classes,
         "train.epochs": epochs,
         "train.seed": seed,
         "machine.device": device,

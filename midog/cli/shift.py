@@ -22,6 +22,7 @@ from midog.cli.options import (
     RunsOption,
     SetOption,
     SplitOption,
+    TrainingClassesOption,
     TrainingDataOption,
     TrainingDeviceOption,
     TrainingSeedOption,
@@ -55,6 +56,7 @@ shift_app = typer.Typer(
 def train(
     data: TrainingDataOption = None,
     split: SplitOption = None,
+    classes: TrainingClassesOption = None,
     design: Annotated[
         Literal["both", "single", "leave-one-out"],
         option(
@@ -77,7 +79,14 @@ def train(
     in one folder share the trainings.
     """
     settings = training_settings(
-        config, overrides, data=data, split=split, epochs=epochs, seed=seed, device=device
+        config,
+        overrides,
+        data=data,
+        split=split,
+        classes=classes,
+        epochs=epochs,
+        seed=seed,
+        device=device,
     )
     from midog.studies.scanners import train_study
 

@@ -12,6 +12,7 @@ from midog.cli.options import (
     RunsOption,
     SetOption,
     SplitOption,
+    TrainingClassesOption,
     TrainingDataOption,
     TrainingDeviceOption,
     TrainingSeedOption,
@@ -24,6 +25,7 @@ from midog.cli.terminal import say, show, show_text
 def train(
     data: TrainingDataOption = None,
     split: SplitOption = None,
+    classes: TrainingClassesOption = None,
     config: ConfigOption = None,
     epochs: EpochsOption = None,
     seed: TrainingSeedOption = None,
@@ -57,7 +59,14 @@ def train(
     RUNS/NAME/best.
     """
     settings = training_settings(
-        config, overrides, data=data, split=split, epochs=epochs, seed=seed, device=device
+        config,
+        overrides,
+        data=data,
+        split=split,
+        classes=classes,
+        epochs=epochs,
+        seed=seed,
+        device=device,
     )
     from midog.training import train as training
 

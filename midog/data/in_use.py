@@ -136,7 +136,8 @@ def _outside(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> Problems:
     if not count or not _is_misread(count, rois):
         return []
     what = f"{count} boxes have their centre outside the image: {compact_names(names)}"
-    return [DataError(what, f"{BOX_FIX}, or correct the file", BOX_SETTING)]
+    fix = f"write px of level 0 of these very images, or {BOX_FIX}"
+    return [DataError(what, fix, BOX_SETTING)]
 
 
 def _count_outside(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> tuple[int, list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from midog.boxes import Boxes
 from midog.data.annotations.read import may_hold_annotations, read_annotations
+from midog.data.annotations.reader import BoxChoice
 from midog.data.find_files import default_split, with_images
 from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
@@ -57,6 +58,8 @@ def find_jobs(
     subset: str | None = None,
     split: str | None = None,
     annotations: Path | None = None,
+    bbox: BoxChoice = "auto",
+    classes: str = "",
     mpp: float | None = None,
 ) -> list[Job]:
     """Find the jobs in images, folders and data folders.
@@ -66,6 +69,8 @@ def find_jobs(
         subset: Take only ROIs of this role (train, val, test, unlabelled), of data folders.
         split: CSV or shipped name; None: the data folder's split.csv.
         annotations: The annotation file; None: all that the data folder holds.
+        bbox: How it writes boxes, see `read_annotations`.
+        classes: What its classes are, see `read_annotations`.
         mpp: um/px of all of them; None: each image's own, for an ROI of a data folder what its
             split or annotation states, as `evaluate` takes it.
 
@@ -78,7 +83,10 @@ def find_jobs(
         rois = [
             roi
             for path in paths
-            for roi in select_rois(read_rois(path, split=split, annotations=annotations), subset)
+            for roi in select_rois(
+                read_rois(path, split=split, annotations=annotations, bbox=bbox, classes=classes),
+                subset,
+            )
         ]
         require_images(rois)
         return [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
@@ -89,7 +97,7 @@ def find_jobs(
         _require_listed(images, split)
     stated: dict[Path, float] = {}
     for folder in _data_folders(paths, images):
-        stated |= _stated_mpp(folder, split, annotations)
+        stated |= _stated_mpp(folder, split, annotations, bbox, classes)
     return [Job(image.path, stated.get(image.path.resolve()), None, image.name) for image in images]
 
 
@@ -148,7 +156,9 @@ def _data_folders(paths: Iterable[Path], images: Iterable[ImageFile]) -> list[Pa
     return sorted(folders, key=lambda folder: (len(folder.resolve().parts), folder))
 
 
-def _stated_mpp(folder: Path, split: str | None, annotations: Path | None) -> dict[Path, float]:
+def _stated_mpp(
+    folder: Path, split: str | None, annotations: Path | None, bbox: BoxChoice, classes: str
+) -> dict[Path, float]:
     """um/px by image as a data folder states it, its split before its annotation files; a folder of
     images alone states nothing.
 
@@ -158,7 +168,8 @@ def _stated_mpp(folder: Path, split: str | None, annotations: Path | None) -> di
     stated: dict[Path, float] = {}
     for file in [annotations] if annotations else _annotation_files(folder):
         with _left_out(file, asked=annotations is not None):
-            _join(stated, _by_path(read_annotations(file).rois, folder), folder)
+            rois = read_annotations(file, bbox=bbox, classes=classes).rois
+            _join(stated, _by_path(rois, folder), folder)
     chosen = default_split(folder) if split is None else split
     if chosen is not None:
         with _left_out(chosen, asked=split is not None):

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,7 @@ def test_the_same_error_from_every_command(
     runs = [
         midog("data", "check", data),
         midog("train", "--data", data, "--runs", tmp_path / "runs"),
+        midog("infer", data, "--subset", "all"),
         midog("evaluate", tmp_path / "none", "--data", data, "--subset", "all"),
     ]
     for ran in runs:
@@ -158,3 +160,27 @@ def test_a_centre_on_the_edge_is_outside() -> None:
     roi = Roi("a", boxes=Boxes([[-50, 0, 50, 10], [50, 0, 150, 10], [-60, 0, 50, 9]], [1, 1, 1]))
     assert centres_outside(roi, 100, 100) == 2
     assert centres_outside(roi) == 1
+
+
+def test_every_command_takes_classes_that_the_user_states(
+    midog: Callable[..., Any], data: Path, tmp_path: Path
+) -> None:
+    write_points(data, "a.tiff,100,120,mitosis", "b.tiff,100,120,MF like", "b.tiff,9,9,mitosis")
+    stated = ("--classes", "mf-like=imposter,tumor cell=skip")
+    commands = [
+        ("data", "check", data),
+        ("splits", "make", "--data", data, "--out", tmp_path / "s.csv", "--val", 0.5, "--test", 0),
+        ("train", "--data", data, "--dry-run"),
+        ("infer", data, "--subset", "train", "--model", tmp_path),
+        ("evaluate", tmp_path / "none", "--data", data, "--subset", "all"),
+    ]
+    for command in commands:
+        assert "unknown label 'MF like'" in midog(*command).err
+        assert "unknown label" not in midog(*command, *stated).err
+    ran = midog("data", "check", data, *stated)
+    assert (ran.code, ran.out.splitlines()[-1].split()[2:5]) == (0, ["2", "2", "1"])
+    assert "no figure is of a class 'tumor cell'" in ran.err
+    wrong = midog("evaluate", tmp_path / "none", "--data", data, "--classes", "cell")
+    assert wrong.err.startswith(
+        "error: data.classes: 'cell' is not NAME=CLASS; write each class as"
+    )
