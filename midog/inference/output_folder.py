@@ -169,8 +169,7 @@ class OutputFolder:
                 self._delete(stem)
         if (self.path / RECORD_NAME).exists() and read_settings(self.path) is None:
             logger.warning("%s is damaged and made anew", self.path / RECORD_NAME)
-        record = to_json(asdict(_Record(self.settings, self._digest)), indent=0)
-        replace_text(self.path / RECORD_NAME, record, DetectionsError)
+        write_settings(self.path, self.settings)
 
     def _unrecorded(self) -> list[str]:
         """What differs where the record is lost, by the digests in the entries."""
@@ -220,6 +219,16 @@ def read_settings(folder: Path) -> dict[str, Any] | None:
     except DetectionsError:
         return None
     return record.settings if record.digest == _digest_of(record.settings) else None
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Record the settings of the detector that fills a folder.
+
+    Raises:
+        DetectionsError: If the record cannot be written.
+    """
+    record = _Record(dict(settings), _digest_of(settings))
+    replace_text(folder / RECORD_NAME, to_json(asdict(record), indent=0), DetectionsError)
 
 
 def _is_whole(path: Path, name: str, digest: str | None) -> bool:

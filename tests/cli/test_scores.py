@@ -16,7 +16,7 @@ from midog.cli import scores as cli_scores
 from midog.data.annotations.read import read_annotations
 from midog.evaluation import scoring, tuning
 from midog.inference.detector import Detector
-from midog.inference.output_folder import RECORD_NAME
+from midog.inference.output_folder import RECORD_NAME, write_settings
 from tests.spoiled import copy, one_line
 
 MEASURES = ("precision", "recall", "f1", "ap50", "froc_auc")
@@ -449,7 +449,7 @@ def found(detector, phantom, tmp_path) -> Path:
             (0.001, 0.001, 0.75),
             (*centre.tolist(), 0.25),
         )
-    (folder / RECORD_NAME).write_text(json.dumps({"settings": detector.settings()}))
+    write_settings(folder, detector.settings())
     return folder
 
 
@@ -539,7 +539,7 @@ def test_what_cannot_be_tuned_gets_one_line_and_changes_nothing(
 
 def test_detections_of_another_model_get_one_line(midog, phantom, run, found) -> None:
     before = run.read_bytes()
-    (found / RECORD_NAME).write_text(json.dumps({"settings": {"weights": "0" * 16}}))
+    write_settings(found, {"weights": "0" * 16})
     words = ["tune", "--data", phantom, "--device", "cpu", "--detections"]
     assert "holds detections of another model" in one_line(midog(*words, found))
     (found / RECORD_NAME).unlink()

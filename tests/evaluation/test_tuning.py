@@ -23,7 +23,7 @@ from midog.evaluation.tuning import Goal, choose_threshold, tune
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job
-from midog.inference.output_folder import RECORD_NAME
+from midog.inference.output_folder import RECORD_NAME, read_settings, write_settings
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import sweep
@@ -67,7 +67,7 @@ def val_folder(loaded: Detector, tmp_path: Path) -> Path:
     """A folder that says it is what the model found in VAL."""
     folder = tmp_path / "found"
     write(folder / "v.json", *POINTS)
-    (folder / RECORD_NAME).write_text(json.dumps({"settings": loaded.settings()}))
+    write_settings(folder, loaded.settings())
     return folder
 
 
@@ -282,7 +282,7 @@ def unseen(phantom: Path, loaded: Detector, tmp_path: Path) -> Path:
             *((x, y, 0.9, YES) for x, y in figures),
             mpp=each.mpp,
         )
-    (folder / RECORD_NAME).write_text(json.dumps({"settings": loaded.settings()}))
+    write_settings(folder, loaded.settings())
     return folder
 
 
@@ -357,9 +357,8 @@ def no_record(val_folder: Path) -> None:
 
 
 def other_weights(val_folder: Path) -> None:
-    record = json.loads((val_folder / RECORD_NAME).read_text())
-    record["settings"]["weights"] = "0" * 16
-    (val_folder / RECORD_NAME).write_text(json.dumps(record))
+    settings = read_settings(val_folder) or {}
+    write_settings(val_folder, settings | {"weights": "0" * 16})
 
 
 def record_of_something_else(val_folder: Path) -> None:

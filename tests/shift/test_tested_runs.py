@@ -12,6 +12,7 @@ from PIL import Image
 from midog.config.load import load_config
 from midog.data.folder import data_fingerprint, read_rois
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
+from midog.inference.output_folder import read_settings, write_settings
 from midog.shift.domain_shift import domain_shift
 from midog.training.runs import write_state
 from tests.shift.studies import SMALL, equal, same, settle
@@ -64,10 +65,9 @@ def test_detections_of_another_model_are_cleared_away_those_of_other_images_too(
     runs, result, detected
 ):
     folder = runs / "only_phantom_a" / "shift"
-    record = json.loads((folder / ".midog-infer.json").read_text())
-    record["settings"]["weights"] = "another"
+    settings = read_settings(folder) or {}
     shutil.copy(folder / ".midog-infer" / "003.json", folder / ".midog-infer" / "099.json")
-    (folder / ".midog-infer.json").write_text(json.dumps(record))
+    write_settings(folder, settings | {"weights": "another"})
     (folder / "099.json").write_text("{}")
     assert equal(
         domain_shift([runs / "only_phantom_a"], **SMALL).matrix.rows[0], result.matrix.rows[0]
