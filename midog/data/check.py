@@ -18,13 +18,13 @@ from midog.data.find_files import default_split, locate, with_images
 from midog.data.folder_report import FolderReport, GroupCount
 from midog.data.in_use import ImageFacts, problems_in_use, warnings_in_use
 from midog.data.join_split import attach_split, contradictions, find_unlabelled, problems_with
-from midog.data.mpp import area_mm2
+from midog.data.mpp import area_mm2, is_unusual
 from midog.data.roi import Roi
 from midog.data.split_file import ROLES, compact_names, scan_split
 from midog.errors import DataError, ImageError, MidogError
 from midog.images.image import IMAGE_SUFFIXES, open_image
 from midog.images.opened_file import one_kind_of_error
-from midog.mpp import as_mpp, out_of_range
+from midog.mpp import Mpp, StatedMpp, as_mpp, out_of_range
 
 _BAND_PX = 1024
 
@@ -207,11 +207,21 @@ def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> _Finding
         what = f"the um per pixel of {len(wrong)} images are no microscope's"
         what += f" ({out_of_range(first.mpp, first.source)} in the first): {compact_names(wrong)}"
         problems.append(DataError(what, fix))
+    return _Findings(problems, _warnings_of_mpp(pairs))
+
+
+def _warnings_of_mpp(pairs: Mapping[str, tuple[Mpp | None, StatedMpp]]) -> list[str]:
+    """Where split or annotation and the image differ, and where figures would hardly be seen.
+
+    pairs: what split or annotation state and what the image states, by file name.
+    """
     apart = {
         name: (stated, own.mpp)
         for name, (stated, own) in pairs.items()
         if stated and own.mpp and not stated.agrees_with(own.mpp)
     }
+    held = {name: stated or own.mpp for name, (stated, own) in pairs.items()}
+    unusual = {name: mpp for name, mpp in held.items() if mpp and is_unusual(mpp)}
     warnings = []
     if apart:
         stated, in_image = next(iter(apart.values()))
@@ -220,7 +230,13 @@ def _check_mpp(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> _Finding
             f" annotation, which hold ({in_image} and {stated} in the first):"
             f" {compact_names(apart)}"
         )
-    return _Findings(problems, warnings)
+    if unusual:
+        warnings.append(
+            f"the um per pixel of {len(unusual)} images are unusual"
+            f" ({next(iter(unusual.values()))} in the first; figures are seen at 0.1 to 1):"
+            f" {compact_names(unusual)}"
+        )
+    return warnings
 
 
 def _check_doubled(rois: Sequence[Roi]) -> _Findings:

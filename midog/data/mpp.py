@@ -21,6 +21,7 @@ from midog.mpp import (
 if TYPE_CHECKING:
     from midog.images.image import SlideImage
 
+_USUAL = (0.1, 1.0)  # from 100x to 10x: outside figures are hardly told
 _MARKED = 2.0  # a resampling by more than this factor is warned of
 _MOST_PX = 1e9  # of an image that is enlarged by more than that
 
@@ -60,6 +61,11 @@ def area_mm2(width: int | None, height: int | None, mpp: Mpp | None) -> float:
     if mpp.is_square:
         return width * height * (mpp.x / 1000) ** 2
     return width * height * (mpp.x / 1000) * (mpp.y / 1000)
+
+
+def is_unusual(mpp: Mpp) -> bool:
+    """Whether figures are hardly seen at that mpp, plausible as it is: under 0.1, or over 1."""
+    return min(mpp) < _USUAL[0] or max(mpp) > _USUAL[1]
 
 
 def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> Scale:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
-from midog.data.mpp import area_mm2, roi_mpp
+from midog.data.mpp import area_mm2, is_unusual, roi_mpp
 from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.detection_files import read_detections, some_of
@@ -22,9 +22,9 @@ from midog.evaluation.uncounted import DEFAULT_PROBABILITY, PlacedPoints, remark
 from midog.formats.shared import DetectedPoints
 from midog.metrics.counts import Counts
 from midog.metrics.ignored import is_ignored
-from midog.metrics.matching import Matches, match_points
+from midog.metrics.matching import RADIUS_MM, Matches, match_points
 from midog.metrics.points import Points, RoiPoints, centres_mm
-from midog.mpp import Mpp, MppLike, StatedMpp
+from midog.mpp import Mpp, MppLike, StatedMpp, warn_once_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,11 @@ def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
                 raise
     if not needed and not is_stated and in_image.mpp is None:
         return None, (width, height)
-    return roi_mpp(roi, in_image, given), (width, height)
+    mpp = roi_mpp(roi, in_image, given)
+    if is_unusual(mpp):
+        text = "%s: at %s um per px a match is within %.3g px: is that its true mpp?"
+        warn_once_of(f"{mpp} unusual", text, roi.file_name, mpp, RADIUS_MM * 1000 / max(mpp))
+    return mpp, (width, height)
 
 
 def _changed_ns(path: Path) -> int:

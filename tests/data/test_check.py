@@ -155,6 +155,22 @@ def test_mpp_that_is_missing_or_differs(data: Path) -> None:
     assert report.lines()[0][5:] == ["-", "-"]
 
 
+def test_mpp_at_which_figures_are_hardly_seen_is_said_and_one_of_no_microscope_refused(
+    data: Path,
+) -> None:
+    draw(data / "images" / "001.tiff", mpp=2.5)
+    draw(data / "images" / "002.tiff", mpp=25)
+    report = check_folder(data)
+    (line,) = (line for line in report.warnings if "unusual" in line)
+    assert line == (
+        "the um per pixel of 1 images are unusual (2.5 in the first; figures are seen at 0.1 to 1):"
+        " 001.tiff"
+    )
+    assert str(report.problems[0]).startswith(
+        "the um per pixel of 1 images are no microscope's (25 (TIFF resolution) is out of range,"
+    )
+
+
 def test_a_size_that_differs_matters_little_where_nothing_was_labelled(data: Path) -> None:
     draw(data / "images" / "004.tiff", side=200)
     report = check_folder(data)

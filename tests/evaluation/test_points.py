@@ -145,6 +145,14 @@ def test_points_of_an_image_of_unequal_px_are_scored_by_axis(tmp_path: Path) -> 
     assert one.area_mm2 == pytest.approx(64 * 0.25 * 32 * 0.2524 / 1e6)
 
 
+def test_an_mpp_at_which_figures_are_hardly_seen_is_said(tmp_path: Path, caplog) -> None:
+    write(tmp_path / "001.json", (400, 400, 0.9, YES), mpp=2.5)
+    assert score_rois(tmp_path, [roi("001.tiff", [(400, 400)], mpp=2.5)])[0].counts == Counts(
+        1, 0, 0
+    )
+    assert "001.tiff: at 2.5 um per px a match is within 3 px: is that its true" in caplog.text
+
+
 def test_a_split_that_contradicts_the_image_is_said(tmp_path: Path, caplog) -> None:
     image = tmp_path / "001.tiff"
     Image.new("RGB", (64, 32)).save(image, resolution=10_000 / 0.25, resolution_unit="cm")
