@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -131,6 +133,36 @@ def is_out_of_memory(error: BaseException) -> bool:
     if _OUT_OF_MEMORY.search(text):
         return True
     return _MAYBE_OUT_OF_MEMORY.search(text) is not None and not _mostly_free()
+
+
+@contextmanager
+def repeatable(wanted: bool) -> Iterator[None]:
+    """Where wanted, have torch take only algorithms that repeat to the bit, on a GPU too.
+
+    An operation without one raises a RuntimeError that `op_that_varies` reads.
+    """
+    if not wanted:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    before = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+    torch.use_deterministic_algorithms(True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        cudnn.deterministic, cudnn.benchmark = before[1:]
+
+
+def op_that_varies(error: BaseException) -> str | None:
+    """The operation that has no algorithm that repeats, where that is the error; else None."""
+    if not isinstance(error, RuntimeError):
+        return None
+    if named := re.match(r"(\w+) does not have a deterministic implementation", str(error)):
+        return named[1]
+    return "cuBLAS" if "Deterministic behavior was enabled" in str(error) else None
 
 
 def machine_memory() -> int:

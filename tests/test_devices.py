@@ -13,8 +13,10 @@ from midog.devices import (
     is_out_of_memory,
     machine_memory,
     mixed_precision,
+    op_that_varies,
     pick_device,
     pick_devices,
+    repeatable,
 )
 from midog.errors import DeviceError
 
@@ -180,3 +182,20 @@ def test_a_gpu_without_bfloat16_trains_in_float16(monkeypatch, capability, bf16,
 
 def test_a_cpu_never_trains_in_float16():
     assert mixed_precision(torch.device("cpu")) in ("bf16-mixed", "32-true")
+
+
+def test_an_operation_that_varies_is_named_and_torch_is_left_as_it_was():
+    values, place = torch.zeros(4), torch.tensor([1])
+    before = torch.backends.cudnn.benchmark
+    with repeatable(True):
+        assert torch.backends.cudnn.deterministic
+        with pytest.raises(RuntimeError) as caught:
+            values.put_(place, torch.ones(1))
+    assert op_that_varies(caught.value) == "put_"
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.deterministic
+    assert torch.backends.cudnn.benchmark == before
+    with repeatable(False):
+        values.put_(place, torch.ones(1))
+    assert op_that_varies(RuntimeError("shapes differ")) is None
+    assert op_that_varies(RuntimeError("Deterministic behavior was enabled with …")) == "cuBLAS"

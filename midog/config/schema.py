@@ -161,6 +161,11 @@ class TrainSettings(Settings):
         False,
         description="BatchNorm that learns takes its statistics over all processes",
     )
+    deterministic: bool = Field(
+        False,
+        description="only algorithms that repeat to the bit, on a GPU too: slower; an operation"
+        " without one is an error",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
     save_minutes: Annotated[float, _FREE] = Field(
         5.0,

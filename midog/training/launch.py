@@ -9,6 +9,7 @@ collective that never ends, as NCCL's do.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
 import signal
@@ -22,12 +23,16 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from midog.devices import is_out_of_memory
 from midog.errors import DeviceError, EndedElsewhere, MidogError, TrainingError, clean
 from midog.signals import Interrupted
+from midog.training.learner import MEETING
+
+logger = logging.getLogger(__name__)
 
 RANK, _CHANNEL = "MIDOG_RANK", "MIDOG_CHANNEL"
 GRACE_S = 5.0
@@ -79,7 +84,7 @@ class Team:
         if self._peers:
             threading.Thread(target=self._watch, name="midog-team", daemon=True).start()
         try:
-            self.fabric.launch()
+            self._meet()
         except BaseException as error:
             self._leave(error)
             raise
@@ -98,6 +103,30 @@ class Team:
         """Tell the others of an error of this process before it is explained and raised."""
         if self._peers:
             self._announced = self._note(Failure(self.rank, 1, _line_of(error)))
+
+    def _meet(self) -> None:
+        """Wait for the processes of all machines, and say so.
+
+        Raises:
+            DeviceError: Not all of them came in time.
+        """
+        minutes = MEETING.total_seconds() / 60
+        if self.num_nodes > 1:
+            logger.info(
+                "waiting at most %.3g minutes for the processes of %d machines at %s:%s",
+                minutes,
+                self.num_nodes,
+                os.environ.get("MASTER_ADDR", "?"),
+                os.environ.get("MASTER_PORT", "?"),
+            )
+        try:
+            self.fabric.launch()
+        except torch.distributed.DistError as error:
+            raise DeviceError(
+                f"the {self.devices * self.num_nodes} processes did not meet in {minutes:.3g}"
+                f" minutes: {str(error).strip().splitlines()[0]}",
+                "start the command on every machine, with MASTER_ADDR and MASTER_PORT of the first",
+            ) from None
 
     def _starts_others(self) -> bool:
         """Whether this process is to start the others; no where a cluster has.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.wrappers import _FabricModule
 from torch import nn
 
@@ -22,6 +24,9 @@ from midog.training.restore import restore
 from midog.training.skip import Statistics, start_momentum
 
 logger = logging.getLogger(__name__)
+
+MEETING = timedelta(minutes=30)
+"""How long processes wait for each other, at the start and later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,7 @@ def make_fabric(settings: MachineSettings) -> Fabric:
         accelerator=kind,
         devices=devices,
         num_nodes=settings.num_nodes,
-        strategy="ddp" if several else "auto",
+        strategy=DDPStrategy(timeout=MEETING) if several else "auto",
         plugins=[autocast(mixed, kind)] if mixed else None,
         precision=None if mixed else "32-true",
     )

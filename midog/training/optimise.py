@@ -55,9 +55,12 @@ class Pace:
 
 @contextmanager
 def fixed_shapes() -> Iterator[None]:
-    """Have cuDNN try its convolutions once and take the fastest: pays where shapes stay equal."""
+    """Have cuDNN try its convolutions once and take the fastest: pays where shapes stay equal.
+
+    Which one is the fastest varies, so not where all is to repeat.
+    """
     before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from midog.config.schema import TrainSettings
-from midog.devices import is_out_of_memory
+from midog.devices import is_out_of_memory, op_that_varies
 from midog.errors import DeviceError, MidogError
 from midog.files import sweep_parts
 from midog.training.best import restore_best
@@ -156,6 +156,11 @@ def failure_of(error: BaseException, device: torch.device) -> DeviceError | None
     """
     if is_out_of_memory(error):
         return DeviceError(f"{device} is out of memory")
+    if (op := op_that_varies(error)) is not None:
+        return DeviceError(
+            f"train.deterministic is true, and {op} has no version on {device} that repeats",
+            settings={"train.deterministic": False},
+        )
     if isinstance(error, torch.AcceleratorError):
         return device_failed(device, error)
     return None

@@ -12,7 +12,7 @@ import torch
 
 from midog.config.schema import MachineSettings, RunConfig
 from midog.data.roi import Roi
-from midog.devices import is_out_of_memory, mixed_precision, pick_device
+from midog.devices import is_out_of_memory, mixed_precision, pick_device, repeatable
 from midog.training.changes import Changes
 from midog.training.identity import Identity, stored_identity
 from midog.training.interrupts import Interrupts
@@ -120,6 +120,7 @@ def _train(
         interrupts = stack.enter_context(Interrupts(quiet=not session.fabric.is_global_zero))
         # a resumed run sets its own
         stack.callback(torch.set_num_threads, torch.get_num_threads())
+        stack.enter_context(repeatable(session.settings.deterministic))
         session.build(old, interrupts, stack)
         if old is not None and before is not None:
             session.reopen(old, before)

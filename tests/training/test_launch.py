@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,3 +133,38 @@ def test_several_machines_without_a_cluster_are_an_error_at_once(tmp_path):
     lines, _ = ended(process)
     (line,) = errors(lines)
     assert "machine.num_nodes is 3, but no cluster started this process" in line
+
+
+ALONE = """
+import logging, sys
+from datetime import timedelta
+from midog.config.schema import MachineSettings
+from midog.errors import DeviceError
+from midog.training import launch, learner
+logging.basicConfig(format="%(message)s", level=logging.INFO)
+launch.MEETING = learner.MEETING = timedelta(seconds=3)
+machine = MachineSettings(device="cpu", num_nodes=2, precision="32-true")
+try:
+    with launch.Team(learner.make_fabric(machine), 1, 2):
+        pass
+except DeviceError as error:
+    print(error)
+"""
+
+
+def test_a_machine_that_waits_for_others_says_so_and_for_how_long():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    cluster |= {"LOCAL_RANK": "0", "NODE_RANK": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        env={**os.environ, **cluster},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"for the processes of 2 machines at 127.0.0.1:{port}" in done.stderr
+    assert done.stdout.startswith("the 2 processes did not meet in 0.05 minutes: ")
+    assert "start the command on every machine" in done.stdout

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from midog.config.load import load_config
+from midog.devices import repeatable
 from midog.training.identity import Identity
 from midog.training.resume import make_run, unmake_run
 from midog.training.session import failure_of
@@ -26,6 +27,15 @@ CPU = torch.device("cpu")
 )
 def test_memory_and_devices_are_explained(error, says):
     assert str(failure_of(error, CPU)).startswith(says)
+
+
+def test_an_operation_that_never_repeats_is_named_with_the_setting():
+    with repeatable(True), pytest.raises(RuntimeError) as caught:
+        torch.zeros(4).put_(torch.tensor([1]), torch.ones(1))
+    assert str(failure_of(caught.value, CPU)) == (
+        "train.deterministic is true, and put_ has no version on cpu that repeats;"
+        " use train.deterministic=false"
+    )
 
 
 def test_other_errors_are_not():
