@@ -66,8 +66,8 @@ report: shift_rows shift_words shift_tables shift_charts shift_page
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples step infer sweep stages estimate run tables
 demo
-cli: flags words options terminal shared command score_tables data settings train infer scores shift
-cli: bench demo main
+cli: flags words options terminal outputs shared command score_tables data settings train
+cli: infer scores shift bench demo main
 __main__
 """
 

@@ -28,8 +28,9 @@ from midog.cli.options import (
     argument,
     option,
 )
+from midog.cli.outputs import PAGE, ROI_TABLE, check_output
 from midog.cli.score_tables import print_comparison, print_scores, print_tuned
-from midog.cli.shared import check_parent, print_result, stoppable
+from midog.cli.shared import print_result, stoppable
 from midog.cli.terminal import say
 
 
@@ -64,9 +65,9 @@ def evaluate(
     from midog.evaluation.scoring import evaluate as score
     from midog.files import replace_text
 
-    for name, path in (("report", report), ("csv", csv)):
-        if path is not None:  # before the work, not after it
-            check_parent(path, name)
+    for name, path, kind in (("report", report, PAGE), ("csv", csv, ROI_TABLE)):
+        if path is not None:
+            check_output(path, kind, name)
     rois = select_rois(
         read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes), subset
     )

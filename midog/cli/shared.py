@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import typer
 
 from midog.cli.terminal import say, show, show_text
-from midog.errors import MidogError, clean
+from midog.errors import clean
 from midog.signals import exit_code
 
 if TYPE_CHECKING:
@@ -56,20 +56,6 @@ def training_settings(
         "machine.device": device,
     }
     return load_settings(config, overrides, values)
-
-
-def check_parent(path: Path, option: str) -> None:
-    """Check that a file can be written where an option names it.
-
-    Raises:
-        MidogError: If the file's folder does not exist.
-    """
-    if not path.absolute().parent.is_dir():
-        raise MidogError(
-            f"no folder {path.parent} for {path.name}",
-            f"make it, or choose another {{{option}}}",
-            {option: None},
-        )
 
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:

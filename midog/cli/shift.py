@@ -29,8 +29,8 @@ from midog.cli.options import (
     argument,
     option,
 )
+from midog.cli.outputs import PAGE, check_output
 from midog.cli.shared import (
-    check_parent,
     is_first,
     number,
     print_result,
@@ -142,7 +142,7 @@ def report(
 
     Prints the F1 of each model on each scanner. The page adds how far apart the scanners are.
     """
-    check_parent(out, "out")  # before the work, not after it
+    check_output(out, PAGE, "out")
     from midog.progress import bar
     from midog.report.shift_page import write_shift_page
     from midog.shift.domain_shift import domain_shift

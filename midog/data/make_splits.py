@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from midog.data.annotations.read import read_annotations
@@ -16,6 +17,11 @@ from midog.data.split_file import Split, read_split, scan_places, write_split
 from midog.data.splits import k_fold, leave_one_scanner_out, make_split
 from midog.data.text_file import raise_problems
 from midog.errors import ConfigError, DataError
+from midog.files import cannot_write, check_regular, make_folder
+from midog.locks import locked
+from midog.names import safe_name
+
+_LONGEST_HEADER = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -75,21 +81,47 @@ def make_splits(
         splits = _leave_out(leave_one_scanner_out(rois, val=val, seed=seed), leave_out, out)
     else:
         splits = {out: make_split(rois, val=val, test=test, seed=seed)}
-    if not overwrite:
-        _refuse_existing(list(splits))
-    for file, split in splits.items():
-        write_split(split, file)
+    _write_all(splits, overwrite)
     return list(splits)
 
 
-def _refuse_existing(files: list[Path]) -> None:
-    existing = [file.name for file in files if file.exists()]
-    if existing:
+def _write_all(splits: dict[Path, Split], overwrite: bool) -> None:
+    """Write splits, which are of one folder; two processes do so one after the other."""
+    folder = next(iter(splits)).parent
+    try:
+        make_folder(folder)
+        with locked(folder):
+            _refuse_existing(list(splits), overwrite)
+            for file, split in splits.items():
+                write_split(split, file)
+    except OSError as error:
+        raise cannot_write(folder, error, DataError) from None
+
+
+def _refuse_existing(files: list[Path], overwrite: bool) -> None:
+    """Refuse to replace files: any, or with `overwrite` those that are no split."""
+    existing = [file for file in files if file.is_symlink() or file.exists()]
+    if existing and not overwrite:
         raise DataError(
-            f"{', '.join(existing)} exists already",
+            f"{', '.join(file.name for file in existing)} exists already",
             "choose another {out}, or {overwrite}",
             {"out": None, "overwrite": True},
         )
+    for file in existing:
+        if not _is_split(file):
+            what = f"{file} is no split, so it is not replaced"
+            raise DataError(what, "choose another {out}", {"out": None})
+
+
+def _is_split(file: Path) -> bool:
+    """Whether a file is what `write_split` writes, or empty."""
+    try:
+        check_regular(file)
+        with file.open(encoding="utf-8") as lines:
+            head = lines.readline(_LONGEST_HEADER)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return not head or {"file_name", "split"} <= set(head.strip().split(","))
 
 
 def _read_rois(
@@ -132,15 +164,26 @@ def _say_unknown(rois: list[Roi]) -> None:
 
 def _leave_out(splits: dict[str, Split], scanner: str, out: Path) -> dict[Path, Split]:
     if scanner == "each":
-        return {
-            out / f"without_{name.replace(' ', '_')}.csv": split for name, split in splits.items()
-        }
+        return {out / name: splits[scanner] for name, scanner in _file_names(splits).items()}
     if normalise_scanner(scanner) not in splits:
         raise DataError(
             f"no labelled ROI is of scanner {scanner!r}",
             f"choose one of {', '.join(splits)}, or each",
         )
     return {out: splits[normalise_scanner(scanner)]}
+
+
+def _file_names(scanners: Iterable[str]) -> dict[str, str]:
+    """The scanner of each file, by the file's name."""
+    names: dict[str, str] = {}
+    for scanner in scanners:
+        name = f"without_{safe_name(scanner.replace(' ', '_'))}.csv"
+        for other, of_scanner in names.items():
+            if other.casefold() == name.casefold():  # as some file systems compare
+                what = f"scanners {of_scanner!r} and {scanner!r} would both be left out in {name}"
+                raise DataError(what, "rename one of them")
+        names[name] = scanner
+    return names
 
 
 def _read_scanners(path: Path) -> Split:

@@ -147,7 +147,7 @@ def _call(words: Iterable[str], place: Path) -> tuple[int, str, str]:
     sys.argv = ["midog", *words]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
+            code = main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     finally:

@@ -9,7 +9,6 @@ import torch
 import typer
 
 from midog.cli.shared import (
-    check_parent,
     is_first,
     load_settings,
     number_or_auto,
@@ -17,7 +16,6 @@ from midog.cli.shared import (
     stoppable,
 )
 from midog.config.load import load_config
-from midog.errors import MidogError
 from midog.training.interrupts import Interrupted
 
 
@@ -69,15 +67,6 @@ def test_options_overlay_set_which_overlays_the_config():
 def test_what_an_option_was_given_is_taken_as_it_is(name):
     settings = load_settings(None, None, {"data.split": name, "data.dir": Path(name)})
     assert (settings.data.split, settings.data.dir) == (name, Path(name))
-
-
-def test_a_file_needs_its_folder(tmp_path):
-    check_parent(tmp_path / "page.html", "out")
-    with pytest.raises(
-        MidogError, match=r"no folder .*gone for page\.html; make it, or choose"
-    ) as e:
-        check_parent(tmp_path / "gone" / "page.html", "out")
-    assert e.value.settings == {"out": None}
 
 
 @pytest.mark.parametrize(("text", "value"), [(None, None), ("auto", "auto"), ("512", 512)])

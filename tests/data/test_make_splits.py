@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,59 @@ def test_a_table_of_scanners_may_state_mpp(cohort: Path, tmp_path: Path) -> None
     (tmp_path / "with_mpp.csv").write_text("\n".join(lines) + "\n")
     make_splits(cohort, tmp_path / "split.csv", scanners=tmp_path / "with_mpp.csv")
     assert {row.mpp for row in read_split(tmp_path / "split.csv").rows} == {0.5}
+
+
+EVIL = ["../../evil", "/etc/evil", "..", ".hidden", "a\nb", "x" * 300, "\x1b[2J", "con/aux", ""]
+
+
+def with_scanners(cohort: Path, scanners: list[str]) -> Path:
+    lines = [f'{n:02d}.png,"{scanners[n % len(scanners)]}",p{n}' for n in range(30)]
+    table = cohort / "scanners.csv"
+    table.write_text("\n".join(["file_name,scanner,patient", *lines]) + "\n")
+    return table
+
+
+@pytest.mark.parametrize("scanner", EVIL)
+def test_a_scanners_name_leads_nowhere_else(cohort: Path, tmp_path: Path, scanner: str) -> None:
+    before = set(tmp_path.rglob("*"))
+    out = tmp_path / "a" / "b" / "out"
+    try:
+        made = make_splits(
+            cohort, out, scanners=with_scanners(cohort, [scanner, "B"]), leave_out="each"
+        )
+    except DataError:  # a name that no split may hold
+        made = []
+    assert all(path.parent == out for path in made)
+    assert set(tmp_path.rglob("*")) - before <= {out, out.parent, out.parent.parent, *made}
+
+
+@pytest.mark.parametrize("names", [["A/B", "A_B"], ["A B", "A_B"], ["Scan X", "scan x"]])
+def test_scanners_that_would_share_a_file_are_an_error(cohort, tmp_path, names):
+    with pytest.raises(DataError, match=r"would both be left out in without_.*; rename one"):
+        make_splits(
+            cohort, tmp_path / "out", scanners=with_scanners(cohort, names), leave_out="each"
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "image", "annotations", "pipe"])
+def test_only_splits_are_overwritten(cohort, tmp_path, kind):
+    out = tmp_path / "out.csv"
+    if kind == "link":
+        out.symlink_to(cohort / "points.csv")
+    elif kind == "pipe":
+        os.mkfifo(out)
+    else:
+        out.write_bytes(b"II*\0\xff" if kind == "image" else (cohort / "points.csv").read_bytes())
+    before = os.lstat(out)
+    with pytest.raises(DataError, match=r"out.csv is no split, so it is not replaced; choose"):
+        make_splits(cohort, out, scanners=with_scanners(cohort, ["A", "B"]), overwrite=True)
+    with pytest.raises(DataError, match="exists already"):
+        make_splits(cohort, out, scanners=with_scanners(cohort, ["A", "B"]))
+    assert os.lstat(out) == before
+
+
+def test_several_splits_need_a_folder(cohort, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DataError, match="out cannot be written"):
+        make_splits(cohort, tmp_path / "out", scanners=with_scanners(cohort, ["A", "B"]), folds=2)
