@@ -61,7 +61,7 @@ def replacing(
         yield part
         _flush(part)
         os.replace(part, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         if kind is None:
             raise
@@ -112,8 +112,8 @@ def replacing_folder(folder: Path, kind: type[MidogError] = MidogError) -> Itera
         part.mkdir()
         yield part
         for path in part.rglob("*"):
-            (_flush_folder if path.is_dir() else _flush)(path)
-        _flush_folder(part)
+            (flush_folder if path.is_dir() else _flush)(path)
+        flush_folder(part)
         with locked(folder.parent):
             _swap(folder, part)
     except OSError as error:
@@ -147,7 +147,7 @@ def point_link(link: Path, target: Path) -> None:
     try:
         part.symlink_to(os.path.relpath(target, link.parent))
         os.replace(part, link)
-        _flush_folder(link.parent)
+        flush_folder(link.parent)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ def make_folder(folder: Path) -> None:
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for made in missing:
-        _flush_folder(made.parent)
+        flush_folder(made.parent)
 
 
 def check_regular(path: Path) -> None:
@@ -264,7 +264,7 @@ def _swap(folder: Path, part: Path) -> None:
     except OSError:
         _bring_back(folder)
         raise
-    _flush_folder(folder.parent)
+    flush_folder(folder.parent)
     for old in _old_folders(folder):
         shutil.rmtree(old, ignore_errors=True)
 
@@ -285,7 +285,7 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Write a folder's entries to the disk; some network file systems neither can nor need it."""
     try:
         number = os.open(folder, os.O_RDONLY)

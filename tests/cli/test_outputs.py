@@ -39,6 +39,11 @@ def page_of_others(path: Path) -> None:
     path.write_text("<!DOCTYPE html><html>mine</html>")
 
 
+def state(path: Path) -> tuple[int, ...]:
+    stat = path.lstat()
+    return stat.st_mode, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
 OCCUPIED = [device, link, dangling, image, page_of_others, os.mkfifo, Path.mkdir]
 
 
@@ -49,12 +54,12 @@ def test_what_is_there_is_refused_before_the_work_and_stays(
 ):
     monkeypatch.chdir(tmp_path)
     occupy(tmp_path / "out")
-    before = os.lstat("out"), sorted(os.listdir())
+    before = state(tmp_path / "out"), sorted(os.listdir())
     ran = midog(*words, "out")
     assert ran.code == 1
     assert ran.err.startswith("error: out ")
     assert f"choose another {flag}" in ran.err
-    assert (os.lstat("out"), sorted(os.listdir())) == before
+    assert (state(tmp_path / "out"), sorted(os.listdir())) == before
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "/dev/full"])

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from midog.config.shipped import shipped_dir
 from midog.data.download.manifest import Checksum
-from midog.data.download.remote_file import md5_in
+from midog.data.download.remote_file import LARGEST, md5_in
 
 Dataset = Literal["midog21", "midogpp"]
 
@@ -22,6 +22,7 @@ _FIGSHARE_COLLECTION = 6615571
 """'MIDOG++', 10.6084/m9.figshare.c.6615571.v1, which has an article for each file."""
 _FIGSHARE_REPLACED = {"40283737": "41265615"}
 """MIDOGpp.json: the id of its private draft, and of what was published."""
+_FIGSHARE_PAGE = 1000
 _FIGSHARE_PAUSE_S = 1.0  # figshare asks for no more than one API request a second
 
 
@@ -103,7 +104,18 @@ def _zenodo_checksums(
     listed = get(f"{sources.zenodo}/api/records/{_ZENODO_RECORD}")["files"]
     entries = listed["entries"] if isinstance(listed, dict) else listed
     for entry in entries.values() if isinstance(entries, dict) else entries:
-        yield entry["key"], Checksum(int(entry["size"]), md5_in(entry["checksum"]))
+        yield str(entry["key"]), _checksum(entry["size"], entry["checksum"])
+
+
+def _checksum(size: Any, md5: Any) -> Checksum:
+    """What an archive states of a file.
+
+    Raises:
+        ValueError: where that is no size of a file and no digest.
+    """
+    if type(size) is not int or not 0 <= size <= LARGEST:
+        raise ValueError(f"a file of {size!r:.40} bytes is listed")
+    return Checksum(size, md5_in(str(md5)))
 
 
 def _figshare_checksums(
@@ -121,14 +133,16 @@ def _figshare_checksums(
     """
     api = sources.figshare_api
     # smaller pages are said to repeat and omit articles; one of 1,000 holds all 506
-    listed = get(f"{api}/collections/{_FIGSHARE_COLLECTION}/articles?page_size=1000&page=1")
-    articles = sorted(article["id"] for article in listed)
+    listed = get(
+        f"{api}/collections/{_FIGSHARE_COLLECTION}/articles?page_size={_FIGSHARE_PAGE}&page=1"
+    )
+    articles = sorted(int(article["id"]) for article in listed[:_FIGSHARE_PAGE])
     ranks = [rank for rank, key in enumerate(sorted(keys.values(), key=int)) if key in missing]
     left = set(missing)
     for at in sorted(range(len(articles)), key=lambda at: min(abs(at - rank) for rank in ranks)):
         for entry in get(f"{api}/articles/{articles[at]}/files"):
             left.discard(str(entry["id"]))
-            yield str(entry["id"]), Checksum(int(entry["size"]), md5_in(entry["computed_md5"]))
+            yield str(entry["id"]), _checksum(entry["size"], entry["computed_md5"])
         if not left:
             return
         sleep(_FIGSHARE_PAUSE_S)

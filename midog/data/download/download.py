@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ from midog.data.download.remote_file import (
     size_of,
 )
 from midog.errors import DownloadError
-from midog.files import replacing
+from midog.files import make_folder, replacing
+from midog.locks import locked_or_refused
 
 logger = logging.getLogger(__name__)
 
@@ -110,10 +112,27 @@ def download(
     )
     keys = catalogue(dataset)
     names = _restrict(list(keys), only)
+    with ExitStack() as stack:
+        with disk_errors(folder):
+            make_folder(folder)
+            stack.enter_context(locked_or_refused(folder, DownloadError))
+        return _fetch_into(folder, dataset, keys, names, connection)
+
+
+def _fetch_into(
+    folder: Path,
+    dataset: Dataset,
+    keys: dict[str, str],
+    names: list[str],
+    connection: _Connection,
+) -> DownloadReport:
+    """Fetch the files of those names, keys by name, into a folder that this process holds."""
     manifest = open_manifest(folder, dataset, ANNOTATIONS[dataset])
     _copy_split(dataset, folder)
     _fetch_checksums(dataset, manifest, keys, names, connection)
-    files = [_remote_file(dataset, name, keys[name], manifest, sources) for name in names]
+    files = [
+        _remote_file(dataset, name, keys[name], manifest, connection.sources) for name in names
+    ]
     skipped = [file for file in files if _is_whole(file, manifest, connection)]
     pending = [file for file in files if file not in skipped]
     manifest.save()
@@ -170,7 +189,7 @@ def _fetch_checksums(
             connection.progress("checksums", len(missing & manifest.published.keys()), len(missing))
         # the archive listed all it has: what it does not list is not asked for again
         manifest.published = dict.fromkeys(missing, Checksum()) | manifest.published
-    except (DownloadError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (DownloadError, LookupError, AttributeError, TypeError, ValueError) as error:
         logger.warning(
             "the archive does not state all checksums, some files will only be fetched: %r", error
         )
@@ -184,7 +203,9 @@ def _remote_file(
     folder = manifest.path.parent
     path = folder / name if name == ANNOTATIONS[dataset] else folder / "images" / name
     published = manifest.published.get(key, Checksum())
-    return RemoteFile(name, path, urls_of(dataset, key, sources), published.size, published.md5)
+    urls, is_ours = urls_of(dataset, key, sources), name in manifest.done
+    keeps_old = not is_ours or name == ANNOTATIONS[dataset]  # which people edit
+    return RemoteFile(name, path, urls, published.size, published.md5, keeps_old)
 
 
 def _is_whole(file: RemoteFile, manifest: Manifest, connection: _Connection) -> bool:
@@ -198,7 +219,7 @@ def _is_whole(file: RemoteFile, manifest: Manifest, connection: _Connection) -> 
             return False
         done = Checksum(size, md5_of(file.path))
     if file.md5 not in (None, done.md5):
-        logger.warning("%s is not as published and is fetched anew", file.path)
+        logger.info("%s is not as published and is fetched anew", file.path)
         return False
     manifest.done[file.name] = done
     connection.progress(file.name, size, size)

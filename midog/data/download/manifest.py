@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from midog.data.download.remote_file import disk_errors
+from pydantic import Field
+
+from midog.data.download.remote_file import LARGEST, disk_errors
 from midog.errors import DownloadError
 from midog.files import replacing
-from midog.json_text import to_json
+from midog.json_text import checked, read_json, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +25,17 @@ MANIFEST = ".midog-download"
 class Checksum:
     """Bytes and md5 of a file; None where the archive does not state them."""
 
-    size: int | None = None
-    md5: str | None = None
+    size: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the file holds."""
+
+    dataset: str
+    published: dict[str, Checksum]
+    done: dict[str, Checksum]
 
 
 @dataclass
@@ -72,14 +83,10 @@ def open_manifest(folder: Path, dataset: str, annotation: str) -> Manifest:
             f"{folder} holds other data, {', '.join(others)}", "give another folder"
         )
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-        published, done = (
-            {key: Checksum(**fields) for key, fields in tree[part].items()}
-            for part in ("published", "done")
-        )
-        return Manifest(path, dataset, published, done)
-    except FileNotFoundError:
+        if not os.path.lexists(path):
+            return Manifest(path, dataset)
+        state = checked(read_json(path, DownloadError), _State, str(path), DownloadError)
+    except DownloadError as error:
+        logger.warning("%s; the files that are here are checked anew", error)
         return Manifest(path, dataset)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        logger.warning("%s cannot be read; the files that are here are checked anew", path)
-        return Manifest(path, dataset)
+    return Manifest(path, dataset, state.published, state.done)

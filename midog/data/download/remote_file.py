@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
+import logging
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from midog.errors import DownloadError
+from midog.files import check_regular, flush_folder
+
+logger = logging.getLogger(__name__)
 
 RESUME = "run the same command again: it resumes"
 """What to do about a download that was interrupted."""
+
+LARGEST = 8 << 30
+"""Bytes that a file whose size is not published may have; the largest published one has 0.2 GB."""
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -31,6 +41,7 @@ class RemoteFile:
     path: its place; until it is whole, its bytes are in `part_of(path)`.
     urls: where its bytes are served, tried in this order.
     size, md5: bytes and hexadecimal digest as published, None where unknown.
+    keeps_old: whether what has its place is the user's own, and kept beside it.
     """
 
     name: str
@@ -38,6 +49,12 @@ class RemoteFile:
     urls: tuple[str, ...]
     size: int | None = None
     md5: str | None = None
+    keeps_old: bool = False
+
+    @property
+    def most(self) -> int:
+        """Bytes that it may have."""
+        return LARGEST if self.size is None else self.size
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,40 @@ def part_of(path: Path) -> Path:
 def size_of(path: Path) -> int:
     """Bytes of a file, 0 where there is none."""
     return path.stat().st_size if path.exists() else 0
+
+
+def open_part(part: Path, *, append: bool) -> BinaryIO:
+    """Open a part file for writing; a link, device or pipe in its place is refused.
+
+    Raises:
+        OSError: where it cannot be opened.
+    """
+    check_regular(part)
+    how = os.O_APPEND if append else os.O_TRUNC
+    return open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o666), "ab")
+
+
+def put_in_place(file: RemoteFile) -> None:
+    """Rename a whole part file to its place, once it is on the disk.
+
+    Raises:
+        OSError: where it cannot be.
+    """
+    part = part_of(file.path)
+    check_regular(file.path)
+    if file.keeps_old and file.path.exists():
+        own = _free_name(file.path)
+        os.rename(file.path, own)
+        logger.warning("%s is not as published: it is kept as %s", file.path, own.name)
+    with part.open("rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(part, file.path)
+    flush_folder(part.parent)
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.own{number or ''}") for number in itertools.count())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def md5_of(path: Path) -> str:
@@ -85,7 +136,17 @@ def check_room(folder: Path, files: Iterable[RemoteFile]) -> None:
     Raises:
         DownloadError: where it has not.
     """
-    need = sum(max(0, (file.size or 0) - size_of(part_of(file.path))) for file in files)
+    check_space(
+        folder, sum(max(0, (file.size or 0) - size_of(part_of(file.path))) for file in files)
+    )
+
+
+def check_space(folder: Path, need: int) -> None:
+    """Check that a disk has room for so many bytes.
+
+    Raises:
+        DownloadError: where it has not.
+    """
     free = shutil.disk_usage(folder).free
     if need > free:
         what = f"{folder} has {human_bytes(free)} free and {human_bytes(need)} are needed"

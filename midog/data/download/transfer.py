@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import json
+import itertools
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +12,19 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
 from midog._version import __version__
 from midog.data.download.remote_file import (
@@ -24,13 +32,17 @@ from midog.data.download.remote_file import (
     FileError,
     Received,
     RemoteFile,
+    check_space,
     disk_errors,
     md5_in,
     md5_of,
+    open_part,
     part_of,
+    put_in_place,
     size_of,
 )
 from midog.errors import DownloadError
+from midog.json_text import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +50,11 @@ _USER_AGENT = f"midog/{__version__}"  # archives slow down clients that do not n
 _TIMEOUT_S = 60.0
 _LONGEST_WAIT_S = 600.0
 _CHUNK = 1 << 18
+_LARGEST_ANSWER = 64 << 20
+"""Bytes of an API's answer at most."""
+_MOST_TRIES = 1000
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -93,7 +110,7 @@ def fetch_file(
             md5 = md5_of(part)
             if md5 == (file.md5 or md5):
                 size = size_of(part)
-                os.replace(part, file.path)
+                put_in_place(file)
                 return Received(size, md5, verified=file.md5 is not None or md5 == stated)
             part.unlink()
         logger.warning(
@@ -121,17 +138,20 @@ def fetch_json(url: str, *, retries: int = 5, sleep: Callable[[float], None] = t
     def step() -> bytes:
         # figshare's API answers 403 to those who ask too often
         with _open(url, busy=_BUSY | {403}) as response:
-            body = b"".join(_chunks(response))
-            if len(body) != int(response.headers.get("Content-Length", len(body))):
+            body = b""
+            for chunk in _chunks(response):
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    raise _Refused(f"answers with more than {_LARGEST_ANSWER:,} bytes")
+            if len(body) != _length(response, len(body)):
                 raise _Broken(f"broke off after {len(body)} bytes")
             return body
 
     try:
-        return json.loads(_persist(step, url, retries, sleep, here=lambda: 0))
+        answer = _persist(step, url, retries, sleep, here=lambda: 0)
     except _Refused as refusal:
         raise DownloadError(f"{url}: {refusal}") from None
-    except ValueError:
-        raise DownloadError(f"{url}: the answer is not JSON") from None
+    return parse_json(answer, f"{url}: the answer", DownloadError)
 
 
 def _persist(
@@ -143,18 +163,20 @@ def _persist(
 ) -> T:
     """What `step` returns, repeated while it breaks; only tries that gain no bytes `here` count."""
     furthest, failures = -1, 0
-    while True:
+    for tries in itertools.count(1):
         try:
             return step()
         except _Broken as fault:
             failures = failures + 1 if here() <= furthest else 1
             furthest = max(furthest, here())
-            if failures > retries:
-                raise DownloadError(f"{name}: {fault} (tried {failures} times)", RESUME) from None
+            if failures > retries or tries >= _MOST_TRIES:
+                count = tries if tries >= _MOST_TRIES else failures
+                raise DownloadError(f"{name}: {fault} (tried {count} times)", RESUME) from None
             usual_s = min(60.0, 2.0 ** (failures - 1))
             wait_s = usual_s if fault.wait_s is None else fault.wait_s
             logger.info("%s: %s; trying again in %.0f s", name, fault, wait_s)
             sleep(wait_s)
+    raise AssertionError("the loop has no end")
 
 
 def _fetch_rest(file: RemoteFile, part: Path, on_bytes: Callable[[int, int], None]) -> str | None:
@@ -179,7 +201,7 @@ def _stream(
 ) -> str | None:
     """Append what one URL serves beyond `part`; the md5 that the server states."""
     offset = size_of(part)
-    if file.size is not None and offset > file.size:
+    if offset > file.most:
         offset = 0
     with _open(url, offset) as response:
         if response.status == 416:  # nothing beyond `offset`
@@ -190,19 +212,36 @@ def _stream(
         start, total = _extent(response, offset)
         if file.size is not None and total not in (None, file.size):
             raise _Refused(f"serves {total} bytes where {file.size} are published")
+        if total is not None and total > file.most:
+            raise _Refused(f"serves {total:,} bytes; a file has at most {file.most:,}")
         total = file.size if total is None else total
-        with (
-            disk_errors(part, None if total is None else total - start),
-            part.open("ab" if start else "wb") as handle,
-        ):
-            here = start
-            for chunk in _chunks(response):
-                handle.write(chunk)
-                here += len(chunk)
-                on_bytes(here, total or 0)
+        with disk_errors(part, None if total is None else total - start):
+            check_space(part.parent, 0 if total is None else total - start)
+            with open_part(part, append=bool(start)) as handle:
+                here = _write(response, handle, start, file.most, total, on_bytes)
         if total is not None and here != total:
             raise _Broken(f"broke off at {here} of {total} bytes")
         return md5_in(response.headers.get("ETag", ""))
+
+
+def _write(
+    response: http.client.HTTPResponse | HTTPError,
+    handle: BinaryIO,
+    here: int,
+    most: int,
+    total: int | None,
+    on_bytes: Callable[[int, int], None],
+) -> int:
+    """Write what a server sends after byte `here`, up to `most` bytes in all; how far it came."""
+    most = most if total is None else total
+    for chunk in _chunks(response):
+        if here + len(chunk) > most:
+            handle.truncate(0)  # it is not the file, as it seems
+            raise _Refused(f"serves more than the {most:,} bytes that it may have")
+        handle.write(chunk)
+        here += len(chunk)
+        on_bytes(here, total or 0)
+    return here
 
 
 def _is_all(response: http.client.HTTPResponse | HTTPError, offset: int) -> bool:
@@ -216,9 +255,8 @@ def _open(
     """The answer to a request for the bytes from `offset` on, with status 2xx or 416."""
     headers = {"User-Agent": _USER_AGENT} | ({"Range": f"bytes={offset}-"} if offset else {})
     try:
-        response: http.client.HTTPResponse = urlopen(
-            Request(url, headers=headers), timeout=_TIMEOUT_S
-        )
+        request = Request(url, headers=headers)
+        response: http.client.HTTPResponse = _opener().open(request, timeout=_TIMEOUT_S)
     except HTTPError as error:
         if error.code == 416 and offset:
             return error
@@ -231,7 +269,36 @@ def _open(
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise _Broken(f"{urlsplit(url).netloc} cannot be reached, {reason}") from None
+    except ValueError as error:  # a redirect to what is no address
+        raise _Refused(f"leads to no address, {error}") from None
     return response
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects to http and https alone, and none from https to http."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        allowed = {"https"} if urlsplit(req.full_url).scheme == "https" else {"http", "https"}
+        if urlsplit(newurl).scheme not in allowed:
+            raise HTTPError(req.full_url, code, f"redirect to {newurl}", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> OpenerDirector:
+    """What opens http and https, through proxies where the environment names them, and no more."""
+    opener = OpenerDirector()
+    for handler in (
+        ProxyHandler(),
+        HTTPHandler(),
+        HTTPSHandler(),
+        HTTPDefaultErrorHandler(),
+        HTTPErrorProcessor(),
+        _Redirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _chunks(response: http.client.HTTPResponse | HTTPError) -> Iterator[bytes]:
@@ -250,14 +317,20 @@ def _extent(response: http.client.HTTPResponse | HTTPError, offset: int) -> tupl
     if response.headers.get_content_type() == "text/html":
         raise _Refused(f"answered {response.status} with a web page")
     if response.status == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if not match or int(match[1]) != offset:
+        match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        first, last, total = match.groups() if match else ("-1", "-1", "*")
+        if int(first) != offset or int(last) < offset or (total != "*" and int(last) >= int(total)):
             raise _Refused("answered with other bytes than those requested")
-        return offset, None if match[2] == "*" else int(match[2])
+        return offset, None if total == "*" else int(total)
     if response.status != 200:  # figshare's gate against robots answers 202 and nothing
         raise _Refused(f"answered {response.status} and no file")
-    length = response.headers.get("Content-Length")
-    return 0, None if length is None else int(length)
+    return 0, _length(response, None)
+
+
+def _length(response: http.client.HTTPResponse | HTTPError, unknown: int | None) -> int | None:
+    """The Content-Length of an answer; `unknown` where it states none that is a number."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if _NUMBER.fullmatch(length) else unknown
 
 
 def _retry_after_s(headers: Message) -> float | None:

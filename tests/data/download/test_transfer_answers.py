@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections import namedtuple
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request
 
 import pytest
 
-from midog.data.download.remote_file import FileError, RemoteFile, part_of
+from midog.data.download import remote_file, transfer
+from midog.data.download.remote_file import FileError, RemoteFile, part_of, size_of
 from midog.data.download.transfer import fetch_file, fetch_json
 from midog.errors import DownloadError
 from tests.data.download.published import BYTES, URL_PATH, is_untouched, md5, without_sum
@@ -102,17 +109,145 @@ def test_without_a_published_size_a_part_beyond_the_end_is_begun_anew(archive, r
     assert remote.path.read_bytes() == BYTES
 
 
-def test_a_full_disk_says_what_is_needed_and_what_is_free(archive, remote):
+def test_a_full_disk_says_what_is_needed_and_what_is_free(archive, remote, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
-    remote.path.parent.mkdir()
-    part_of(remote.path).symlink_to("/dev/full")
+    full = open("/dev/full", "ab")  # noqa: SIM115
+    monkeypatch.setattr(transfer, "open_part", lambda part, append: full)
     with pytest.raises(
         DownloadError,
         match=r"disk is full at .*001.tiff.part: 1.0 kB more are needed and .* are free",
     ):
         fetch_file(remote)
     assert is_untouched(remote)
+
+
+def test_room_is_checked_for_what_a_server_announces(archive, remote, monkeypatch):
+    free = namedtuple("usage", "total used free")(0, 0, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+    with pytest.raises(DownloadError, match=r"1.0 kB free and 1.0 kB are needed; make room"):
+        fetch_file(without_sum(remote))
+    assert is_untouched(remote)
+
+
+@pytest.mark.parametrize("occupy", ["link", "pipe", "folder"])
+def test_nothing_but_a_regular_file_is_written_to(archive, remote, tmp_path, occupy):
+    remote.path.parent.mkdir()
+    part, other = part_of(remote.path), tmp_path / "other"
+    other.write_bytes(b"mine")
+    for place in (part, remote.path):
+        if occupy == "link":
+            place.symlink_to(other)
+        elif occupy == "pipe":
+            os.mkfifo(place)
+        else:
+            place.mkdir()
+        with pytest.raises(DownloadError, match="not a regular file"):
+            fetch_file(remote, sleep=lambda seconds: None)
+        assert other.read_bytes() == b"mine"
+        if place == part:
+            part.rmdir() if occupy == "folder" else part.unlink()
+
+
+def endless(answer, **more):
+    """More bytes than announced: without a Content-Length they end with the connection."""
+    return answer(body=BYTES * 1000, headers={"Content-Length": "none"}, **more)
+
+
+def test_a_server_that_sends_more_than_is_published_is_stopped_there(archive, answer, remote):
+    archive.manner[URL_PATH] = endless(answer)
+    seen = []
+    with pytest.raises(FileError, match=r"serves more than the 1,024 bytes that it may have"):
+        fetch_file(remote, on_bytes=lambda here, total: seen.append(here))
+    assert max(seen, default=0) <= len(BYTES)
+    assert size_of(part_of(remote.path)) == 0
+
+
+def test_a_server_that_sends_more_than_any_file_has_is_stopped_there(
+    archive, answer, remote, monkeypatch
+):
+    monkeypatch.setattr(remote_file, "LARGEST", 5000)
+    archive.manner[URL_PATH] = endless(answer)
+    with pytest.raises(FileError, match=r"serves more than the 5,000 bytes"):
+        fetch_file(without_sum(remote))
+    archive.manner[URL_PATH] = answer(body=BYTES * 1000)
+    with pytest.raises(FileError, match=r"serves 1024000 bytes|serves 1,024,000 bytes"):
+        fetch_file(without_sum(remote))
+    assert is_untouched(remote)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "bytes 400-1023/9",
+        "bytes 400-399/1024",
+        "bytes 0-1023/1024",
+        "bytes 400-1024/1024",
+        "bytes 400-" + "9" * 5000 + "/1024",
+        "bytes -1--1/1024",
+        "lines 400-1023/1024",
+        "",
+    ],
+)
+def test_a_range_that_is_not_the_requested_one_is_refused(archive, answer, remote, stated):
+    remote.path.parent.mkdir()
+    part_of(remote.path).write_bytes(BYTES[:400])
+    archive.manner[URL_PATH] = answer(
+        status=206, body=BYTES[400:], headers={"Content-Range": stated}
+    )
+    with pytest.raises(FileError, match=r"other bytes than those requested|serves 9 bytes"):
+        fetch_file(remote)
+    assert part_of(remote.path).read_bytes() == BYTES[:400]
+
+
+@pytest.mark.parametrize("length", ["none", "-1", "1e3", "9" * 5000])
+def test_a_length_that_is_no_number_is_no_length(archive, answer, remote, length):
+    archive.manner[URL_PATH] = answer(headers={"Content-Length": length})
+    assert fetch_file(remote).verified
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/a",
+        "data:text/plain,a",
+        "gopher://a",
+        "//[",
+        "http://[",
+    ],
+)
+def test_redirects_lead_to_the_web_alone(archive, answer, remote, address):
+    archive.manner[URL_PATH] = answer(status=302, headers={"Location": address})
+    with pytest.raises(DownloadError):
+        fetch_file(remote, retries=1, sleep=lambda seconds: None)
+    assert is_untouched(remote)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "followed"),
+    [
+        ("https://a/b", "https://c/d", True),
+        ("https://a/b", "http://c/d", False),
+        ("http://a/b", "http://c/d", True),
+        ("http://a/b", "ftp://c/d", False),
+    ],
+)
+def test_no_redirect_leaves_https(before, after, followed):
+    request = Request(before)
+    arguments = (request, None, 302, "Found", Message(), after)
+    if followed:
+        assert transfer._Redirects().redirect_request(*arguments).full_url == after
+    else:
+        with pytest.raises(HTTPError, match=f"redirect to {after}"):
+            transfer._Redirects().redirect_request(*arguments)
+
+
+def test_a_server_that_drips_is_given_up(archive, answer, remote, monkeypatch):
+    monkeypatch.setattr(transfer, "_MOST_TRIES", 20)
+    archive.faults[URL_PATH] = [answer(cut=1) for _ in range(50)]
+    with pytest.raises(DownloadError, match="tried 20 times"):
+        fetch_file(remote, sleep=lambda seconds: None)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(archive, remote):
@@ -128,10 +263,17 @@ def test_json_is_asked_for_again_where_the_archive_is_busy_or_breaks_off(archive
     assert slept == [1.0, 2.0, 4.0]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b"[" * 100_000, b"9" * 5000])
 def test_what_is_not_json_is_an_error(archive, body):
     archive.files["/api"] = body
-    with pytest.raises(DownloadError, match=f"{archive.url}/api: the answer is not JSON"):
+    with pytest.raises(DownloadError, match=f"{archive.url}/api: the answer is "):
+        fetch_json(archive.url + "/api")
+
+
+def test_an_endless_answer_is_an_error(archive, monkeypatch):
+    monkeypatch.setattr(transfer, "_LARGEST_ANSWER", 1000)
+    archive.files["/api"] = b" " * 1_000_000
+    with pytest.raises(DownloadError, match="answers with more than 1,000 bytes"):
         fetch_json(archive.url + "/api")
 
 
