@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +18,11 @@ from midog.data.phantom.scanners import SCANNERS
 from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
-from midog.files import replace_text, sweep_parts
+from midog.files import cannot_write, make_folder, replace_text, sweep_parts
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import find_jobs
+from midog.locks import held_file
 from midog.metrics.counts import Counts
 from midog.progress import bar
 from midog.report.evaluation_page import write_evaluation_page
@@ -26,6 +30,7 @@ from midog.training.runs import find_run, is_finished
 from midog.training.train import train
 
 _SEED_FILE = ".midog-demo"  # marks a folder as a demo's and holds its seed
+_LOCK_FILE = ".midog-demo.lock"
 _UNSEEN = SCANNERS[2].name
 
 
@@ -69,22 +74,55 @@ def run_demo(
         DataError: If `out` holds anything else than a demo of this seed.
     """
     began = time.monotonic()
-    if overwrite:
-        _remove(out)
-    data = _draw(out, seed, rois_per_scanner, size, say)
-    run = _train(out, data, seed, device, overrides, say)
-    say("detecting in the test ROIs")
-    _detect(out, data, run, device)
-    rois = select_rois(read_rois(data), "test")
-    result = evaluate(out / "detections", rois)
-    write_evaluation_page(out / "report.html", result, rois, title="The test ROIs of midog demo")
+    with _held(out):
+        if overwrite:
+            _remove(out)
+        data = _draw(out, seed, rois_per_scanner, size, say)
+        run = _train(out, data, seed, device, overrides, say)
+        say("detecting in the test ROIs")
+        _detect(out, data, run, device)
+        rois = select_rois(read_rois(data), "test")
+        result = evaluate(out / "detections", rois)
+        title = "The test ROIs of midog demo"
+        write_evaluation_page(out / "report.html", result, rois, title=title)
     return DemoResult(result, _closing(out, result, time.monotonic() - began))
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Hold the folder of a demo, or a new one, for this process."""
+    if out.exists() and not _is_demo(out):
+        raise DataError(f"{out} exists and holds no demo", "choose another {out}", {"out": None})
+    with ExitStack() as stack:
+        try:
+            make_folder(out)
+            stack.enter_context(held_file(out / _LOCK_FILE, f"{out}/", DataError))
+        except OSError as error:
+            raise cannot_write(out, error, DataError) from None
+        yield
+
+
+def _is_demo(out: Path) -> bool:
+    """Whether it is the folder of a demo, or an empty one."""
+    names = set(os.listdir(out)) if out.is_dir() else {""}
+    return _SEED_FILE in names or not names - {_LOCK_FILE}
 
 
 def _remove(out: Path) -> None:
     """Delete an earlier demo, and nothing else."""
     if (out / _SEED_FILE).is_file():
-        shutil.rmtree(out)
+        for name in ("report.html", "detections", "runs", "data", _SEED_FILE):
+            _delete(out / name)
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or folder, if it exists; a kill leaves no half of it in its place."""
+    if path.is_dir() and not path.is_symlink():
+        left = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+        path.rename(left)
+        shutil.rmtree(left)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _draw(
@@ -101,11 +139,8 @@ def _draw(
                 "use {overwrite} or another {out}",
                 {"overwrite": True, "out": None},
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} exists and holds no demo", "choose another {out}", {"out": None})
     if not data.exists():
         say(f"drawing synthetic H&E of four scanners into {data}/")
-        out.mkdir(parents=True, exist_ok=True)
         replace_text(seed_file, f"{seed}\n")
         with bar("ROIs drawn") as move:
             draw_phantom(data, rois_per_scanner=rois_per_scanner, size=size, seed=seed, on_roi=move)

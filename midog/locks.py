@@ -42,13 +42,30 @@ def locked_or_refused(folder: Path, kind: type[MidogError] = MidogError) -> Iter
         OSError: The folder cannot be opened.
     """
     with _opened(folder) as number:
-        try:
-            _lock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise kind(
-                f"another process is writing {folder}", "wait until it is done, or choose another"
-            ) from None
+        _lock_or_refuse(number, folder, kind)
         yield
+
+
+@contextmanager
+def held_file(path: Path, what: Path | str, kind: type[MidogError] = MidogError) -> Iterator[None]:
+    """Hold a lock file for as long as a command writes, where the folder's own lock is needed for
+    single writes meanwhile.
+
+    Args:
+        path: The lock file, made if it is missing, in a folder that exists; it stays.
+        what: What it stands for, in the error.
+        kind: The error to raise.
+
+    Raises:
+        MidogError: Of that kind, if another process holds it.
+        OSError: The file cannot be made.
+    """
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    try:
+        _lock_or_refuse(number, what, kind)
+        yield
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -58,6 +75,15 @@ def _opened(folder: Path) -> Iterator[int]:
         yield number
     finally:
         os.close(number)
+
+
+def _lock_or_refuse(number: int, what: Path | str, kind: type[MidogError]) -> None:
+    try:
+        _lock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise kind(
+            f"another process is writing {what}", "wait until it is done, or choose another"
+        ) from None
 
 
 def _lock(number: int, how: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from midog import demo
 from midog.errors import DataError
+from midog.locks import held_file
 
 SMALL = [
     "train.epochs=1",
@@ -72,6 +73,25 @@ def test_overwrite_starts_anew(tmp_path):
     out = tmp_path / "demo"
     out.mkdir()
     (out / ".midog-demo").write_text("5\n")
-    (out / "old").write_text("")
+    (out / "mine.txt").write_text("notes")
+    (out / "runs" / "demo").mkdir(parents=True)
+    (out / "runs" / "demo" / "old").write_text("")
+    (out / "data").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").write_text("")
     run(out, overwrite=True)
-    assert not (out / "old").exists()
+    assert not (out / "runs" / "demo" / "old").exists()
+    assert (out / "mine.txt").read_text() == "notes", "only what a demo makes is deleted"
+    assert (tmp_path / "elsewhere" / "kept").is_file()
+    assert list(out.glob(".*.part")) == []
+
+
+def test_two_demos_do_not_fill_one_folder(tmp_path):
+    out = tmp_path / "demo"
+    out.mkdir()
+    with (
+        held_file(out / ".midog-demo.lock", out),
+        pytest.raises(DataError, match=r"another process is writing .*demo/; wait until"),
+    ):
+        run(out)
+    assert [path.name for path in out.iterdir()] == [".midog-demo.lock"]

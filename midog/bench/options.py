@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from midog.errors import ConfigError
@@ -39,9 +40,9 @@ def read_size(text: str) -> tuple[int, int]:
     Raises:
         ConfigError: If it is anything else.
     """
-    parts = text.lower().split("x")
-    if len(parts) == 2 and all(part.isdigit() and 512 <= int(part) <= 100_000 for part in parts):
-        return int(parts[0]), int(parts[1])
+    parts = re.fullmatch(r"([0-9]{3,6})x([0-9]{3,6})", text.lower())
+    if parts and all(512 <= int(side) <= 100_000 for side in parts.groups()):
+        return int(parts[1]), int(parts[2])
     raise ConfigError(
         f"size {text} of an ROI is out of range",
         "write WIDTHxHEIGHT in px, at least 512 each: {roi}",

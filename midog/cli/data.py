@@ -11,6 +11,7 @@ from midog.cli.command import Command, Group
 from midog.cli.flags import flag_names
 from midog.cli.options import (
     DATA,
+    MOST_SEED,
     OUTPUT,
     AnnotationsOption,
     BboxOption,
@@ -49,10 +50,12 @@ splits_app = typer.Typer(
 def draw(
     folder: Annotated[Path, argument("FOLDER", "Folder to make.")],
     rois: Annotated[
-        int, option("--rois", "N", "ROIs of each scanner that is in train.", DATA, min=1)
+        int, option("--rois", "N", "ROIs of each scanner that is in train.", DATA, min=1, max=1000)
     ] = 10,
     size: Annotated[int, option("--size", "PX", "Side of an ROI.", DATA, min=256, max=8192)] = 1024,
-    seed: Annotated[int, option("--seed", "N", "Seed of the drawing.", DATA, min=0)] = 0,
+    seed: Annotated[
+        int, option("--seed", "N", "Seed of the drawing.", DATA, min=0, max=MOST_SEED)
+    ] = 0,
 ) -> None:
     """Draw synthetic H&E of four scanners, to try things on.
 
@@ -149,7 +152,7 @@ def make(
     val: Annotated[float, option("--val", "SHARE", "Share of val.", SPLIT, min=0, max=1)] = 0.15,
     test: Annotated[float, option("--test", "SHARE", "Share of test.", SPLIT, min=0, max=1)] = 0.2,
     folds: Annotated[
-        int | None, option("--folds", "K", "Make K folds, a CSV per fold.", SPLIT, min=2)
+        int | None, option("--folds", "K", "Make K folds, a CSV per fold.", SPLIT, min=2, max=1000)
     ] = None,
     leave_out: Annotated[
         str | None,
@@ -160,7 +163,9 @@ def make(
             SPLIT,
         ),
     ] = None,
-    seed: Annotated[int, option("--seed", "N", "Seed of the split.", SPLIT, min=0)] = 0,
+    seed: Annotated[
+        int, option("--seed", "N", "Seed of the split.", SPLIT, min=0, max=MOST_SEED)
+    ] = 0,
     out: Annotated[
         Path, option("--out", "FILE", "CSV to write, or a folder for several.", OUTPUT)
     ] = Path("split.csv"),

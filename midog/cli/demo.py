@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from midog.cli.options import DEVICE, OUTPUT, SETTINGS, option
+from midog.cli.options import DEVICE, MOST_SEED, OUTPUT, SETTINGS, option
 from midog.cli.score_tables import print_scores
 from midog.cli.shared import stoppable
 from midog.cli.terminal import say, show
@@ -19,7 +19,10 @@ def demo(
         bool, option("--overwrite", None, "Delete an earlier demo in that folder first.", OUTPUT)
     ] = False,
     seed: Annotated[
-        int, option("--seed", "N", "Seed of the data and of the training.", SETTINGS, min=0)
+        int,
+        option(
+            "--seed", "N", "Seed of the data and of the training.", SETTINGS, min=0, max=MOST_SEED
+        ),
     ] = 0,
     device: Annotated[
         str, option("--device", "NAME", "{machine.device} [default: cpu]", DEVICE)

@@ -90,7 +90,7 @@ def infer(
         option("--precision", "NAME", "{inference.precision} [default: the model's]", DEVICE),
     ] = None,
     workers: Annotated[
-        int, option("--workers", "N", "Threads that read tiles ahead.", DEVICE, min=0)
+        int, option("--workers", "N", "Threads that read tiles ahead.", DEVICE, min=0, max=256)
     ] = 2,
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,

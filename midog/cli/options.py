@@ -18,6 +18,8 @@ RUN = "Run"
 SCORING = "Scoring"
 SETTINGS = "Settings"
 
+MOST_SEED = 2**63 - 1
+
 
 def option(flag: str, metavar: str | None, text: str, panel: str, **limits: Any) -> Any:
     """An option of the command line.
@@ -81,8 +83,12 @@ ConfigOption = Annotated[
     option("--config", "FILE", "YAML file, or a shipped one: {configs}.", SETTINGS),
 ]
 TrainingDataOption = Annotated[Path | None, option("--data", "FOLDER", "{data.dir}", DATA)]
-EpochsOption = Annotated[int | None, option("--epochs", "N", "{train.epochs}", SETTINGS, min=1)]
-TrainingSeedOption = Annotated[int | None, option("--seed", "N", "{train.seed}", SETTINGS, min=0)]
+EpochsOption = Annotated[
+    int | None, option("--epochs", "N", "{train.epochs}", SETTINGS, min=1, max=1_000_000)
+]
+TrainingSeedOption = Annotated[
+    int | None, option("--seed", "N", "{train.seed}", SETTINGS, min=0, max=MOST_SEED)
+]
 TrainingClassesOption = Annotated[
     str | None, option("--classes", "NAME=CLASS,…", "{data.classes}", DATA)
 ]
@@ -144,6 +150,6 @@ ResamplesOption = Annotated[
     ),
 ]
 BootstrapSeedOption = Annotated[
-    int, option("--seed", "N", "Seed of the bootstrap.", SCORING, min=0)
+    int, option("--seed", "N", "Seed of the bootstrap.", SCORING, min=0, max=MOST_SEED)
 ]
 JsonOption = Annotated[bool, option("--json", None, "Print everything as JSON on stdout.", OUTPUT)]

@@ -18,6 +18,8 @@ from midog.signals import exit_code
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
 
+_DIGITS = 18  # more are no number of anything
+
 
 def load_settings(
     config: str | None, overrides: list[str] | None, values: Mapping[str, object]
@@ -101,7 +103,7 @@ def number_or_auto(text: str | None, option: str) -> int | Literal["auto"] | Non
     Raises:
         typer.BadParameter: If it is neither: a wrong command line.
     """
-    if text is None or text.isdigit():
+    if text is None or (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         return None if text is None else int(text)
     if text == "auto":
         return "auto"

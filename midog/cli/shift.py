@@ -11,6 +11,7 @@ import typer
 from midog.cli.command import Command, Group
 from midog.cli.options import (
     DATA,
+    MOST_SEED,
     OUTPUT,
     RUN,
     SCORING,
@@ -130,7 +131,10 @@ def report(
     ] = 256,
     resamples: ResamplesOption = 2000,
     seed: Annotated[
-        int, option("--seed", "N", "Seed of the patches and the bootstrap.", SCORING, min=0)
+        int,
+        option(
+            "--seed", "N", "Seed of the patches and the bootstrap.", SCORING, min=0, max=MOST_SEED
+        ),
     ] = 0,
     out: Annotated[Path, option("--out", "FILE", "HTML page to write.", OUTPUT)] = Path(
         "shift.html"

@@ -18,9 +18,10 @@ from midog.evaluation.points import score_rois
 from midog.evaluation.result import GroupScores
 from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples, matched_rois, summarise
 from midog.json_text import plain
-from midog.metrics.bootstrap import difference, draw_weights
+from midog.metrics.bootstrap import difference, weights_in_parts
 from midog.metrics.matched_rois import MatchedRois, Resamples
-from midog.metrics.permutation import p_value, swap_weights
+from midog.metrics.permutation import p_value, swaps_in_parts
+from midog.metrics.points import Values
 from midog.mpp import MppLike
 
 COMPARISON_SCHEMA_VERSION = 1
@@ -165,16 +166,49 @@ def _differences(
 ) -> dict[str, PairedDifference]:
     """Of each measure that is compared, for one group. groups: of A and of B. matched: A's ROI 1,
     B's ROI 1, A's ROI 2, …"""
-    weights = draw_weights(patients, resamples, seed)
-    places = np.arange(0, 2 * len(patients), 2)
-    drawn_a, drawn_b = (Resamples(matched.select(places + side), weights) for side in (0, 1))
-    kept = swap_weights(patients, resamples, seed)
-    # the first sides, then the others
-    swapped = Resamples(matched, np.concatenate([kept, 1 - kept]))
     result = {}
+    drawn = _drawn_scores(matched, patients, resamples, seed)
+    swapped = _swapped_scores(matched, patients, resamples, seed)
     for measure in compared():
         a, b = (group.values[measure.key] for group in groups)
-        drawn = difference(a, b, measure.resample(drawn_a), measure.resample(drawn_b), LEVEL)
-        p = p_value(*np.split(measure.resample(swapped), 2))
-        result[measure.key] = PairedDifference(drawn.value, drawn.low, drawn.high, p, drawn.p)
+        gain = difference(a, b, *drawn[measure.key], LEVEL)
+        p = p_value(*swapped[measure.key])
+        result[measure.key] = PairedDifference(gain.value, gain.low, gain.high, p, gain.p)
     return result
+
+
+Sides = tuple[list[Values], list[Values]]
+
+
+def _drawn_scores(
+    matched: MatchedRois, patients: Sequence[str], resamples: int, seed: int
+) -> dict[str, tuple[Values, Values]]:
+    """By measure, the scores of A (B,) and of B (B,) in resamples of the same patients."""
+    places = np.arange(0, 2 * len(patients), 2)
+    sides = [matched.select(places + side) for side in (0, 1)]
+    samples: dict[str, Sides] = {measure.key: ([], []) for measure in compared()}
+    for weights in weights_in_parts(patients, resamples, seed):
+        for number, rois in enumerate(sides):
+            drawn = Resamples(rois, weights)
+            for measure in compared():
+                samples[measure.key][number].append(measure.resample(drawn))
+    return _joined(samples)
+
+
+def _swapped_scores(
+    matched: MatchedRois, patients: Sequence[str], resamples: int, seed: int
+) -> dict[str, tuple[Values, Values]]:
+    """By measure, the scores of the first sides (S,) and of the others (S,), see
+    `swap_weights`."""
+    samples: dict[str, Sides] = {measure.key: ([], []) for measure in compared()}
+    for kept in swaps_in_parts(patients, resamples, seed):
+        swapped = Resamples(matched, np.concatenate([kept, 1 - kept]))
+        for measure in compared():
+            sides = np.split(measure.resample(swapped), 2)
+            for side, values in zip(samples[measure.key], sides, strict=True):
+                side.append(values)
+    return _joined(samples)
+
+
+def _joined(samples: Mapping[str, Sides]) -> dict[str, tuple[Values, Values]]:
+    return {key: (np.concatenate(a), np.concatenate(b)) for key, (a, b) in samples.items()}

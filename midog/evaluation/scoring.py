@@ -17,7 +17,7 @@ from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
 from midog.evaluation.measures import MEASURES
 from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.result import MISTAKES, Evaluation, GroupScores, Mistake, RoiScores
-from midog.metrics.bootstrap import Interval, draw_weights, interval
+from midog.metrics.bootstrap import Interval, interval, weights_in_parts
 from midog.metrics.froc import froc_curve_of_sweep
 from midog.metrics.matched_rois import MatchedRois, Resamples
 from midog.metrics.mistakes import (
@@ -27,7 +27,7 @@ from midog.metrics.mistakes import (
     kinds_of_misses,
     miss_distance,
 )
-from midog.metrics.points import px_of_mm
+from midog.metrics.points import Values, px_of_mm
 from midog.metrics.pooled_matches import PooledMatches
 from midog.mpp import MppLike
 
@@ -179,9 +179,13 @@ def _intervals(
     rois: MatchedRois, patients: Sequence[str], resamples: int, seed: int
 ) -> dict[str, Interval]:
     """Of MEASURES, all from the same draws of patients."""
-    drawn = Resamples(rois, draw_weights(patients, resamples, seed))
+    samples: dict[str, list[Values]] = {key: [] for key in MEASURES}
+    for weights in weights_in_parts(patients, resamples, seed):
+        drawn = Resamples(rois, weights)
+        for key, measure in MEASURES.items():
+            samples[key].append(measure.resample(drawn))
     return {
-        key: interval(measure.value(rois), measure.resample(drawn), LEVEL)
+        key: interval(measure.value(rois), np.concatenate(samples[key]), LEVEL)
         for key, measure in MEASURES.items()
     }
 

@@ -4,7 +4,7 @@ model beats another."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ import numpy as np
 from midog.boxes import IntArray
 from midog.metrics.points import Values
 from midog.random_streams import seeded
+
+_CELLS = 1 << 22
+"""Numbers of a table at a time: 32 MB, and several such tables are made of one."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,39 @@ def draw_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
     Returns:
         (B, R) int64.
     """
+    parts = list(weights_in_parts(patients, resamples, seed))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def weights_in_parts(patients: Sequence[str], resamples: int, seed: int) -> Iterator[IntArray]:
+    """Yield the rows of `draw_weights` part by part, so that any number of them takes a few hundred
+    MB.
+
+    Args:
+        patients: As of `draw_weights`.
+        resamples: As of `draw_weights`.
+        seed: As of `draw_weights`.
+
+    Yields:
+        (b, R) int64, of at most 4 million numbers; at least one part, be it without rows.
+    """
     names, patient_of_roi = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    count = len(names)
-    if count < 2:
-        return np.zeros((resamples, len(patients)), np.int64)
-    drawn = seeded("bootstrap", seed).integers(0, count, (resamples, count))
-    per_patient = np.bincount(
-        (drawn + count * np.arange(resamples)[:, None]).ravel(), minlength=resamples * count
-    )
-    return per_patient.astype(np.int64, copy=False).reshape(resamples, count)[:, patient_of_roi]
+    count, random = len(names), seeded("bootstrap", seed)
+    for rows in rows_of_parts(resamples, len(patients)):
+        if count < 2:
+            yield np.zeros((rows, len(patients)), np.int64)
+            continue
+        drawn = random.integers(0, count, (rows, count))
+        per_patient = np.bincount(
+            (drawn + count * np.arange(rows)[:, None]).ravel(), minlength=rows * count
+        )
+        yield per_patient.astype(np.int64, copy=False).reshape(rows, count)[:, patient_of_roi]
+
+
+def rows_of_parts(rows: int, columns: int) -> list[int]:
+    """Rows of each part of a table that has at most 4 million cells; one part for no rows."""
+    most = max(1, _CELLS // max(columns, 1))
+    return [min(most, rows - begin) for begin in range(0, rows, most)] or [0]
 
 
 def interval(value: float, samples: Values, level: float = 0.95) -> Interval:

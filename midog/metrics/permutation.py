@@ -4,11 +4,12 @@ much as these?"""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from midog.boxes import IntArray
+from midog.metrics.bootstrap import rows_of_parts
 from midog.metrics.points import Values
 from midog.random_streams import seeded
 
@@ -36,17 +37,36 @@ def swap_weights(patients: Sequence[str], resamples: int, seed: int) -> IntArray
         ROI 2, …, so that either side has its ROIs in their order. Row 0 swaps nobody. No row for
         fewer than two patients, as one says nothing about others.
     """
+    return np.concatenate(list(swaps_in_parts(patients, resamples, seed)))
+
+
+def swaps_in_parts(patients: Sequence[str], resamples: int, seed: int) -> Iterator[IntArray]:
+    """Yield the rows of `swap_weights` part by part, so that any number of them takes a few hundred
+    MB.
+
+    Args:
+        patients: As of `swap_weights`.
+        resamples: As of `swap_weights`.
+        seed: As of `swap_weights`.
+
+    Yields:
+        (s, 2 R) int64, of at most 4 million numbers; at least one part, be it without rows.
+    """
     names, patient_of_roi = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     count = len(names)
     if count < 2:
-        return np.zeros((0, 2 * len(patients)), np.int64)
-    if 2**count <= resamples:
-        swapped = np.arange(2**count)[:, None] >> np.arange(count) & 1
-    else:
-        swapped = seeded("sides", seed).integers(0, 2, (resamples + 1, count))
-        swapped[0] = 0
-    kept = 1 - swapped[:, patient_of_roi]
-    return np.stack([kept, 1 - kept], axis=2).reshape(len(kept), -1).astype(np.int64, copy=False)
+        yield np.zeros((0, 2 * len(patients)), np.int64)
+        return
+    all_swaps, random, begin = 2**count <= resamples, seeded("sides", seed), 0
+    for rows in rows_of_parts(2**count if all_swaps else resamples + 1, 2 * len(patients)):
+        if all_swaps:
+            swapped = np.arange(begin, begin + rows)[:, None] >> np.arange(count) & 1
+        else:
+            swapped = random.integers(0, 2, (rows, count))
+            swapped[: 1 if begin == 0 else 0] = 0
+        begin += rows
+        kept = 1 - swapped[:, patient_of_roi]
+        yield np.stack([kept, 1 - kept], axis=2).reshape(rows, -1).astype(np.int64, copy=False)
 
 
 def p_value(samples_a: Values, samples_b: Values) -> float:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midog.metrics.bootstrap import Interval, draw_weights, interval
+from midog.boxes import IntArray
+from midog.metrics.bootstrap import Interval, interval, weights_in_parts
 from midog.metrics.counts import Counts, count_table, f1
 from midog.metrics.points import Values
 from midog.random_streams import seed_of_names
@@ -198,10 +199,13 @@ def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, V
     samples = {}
     for group in _sharing(parts):
         patients = [patient for scanner in group for patient in parts[scanner].patients]
-        weights = draw_weights(patients, resamples, seed_of_names(seed, group))
-        ends = np.cumsum([len(parts[scanner].counts) for scanner in group])
-        for scanner, mine in zip(group, np.split(weights, ends[:-1], axis=1), strict=True):
-            samples[scanner] = (mine @ count_table(parts[scanner].counts)).astype(np.float64)
+        ends = np.cumsum([len(parts[scanner].counts) for scanner in group])[:-1]
+        drawn: dict[str, list[IntArray]] = {scanner: [] for scanner in group}
+        for weights in weights_in_parts(patients, resamples, seed_of_names(seed, group)):
+            for scanner, mine in zip(group, np.split(weights, ends, axis=1), strict=True):
+                drawn[scanner].append(mine @ count_table(parts[scanner].counts))
+        for scanner in group:
+            samples[scanner] = np.concatenate(drawn[scanner]).astype(np.float64)
             if len(set(parts[scanner].patients)) < 2:
                 samples[scanner][:] = math.nan
     return {scanner: samples[scanner] for scanner in parts}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import shutil
 from collections import Counter
@@ -20,6 +19,8 @@ from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.image_identity import identity_of
 from midog.inference.jobs import job_of
+from midog.json_text import read_json
+from midog.locks import held_file
 from midog.metrics.scanner_matrix import Tested
 from midog.training.runs import is_finished
 
@@ -102,7 +103,8 @@ def score_runs(
     tested: list[tuple[str, tuple[str, ...], Mapping[str, Tested]]] = []
     for number, (run, count) in enumerate(zip(runs, counts, strict=True), 1):
         on_step(f"[{number}/{len(runs)}] {run.name}: testing on {count} ROIs")
-        tested.append((run.name, run.train_on, _test(run, device, count_image)))
+        with held_file(run.folder / ".shift.lock", f"{run.folder}/shift", DetectionsError):
+            tested.append((run.name, run.train_on, _test(run, device, count_image)))
     return tested
 
 
@@ -162,11 +164,12 @@ def _read_run(folder: Path, data: Path | str | None) -> ReadRun:
 
 def _trained_from(folder: Path) -> str:
     """The fingerprint of the data of a run."""
-    try:
-        tree = json.loads((folder / "data.json").read_text(encoding="utf-8"))
-        return str(tree["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{folder}/data.json cannot be read", "train the run anew") from None
+    path = folder / "data.json"
+    tree = read_json(path, CheckpointError, "train the run anew")
+    fingerprint = tree.get("fingerprint") if isinstance(tree, dict) else None
+    if not isinstance(fingerprint, str):
+        raise CheckpointError(f"{path} states no fingerprint of the data", "train the run anew")
+    return fingerprint
 
 
 def _moved(file: Path | str | None, beside: Path) -> Path | str | None:

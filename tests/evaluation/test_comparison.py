@@ -17,6 +17,7 @@ from midog.errors import DetectionsError
 from midog.evaluation.comparison import COMPARISON_SCHEMA_VERSION, Comparison, compare
 from midog.evaluation.measures import compared
 from midog.evaluation.scoring import evaluate
+from midog.metrics import bootstrap
 from midog.metrics.counts import Counts
 from tests.evaluation.cases import ROIS, YES, roi, write, write_found
 
@@ -143,6 +144,14 @@ def test_differences_are_the_seeds(tmp_path: Path) -> None:
     )
     assert one == again
     assert one != other
+
+
+def test_differences_do_not_depend_on_how_many_draws_are_in_memory(tmp_path, monkeypatch) -> None:
+    a, b, rois = models(tmp_path, [1, 0, 1, 1, 0, 1, 1, 0], [0, 0, 1, 0, 1, 0, 1, 0])
+    whole = compare(a, b, rois, resamples=50).to_dict()
+    monkeypatch.setattr(bootstrap, "_CELLS", 60)
+    parts = compare(a, b, rois, resamples=50).to_dict()
+    assert json.dumps(parts) == json.dumps(whole)
 
 
 def test_json_is_plain_with_null_for_what_is_not_known(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from midog.evaluation.measures import MEASURES, compared
 from midog.evaluation.points import score_rois
 from midog.evaluation.result import MISTAKES
 from midog.evaluation.scoring import evaluate
+from midog.metrics import bootstrap
 from midog.metrics.agreement import agreement
 from midog.metrics.average_precision import average_precision
 from midog.metrics.bootstrap import draw_weights, interval
@@ -284,6 +285,17 @@ def test_every_interval_is_that_of_literally_resampled_rois(tmp_path: Path) -> N
     for name, each in ours.intervals.items():
         low, high = np.quantile(drawn[name], [0.025, 0.975])
         assert (each.low, each.high) == pytest.approx((low, high), rel=1e-9), name
+
+
+def test_intervals_do_not_depend_on_how_many_draws_are_in_memory(tmp_path, monkeypatch) -> None:
+    rois = scattered(tmp_path)
+    whole = evaluate(tmp_path, rois, resamples=50, seed=1).groups
+    monkeypatch.setattr(bootstrap, "_CELLS", 40)
+    parts = evaluate(tmp_path, rois, resamples=50, seed=1).groups
+    for name, group in whole.items():
+        for key, limits in group.intervals.items():
+            other = parts[name].intervals[key]
+            assert (other.low, other.high) == pytest.approx((limits.low, limits.high), rel=1e-12)
 
 
 def test_no_resamples_no_intervals(folder: Path) -> None:

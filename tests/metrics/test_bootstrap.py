@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from midog.metrics.bootstrap import Interval, difference, draw_weights, interval
+from midog.metrics import bootstrap
+from midog.metrics.bootstrap import (
+    Interval,
+    difference,
+    draw_weights,
+    interval,
+    weights_in_parts,
+)
 from midog.metrics.counts import Counts, count_table, f1
 
 NAN = math.nan
@@ -155,3 +162,30 @@ def test_undefined_resamples_are_left_out_unless_they_are_more_than_half() -> No
         gain = difference(0.3, 0.2, samples, np.zeros(len(samples)))
         assert gain.value == pytest.approx(0.1)
         assert all(math.isnan(number) for number in (gain.low, gain.high, gain.p))
+
+
+# --- part by part
+
+
+@pytest.mark.parametrize("cells", [1, 7, 24, 100, 4_000_000])
+@pytest.mark.parametrize(
+    "patients", [[], ["a"], ["b", "a", "b", "c"], [f"p{n}" for n in range(40)]]
+)
+def test_parts_are_the_rows_of_the_whole_whatever_their_size(monkeypatch, cells, patients) -> None:
+    whole = draw_weights(patients, 50, seed=3)
+    monkeypatch.setattr(bootstrap, "_CELLS", cells)
+    parts = list(weights_in_parts(patients, 50, seed=3))
+    assert max(part.size for part in parts) <= max(cells, len(patients))
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(draw_weights(patients, 50, seed=3), whole)
+
+
+def test_no_resample_is_one_empty_part() -> None:
+    (part,) = weights_in_parts(["a", "b"], 0, seed=0)
+    assert part.shape == (0, 2)
+
+
+def test_the_draws_of_a_seed_stay_what_they_are() -> None:
+    first = draw_weights([f"p{n}" for n in range(9)], 3, seed=5)
+    drawn = np.random.default_rng([5]).integers(0, 9, (3, 9))
+    assert np.array_equal(first, [np.bincount(row, minlength=9) for row in drawn])

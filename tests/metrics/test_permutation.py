@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from midog.metrics import bootstrap
 from midog.metrics.average_precision import average_precision
 from midog.metrics.bootstrap import difference, draw_weights
 from midog.metrics.bootstrap_areas import resample_average_precision
 from midog.metrics.counts import Counts, count_table, recall
-from midog.metrics.permutation import p_value, swap_weights
+from midog.metrics.permutation import p_value, swap_weights, swaps_in_parts
 from midog.metrics.points import RoiPoints
 from midog.metrics.pooled_matches import PooledMatches
 
@@ -206,3 +207,14 @@ def test_few_false_alarms_where_no_model_is_better_and_too_many_by_the_bootstrap
     assert by_swap[7] <= 0.05 * times + 2 * math.sqrt(0.05 * 0.95 * times)
     assert by_swap[7] > 0, "it can tell something"
     assert by_bootstrap[5] > 2 * 0.05 * times
+
+
+@pytest.mark.parametrize("cells", [1, 7, 24, 100, 4_000_000])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 20])
+def test_parts_are_the_rows_of_the_whole_whatever_their_size(monkeypatch, cells, count) -> None:
+    patients = [f"p{n}" for n in range(count)]
+    whole = swap_weights(patients, 40, seed=3)
+    monkeypatch.setattr(bootstrap, "_CELLS", cells)
+    parts = list(swaps_in_parts(patients, 40, seed=3))
+    assert max(part.size for part in parts) <= max(cells, 2 * count)
+    assert np.array_equal(np.concatenate(parts), whole)

@@ -117,8 +117,8 @@ def test_intervals_are_the_percentiles_of_patients_drawn_within_each_scanner(mon
     """Three draws of two patients, written out."""
     monkeypatch.setattr(
         scanner_matrix,
-        "draw_weights",
-        lambda patients, resamples, seed: np.array([[2, 0], [0, 2], [1, 1]]),
+        "weights_in_parts",
+        lambda patients, resamples, seed: [np.array([[2, 0], [0, 2], [1, 1]])],
     )
     rois = {"A": [(3, 1, 0), (1, 0, 1)], "B": [(1, 2, 3), (1, 0, 2)], "C": [(0, 3, 1), (2, 0, 0)]}
     parts = {
@@ -196,13 +196,13 @@ def test_patients_of_several_scanners_are_drawn_once_for_all_of_them():
 
 def test_scanners_that_share_patients_by_way_of_a_third_are_drawn_together(monkeypatch):
     drawn = []
-    original = scanner_matrix.draw_weights
+    original = scanner_matrix.weights_in_parts
 
     def note(patients, resamples, seed):
         drawn.append(sorted(patients))
         return original(patients, resamples, seed)
 
-    monkeypatch.setattr(scanner_matrix, "draw_weights", note)
+    monkeypatch.setattr(scanner_matrix, "weights_in_parts", note)
     parts = {
         "A": of_rois((1, 0, 0), (1, 1, 0), patients=["p", "q"]),
         "B": of_rois((1, 0, 0), (1, 1, 0), patients=["s", "t"]),

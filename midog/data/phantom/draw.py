@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from midog.data.phantom.cells import draw_tumour
 from midog.data.phantom.scanners import SCANNERS, Scanner, scan
 from midog.data.phantom.tissue import draw_tissue
 from midog.errors import DataError
-from midog.files import replacing_folder
+from midog.files import cannot_write, make_folder, replacing_folder
+from midog.locks import locked_or_refused
 from midog.random_streams import seeded
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ logger = logging.getLogger(__name__)
 MPP = 0.25
 SMALLEST_SIZE, LARGEST_SIZE = 256, 8192
 """Side of an ROI, px; the largest takes some 5 GB while it is drawn."""
-
+MOST_ROIS = 1000
 TILE = 256
 _TUMOUR, _ROI = 0, 1
 """Streams of random numbers: of a patient's tumour, and of an ROI."""
@@ -82,30 +84,49 @@ def draw_phantom(
             written.
     """
     _check(rois_per_scanner, size, seed)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(
-            f"{folder} exists and is not empty", "name a new folder, or remove this one first"
-        )
     plans = _plan(rois_per_scanner)
     place = folder.resolve()
-    with replacing_folder(place, DataError) as part:
+    with _held(folder, place), replacing_folder(place, DataError) as part:
         (part / "images").mkdir()
         _draw_all(part, plans, size, seed, on_roi)
     logger.info("drew %d ROIs into %s", len(plans), folder)
     return folder
 
 
+@contextmanager
+def _held(folder: Path, place: Path) -> Iterator[None]:
+    """Make a folder and hold it for this process, if it is empty; without a drawing it goes."""
+    if place.exists() and not place.is_dir():
+        raise DataError(f"{folder} exists and is no folder", "name a new folder")
+    made = not place.exists()
+    with ExitStack() as stack:
+        try:
+            make_folder(place)
+            stack.enter_context(locked_or_refused(place, DataError))
+            is_empty = not any(place.iterdir())
+        except OSError as error:
+            raise cannot_write(folder, error, DataError) from None
+        if not is_empty:
+            raise DataError(
+                f"{folder} exists and is not empty", "name a new folder, or remove this one first"
+            )
+        try:
+            yield
+        finally:
+            if made:
+                with suppress(OSError):  # it is drawn
+                    place.rmdir()
+
+
 def _check(rois_per_scanner: int, size: int, seed: int) -> None:
-    lowest = {
-        "rois_per_scanner": (rois_per_scanner, 1),
-        "size": (size, SMALLEST_SIZE),
-        "seed": (seed, 0),
+    limits = {
+        "rois_per_scanner": (rois_per_scanner, 1, MOST_ROIS),
+        "size": (size, SMALLEST_SIZE, LARGEST_SIZE),
+        "seed": (seed, 0, 2**63 - 1),
     }
-    for name, (value, least) in lowest.items():
-        if value < least:
-            raise DataError(f"{name} is {value}", f"give at least {least}")
-    if size > LARGEST_SIZE:
-        raise DataError(f"size is {size}", f"give at most {LARGEST_SIZE}: the memory is bounded")
+    for name, (value, least, most) in limits.items():
+        if not least <= value <= most:
+            raise DataError(f"{name} is {value}", f"give {least} to {most}")
 
 
 def _plan(rois_per_scanner: int) -> list[_PlannedRoi]:

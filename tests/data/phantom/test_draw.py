@@ -261,10 +261,34 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [{"rois_per_scanner": 0}, {"size": 255}, {"seed": -1}])
+def test_two_processes_do_not_draw_into_one_folder(tmp_path: Path) -> None:
+    def another(done: int, total: int) -> None:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(DataError, match=r"another process is writing .*data; wait until"):
+            draw_phantom(tmp_path / "data", rois_per_scanner=2, size=SIZE)
+        assert sorted(tmp_path.rglob("*")) == before
+
+    draw_phantom(tmp_path / "data", rois_per_scanner=1, size=SIZE, on_roi=another)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    with pytest.raises(DataError, match="is not empty"):
+        draw_phantom(tmp_path / "data", rois_per_scanner=2, size=SIZE)
+    assert len(list((tmp_path / "data" / "images").iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rois_per_scanner": 0},
+        {"size": 255},
+        {"seed": -1},
+        {"rois_per_scanner": 10**9},
+        {"size": 10**6},
+        {"seed": 2**64},
+    ],
+)
 def test_numbers_out_of_range_are_named(tmp_path: Path, wrong: dict[str, int]) -> None:
     (name, value), *_ = wrong.items()
-    with pytest.raises(DataError, match=f"{name} is {value}; give at least"):
+    with pytest.raises(DataError, match=rf"{name} is {value}; give \d+ to \d+"):
         draw_phantom(tmp_path / "data", **wrong)  # type: ignore[arg-type]
 
 
