@@ -152,7 +152,7 @@ def test_an_unfinished_run_is_tested_and_said(runs, result, caplog):
 
 def test_a_run_that_does_not_say_its_data_is_an_error(runs):
     (runs / "only_phantom_a" / "data.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"data\.json cannot be read"):
+    with pytest.raises(CheckpointError, match=r"data\.json states no fingerprint"):
         domain_shift([runs / "only_phantom_a"], **SMALL)
 
 
