@@ -44,7 +44,7 @@ data.annotations: class_names csv_layout reader figures csv_figures csv_points c
 data.annotations: other_kinds json_records midog_coco_json registry read
 data: split_file join_split splits find_files in_use folder make_splits folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
-data.download: remote_file transfer manifest archives download
+data.download: remote_file answers transfer manifest archives download
 augment: draw on_device on_cpu
 loading: source buffers batches locations box_targets placement rois_on_device rois
 formats: file_names shared challenge csv_table coco overlay registry

@@ -137,7 +137,7 @@ def test_a_tile_over_whose_damage_openslide_passes(tmp_path: Path, cache: Path, 
     path.write_bytes(content + tile)
     with open_image(path) as image:
         image.read(0, 0, 700, 620)
-    with pytest.raises(ImageError, match="is damaged .Corrupt JPEG data: .* extraneous bytes"):
+    with pytest.raises(ImageError, match=r"is damaged .Corrupt JPEG data: .* extraneous bytes"):
         decode(path, cache_dir=cache)
 
 

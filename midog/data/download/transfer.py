@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import logging
-import re
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.message import Message
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
 
-from midog._version import __version__
+from midog.data.download.answers import (
+    BUSY,
+    Answer,
+    Broken,
+    Refused,
+    chunks_of,
+    extent_of,
+    length_of,
+    open_url,
+)
 from midog.data.download.remote_file import (
     RESUME,
     FileError,
@@ -46,33 +39,11 @@ from midog.json_text import parse_json
 
 logger = logging.getLogger(__name__)
 
-_USER_AGENT = f"midog/{__version__}"  # archives slow down clients that do not name themselves
-_TIMEOUT_S = 60.0
-_LONGEST_WAIT_S = 600.0
-_CHUNK = 1 << 18
 _LARGEST_ANSWER = 64 << 20
 """Bytes of an API's answer at most."""
 _MOST_TRIES = 1000
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
-
-
-class _Broken(Exception):
-    """The network or the server failed for now.
-
-    wait_s: what the server asks for, None where it asks for nothing.
-    """
-
-    def __init__(self, what: str, wait_s: float | None = None) -> None:
-        super().__init__(what)
-        self.wait_s = wait_s
-
-
-class _Refused(Exception):
-    """This URL does not serve the file; trying it again would not help."""
 
 
 def fetch_file(
@@ -137,19 +108,19 @@ def fetch_json(url: str, *, retries: int = 5, sleep: Callable[[float], None] = t
 
     def step() -> bytes:
         # figshare's API answers 403 to those who ask too often
-        with _open(url, busy=_BUSY | {403}) as response:
+        with open_url(url, busy=BUSY | {403}) as response:
             body = b""
-            for chunk in _chunks(response):
+            for chunk in chunks_of(response):
                 body += chunk
                 if len(body) > _LARGEST_ANSWER:
-                    raise _Refused(f"answers with more than {_LARGEST_ANSWER:,} bytes")
-            if len(body) != _length(response, len(body)):
-                raise _Broken(f"broke off after {len(body)} bytes")
+                    raise Refused(f"answers with more than {_LARGEST_ANSWER:,} bytes")
+            if len(body) != length_of(response, len(body)):
+                raise Broken(f"broke off after {len(body)} bytes")
             return body
 
     try:
         answer = _persist(step, url, retries, sleep, here=lambda: 0)
-    except _Refused as refusal:
+    except Refused as refusal:
         raise DownloadError(f"{url}: {refusal}") from None
     return parse_json(answer, f"{url}: the answer", DownloadError)
 
@@ -166,7 +137,7 @@ def _persist(
     for tries in itertools.count(1):
         try:
             return step()
-        except _Broken as fault:
+        except Broken as fault:
             failures = failures + 1 if here() <= furthest else 1
             furthest = max(furthest, here())
             if failures > retries or tries >= _MOST_TRIES:
@@ -191,7 +162,7 @@ def _fetch_rest(file: RemoteFile, part: Path, on_bytes: Callable[[int, int], Non
     for url in file.urls:
         try:
             return _stream(url, file, part, on_bytes)
-        except _Refused as refusal:
+        except Refused as refusal:
             reasons.append(f"{urlsplit(url).netloc} {refusal}")
     raise FileError(f"{file.name}: " + ", ".join(dict.fromkeys(reasons)))
 
@@ -203,29 +174,29 @@ def _stream(
     offset = size_of(part)
     if offset > file.most:
         offset = 0
-    with _open(url, offset) as response:
+    with open_url(url, offset) as response:
         if response.status == 416:  # nothing beyond `offset`
             if _is_all(response, offset) and file.size is None:
                 return None
             part.unlink()
-            raise _Broken(f"the server has nothing after byte {offset}", wait_s=0)
-        start, total = _extent(response, offset)
+            raise Broken(f"the server has nothing after byte {offset}", wait_s=0)
+        start, total = extent_of(response, offset)
         if file.size is not None and total not in (None, file.size):
-            raise _Refused(f"serves {total} bytes where {file.size} are published")
+            raise Refused(f"serves {total} bytes where {file.size} are published")
         if total is not None and total > file.most:
-            raise _Refused(f"serves {total:,} bytes; a file has at most {file.most:,}")
+            raise Refused(f"serves {total:,} bytes; a file has at most {file.most:,}")
         total = file.size if total is None else total
         with disk_errors(part, None if total is None else total - start):
             check_space(part.parent, 0 if total is None else total - start)
             with open_part(part, append=bool(start)) as handle:
                 here = _write(response, handle, start, file.most, total, on_bytes)
         if total is not None and here != total:
-            raise _Broken(f"broke off at {here} of {total} bytes")
+            raise Broken(f"broke off at {here} of {total} bytes")
         return md5_in(response.headers.get("ETag", ""))
 
 
 def _write(
-    response: http.client.HTTPResponse | HTTPError,
+    response: Answer,
     handle: BinaryIO,
     here: int,
     most: int,
@@ -234,114 +205,16 @@ def _write(
 ) -> int:
     """Write what a server sends after byte `here`, up to `most` bytes in all; how far it came."""
     most = most if total is None else total
-    for chunk in _chunks(response):
+    for chunk in chunks_of(response):
         if here + len(chunk) > most:
             handle.truncate(0)  # it is not the file, as it seems
-            raise _Refused(f"serves more than the {most:,} bytes that it may have")
+            raise Refused(f"serves more than the {most:,} bytes that it may have")
         handle.write(chunk)
         here += len(chunk)
         on_bytes(here, total or 0)
     return here
 
 
-def _is_all(response: http.client.HTTPResponse | HTTPError, offset: int) -> bool:
+def _is_all(response: Answer, offset: int) -> bool:
     """Whether the server states that the file ends at `offset`."""
     return bool(offset) and response.headers.get("Content-Range") == f"bytes */{offset}"
-
-
-def _open(
-    url: str, offset: int = 0, busy: frozenset[int] = _BUSY
-) -> http.client.HTTPResponse | HTTPError:
-    """The answer to a request for the bytes from `offset` on, with status 2xx or 416."""
-    headers = {"User-Agent": _USER_AGENT} | ({"Range": f"bytes={offset}-"} if offset else {})
-    try:
-        request = Request(url, headers=headers)
-        response: http.client.HTTPResponse = _opener().open(request, timeout=_TIMEOUT_S)
-    except HTTPError as error:
-        if error.code == 416 and offset:
-            return error
-        with error:
-            if error.code in busy:
-                raise _Broken(
-                    f"the server answered {error.code}", _retry_after_s(error.headers)
-                ) from None
-            raise _Refused(f"answered {error.code}") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise _Broken(f"{urlsplit(url).netloc} cannot be reached, {reason}") from None
-    except ValueError as error:  # a redirect to what is no address
-        raise _Refused(f"leads to no address, {error}") from None
-    return response
-
-
-class _Redirects(HTTPRedirectHandler):
-    """Follows redirects to http and https alone, and none from https to http."""
-
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        allowed = {"https"} if urlsplit(req.full_url).scheme == "https" else {"http", "https"}
-        if urlsplit(newurl).scheme not in allowed:
-            raise HTTPError(req.full_url, code, f"redirect to {newurl}", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> OpenerDirector:
-    """What opens http and https, through proxies where the environment names them, and no more."""
-    opener = OpenerDirector()
-    for handler in (
-        ProxyHandler(),
-        HTTPHandler(),
-        HTTPSHandler(),
-        HTTPDefaultErrorHandler(),
-        HTTPErrorProcessor(),
-        _Redirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-def _chunks(response: http.client.HTTPResponse | HTTPError) -> Iterator[bytes]:
-    try:
-        while chunk := response.read(_CHUNK):
-            yield chunk
-    except (OSError, http.client.HTTPException) as error:
-        raise _Broken(f"the connection broke off, {error or type(error).__name__}") from None
-
-
-def _extent(response: http.client.HTTPResponse | HTTPError, offset: int) -> tuple[int, int | None]:
-    """First byte of an answer, and bytes in all (None: not stated).
-
-    A 200 to a Range request starts at 0 again.
-    """
-    if response.headers.get_content_type() == "text/html":
-        raise _Refused(f"answered {response.status} with a web page")
-    if response.status == 206:
-        match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        first, last, total = match.groups() if match else ("-1", "-1", "*")
-        if int(first) != offset or int(last) < offset or (total != "*" and int(last) >= int(total)):
-            raise _Refused("answered with other bytes than those requested")
-        return offset, None if total == "*" else int(total)
-    if response.status != 200:  # figshare's gate against robots answers 202 and nothing
-        raise _Refused(f"answered {response.status} and no file")
-    return 0, _length(response, None)
-
-
-def _length(response: http.client.HTTPResponse | HTTPError, unknown: int | None) -> int | None:
-    """The Content-Length of an answer; `unknown` where it states none that is a number."""
-    length = response.headers.get("Content-Length", "")
-    return int(length) if _NUMBER.fullmatch(length) else unknown
-
-
-def _retry_after_s(headers: Message) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or a date; at most ten minutes."""
-    text = headers.get("Retry-After", "")
-    try:
-        wait_s = (
-            float(text)
-            if text.isdigit()
-            else (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        )
-    except (TypeError, ValueError):
-        return None
-    return min(max(wait_s, 0.0), _LONGEST_WAIT_S)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
-from email.message import Message
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request
 
 import pytest
 
@@ -222,25 +219,6 @@ def test_redirects_lead_to_the_web_alone(archive, answer, remote, address):
     with pytest.raises(DownloadError):
         fetch_file(remote, retries=1, sleep=lambda seconds: None)
     assert is_untouched(remote)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "followed"),
-    [
-        ("https://a/b", "https://c/d", True),
-        ("https://a/b", "http://c/d", False),
-        ("http://a/b", "http://c/d", True),
-        ("http://a/b", "ftp://c/d", False),
-    ],
-)
-def test_no_redirect_leaves_https(before, after, followed):
-    request = Request(before)
-    arguments = (request, None, 302, "Found", Message(), after)
-    if followed:
-        assert transfer._Redirects().redirect_request(*arguments).full_url == after
-    else:
-        with pytest.raises(HTTPError, match=f"redirect to {after}"):
-            transfer._Redirects().redirect_request(*arguments)
 
 
 def test_a_server_that_drips_is_given_up(archive, answer, remote, monkeypatch):
