@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from midog.data.download import transfer
+from midog.data.download import answers
 from midog.data.download.remote_file import RESUME, FileError, RemoteFile, part_of
 from midog.data.download.transfer import fetch_file
 from midog.errors import DownloadError
@@ -119,7 +119,7 @@ def test_tries_that_gain_bytes_are_not_counted(archive, answer, remote, slept):
 
 
 def test_ctrl_c_leaves_a_part_that_is_gone_on_with(archive, remote, monkeypatch):
-    monkeypatch.setattr(transfer, "_CHUNK", 100)
+    monkeypatch.setattr(answers, "_CHUNK", 100)
 
     def stop(here: int, total: int) -> None:
         if here == 300:
