@@ -104,8 +104,9 @@ def _held(out: Path) -> Iterator[None]:
 
 def _is_demo(out: Path) -> bool:
     """Whether it is the folder of a demo, or an empty one."""
-    names = set(os.listdir(out)) if out.is_dir() else {""}
-    return _SEED_FILE in names or not names - {_LOCK_FILE}
+    names = os.listdir(out) if out.is_dir() else [""]
+    others = [name for name in names if name != _LOCK_FILE and not name.endswith(".part")]
+    return not others or _SEED_FILE in others
 
 
 def _remove(out: Path) -> None:
