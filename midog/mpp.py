@@ -22,7 +22,6 @@ MPP_TOLERANCE = 0.1
 Scale = tuple[float, float]
 """Px of the resampled image for a px of level 0, along x and y."""
 
-_ROUNDING = 1e-6  # of tags that hold whole numbers
 _SQUARE = 1e-4  # sides of a px that differ by no more are taken as one, their mean
 _AGREE = 0.002  # statements that differ by no more agree: 5 um at the far end of 10,000 px of 0.25
 _MOST_OBLONG = 4.0  # no scanner's px is that oblong
@@ -186,7 +185,7 @@ def settle(name: str, statements: Sequence[Statement | None]) -> StatedMpp:
 
 def in_range(mpp: float) -> bool:
     """Whether um/px are plausible: LOWEST_MPP to HIGHEST_MPP."""
-    return LOWEST_MPP * (1 - _ROUNDING) <= mpp <= HIGHEST_MPP * (1 + _ROUNDING)
+    return LOWEST_MPP <= mpp <= HIGHEST_MPP
 
 
 def out_of_range(mpp: Mpp, source: str = "") -> str:

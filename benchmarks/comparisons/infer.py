@@ -11,6 +11,8 @@ from midog.bench.infer import THRESHOLD, RoiDetection, infer_row, peak_of
 from midog.bench.timing import take_turns
 from midog.boxes import Detections
 from midog.metrics.matching import match_points
+from midog.metrics.points import mm_of_px
+from midog.mpp import MppLike
 
 
 class BaselineDetection:
@@ -58,9 +60,10 @@ def compare_infer(conditions: Conditions) -> Compared:
     )
 
 
-def agreement(ours: Detections, plain: Detections, mpp: float) -> dict[str, float]:
+def agreement(ours: Detections, plain: Detections, mpp: MppLike) -> dict[str, float]:
     """Count both sides' figures, and those in common (within 7.5 um) as a share of them."""
-    one, other = (side.figures().at_least(THRESHOLD).centers * mpp / 1000 for side in (ours, plain))
+    kept = (side.figures().at_least(THRESHOLD) for side in (ours, plain))
+    one, other = (mm_of_px(figures.centers, mpp) for figures in kept)
     both = match_points(other, one).tp
     total = len(one) + len(other)
     return {
