@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from midog.data.folder_report import FolderReport
 
 SPLIT = "Split"
+MOST_PROBLEMS = 100
+"""Problems that are printed one by one; the others are counted."""
 
 data_app = typer.Typer(
     cls=Group,
@@ -224,5 +226,7 @@ def _say_findings(report: FolderReport, context: typer.Context) -> None:
         say(f"note: {note}")
     for warning in report.warnings:
         say(f"warning: {warning}")
-    for problem in report.problems:
+    for problem in report.problems[:MOST_PROBLEMS]:
         say(f"error: {problem.line(flag_names(context.command))}")
+    if len(report.problems) > MOST_PROBLEMS:
+        say(f"error: and {len(report.problems) - MOST_PROBLEMS} more problems")

@@ -12,8 +12,8 @@ from pathlib import Path
 from midog.data.text_file import Problems
 from midog.errors import DataError
 
-MOST_LINES, MOST_COLUMNS = 1_000_000, 256
-"""Bounds of a table."""
+MOST_LINES, MOST_COLUMNS = 400_000, 256
+"""Bounds of a table: the largest published set, CCMCT, lists 262,481 cells."""
 
 Cells = dict[str, str]
 """The cells of a line by column, as the header writes its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from midog.data.csv_text import number_in
 from midog.data.roi import Roi
@@ -27,6 +28,7 @@ _SCANNERS = {
 }
 
 
+@lru_cache(10_000)
 def normalise_scanner(name: str) -> str:
     """One name per scanner: 'Hamammatsu XR' is Hamamatsu XR; an unknown one is kept, in single
     spaces."""

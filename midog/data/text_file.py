@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from midog.errors import DataError
@@ -74,6 +75,7 @@ def raise_problems(problems: Sequence[DataError]) -> None:
     raise DataError(what, first.fix, first.settings)
 
 
+@lru_cache(10_000)
 def file_name_in(text: str) -> str:
     """A file name as one system's folders and letters: of two spellings that look alike, one.
 
@@ -84,11 +86,13 @@ def file_name_in(text: str) -> str:
     return re.sub(r"\A[A-Za-z]:(?=/)", "", name)
 
 
+@lru_cache(10_000)
 def wrong_name(name: str) -> str:
     """Why a text can be no file name, "" where it can."""
     if len(name) > LONGEST_NAME:
         return f"is over {LONGEST_NAME} characters long"
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+    hidden = not name.isprintable()  # the quick test first: files list a name many times
+    if hidden and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         return "holds control characters"
     return "" if name.strip("/. ") else "is empty"
 

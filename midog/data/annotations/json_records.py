@@ -10,6 +10,7 @@ from typing import Any
 from midog.data.annotations.other_kinds import kind_of_json
 from midog.data.annotations.reader import AnnotationFile
 from midog.data.columns import alias_note, find_columns, looks_like, unused_note
+from midog.data.csv_text import MOST_LINES
 from midog.data.facts import FACTS, with_facts
 from midog.data.roi import Roi
 from midog.data.text_file import Problems, file_name_in, wrong_name
@@ -18,6 +19,7 @@ from midog.json_text import parse_json
 
 LISTS = ("images", "categories", "annotations")
 
+_MOST_NODES = 3_000_000
 _SCALAR = (str, int, float)
 _TOP = {*LISTS, "info", "licenses", "type"}
 _IMAGE = {
@@ -61,7 +63,8 @@ class JsonNotes:
 
     def see_annotation(self, record: Mapping[str, Any]) -> None:
         """Note the fields of an annotation."""
-        self.annotations.update(dict.fromkeys(record))
+        if not record.keys() <= self.annotations.keys():
+            self.annotations.update(dict.fromkeys(record))
 
     def lines(self) -> list[str]:
         """The notes, one line each."""
@@ -110,6 +113,9 @@ class Ids:
 def lists_of(file: AnnotationFile) -> dict[str, list[Any]]:
     """The three lists of the file; DataError where it is not JSON or lacks one."""
     fix = "give a MIDOG or COCO annotation file"
+    if (nodes := file.text.count("{") + file.text.count("[")) > _MOST_NODES:
+        what = f"{file.path} has {nodes:,} objects and lists; at most {_MOST_NODES:,} are read"
+        raise DataError(what, "split it")  # before they fill the memory
     tree = parse_json(file.text, str(file.path), DataError, fix)
     kind = kind_of_json(tree)
     if kind is not None:
@@ -117,6 +123,9 @@ def lists_of(file: AnnotationFile) -> dict[str, list[Any]]:
     for key in LISTS:
         if not isinstance(tree, dict) or not isinstance(tree.get(key), list):
             raise DataError(f"{file.path} has no list '{key}'", fix)
+        if len(tree[key]) > MOST_LINES:
+            what = f"{file.path} has {len(tree[key]):,} {key}; at most {MOST_LINES:,} are read"
+            raise DataError(what, "split it")
     return {key: tree[key] for key in LISTS}
 
 

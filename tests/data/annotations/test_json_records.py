@@ -125,6 +125,7 @@ def test_names_of_other_systems(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[" * 100_000, r"is nested deeper than 64"),
+        ("[]," * 3_100_000, r"has 3,100,000 objects and lists; at most 3,000,000 are read"),
         ('{"images": [], "images": []}', r"the key 'images' is named twice in one object"),
         ('{"images": [' + "1" * 5000 + "]}", r"4300 digits"),
         ('{"images": [true, {"id": true}], "categories": [], "annotations": []}', "has no 'id'"),
@@ -140,6 +141,12 @@ def test_hostile_json_is_one_error(tmp_path: Path, text: str, said: str) -> None
         read_annotations(write(tmp_path, text))
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 2000
+
+
+def test_a_list_of_too_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midog.data.annotations.json_records.MOST_LINES", 1)
+    with pytest.raises(DataError, match=r"a.json has 2 images; at most 1 are read; split it"):
+        read_annotations(write(tmp_path, tree_of()))
 
 
 @pytest.mark.parametrize(
