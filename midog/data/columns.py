@@ -38,11 +38,12 @@ COLUMNS: dict[str, Column] = {
         ),
         Column(
             "label",
-            "labels class classname classlabel category categoryname type celltype celllabel"
+            "labels class cls classname classlabel category categoryname type celltype celllabel"
             " cellclass labelname figuretype mitosistype annotationlabel annotationclass"
             " objectclass classification",
             "class|label|categor|kind|mito[st]|annotation(?!s?id)|hardneg|impost|lookalike"
-            "|consensus|diagnos|groundtruth|^gt|^type|celltype|^tag|verdict|majority",
+            "|consensus|diagnos|truth|^gt|^type|celltype|^tag|verdict|majority|target|gold|^ismf"
+            "|^mf|^name$|^y?true$|status|exclud|reject|verif|positiv|negativ|ambig|uncertain",
             "a class (mitotic figure or imposter)",
         ),
         Column("category_id", "catid classid labelid"),
@@ -51,7 +52,8 @@ COLUMNS: dict[str, Column] = {
             "patient",
             "patientid patientname patientcode case caseid casename subject subjectid donor donorid"
             " animal animalid dog dogid individual individualid",
-            "patient|^case|case(id|no|nr|num|number|code)|subject|donor|animal|individual|specimen",
+            "patient|^case|case(id|no|nr|num|number|code)|subject|donor|animal|individual|specimen"
+            "|^pid$",
             "a patient",
         ),
         Column(
@@ -68,7 +70,8 @@ COLUMNS: dict[str, Column] = {
             " umperpxl pixelsizeum pixelsizeinum pxsizeum pixelspacingum resolutionum"
             " resolutionumperpx resolutionumpx resolutionmpp spacingum",
             "mpp|micron|micromet|pixelsize|pxsize|pixelspacing|^spacing|resolution|magnif|objective"
-            "|^mag$|umper|perpx|perpixel",
+            "|^mag$|umper|perpx|perpixel|pxper|pixelsper|^dpi$|^ppi$|^ppmm$|^zoom|^level$|downsampl"
+            "|^scale$|^power$",
             "um per px",
         ),
         Column("split", "role set subset partition splitname datasplit"),
@@ -141,6 +144,26 @@ def refuse_alike(
             " used",
             f"rename it to {name} if it is, or remove it",
         )
+
+
+def refuse_doubled(path: object, header: Iterable[str], names: Iterable[str]) -> None:
+    """Raise DataError where two columns could both state one of `names`: one would not count.
+
+    Args:
+        path: the file.
+        header: its columns.
+        names: keys of COLUMNS.
+    """
+    written = list(header)
+    for name in names:
+        spellings = {squeeze(name), *COLUMNS[name].aliases.split()}
+        columns = [column for column in written if squeeze(column) in spellings]
+        if len(columns) > 1:
+            raise DataError(
+                f"{path}: its columns {' and '.join(columns)} could both state"
+                f" {COLUMNS[name].means}",
+                f"name the one that counts {name}, and remove or rename the other",
+            )
 
 
 def alias_note(name: str, columns: Mapping[str, str]) -> list[str]:

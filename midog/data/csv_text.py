@@ -59,7 +59,8 @@ def read_table(path: Path, text: str) -> Table:
     lines: list[tuple[str, Cells]] = []
     problems: Problems = []
     try:
-        header = _header(path, next(reader, []))
+        first: list[str] = next((cells for cells in reader if any(map(str.strip, cells))), [])
+        header = _header(path, reader.line_num, first)
         for where, cells in _numbered(path, reader):
             if any(cells[len(header) :]):
                 problems.append(_too_many(where, cells, header, separator))
@@ -78,7 +79,7 @@ def read_table(path: Path, text: str) -> Table:
 def header_of(text: str) -> list[str]:
     """The names in the first line of what may be a CSV; it raises nothing."""
     try:
-        line = _without_hint(text)[:20_000].lstrip("\r\n").split("\n", 1)[0]
+        line = _without_hint(text)[:20_000].lstrip().split("\n", 1)[0]
         names = next(csv.reader([line], delimiter=separator_of(text)), [])
     except csv.Error:
         return []
@@ -90,7 +91,7 @@ def separator_of(text: str) -> str:
     hint = re.match(r"sep=([,;\t|])\r?\n", text)
     if hint:
         return hint[1]
-    first = re.sub(r'"[^"\n]*"', "", text[:20_000].lstrip("\r\n").split("\n", 1)[0])
+    first = re.sub(r'"[^"\n]*"', "", text[:20_000].lstrip("\r\n ").split("\n", 1)[0])
     return max(_SEPARATORS, key=first.count)
 
 
@@ -111,7 +112,7 @@ def _without_hint(text: str) -> str:
     return re.sub(r"\Asep=[,;\t|]\r?\n", "", text)
 
 
-def _header(path: Path, cells: list[str]) -> list[str]:
+def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
     while names and names[-1] == f"column {len(names)}" and not cells[len(names) - 1].strip():
         names.pop()  # a comma at the end
@@ -123,7 +124,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
             same = seen[word] == name
             twice = f"twice a column {name}" if same else f"columns {seen[word]} and {name}"
             raise DataError(
-                f"{path} line 1 has {twice}: which of them counts is not clear",
+                f"{path} line {line} has {twice}: which of them counts is not clear",
                 "remove or rename one of them",
             )
         seen[word] = name

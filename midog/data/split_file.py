@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from midog.config.shipped import shipped_dir
-from midog.data.columns import alias_note, find_columns, refuse_alike
+from midog.data.columns import alias_note, find_columns, refuse_alike, refuse_doubled
 from midog.data.csv_text import Cells, read_table
 from midog.data.facts import normalise_scanner, parse_mpp
 from midog.data.text_file import Problems, file_name_in, raise_problems, read_text, wrong_name
@@ -105,6 +105,7 @@ def scan_places(path: Path, required: Sequence[str]) -> tuple[list[SplitRow], Pr
             f"write {','.join(required)} as header",
         )
     used = columns.values()
+    refuse_doubled(path, table.header, ["mpp"])
     refuse_alike(path, table.header, used, [key for key in ("mpp",) if key not in columns])
     problems: Problems = list(table.problems)
     parsed = (_parse_row(where, cells, columns, required, problems) for where, cells in table.lines)

@@ -84,3 +84,12 @@ def test_sigterm_in_the_middle_of_drawing_leaves_nothing_behind(tmp_path):
     assert process.returncode == 143
     assert "stopped; nothing was left behind" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hundred_problems_are_printed_and_the_others_counted(midog, tmp_path):
+    lines = [f"{number}.tiff,one,two" for number in range(130)]
+    (tmp_path / "points.csv").write_text("\n".join(["file_name,x,y", *lines]) + "\n")
+    ran = midog("data", "check", tmp_path)
+    assert ran.code == 1
+    assert "error: and 31 more problems\n" in ran.err  # 130 lines, and images that are missing
+    assert ran.err.count("file_name,x,y is") == 100

@@ -12,6 +12,7 @@ from midog.data.columns import (
     find_columns,
     looks_like,
     refuse_alike,
+    refuse_doubled,
     squeeze,
     unused_note,
 )
@@ -55,6 +56,9 @@ def test_our_own_name_comes_before_another() -> None:
         ("is_mitotic", "label"),
         ("majority_label", "label"),
         ("ground truth", "label"),
+        *[(name, "label") for name in ("target", "y_true", "is_mf", "name", "excluded", "status")],
+        *[(name, "mpp") for name in ("dpi", "zoom", "level", "mm_per_px", "pixels per mm")],
+        ("pid", "patient"),
         ("case_no", "patient"),
         ("patient_number", "patient"),
         ("scan_vendor", "scanner"),
@@ -69,6 +73,15 @@ def test_a_column_that_looks_like_ours_is_refused(written: str, ours: str) -> No
     ):
         refuse_alike("a.csv", ["x", written], ["x"], ["label", "patient", "scanner", "mpp"])
     refuse_alike("a.csv", ["x", written], ["x", written], [ours])
+
+
+@pytest.mark.parametrize("header", ["label,class", "Class,type", "x,category,cell_type"])
+def test_two_columns_that_could_both_be_the_class_are_refused(header: str) -> None:
+    columns = header.split(",")
+    said = rf"columns {columns[-2]} and {columns[-1]} could both state a class .*; name the one"
+    with pytest.raises(DataError, match=said):
+        refuse_doubled("a.csv", columns, ["label", "mpp"])
+    refuse_doubled("a.csv", ["x", "category", "category_id", "mpp"], ["label", "mpp"])
 
 
 def test_plain_columns_look_like_none() -> None:

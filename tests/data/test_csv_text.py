@@ -23,6 +23,13 @@ def test_lines_keep_their_number_and_every_column_has_a_cell() -> None:
     assert (table.problems, table.notes) == ((), ())
 
 
+def test_blank_lines_before_the_header_are_passed_over() -> None:
+    table = read_table(PATH, "\n , \nfile_name,x\na.tiff,1\n")
+    assert table.header == ("file_name", "x")
+    assert table.lines[0][0] == "a.csv line 4"
+    assert header_of("\n\nfile_name,x\n") == ["file_name", "x"]
+
+
 def test_an_empty_table() -> None:
     assert read_table(PATH, "").header == read_table(PATH, "").lines == ()
 

@@ -18,6 +18,7 @@ from midog.data.columns import (
     alias_note,
     find_columns,
     refuse_alike,
+    refuse_doubled,
     squeeze,
     unused_note,
 )
@@ -133,6 +134,7 @@ def _columns_of(file: AnnotationFile, table: Table) -> tuple[Layout, _Columns]:
         raise DataError(f"{file.path}: {why}", fix)
     rest = [name for name in header if name not in layout[1].values()]
     rest.remove(names["file_name"])
+    refuse_doubled(file.path, rest, ["label", "mpp"])
     further = find_columns(rest, ["label", "category_id", "ignored", *FACTS])
     label = further.get("label", further.get("category_id", ""))
     columns = _Columns(

@@ -135,6 +135,7 @@ def test_names_of_other_systems(tmp_path: Path) -> None:
             r"image 1: its file name holds control characters",
         ),
     ],
+    ids=range(7),
 )
 def test_hostile_json_is_one_error(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said) as error:
