@@ -15,6 +15,7 @@ from midog.config.load import load_config
 from midog.data.folder import read_rois, select_rois
 from midog.data.phantom.draw import draw_phantom
 from midog.data.phantom.scanners import SCANNERS
+from midog.devices import pick_device
 from midog.errors import DataError
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import evaluate
@@ -74,6 +75,7 @@ def run_demo(
         DataError: If `out` holds anything else than a demo of this seed.
     """
     began = time.monotonic()
+    pick_device(device)  # before anything is drawn
     with _held(out):
         if overwrite:
             _remove(out)

@@ -18,6 +18,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from midog.errors import clean
+
 OnStep = Callable[[int, int], None]
 """Called after each step of a piece of work with the steps done and the steps in all."""
 
@@ -83,7 +85,7 @@ def transfer_bar() -> Iterator[OnBytes]:
                 for task in tasks.values():
                     bars.remove_task(task)
                 tasks.clear()
-                tasks[name] = bars.add_task(name, total=None)
+                tasks[name] = bars.add_task(clean(name, 40), total=None)
             bars.update(tasks[name], completed=here, total=total or None)
 
         yield on_bytes
@@ -91,7 +93,7 @@ def transfer_bar() -> Iterator[OnBytes]:
 
 def _bars(console: Console, *columns: ProgressColumn) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
         console=console,

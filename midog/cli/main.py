@@ -9,7 +9,6 @@ import typer
 
 from midog._version import __version__
 from midog.cli.command import Entry, LazyGroup
-from midog.cli.shared import is_first
 from midog.cli.terminal import (
     say,
     show,
@@ -121,9 +120,7 @@ def _run(arguments: list[str], debug: bool) -> int:
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
-        if not isinstance(error, EndedElsewhere) and (
-            is_first() or not getattr(error, "of_all_ranks", False)
-        ):
+        if not isinstance(error, EndedElsewhere):
             say(f"error: {_words(error)}")
         return 1
 
@@ -140,12 +137,21 @@ def _words(error: Exception) -> str:
     """What went wrong, of errors that a user can mend and of our own mistakes."""
     if isinstance(error, MidogError):
         return str(error)
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        return "out of memory; use smaller or fewer inputs, or a machine with more"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error}; use fewer or smaller inputs, or a machine with more memory"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a library's words say so; without torch there is no such library."""
+    if "torch" not in sys.modules:
+        return False
+    from midog.devices import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 @app.callback(invoke_without_command=True)

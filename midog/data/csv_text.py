@@ -41,6 +41,26 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a number with a decimal point, as a program writes it."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return text as a cell of a CSV that no spreadsheet takes for a formula.
+
+    A cell that begins as a formula does has a quote in front (OWASP, CSV injection): a third
+    party chose the name. Bytes of a name that are no text are escaped.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0")) else text
+
+
+def text_of_cell(cell: str) -> str:
+    """Return what `spreadsheet_cell` was given: without the quote before a formula."""
+    return cell[1:] if cell.startswith("'") and spreadsheet_cell(cell[1:]) == cell else cell
+
+
 def read_table(path: Path, text: str) -> Table:
     """Parse a CSV; the header shows what separates its cells.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from midog.config.shipped import shipped_dir
 from midog.data.columns import alias_note, find_columns, refuse_alike, refuse_doubled
-from midog.data.csv_text import Cells, read_table
+from midog.data.csv_text import Cells, is_number, read_table, spreadsheet_cell, text_of_cell
 from midog.data.facts import normalise_scanner, parse_mpp
 from midog.data.text_file import Problems, file_name_in, raise_problems, read_text, wrong_name
 from midog.errors import DataError
@@ -108,7 +108,8 @@ def scan_places(path: Path, required: Sequence[str]) -> tuple[list[SplitRow], Pr
     refuse_doubled(path, table.header, ["mpp"])
     refuse_alike(path, table.header, used, [key for key in ("mpp",) if key not in columns])
     problems: Problems = list(table.problems)
-    parsed = (_parse_row(where, cells, columns, required, problems) for where, cells in table.lines)
+    lines = ((where, _texts(cells)) for where, cells in table.lines)
+    parsed = (_parse_row(where, cells, columns, required, problems) for where, cells in lines)
     rows = [row for row in parsed if row]
     return rows, problems, [*file.notes, *table.notes, *alias_note(path.name, columns)]
 
@@ -136,11 +137,12 @@ def write_split(split: Split, path: Path | str) -> None:
     columns = list(dict.fromkeys(column for cells in further for column in cells))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(["mpp"] if has_mpp else []), *columns])
+    writer.writerow([*_COLUMNS, *(["mpp"] if has_mpp else []), *map(_cell, columns)])
     for row, cells in zip(split.rows, further, strict=True):
         mpp = [] if not has_mpp else ["" if row.mpp is None else repr(float(row.mpp))]
         more = [cells.get(column, "") for column in columns]
-        writer.writerow([row.file_name, row.scanner, row.patient, row.split, *mpp, *more])
+        texts = map(_cell, [row.file_name, row.scanner, row.patient, row.split])
+        writer.writerow([*texts, *mpp, *map(_cell, more)])
     replace_text(Path(path), text.getvalue(), DataError, parents=True)
 
 
@@ -196,6 +198,10 @@ def _find_split(name: Path | str) -> Path:
     raise DataError(f"no split file {path}", f"give a CSV file or one of {', '.join(shipped)}")
 
 
+def _texts(cells: Cells) -> Cells:
+    return {column: text_of_cell(cell) for column, cell in cells.items()}
+
+
 def _parse_row(
     where: str,
     cells: Cells,
@@ -226,10 +232,17 @@ def _parse_row(
     mpp = parse_mpp(where, stated.get("mpp", ""), problems)
     own = {key: stated[key] for key in ("tumour", "roi_type", "labelled") if stated.get(key)}
     further = {
-        key.lower(): value for key, value in cells.items() if key not in columns.values() and value
+        text_of_cell(key.lower()): value
+        for key, value in cells.items()
+        if key not in columns.values() and value
     }
     scanner = normalise_scanner(stated.get("scanner", ""))
     return SplitRow(name, scanner, stated.get("patient", ""), role, mpp, {**own, **further})
+
+
+def _cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula, which `scan_places` reads back."""
+    return text if is_number(text) else spreadsheet_cell(text)
 
 
 def _can_be_column(name: str, value: str) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from midog._version import __version__
+from midog.data.csv_text import spreadsheet_cell
 from midog.evaluation.measures import MEASURES
-from midog.formats.shared import spreadsheet_cell
 from midog.json_text import plain
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval

@@ -7,9 +7,10 @@ import io
 from pathlib import Path
 
 from midog.boxes import Detections
+from midog.data.csv_text import spreadsheet_cell
 from midog.errors import DetectionsError
 from midog.files import replace_text
-from midog.formats.shared import CLASS_NAMES, shortest, spreadsheet_cell
+from midog.formats.shared import CLASS_NAMES, shortest
 
 _COLUMNS = ("file_name", "x1", "y1", "x2", "y2", "x", "y", "label", "score")
 

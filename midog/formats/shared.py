@@ -44,13 +44,3 @@ class DetectedPoints:
 def shortest(value: np.float32) -> float:
     """Return the float that writes a float32 in the fewest digits: 0.7, not 0.699999988079071."""
     return float(str(value))
-
-
-def spreadsheet_cell(text: str) -> str:
-    """Return text as a cell of a CSV that no spreadsheet takes for a formula.
-
-    A cell that begins as a formula does has a quote in front (OWASP, CSV injection): a third
-    party chose the name. Bytes of a name that are no text are escaped.
-    """
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0")) else text

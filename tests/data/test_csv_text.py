@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from midog.data.csv_text import header_of, number_fix, number_in, read_table
+from midog.data.csv_text import (
+    header_of,
+    number_fix,
+    number_in,
+    read_table,
+    spreadsheet_cell,
+    text_of_cell,
+)
 from midog.errors import DataError
 
 PATH = Path("a.csv")
@@ -112,3 +121,26 @@ def test_what_is_no_number(text: str) -> None:
 def test_a_decimal_comma_is_told_apart() -> None:
     assert "decimal point" in number_fix("100,5")
     assert number_fix("four") == "write a number"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_text_that_begins_as_a_formula_has_a_quote_in_front(start) -> None:
+    text = f"{start}cmd|'/c calc'!A1"
+    assert spreadsheet_cell(text) == f"'{text}"
+
+
+def test_other_texts_stay_and_bytes_that_are_no_text_are_escaped() -> None:
+    for text in ("", "001.tiff", "a=b", "'=x", "\u00e4"):
+        assert spreadsheet_cell(text) == text
+    assert spreadsheet_cell("a\udcff") == "a\\udcff"
+
+
+@given(st.text(max_size=8))
+def test_what_was_quoted_is_read_back(text) -> None:
+    if not text.startswith("'"):
+        assert text_of_cell(spreadsheet_cell(text)) == text
+
+
+@pytest.mark.parametrize("cell", ["", "'", "'a", "''", "'001.tiff"])
+def test_a_quote_that_stands_before_no_formula_stays(cell) -> None:
+    assert text_of_cell(cell) == cell

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,19 @@ def test_columns_that_would_break_the_file_are_left_out_and_mpp_is_kept_to_the_b
     write_split(Split("made", (row,)), tmp_path / "s.csv")
     (back,) = read_split(tmp_path / "s.csv").rows
     assert (back.mpp, back.columns) == (0.5 / 2.2, {"tumour": "breast"})
+
+
+def test_no_cell_of_a_split_is_a_formula_and_all_are_read_back(tmp_path) -> None:
+    rows = (
+        SplitRow("=a.tiff", "@scanner", "+1+cmd|x", "train", None, {"=note": "-2+3", "age": "-5"}),
+        SplitRow("b.tiff", "x", "-7", "test", 0.25, {"=note": "@a", "age": "+.5"}),
+    )
+    write_split(Split("s", rows), tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open(newline="") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert not any(cell.startswith(("=", "@")) for cell in cells)
+    assert [cell for cell in cells if cell.startswith(("+", "-"))] == ["-5", "-7", "+.5"]
+    read = read_split(tmp_path / "s.csv").rows
+    assert [row.columns for row in read] == [row.columns for row in rows]
+    stated = [(row.file_name, row.scanner, row.patient, row.mpp) for row in read]
+    assert stated == [(row.file_name, row.scanner, row.patient, row.mpp) for row in rows]
