@@ -35,7 +35,9 @@ from midog.cli.terminal import say
 
 
 def evaluate(
-    detections: Annotated[Path, argument("DETECTIONS", "Folder of detections.")],
+    detections: Annotated[
+        Path, argument("DETECTIONS", "Folder of detections, or one file of all.")
+    ],
     data: DataOption = Path("data"),
     split: SplitOption = None,
     subset: SubsetOption = "test",

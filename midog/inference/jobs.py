@@ -75,8 +75,8 @@ def find_jobs(
             split or annotation states, as `evaluate` takes it.
 
     Raises:
-        ImageError: As `find_images` does.
-        ImageError: For an image of which two annotation files state different um/px.
+        ImageError: As `find_images` does, and for an image of which two annotation files state
+            different um/px.
         DataError: For a subset that is empty or whose images are missing.
     """
     if subset is not None:
@@ -191,8 +191,13 @@ def _left_out(file: Path | str, *, asked: bool) -> Iterator[None]:
 
 def _annotation_files(folder: Path) -> list[Path]:
     """The files of a folder that may hold annotations, but for midog's own outputs."""
-    files = sorted(path for path in folder.iterdir() if may_hold_annotations(path))
-    return [path for path in files if not is_output(path, folder)]
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:  # an image that does not exist fails in its turn
+        if folder.exists():
+            logger.warning("%s/ is not looked into for um/px: %s", folder, error.strerror)
+        return []
+    return [path for path in inside if may_hold_annotations(path) and not is_output(path, folder)]
 
 
 def _by_path(rois: Iterable[Roi], folder: Path) -> dict[Path, float]:

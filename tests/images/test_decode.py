@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from midog.images.decode import decode
+from midog.images.decode import decode, rows_of
 from midog.images.image import SlideImage, open_image
 from tests.images.pictures import PIXELS, TILE, cached, packed, tiff, tissue
 
@@ -34,6 +34,17 @@ def test_decode_is_what_reading_gives(
         np.testing.assert_array_equal(
             pixels, image.read_scaled(0, 0, *image.scaled_size(scale), scale)
         )
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.1])
+def test_bands_put_together_are_the_image(tmp_path: Path, scale: float) -> None:
+    path = packed(tmp_path / "a.tiff", tissue(90, 2300), tile=TILE)
+    bands = list(rows_of(path, scale))
+    assert [y for y, _ in bands] == [number * 512 for number in range(len(bands))]
+    assert max(len(band) for _, band in bands) <= 512
+    with open_image(path) as image:
+        whole = image.read_scaled(0, 0, *image.scaled_size(scale), scale)
+    np.testing.assert_array_equal(np.concatenate([band for _, band in bands]), whole)
 
 
 def test_a_real_roi_decodes_to_its_pixels(composite: Path, cache: Path) -> None:

@@ -123,3 +123,8 @@ def test_two_annotation_files_that_disagree_are_an_error(phantom, tmp_path):
         find_jobs([folder])
     assert {job.mpp for job in find_jobs([folder], annotations=folder / "b.json")} == {0.5}
     assert {job.mpp for job in find_jobs([folder], mpp=0.3)} == {0.3}
+
+
+def test_an_image_in_a_folder_that_does_not_exist_stops_nothing(images):
+    paths = [images / "a.tiff", images / "nowhere" / "x.tiff", images / "a.tiff" / "y.tiff"]
+    assert [job.path for job in find_jobs(paths)] == paths
