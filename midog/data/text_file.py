@@ -79,11 +79,11 @@ def raise_problems(problems: Sequence[DataError]) -> None:
 def file_name_in(text: str) -> str:
     """A file name as one system's folders and letters: of two spellings that look alike, one.
 
-    Windows' backslashes become slashes, its drive is dropped, and an accent written apart from its
-    letter (as macOS does) is joined to it.
+    Windows' backslashes become slashes, its drive and a leading `./` are dropped, and an accent
+    written apart from its letter (as macOS does) is joined to it.
     """
     name = unicodedata.normalize("NFC", text.strip().replace("\\", "/"))
-    return re.sub(r"\A[A-Za-z]:(?=/)", "", name)
+    return re.sub(r"\A(?:[A-Za-z]:(?=/)|(?:\./)+)", "", name)
 
 
 @lru_cache(10_000)

@@ -83,6 +83,8 @@ def test_names_that_look_alike_are_one() -> None:
     assert unicodedata.normalize("NFD", name) != name
     assert file_name_in(unicodedata.normalize("NFD", name)) == name
     assert file_name_in(" C:\\data\\a.tiff ") == "/data/a.tiff"
+    assert file_name_in("././s1/a.tiff") == "s1/a.tiff"
+    assert file_name_in(".hidden/a.tiff") == ".hidden/a.tiff"
 
 
 @pytest.mark.parametrize("name", ["", " ", "./", "a\x1b[2J.tiff", "a\nb", "\ud800", "x" * 1025])

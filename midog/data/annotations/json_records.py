@@ -165,10 +165,15 @@ def read_images(
     """Images by id, in file order, as ROIs without boxes but with all that is stated of them."""
     images: dict[Any, Roi] = {}
     names: set[str] = set()
-    backslashes = 0
-    for where, record in records(path, "image", listed, "id file_name", problems):
-        name = file_name_in(str(record["file_name"]))
-        backslashes += "\\" in str(record["file_name"])
+    for where, record in records(path, "image", listed, "id", problems):
+        columns = find_columns(record, ["file_name", *FACTS])
+        wrong = [field for field in columns.values() if isinstance(record[field], list | dict)]
+        written = record.get(columns.get("file_name", ""))
+        if wrong or not _is_scalar(written):
+            what = f"{where} has no {(wrong or ['file_name'])[0]!r} that can be used"
+            problems.append(DataError(what, "correct that record"))
+            continue
+        name = file_name_in(str(written))
         if reason := wrong_name(name):
             problems.append(DataError(f"{where}: its file name {reason}", "write a file name"))
             continue
@@ -178,10 +183,9 @@ def read_images(
             continue
         names.add(name)
         notes.images.update(dict.fromkeys(record))
-        columns = find_columns(record, FACTS)
         notes.columns |= columns
+        facts = {key: _text(record[column]) for key, column in columns.items() if key in FACTS}
         roi = Roi(name, columns=_further(record, columns.values()))
-        facts = {key: _text(record[column]) for key, column in columns.items()}
         images[record["id"]] = with_facts(roi, facts, f"{where} ({name})", problems)
     return images
 

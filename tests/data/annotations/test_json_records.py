@@ -152,10 +152,27 @@ def test_a_list_of_too_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("width", "wide"), ("width", [3]), ("height", -1), ("mpp", 1e6), ("mpp", {"x": 1})],
+    [("width", "wide"), ("height", -1), ("mpp", 1e6)],
 )
 def test_a_fact_that_is_none(tmp_path: Path, key: str, value: Any) -> None:
     tree = tree_of()
     tree["images"][0][key] = value
     with pytest.raises(DataError, match=rf"image 1 \(001.tiff\): {key} (is|1e\+06 is) "):
         read_annotations(write(tmp_path, json.dumps(tree)))
+
+
+@pytest.mark.parametrize(("key", "value"), [("patient", {"id": 3}), ("mpp", [0.25, 0.25])])
+def test_a_fact_that_is_no_text_or_number(tmp_path: Path, key: str, value: Any) -> None:
+    tree = tree_of()
+    tree["images"][0][key] = value
+    with pytest.raises(DataError, match=rf"image 1 has no {key!r} that can be used"):
+        read_annotations(write(tmp_path, tree))
+
+
+def test_the_name_of_an_image_under_another_key(tmp_path: Path) -> None:
+    tree = tree_of([700, 500, 750, 550])
+    for image in tree["images"]:
+        image["image_path"] = "./images/" + image.pop("file_name")
+    read = read_annotations(write(tmp_path, tree))
+    assert [roi.file_name for roi in read.rois] == ["images/001.tiff", "images/002.tiff"]
+    assert read.notes == ("a.json: columns read under other names: image_path as file_name",)
