@@ -111,7 +111,7 @@ def _of_resolution(tags: Any, imagej: str | None) -> Statement | None:
     sides = [
         _side(count, um_per_unit(own) or math.nan) for count, own in zip(counts, units, strict=True)
     ]
-    return as_statement("ImageJ resolution", *sides)
+    return as_statement("ImageJ resolution", *sides, is_density=True)
 
 
 def _is_imagej(text: str) -> bool:

@@ -264,3 +264,12 @@ def test_plain_numbers() -> None:
     assert plain(np.array([1.5, math.nan])) == [1.5, None]
     assert plain(np.array([2], np.int64)) == [2]
     assert plain(3) == 3
+
+
+def test_um_per_px_of_unequal_sides_are_both_in_the_json(tmp_path: Path) -> None:
+    write(tmp_path / "001.json", (50, 50, 0.9, YES))
+    one = [roi("001.tiff", [(50, 50)])]
+    for mpp, text in ((0.25, 0.25), ((0.25, 0.2524), [0.25, 0.2524])):
+        tree = evaluate(tmp_path, one, mpp=mpp, resamples=0).to_dict()
+        assert tree["rois"][0]["mpp"] == text
+        Draft202012Validator(SCHEMA).validate(tree)

@@ -103,6 +103,13 @@ def test_units_of_imagej(tmp_path: Path, lines: str, counts: Any, mpp: Any) -> N
     assert stated(path) == mpp
 
 
+def test_a_density_of_screens_that_imagej_kept_is_none_of_a_microscope(tmp_path: Path) -> None:
+    text = {"description": "ImageJ=1.53t\nunit=inch\n", "metadata": None}
+    with open_image(tiff(tmp_path / "a.tif", resolution=(72, 72), **text)) as image:
+        assert image.stated_mpp.out_of_range is None
+        assert str(image.stated_mpp.refused).startswith("its ImageJ resolution states 72 dpi")
+
+
 def test_imagej_itself_as_tifffile_writes_it(tmp_path: Path) -> None:
     tifffile.imwrite(
         tmp_path / "a.tif", PIXELS, imagej=True, resolution=(4, 4), metadata={"unit": "um"}
