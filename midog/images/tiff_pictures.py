@@ -15,6 +15,12 @@ from midog.images.opened_file import warn_once
 _ASIDE = re.compile(r"\b(?:label|macro|thumb\w*|overview|preview)\b", re.IGNORECASE)
 """Names of pictures that a scanner adds, which may be larger than a small ROI."""
 
+_COARSER = 1.5
+"""A picture whose px are longer by more than this factor is not of full resolution."""
+
+_CENTIMETRES = {2: 2.54, 3: 1.0}
+"""Length of a ResolutionUnit of TIFF 6.0: inch, centimetre; others are rare, or none."""
+
 _COLOURS = ("red", "green", "blue")
 _CHANNELS = 3
 
@@ -44,7 +50,7 @@ class TiffPicture:
 
 
 def largest_picture(path: Path, tiff: Any) -> TiffPicture:
-    """The largest picture of a TIFF that is no label, macro, thumbnail or mask.
+    """The largest picture of full resolution in a TIFF that is no label, macro, thumbnail or mask.
 
     The first of several of that size. A warning says so where the file holds others, apart from
     the picture's own levels.
@@ -56,6 +62,7 @@ def largest_picture(path: Path, tiff: Any) -> TiffPicture:
     named = [(picture, name) for picture, name in _pictures(tiff) if not _is_mask(picture.page)]
     meant = [picture for picture, name in named if not _ASIDE.search(name)]
     pictures = meant or [picture for picture, _ in named] or [next(_pictures(tiff))[0]]
+    pictures = _of_full_resolution(pictures)
     chosen = max(pictures, key=lambda picture: picture.size[0] * picture.size[1])
     if len(pictures) > 1:
         sizes = ", ".join(f"{width} x {height}" for width, height in (p.size for p in pictures[:5]))
@@ -65,6 +72,32 @@ def largest_picture(path: Path, tiff: Any) -> TiffPicture:
             f"page {chosen.page.index + 1}"
         )
     return chosen
+
+
+def _of_full_resolution(pictures: list[TiffPicture]) -> list[TiffPicture]:
+    """The pictures without those that are coarser by their tags: a macro may be the largest.
+
+    Where a picture states its resolution, those are left out that state a coarser one, or none and
+    are marked as reduced.
+    """
+    counts = [_px_per_unit(picture.page) for picture in pictures]
+    finest = max((count for count in counts if count is not None), default=None)
+    if finest is None:
+        return pictures
+    return [
+        picture
+        for picture, count in zip(pictures, counts, strict=True)
+        if (not picture.page.is_reduced if count is None else count * _COARSER > finest)
+    ]
+
+
+def _px_per_unit(page: Any) -> float | None:
+    """Px of a centimetre, as the resolution tags of a page state them; None without."""
+    unit = _CENTIMETRES.get(page.tags.valueof("ResolutionUnit", 2))
+    count = page.tags.valueof("XResolution")
+    if unit is None or not isinstance(count, tuple) or len(count) != 2 or not all(count):
+        return None
+    return float(count[0] / count[1] / unit)
 
 
 def colour_planes(path: Path, tiff: Any, picture: TiffPicture) -> bool:

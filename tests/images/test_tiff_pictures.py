@@ -42,7 +42,7 @@ def test_a_thumbnail_before_the_picture(
     small = SMALL, COARSE | first | options | ({"tile": (16, 16)} if "tile" in options else {})
     path = pages(tmp_path / "a.tif", small, (BIG, FINE | options))
     with open_image(path) as image:
-        assert (image.width, image.height, image.mpp) == (700, 620, pytest.approx(0.25))
+        assert (image.width, image.height, image.mpp) == (700, 620, pytest.approx((0.25, 0.25)))
         actual = image.read(0, 0, 700, 620)
     apart = np.abs(actual.astype(int) - BIG)
     assert apart.max() == 0 if options.get("compression") != "jpeg" else apart.mean() < 8
@@ -91,6 +91,22 @@ def test_a_macro_that_is_larger_than_the_picture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(whole(plain), PIXELS)
 
 
+@pytest.mark.parametrize(
+    "macro",
+    [COARSE, COARSE | {"subfiletype": 1}, {"subfiletype": 1}, {"subfiletype": 9}],
+    ids=["coarse", "coarse and marked", "marked", "marked as Aperio does"],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_a_larger_picture_that_is_not_of_full_resolution(
+    tmp_path: Path, macro: dict[str, Any], first: bool
+) -> None:
+    written = [(BIG, macro), (PIXELS, FINE)]
+    path = pages(tmp_path / "a.tif", *(written if first else written[::-1]))
+    with open_image(path) as image:
+        assert image.mpp == pytest.approx((0.25, 0.25))
+    np.testing.assert_array_equal(whole(path), PIXELS)
+
+
 def test_the_mpp_is_that_of_the_picture(tmp_path: Path) -> None:
     path = pages(
         tmp_path / "a.ome.tif",
@@ -99,7 +115,7 @@ def test_the_mpp_is_that_of_the_picture(tmp_path: Path) -> None:
         ome=True,
     )
     with open_image(path) as image:
-        assert (image.width, image.mpp) == (700, pytest.approx(0.25))
+        assert (image.width, image.mpp) == (700, pytest.approx((0.25, 0.25)))
 
 
 def test_a_page_that_ome_does_not_list(tmp_path: Path) -> None:
