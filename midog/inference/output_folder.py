@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from midog.errors import DetectionsError
-from midog.files import cannot_write, replace_text
+from midog.files import cannot_write, replace_text, sweep_parts
 from midog.formats.registry import FORMATS
 from midog.inference.image_identity import digest_of_file, identity_of, state_of
 from midog.inference.output_entries import (
@@ -68,6 +68,8 @@ class OutputFolder:
         self._digest = _digest_of(self.settings)
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
+            for folder in (path, self._entries):
+                sweep_parts(folder)  # of a process that was killed
             if read_settings(path) == self.settings:
                 return  # nothing is written: a whole folder may lie on a read-only disk
             self._entries.mkdir(exist_ok=True)

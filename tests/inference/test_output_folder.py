@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -339,3 +340,16 @@ def test_recording_costs_one_small_write_per_image(out, monkeypatch):
         fill(path, A, stems)
         assert written == [], "all are done"
     assert costs[100] == 10 * costs[10]
+
+
+def test_what_a_killed_process_left_half_written_goes_in_time(out):
+    fill(out, A, "1")
+    left = [out / f".1.json.{'0' * 32}.part", out / ".midog-infer" / f".1.json.{'1' * 32}.part"]
+    for path in left:
+        path.write_text("{")
+    fill(out, A, "1")
+    assert all(path.exists() for path in left), "a process at work may have them"
+    for path in left:
+        os.utime(path, (0, 0))
+    fill(out, A, "1")
+    assert not any(path.exists() for path in left)
