@@ -12,8 +12,13 @@ from typing import Generic, cast
 import torch
 from torch import Tensor
 
+from midog.devices import machine_memory
+from midog.errors import ConfigError
 from midog.loading.buffers import BufferPool, Buffers, pinned
 from midog.loading.source import Batch, LocationT, Source, TargetsT
+
+_BYTES_PER_PX = 400
+"""Of a training step of the least network, float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,34 @@ class Loader(Generic[LocationT, TargetsT]):
         views, left = self.source.pixels(locations, augmentation, out)
         moved = {name: pin(cast(Tensor, values)) for name, values in targets.items()}
         return Batch(views, cast(TargetsT, moved), indices, left and left.moved(pin))
+
+
+def require_memory(
+    batch_size: int, side: int, workers: int, device: torch.device, memory: int | None = None
+) -> None:
+    """Refuse batches that this machine can never hold, before anything is made for them.
+
+    Args:
+        batch_size: Patches of a step.
+        side: Of a patch, px.
+        workers: Threads that make batches ahead, two each.
+        device: Of the network; on a CPU it takes its share of the same memory.
+        memory: Bytes of the machine; None: as it is.
+
+    Raises:
+        ConfigError: The batches, or on a CPU a step on one of them, take more than there is.
+    """
+    memory = machine_memory() if memory is None else memory
+    area = batch_size * side**2
+    needed = (2 * workers + 1) * 3 * area + (_BYTES_PER_PX * area if device.type == "cpu" else 0)
+    if needed > memory:
+        most = max(1, batch_size * memory // (2 * needed))
+        raise ConfigError(
+            f"train.batch_size={batch_size} of patches of {side} px takes at least"
+            f" {needed / 2**30:.0f} GiB, and this machine has {memory / 2**30:.0f}",
+            "use a smaller {sampling.patch_size}, or {train.batch_size}",
+            {"sampling.patch_size": None, "train.batch_size": most},
+        )
 
 
 def rank_indices(total: int, batch_size: int, step: int, rank: int, world: int) -> list[int]:

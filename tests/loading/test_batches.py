@@ -6,10 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
+import torch
 
-from midog.loading.batches import rank_indices
+from midog.errors import ConfigError
+from midog.loading.batches import rank_indices, require_memory
 from midog.loading.locations import locations
 from tests.loading.small import config, everything, rois_of, training, validation
 from tests.test_house import ROOT
@@ -168,3 +171,24 @@ def test_threads_buffers_and_ranks_import_no_boxes_and_no_rois():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "side", "device", "fits"),
+    [
+        (16, 512, "cpu", True),
+        (64, 512, "cuda", True),
+        (4096, 4096, "cpu", False),
+        (4096, 4096, "cuda", False),
+        (256, 1024, "cpu", False),
+        (256, 1024, "cuda", True),
+    ],
+)
+def test_batches_that_the_machine_can_never_hold_are_refused(batch_size, side, device, fits):
+    memory = 16 * 2**30
+    refused = nullcontext() if fits else pytest.raises(ConfigError, match=r"takes at least .* GiB")
+    with refused as caught:
+        require_memory(batch_size, side, 2, torch.device(device), memory)
+    least = batch_size if fits else caught.value.settings["train.batch_size"]
+    if least > 1:
+        require_memory(least, side, 2, torch.device(device), memory)

@@ -17,7 +17,7 @@ from midog.augment.on_device import augment, to_float
 from midog.config.schema import Imposters, RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
-from midog.loading.batches import Loader
+from midog.loading.batches import Loader, require_memory
 from midog.loading.locations import Location
 from midog.loading.rois import (
     DecodedRois,
@@ -55,6 +55,8 @@ class DetectionTask:
     ) -> None:
         self.config, self.device = config, device
         self.train, self.val = train, val
+        side, workers = config.sampling.patch_size, config.machine.workers
+        require_memory(config.train.batch_size, side, workers, device)
         on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
         self.patches = self._loader(
             training_source(train, config.sampling, config.augment, on_cpu=on_cpu), fill=True
