@@ -45,12 +45,10 @@ def under_way(process: subprocess.Popen[str], folder: Path) -> int:
     return int(child)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[list[str], float]:
-    """The lines that it printed, and how long it took to end."""
-    began = time.monotonic()
-    _, err = process.communicate(timeout=60)
-    lines = [line for line in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", err).splitlines() if line]
-    return lines, time.monotonic() - began
+def ended(process: subprocess.Popen[str]) -> list[str]:
+    """The lines that it printed."""
+    _, err = process.communicate()
+    return [line for line in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", err).splitlines() if line]
 
 
 def errors(lines: list[str]) -> list[str]:
@@ -69,7 +67,7 @@ def test_ctrl_c_during_a_slow_save_saves_before_any_process_leaves(tmp_path):
     child = under_way(process, tmp_path)
     for pid in (process.pid, child):  # as a terminal does
         os.kill(pid, signal.SIGINT)
-    lines, _ = ended(process)
+    lines = ended(process)
     assert process.returncode == 130, lines
     assert lines[-1] == "stopped; the same command resumes from what is saved"
     assert [line for line in lines if "stop" in line][:1] == [
@@ -84,7 +82,7 @@ def test_sigterm_to_either_process_saves_and_ends_both(tmp_path, which):
     process = start("none", tmp_path)
     pids = [process.pid, under_way(process, tmp_path)]
     os.kill(pids[which], signal.SIGTERM)
-    lines, _ = ended(process)
+    lines = ended(process)
     assert process.returncode == 143, lines
     assert errors(lines) == []
     assert lines[-1] == "stopped; the same command resumes from what is saved"
@@ -102,7 +100,7 @@ def test_sigterm_to_either_process_saves_and_ends_both(tmp_path, which):
 )
 def test_an_error_of_either_process_is_printed_once_and_ends_both(tmp_path, fault, says, rank):
     process = start(f"{fault}:{rank}", tmp_path, "train.save_minutes=0")
-    lines, _ = ended(process)
+    lines = ended(process)
     assert process.returncode == 1
     (line,) = errors(lines)
     assert line.startswith(f"error: {says}")
@@ -117,7 +115,7 @@ def test_sigkill_of_either_process_ends_the_other_with_a_line(tmp_path, fault, w
     if fault != "none":
         time.sleep(1)
     os.kill(pids[which], signal.SIGKILL)
-    lines, seconds = ended(process)
+    lines = ended(process)
     assert process.returncode == (1 if which else -signal.SIGKILL)
     name = "process 2 of 2 of the training" if which else "the first process of the training"
     how = " by SIGKILL" if which else ""
@@ -130,7 +128,7 @@ def test_sigkill_of_either_process_ends_the_other_with_a_line(tmp_path, fault, w
 
 def test_several_machines_without_a_cluster_are_an_error_at_once(tmp_path):
     process = start("none", tmp_path, "machine.num_nodes=3")
-    lines, _ = ended(process)
+    lines = ended(process)
     (line,) = errors(lines)
     assert "machine.num_nodes is 3, but no cluster started this process" in line
 
