@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from typing import Annotated, Any
 
@@ -18,6 +20,7 @@ from midog.cli.terminal import (
 )
 from midog.errors import EndedElsewhere, MidogError
 from midog.signals import exit_code, raising_stops
+from midog.training.interrupts import RANK
 
 COMMANDS = {
     "demo": Entry(
@@ -167,3 +170,5 @@ def _root(
         show(f"midog {__version__}")
         raise typer.Exit
     show_log(quiet=quiet)
+    if RANK in os.environ:  # the first process says it
+        logging.getLogger("midog").setLevel(logging.ERROR)

@@ -12,6 +12,9 @@ from typing import Any
 from midog.signals import STOPS
 from midog.signals import Interrupted as Interrupted
 
+RANK = "MIDOG_RANK"
+"""In the environment of a process that the first one of a training started: its rank."""
+
 
 class Interrupts:
     """Context in which the first stop is only noted; a second acts as outside it.

@@ -30,11 +30,12 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from midog.devices import is_out_of_memory
 from midog.errors import DeviceError, EndedElsewhere, MidogError, TrainingError, clean
 from midog.signals import Interrupted
+from midog.training.interrupts import RANK
 from midog.training.learner import MEETING
 
 logger = logging.getLogger(__name__)
 
-RANK, _CHANNEL = "MIDOG_RANK", "MIDOG_CHANNEL"
+_CHANNEL = "MIDOG_CHANNEL"
 GRACE_S = 5.0
 """How long a process may take to leave by itself once another one has failed."""
 _POLL_S = 0.1
@@ -185,7 +186,10 @@ class Team:
                 for rank in ended:
                     self._note(_ended(rank, self.devices, self._children[rank].returncode))
         if not self._left.wait(GRACE_S):
-            self._end()
+            for action in self.before_exit:
+                action()
+            if not self._left.wait(GRACE_S):
+                self._end()
 
     def _hear(self, rank: int) -> None:
         """Take the only message of a peer."""
@@ -239,7 +243,10 @@ class Team:
         raise EndedElsewhere(self.failure.line) from None
 
     def _say_bye(self, *, patient: bool) -> None:
-        """Let the other processes go; one that does not within twice GRACE_S is killed."""
+        """Let the other processes go; one that does not within some time is killed.
+
+        The one that failed may need longer, to find out what to advise.
+        """
         if not patient:
             for peer in self._peers.values():
                 try:
@@ -247,10 +254,11 @@ class Team:
                 except OSError:
                     continue
             return
-        deadline = time.monotonic() + 2 * GRACE_S
-        for child in self._children.values():
+        began, failed = time.monotonic(), None if self.failure is None else self.failure.rank
+        for rank, child in self._children.items():
+            patience_s = GRACE_S * (12 if rank == failed else 3)
             try:
-                child.wait(max(0.0, deadline - time.monotonic()))
+                child.wait(max(0.0, began + patience_s - time.monotonic()))
             except subprocess.TimeoutExpired:
                 child.kill()
 
@@ -258,8 +266,6 @@ class Team:
         """End this process, which waits for another that has failed."""
         failure = self.failure
         assert failure is not None
-        for action in self.before_exit:
-            action()
         if failure.rank == self.rank:
             cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a bar hides it
             kind = "" if failure.code > 128 else "error: "

