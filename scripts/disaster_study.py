@@ -101,7 +101,8 @@ class Study:
         if "Traceback" in text or "unexpected" in text or ended.code not in (0, 1):
             return self._wrong(f"exit {ended.code}: {ended.last}")
         line = f"exit {ended.code}" + (f": {ended.last}" if ended.code else "")
-        if ended.code == 1 and not (must_work and "exists" in ended.last):
+        whole = any(word in ended.last for word in ("exists", "is finished"))
+        if ended.code == 1 and not (must_work and whole):
             return self._wrong(line) if must_work else line
         if place is not None:
             try:
