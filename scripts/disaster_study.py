@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -98,7 +99,11 @@ class Study:
     def _judged(self, ended: Ended, place: Path | None = None, must_work: bool = False) -> str:
         """The end of a command in words; counts what is wrong."""
         text = "\n".join(ended.lines)
-        if "Traceback" in text or "unexpected" in text or ended.code not in (0, 1):
+        if (
+            "Traceback" in text
+            or re.search(r"unexpected \w+Error", text)
+            or ended.code not in (0, 1)
+        ):
             return self._wrong(f"exit {ended.code}: {ended.last}")
         line = f"exit {ended.code}" + (f": {ended.last}" if ended.code else "")
         whole = any(word in ended.last for word in ("exists", "is finished"))
