@@ -72,11 +72,7 @@ def _be(words: Sequence[object], place: Path, log: Path) -> None:
         from midog.cli.main import main
 
         sys.argv = ["midog", *map(str, words)]
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        code = main()
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:

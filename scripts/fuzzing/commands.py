@@ -8,9 +8,8 @@ import os
 import random
 import re
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ OPTIONS = (
     *("--by", "--resamples", "--seed", "--report", "--csv", "--json", "--set", "--config"),
     *("--epochs", "--device", "--format", "--tile", "--overlap", "--batch-size", "--precision"),
     *("--workers", "--rois", "--size", "--name", "--runs", "--annotations", "--overwrite"),
-    *("--allow-missing", "--help", "--debug", "--version", "-q", "--design", "--"),
+    *("--allow-missing", "--help", "--version", "-q", "--design", "--"),
 )
 
 
@@ -60,7 +59,7 @@ COMMANDS = {
     "settings": Command(("settings", "train")),
     "train": Command(
         ("train", "--data", "data", "--config", "yaml/small.yaml"),
-        (("settings", "yaml/small.yaml"), ("split", "data/split.csv")),
+        (("settings, YAML", "yaml/small.yaml"), ("split", "data/split.csv")),
         ("--dry-run",),
     ),
     "evaluate": Command(
@@ -140,18 +139,11 @@ def _call(words: Iterable[str], place: Path) -> tuple[int, str, str]:
 
     out, err, code = io.StringIO(), io.StringIO(), 0
     before = os.getcwd()
-    handlers: dict[int, Callable[..., object] | int | None] = {
-        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
-    }
     os.chdir(place)
     sys.argv = ["midog", *words]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main()
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     finally:
         os.chdir(before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     return code, out.getvalue(), err.getvalue()

@@ -203,7 +203,7 @@ READERS = {
         _named("json/*", "csv/*"), mutated_bytes, _annotations, _check_rois
     ),
     "split": Reader(_named("data/split.csv"), _text, _split, _check_split),
-    "settings": Reader(_named("yaml/*.yaml"), _yaml, _config, _check_config),
+    "settings, YAML": Reader(_named("yaml/*.yaml"), _yaml, _config, _check_config),
     "detections": Reader(_named("detections/*.json"), _tree, _detections, _check_points),
     "model.json": Reader(_named("model/model.json"), _tree, _card),
     "model, weights": Reader(_named("model/model.safetensors"), mutated_bytes, _model),
