@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import logging
 import os
 import random
@@ -108,6 +109,7 @@ def run_forked(name: str, numbers: range, seed: int, samples: Path, place: Path)
         pid = os.fork()
         if pid == 0:
             os.close(read)
+            faulthandler.disable()
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 2)  # libraries that print from C
             logging.disable(logging.CRITICAL if name in READERS else logging.NOTSET)
