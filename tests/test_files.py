@@ -14,6 +14,7 @@ from midog.errors import CheckpointError, DataError, MidogError
 from midog.files import (
     point_link,
     read_bytes,
+    real_path,
     replace_bytes,
     replace_folder,
     replace_text,
@@ -273,3 +274,25 @@ def test_a_link_moves_in_one_step_and_is_relative(tmp_path):
         point_link(tmp_path / "link", tmp_path / name)
         assert os.readlink(tmp_path / "link") == name
     assert names(tmp_path) == ["a", "b", "link"]
+
+
+def test_a_link_that_leads_to_itself_and_a_home_of_nobody_have_a_place(tmp_path, monkeypatch):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert real_path(tmp_path / "loop").name == "loop"
+    assert real_path(tmp_path / "link" / "a") == tmp_path.resolve() / "a"
+    monkeypatch.chdir(tmp_path)
+    assert real_path("~nobody-of-that-name/a").name == "a"
+
+
+LOOPS = [("infer", "loop", "--model", "loop"), ("data", "draw", "loop"), ("data", "check", "loop")]
+
+
+@pytest.mark.parametrize("words", LOOPS)
+def test_a_link_that_leads_to_itself_is_an_error_that_says_so(midog, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    ran = midog(*words)
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("error: ")
+    assert "unexpected" not in ran.err

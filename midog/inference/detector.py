@@ -19,6 +19,7 @@ from midog.config.schema import RunConfig
 from midog.data.mpp import mpp_of_image, resampling
 from midog.devices import is_out_of_memory, pick_device
 from midog.errors import ConfigError
+from midog.files import real_path
 from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.model_folder import read_model, weights_digest, write_model
@@ -185,7 +186,7 @@ class Detector:
             WeightsError: where the folder holds other files or cannot be written.
         """
         write_model(
-            Path(folder).expanduser().resolve(),
+            real_path(folder),
             self._state(),
             self.config,
             class_names=self.class_names,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midog.errors import ImageError
+from midog.files import real_path
 from midog.images.dicom import one_of_each_slide
 from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.output_entries import is_output
@@ -60,7 +61,7 @@ def find_images(paths: Sequence[Path]) -> list[ImageFile]:
         )
     by_place: dict[Path, ImageFile] = {}
     for image in images:
-        by_place.setdefault(image.path.resolve(), image)
+        by_place.setdefault(real_path(image.path), image)
     of_slides = set(one_of_each_slide(image.path for image in by_place.values()))
     if further := len(by_place) - len(of_slides):
         logger.info("%d DICOM files are further parts of slides", further)

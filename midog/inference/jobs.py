@@ -17,6 +17,7 @@ from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
 from midog.errors import DataError, DetectionsError, ImageError
+from midog.files import real_path
 from midog.formats.file_names import parts_of, stem_of
 from midog.formats.registry import FORMATS
 from midog.inference.image_files import ImageFile, find_images
@@ -98,7 +99,9 @@ def find_jobs(
     stated: dict[Path, float] = {}
     for folder in _data_folders(paths, images):
         stated |= _stated_mpp(folder, split, annotations, bbox, classes)
-    return [Job(image.path, stated.get(image.path.resolve()), None, image.name) for image in images]
+    return [
+        Job(image.path, stated.get(real_path(image.path)), None, image.name) for image in images
+    ]
 
 
 def job_of(roi: Roi, path: Path, mpp: float | None = None) -> Job:
@@ -153,7 +156,7 @@ def _data_folders(paths: Iterable[Path], images: Iterable[ImageFile]) -> list[Pa
     for folder in {image.path.parent for image in images}:
         folders.add(folder)
         folders |= {above.parent for above in (folder, *folder.parents) if above.name == "images"}
-    return sorted(folders, key=lambda folder: (len(folder.resolve().parts), folder))
+    return sorted(folders, key=lambda folder: (len(real_path(folder).parts), folder))
 
 
 def _stated_mpp(
@@ -203,7 +206,7 @@ def _annotation_files(folder: Path) -> list[Path]:
 def _by_path(rois: Iterable[Roi], folder: Path) -> dict[Path, float]:
     placed = with_images([roi for roi in rois if roi.mpp is not None], folder)
     return {
-        roi.path.resolve(): roi.mpp
+        real_path(roi.path): roi.mpp
         for roi in placed
         if roi.path is not None and roi.mpp is not None
     }

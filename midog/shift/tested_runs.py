@@ -15,6 +15,7 @@ from midog.data.folder import data_fingerprint, read_rois, require_images, selec
 from midog.data.roi import Roi
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
+from midog.files import real_path
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.image_identity import identity_of
@@ -111,7 +112,7 @@ def score_runs(
 def _distinct(runs: Sequence[Path | str]) -> list[Path]:
     """Folders of runs, each once; what is no run is left out with a warning, and nothing left is an
     error."""
-    paths = [Path(run).expanduser().resolve() for run in runs]
+    paths = [real_path(run) for run in runs]
     folders = [path.parent if (path / "model.json").is_file() else path for path in paths]
     distinct = []
     for folder in dict.fromkeys(folders):

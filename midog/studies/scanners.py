@@ -17,6 +17,7 @@ from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, write_split
 from midog.errors import CheckpointError, ConfigError, DataError
+from midog.files import real_path
 from midog.training.identity import Identity
 from midog.training.resume import require_identical
 from midog.training.runs import find_run, is_finished, locked
@@ -114,7 +115,7 @@ def train_study(
             {"machine.devices": 1},
         )
     root = Path(runs)
-    splits = root.resolve() / ".splits"
+    splits = real_path(root) / ".splits"
     prepared = []
     for training, rois in _read(config.data, design):
         split = str(splits / f"{training.name}.csv")
@@ -138,7 +139,7 @@ def _train_one(
     report: Callable[[str], None],
 ) -> list[Path]:
     """Train one run of a study where that is left to do; its folder, if it is finished then."""
-    name, splits = training.name, runs.resolve() / ".splits"
+    name, splits = training.name, real_path(runs) / ".splits"
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(splits, f".{name}.lock"))

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
-from midog.errors import TrainingError
+from midog.errors import TrainingError, escaped
 from midog.files import replace_text
 from midog.progress import step_bars
 from midog.training.checkpoint import TrainingProgress
@@ -112,7 +113,9 @@ class RunLog:
         self.writer.flush()
         self.bar.update(self.task, completed=int(row["epoch"]))
         if line:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            # a name in it may look like rich's markup, or hold what a terminal obeys
+            text = Text(escaped(line))
+            self.console.print(text, highlight=False, soft_wrap=True)
 
     def _line(self, progress: TrainingProgress, scalars: Mapping[str, float], middle: str) -> str:
         best = "  best" if progress.best_epoch == progress.epoch else ""

@@ -24,7 +24,8 @@ def test_rows_of_epochs_that_are_trained_again_are_dropped(tmp_path):
         log.epoch({"epoch": epoch, "step": 10 * epoch, "train/loss": 1 / epoch}, None)
     log.close()
     log = open_log(tmp_path, epoch=2)
-    log.epoch({"epoch": 3, "step": 30, "train/loss": 0.1, "val/f1": float("nan")}, "a line")
+    line = "a line  [/x] \x1b[2J :smile:"  # as a scanner may be named
+    log.epoch({"epoch": 3, "step": 30, "train/loss": 0.1, "val/f1": float("nan")}, line)
     log.close()
     rows = read_metrics(tmp_path / "metrics.csv")
     assert [(row["epoch"], row["train/loss"]) for row in rows] == [
@@ -33,7 +34,7 @@ def test_rows_of_epochs_that_are_trained_again_are_dropped(tmp_path):
         ("3", "0.1"),
     ]
     assert rows[2]["val/f1"] == "", "an F1 of nothing is empty, not 0 or 1"
-    assert "a line" in log.console.file.getvalue()
+    assert "a line  [/x] \\x1b[2J :smile:\n" in log.console.file.getvalue()
 
 
 def test_events_beyond_the_step_of_a_resume_are_purged_and_nan_is_left_out(tmp_path):

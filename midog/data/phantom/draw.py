@@ -20,7 +20,7 @@ from midog.data.phantom.cells import draw_tumour
 from midog.data.phantom.scanners import SCANNERS, Scanner, scan
 from midog.data.phantom.tissue import draw_tissue
 from midog.errors import DataError
-from midog.files import cannot_write, make_folder, replacing_folder
+from midog.files import cannot_write, make_folder, real_path, replacing_folder
 from midog.locks import locked_or_refused
 from midog.random_streams import seeded
 
@@ -85,7 +85,7 @@ def draw_phantom(
     """
     _check(rois_per_scanner, size, seed)
     plans = _plan(rois_per_scanner)
-    place = folder.resolve()
+    place = real_path(folder)
     with _held(folder, place), replacing_folder(place, DataError) as part:
         (part / "images").mkdir()
         _draw_all(part, plans, size, seed, on_roi)
