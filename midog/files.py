@@ -165,12 +165,6 @@ def make_folder(folder: Path) -> None:
         flush_folder(made.parent)
 
 
-def real_path(path: Path | str) -> Path:
-    """The absolute place of a file or folder, links followed and `~` replaced, as far as that can
-    be: a link that leads to itself stays, and is an OSError where it is opened."""
-    return Path(os.path.realpath(os.path.expanduser(path)))
-
-
 def check_regular(path: Path) -> None:
     """Check that what is at a place, if anything, is a regular file; no link is followed.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 _LENGTH = 100
 _MARKS = " -_.,+=@()&"
@@ -28,3 +30,9 @@ def safe_name(text: str) -> str:
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
         name = f"{name[: _LENGTH - 9]}-{digest}"
     return name
+
+
+def real_path(path: Path | str) -> Path:
+    """The absolute place of a file or folder, links followed and `~` replaced, as far as that can
+    be: a link that leads to itself stays, and is an OSError where it is opened."""
+    return Path(os.path.realpath(os.path.expanduser(path)))

@@ -14,7 +14,6 @@ from midog.errors import CheckpointError, DataError, MidogError
 from midog.files import (
     point_link,
     read_bytes,
-    real_path,
     replace_bytes,
     replace_folder,
     replace_text,
@@ -22,6 +21,7 @@ from midog.files import (
     replacing_folder,
     sweep_parts,
 )
+from midog.names import real_path
 
 
 def names(folder: Path) -> list[str]:

@@ -19,7 +19,6 @@ from midog.config.schema import RunConfig
 from midog.data.mpp import mpp_of_image, resampling
 from midog.devices import is_out_of_memory, pick_device
 from midog.errors import ConfigError
-from midog.files import real_path
 from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.model_folder import read_model, weights_digest, write_model
@@ -34,6 +33,7 @@ from midog.inference.tile_results import BoxArrays, joined, place_tiles
 from midog.inference.tiles import OpenTiles, ResidentTiles, Tiles, as_opened
 from midog.models.protocol import Candidates, DetectionNetwork
 from midog.mpp import MppLike, Scale
+from midog.names import real_path
 from midog.tiling import merge
 
 OnTiles = Callable[[int, int], None]

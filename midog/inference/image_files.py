@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midog.errors import ImageError
-from midog.files import real_path
 from midog.images.dicom import one_of_each_slide
 from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.output_entries import is_output
+from midog.names import real_path
 
 logger = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
 from midog.errors import DataError, DetectionsError, ImageError
-from midog.files import real_path
 from midog.formats.file_names import parts_of, stem_of
 from midog.formats.registry import FORMATS
 from midog.inference.image_files import ImageFile, find_images
 from midog.inference.output_entries import is_output
+from midog.names import real_path
 
 logger = logging.getLogger(__name__)
 

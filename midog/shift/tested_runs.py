@@ -15,7 +15,6 @@ from midog.data.folder import data_fingerprint, read_rois, require_images, selec
 from midog.data.roi import Roi
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
-from midog.files import real_path
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.image_identity import identity_of
@@ -23,6 +22,7 @@ from midog.inference.jobs import job_of
 from midog.json_text import read_json
 from midog.locks import held_file
 from midog.metrics.scanner_matrix import Tested
+from midog.names import real_path
 from midog.training.runs import is_finished
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, write_split
 from midog.errors import CheckpointError, ConfigError, DataError
-from midog.files import real_path
+from midog.names import real_path
 from midog.training.identity import Identity
 from midog.training.resume import require_identical
 from midog.training.runs import find_run, is_finished, locked

@@ -20,8 +20,9 @@ from midog.data.phantom.cells import draw_tumour
 from midog.data.phantom.scanners import SCANNERS, Scanner, scan
 from midog.data.phantom.tissue import draw_tissue
 from midog.errors import DataError
-from midog.files import cannot_write, make_folder, real_path, replacing_folder
+from midog.files import cannot_write, make_folder, replacing_folder
 from midog.locks import locked_or_refused
+from midog.names import real_path
 from midog.random_streams import seeded
 
 logger = logging.getLogger(__name__)
