@@ -122,7 +122,8 @@ def test_sigkill_of_either_process_ends_the_other_with_a_line(tmp_path, fault, w
     assert errors(lines) == [
         f"error: {name} was killed{how}; the same command resumes from the last checkpoint"
     ]
-    assert saved_epoch(tmp_path) >= 1
+    # state.json may be one save behind
+    assert read_checkpoint(tmp_path / "a" / "last.ckpt").state["progress"]["epoch"] >= 1
 
 
 def test_several_machines_without_a_cluster_are_an_error_at_once(tmp_path):
