@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,10 @@ from hypothesis import settings
 from midog import mpp
 from midog.cli import main as cli
 from tests.spoiled import TINY, Ran
+
+# a background job of a shell ignores Ctrl-C, and so would the commands that the tests interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # the same cases on every run: a test that fails now and then is no test
 settings.register_profile("repeatable", derandomize=True, deadline=None)

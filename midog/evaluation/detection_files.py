@@ -14,9 +14,9 @@ from midog.errors import DetectionsError
 from midog.evaluation.detection_layouts import (
     PREDICTIONS_NAME,
     Source,
-    files_below,
     images_in,
     jobs_of,
+    sources_in,
 )
 from midog.formats.file_names import key_of, parts_of
 from midog.formats.registry import can_be_scored
@@ -165,8 +165,8 @@ def _by_name(file_names: Sequence[str]) -> dict[str, list[int]]:
 def _files(folder: Path) -> list[Source]:
     """The files of a folder, or the one that was given instead."""
     if folder.is_dir():
-        return list(files_below(folder))
-    return [file for file in files_below(folder.parent) if file.where == folder]
+        return list(sources_in(folder))
+    return list(sources_in(folder.parent, folder))
 
 
 def _report(others: Sequence[Source], total: int, folder: Path) -> None:

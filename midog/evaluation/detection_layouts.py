@@ -3,7 +3,6 @@ ROIs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from midog.formats.challenge import parse_challenge, read_challenge
 from midog.formats.registry import FORMATS, readers
 from midog.formats.shared import DetectedPoints
 from midog.json_text import read_json
+from midog.walk import files_below
 
 CHALLENGE_NAME = "mitotic-figures.json"
 """The challenge's name of an algorithm's output: STEM/mitotic-figures.json is the ROI STEM's."""
@@ -42,13 +42,21 @@ class Source:
     format: object
 
 
-def files_below(folder: Path) -> Iterator[Source]:
+def sources_in(folder: Path, file: Path | None = None) -> Iterator[Source]:
     """The files that may be of detections, those of the preferred format first.
+
+    Args:
+        folder: The folder; folders below are read too.
+        file: Of that folder, this file alone.
 
     Files of folders below are named with these: 01/01.json is 01/01. A mitotic-figures.json has the
     name of its folder, or of the one above output/.
+
+    Raises:
+        DetectionsError: The folder holds more files than can be.
     """
-    paths = sorted(_walk(folder), key=lambda path: (len(path.parts), path))
+    files = files_below(folder, DetectionsError) if file is None else [file]
+    paths = sorted(files, key=lambda path: (len(path.parts), path))
     for ending, read in readers():
         for path in paths:
             if not path.name.lower().endswith(ending) or len(path.name) == len(ending):
@@ -100,17 +108,6 @@ def images_in(path: Path) -> list[Source]:
 
 def _parse_value(value: Any, where: str) -> DetectedPoints:
     return parse_challenge({"points": value} if isinstance(value, list) else value, where)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """All files in a folder and below it but hidden ones."""
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
-        if real not in seen:
-            seen.add(real)
-            yield from (Path(place, name) for name in names if name[0] != ".")
 
 
 def _job(job: Any, path: Path, number: int) -> Source | None:

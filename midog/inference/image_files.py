@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from midog.images.dicom import one_of_each_slide
 from midog.images.image import IMAGE_SUFFIXES
 from midog.inference.output_entries import is_output
 from midog.names import real_path
+from midog.walk import files_below
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def _images_in(path: Path) -> list[ImageFile]:
     """The images in a folder and below it; a line counts those below, and what is left out."""
     folder = path / "images" if (path / "images").is_dir() else path
     images, below, left_out = list[ImageFile](), 0, Counter[str]()
-    for file in _files_below(folder):
+    for file in files_below(folder, ImageError):
         suffix = file.suffix.lower()
         if suffix in _UNREAD_SLIDES:
             left_out[f"{suffix} files, which are not read: convert them to TIFF"] += 1
@@ -93,28 +94,6 @@ def _images_in(path: Path) -> list[ImageFile]:
     if below:
         logger.info("%s/: %d images, %d of them in folders below", folder, len(images), below)
     return images
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Files in a folder, then those in folders below, sorted; hidden ones are left out.
-
-    A link is one of them wherever it points, so that a dangling one fails in its turn.
-    """
-    seen: set[str] = set()
-
-    def unreadable(error: OSError) -> None:
-        logger.warning("left out %s/: %s", error.filename, error.strerror)
-
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(name for name in folders if name[0] != ".")
-        if real in seen:  # a link back
-            continue
-        seen.add(real)
-        for name in sorted(files):
-            path = Path(place, name)
-            if name[0] != "." and (path.is_file() or path.is_symlink()):
-                yield path
 
 
 def _is_image(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from midog.errors import DetectionsError
-from midog.evaluation.detection_layouts import files_below, images_in, jobs_of
+from midog.evaluation.detection_layouts import images_in, jobs_of, sources_in
 from midog.evaluation.points import score_rois
 from midog.metrics.counts import Counts
 from tests.evaluation.cases import YES, roi, total, write
@@ -144,7 +144,7 @@ def test_hidden_folders_and_links_back_are_not_followed(tmp_path: Path) -> None:
     write(tmp_path / "a.json")
     write(tmp_path / ".midog-infer" / "a.json")
     (tmp_path / "back").symlink_to(tmp_path)
-    assert [source.where.name for source in files_below(tmp_path)] == ["a.json"]
+    assert [source.where.name for source in sources_in(tmp_path)] == ["a.json"]
 
 
 def test_a_file_of_one_image_is_not_keyed(tmp_path: Path) -> None:
