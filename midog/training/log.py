@@ -69,7 +69,7 @@ class RunLog:
             pace_scalars: How fast it went, by name.
             validation: At its end, if there was one.
         """
-        batches = max(progress.batch - progress.lost, 1)
+        batches = progress.batch - progress.lost or math.nan  # of nothing there is no mean
         losses = {f"train/loss_{name}": value / batches for name, value in progress.losses.items()}
         scalars = {"train/loss": sum(losses.values()), **losses, "train/lr": lr, **pace_scalars}
         line = None

@@ -369,10 +369,10 @@ def interrupting(run_name: str, train_epoch: Callable[..., float]) -> Callable[.
     """`train_epoch`, with a Ctrl-C in the second epoch of that run, once."""
     pressed = []
 
-    def run_epoch(learner, task, settings, watch) -> float:
+    def run_epoch(learner, task, settings, watch, saver) -> float:
         if watch.folder.name == run_name and learner.progress.epoch == 1 and not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
-        return train_epoch(learner, task, settings, watch)
+        return train_epoch(learner, task, settings, watch, saver)
 
     return run_epoch
 

@@ -21,7 +21,7 @@ from tests.processes import wait_for
 
 ROOT = Path(midog.__file__).parents[1]
 SETTINGS = """task.kind=line machine.device=cpu machine.devices=2 train.validate_every=1000
-train.epochs=100000 machine.precision=32-true train.max_skipped=3"""
+train.epochs=100000 machine.precision=32-true train.max_skipped=2"""
 
 pytestmark = pytest.mark.slow
 

@@ -88,6 +88,14 @@ def test_an_epoch_without_validation_has_its_row_and_no_line(tmp_path):
     assert "loss" not in log.console.file.getvalue()
 
 
+def test_an_epoch_of_which_no_loss_is_finite_has_none(tmp_path):
+    log = open_log(tmp_path)
+    progress = TrainingProgress(batch=2, step=2, losses={"a": 0.0}, lost=2)
+    log.report(progress, 0.1, {"train/patches_per_second": 12.0}, None)
+    log.close()
+    assert read_metrics(tmp_path / "metrics.csv")[0]["train/loss"] == ""
+
+
 @pytest.mark.parametrize(
     "spoil", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")]
 )
