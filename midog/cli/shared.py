@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import typer
 
 from midog.cli.terminal import say, show, show_text
-from midog.errors import clean
+from midog.errors import escaped, shortened
 from midog.signals import exit_code
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def training_settings(
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Print columns on stdout, numbers to the right; the same in a terminal, a pipe and a file."""
-    table = [[clean(cell) for cell in row] for row in (header, *rows)]
+    table = [[shortened(escaped(cell), 600) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     for row in table:
         cells = [

@@ -14,7 +14,7 @@ from midog.training.runs import list_runs
 from tests.processes import start, wait_for
 from tests.spoiled import BAD_DATA, TINY, copy, one_line, settings
 
-KILLED = [*TINY, "train.epochs=4", "train.validate_every=4"]
+KILLED = [*TINY, "train.epochs=4", "train.validate_every=4", "train.save_minutes=0"]
 
 
 def test_a_dry_run_prints_and_makes_nothing(midog, tiny, tmp_path, monkeypatch):

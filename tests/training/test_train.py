@@ -13,6 +13,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from midog import devices
 from midog.boxes import Boxes
 from midog.config.load import load_config
 from midog.config.schema import MachineSettings
@@ -298,7 +299,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_state_finishes(
 def test_precision_auto_is_settled_for_the_device_and_a_given_one_is_kept(
     monkeypatch, bf16, precision
 ):
-    monkeypatch.setattr(training, "has_bf16", lambda device: bf16)
+    monkeypatch.setattr(devices, "has_bf16", lambda device: bf16)
     assert training.resolve(MachineSettings(device="cpu")).precision == precision
     given = load_config(None, ["machine.device=cpu", "machine.precision=32-true"])
     assert training.resolve(given.machine) == given.machine
