@@ -23,7 +23,7 @@ from midog.files import cannot_write, make_folder, replace_text, sweep_parts
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import find_jobs
-from midog.locks import held_file
+from midog.locks import being_written, held_file
 from midog.metrics.counts import Counts
 from midog.progress import bar
 from midog.report.evaluation_page import write_evaluation_page
@@ -98,7 +98,7 @@ def _held(out: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             make_folder(out)
-            stack.enter_context(held_file(out / _LOCK_FILE, f"{out}/", DataError))
+            stack.enter_context(held_file(out / _LOCK_FILE, being_written(f"{out}/", DataError)))
         except OSError as error:
             raise cannot_write(out, error, DataError) from None
         yield

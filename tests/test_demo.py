@@ -8,7 +8,7 @@ import pytest
 
 from midog import demo
 from midog.errors import DataError
-from midog.locks import held_file
+from midog.locks import being_written, held_file
 
 SMALL = [
     "train.epochs=1",
@@ -90,7 +90,7 @@ def test_two_demos_do_not_fill_one_folder(tmp_path):
     out = tmp_path / "demo"
     out.mkdir()
     with (
-        held_file(out / ".midog-demo.lock", out),
+        held_file(out / ".midog-demo.lock", being_written(out)),
         pytest.raises(DataError, match=r"another process is writing .*demo/; wait until"),
     ):
         run(out)

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from midog.errors import DataError
-from midog.locks import held_file, locked, locked_or_refused
+from midog.locks import being_written, held_file, locked, locked_or_refused
 
 HOLD = """
 import sys
@@ -59,20 +59,20 @@ def test_threads_take_turns(tmp_path):
 
 
 def test_a_held_file_refuses_others_and_leaves_the_folders_own_lock_free(tmp_path):
-    with held_file(tmp_path / ".lock", "the study", DataError):
+    with held_file(tmp_path / ".lock", being_written("the study", DataError)):
         with (
             pytest.raises(DataError, match="another process is writing the study; wait"),
-            held_file(tmp_path / ".lock", "the study", DataError),
+            held_file(tmp_path / ".lock", being_written("the study", DataError)),
         ):
             pass
         with locked(tmp_path):
             pass
-    with held_file(tmp_path / ".lock", "the study"):
+    with held_file(tmp_path / ".lock", being_written("the study")):
         pass
 
 
 def test_a_planted_link_is_not_followed(tmp_path):
     (tmp_path / ".lock").symlink_to(tmp_path / "other")
-    with pytest.raises(OSError), held_file(tmp_path / ".lock", "a"):
+    with pytest.raises(OSError), held_file(tmp_path / ".lock", being_written("a")):
         pass
     assert not (tmp_path / "other").exists()

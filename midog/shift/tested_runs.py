@@ -20,7 +20,7 @@ from midog.inference.detector import Detector
 from midog.inference.image_identity import identity_of
 from midog.inference.jobs import job_of
 from midog.json_text import read_json
-from midog.locks import held_file
+from midog.locks import being_written, held_file
 from midog.metrics.scanner_matrix import Tested
 from midog.names import real_path
 from midog.training.runs import is_finished
@@ -104,7 +104,8 @@ def score_runs(
     tested: list[tuple[str, tuple[str, ...], Mapping[str, Tested]]] = []
     for number, (run, count) in enumerate(zip(runs, counts, strict=True), 1):
         on_step(f"[{number}/{len(runs)}] {run.name}: testing on {count} ROIs")
-        with held_file(run.folder / ".shift.lock", f"{run.folder}/shift", DetectionsError):
+        refusal = being_written(f"{run.folder}/shift", DetectionsError)
+        with held_file(run.folder / ".shift.lock", refusal):
             tested.append((run.name, run.train_on, _test(run, device, count_image)))
     return tested
 

@@ -17,10 +17,11 @@ from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, write_split
 from midog.errors import CheckpointError, ConfigError, DataError
+from midog.locks import being_written, held_file
 from midog.names import real_path
 from midog.training.identity import Identity
 from midog.training.resume import require_identical
-from midog.training.runs import find_run, is_finished, locked
+from midog.training.runs import find_run, is_finished
 from midog.training.train import train
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,8 @@ def _train_one(
     name, splits = training.name, real_path(runs) / ".splits"
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(splits, f".{name}.lock"))
+            lock = splits / f".{name}.lock"
+            stack.enter_context(held_file(lock, being_written(lock, CheckpointError)))
         except CheckpointError:
             report(f"{name} is being trained by another process")
             return []

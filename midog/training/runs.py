@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from midog.errors import CheckpointError, MidogError, WeightsError
-from midog.files import replace_text, sweep_parts
+from midog.files import replace_text
 from midog.json_text import checked, read_json, to_json
+from midog.locks import held_file, is_held
 
 _FIRST_FILES = {"config.yaml", "data.json"}
+_LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True)
@@ -129,39 +130,27 @@ def is_finished(folder: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path, file_name: str = ".lock") -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a run for this process, however the process ends.
 
     Args:
         folder: Of the run.
-        file_name: Of the lock in it.
 
     Raises:
         CheckpointError: Another process holds it.
     """
-    with (folder / file_name).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CheckpointError(
-                f"run {folder.name} is being trained by another process",
-                "wait, or choose another {name}",
-                {"name": None},
-            ) from None
-        sweep_parts(folder, alone=True)
+    refusal = CheckpointError(
+        f"run {folder.name} is being trained by another process",
+        "wait, or choose another {name}",
+        {"name": None},
+    )
+    with held_file(folder / _LOCK_FILE, refusal):
         yield
 
 
 def is_locked(folder: Path) -> bool:
     """Return whether a process trains the run; the lock's file is not made."""
-    try:
-        with (folder / ".lock").open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_held(folder / _LOCK_FILE)
 
 
 def _task_of(card: Path) -> str | None:

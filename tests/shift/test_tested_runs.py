@@ -13,7 +13,7 @@ from midog.config.load import load_config
 from midog.data.folder import data_fingerprint, read_rois
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.inference.output_folder import read_settings, write_settings
-from midog.locks import held_file
+from midog.locks import being_written, held_file
 from midog.shift.domain_shift import domain_shift
 from midog.training.runs import write_state
 from tests.shift.studies import SMALL, equal, same, settle
@@ -53,7 +53,7 @@ def test_a_threshold_that_was_tuned_afterwards_leads_to_detecting_again(runs, re
 def test_two_reports_do_not_test_one_run_at_once(runs, detected):
     run = runs / "only_phantom_a"
     with (
-        held_file(run / ".shift.lock", run),
+        held_file(run / ".shift.lock", being_written(run)),
         pytest.raises(DetectionsError, match=r"another process is writing .*only_phantom_a/shift;"),
     ):
         domain_shift([run], **SMALL)

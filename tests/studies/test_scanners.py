@@ -22,13 +22,14 @@ from midog.data.folder import data_fingerprint, read_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
 from midog.errors import CheckpointError, ConfigError, DataError
+from midog.locks import being_written, held_file
 from midog.studies import scanners as study
 from midog.studies.scanners import plan_study, train_study
 from midog.training import loop
 from midog.training.identity import Identity
 from midog.training.interrupts import Interrupted
 from midog.training.resume import make_run
-from midog.training.runs import is_finished, list_runs, locked, write_state
+from midog.training.runs import is_finished, list_runs, write_state
 from tests.spoiled import TINY, annotations, copy
 
 LABEL = {"figure": [MITOTIC_FIGURE], "imposter": [IMPOSTER], "": []}
@@ -338,7 +339,8 @@ def test_calls_at_the_same_time_share_the_trainings_out(asked, phantom, tmp_path
     reports: list[str] = []
     runs = tmp_path / "runs"
     (runs / ".splits").mkdir(parents=True)
-    with locked(runs / ".splits", ".only_phantom_a.lock"):  # as another process holds it
+    lock = runs / ".splits" / ".only_phantom_a.lock"
+    with held_file(lock, being_written(lock)):  # as another process holds it
         folders = train_study(
             config_of(phantom),
             runs=runs,
@@ -354,6 +356,14 @@ def test_calls_at_the_same_time_share_the_trainings_out(asked, phantom, tmp_path
         runs / "only_phantom_b",
     ]
     assert [name for name, _, _ in asked] == ["only_phantom_b", "only_phantom_a"]
+
+
+def test_what_another_process_writes_beside_a_split_stays(asked, phantom, tmp_path):
+    half = tmp_path / "runs" / ".splits" / f".only_phantom_b.csv.{'0' * 32}.part"
+    half.parent.mkdir(parents=True)
+    half.write_text("half of its split")
+    train_study(config_of(phantom), runs=tmp_path / "runs")
+    assert half.exists()
 
 
 def test_several_devices_are_an_error(asked, phantom, tmp_path):
