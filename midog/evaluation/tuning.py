@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import tempfile
@@ -16,7 +15,7 @@ from midog.boxes import MITOTIC_FIGURE
 from midog.data.folder import data_fingerprint, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
-from midog.errors import ConfigError, DetectionsError
+from midog.errors import ConfigError, DetectionsError, WeightsError
 from midog.evaluation.detection_files import sources_of
 from midog.evaluation.points import score_rois
 from midog.files import replace_text
@@ -25,7 +24,7 @@ from midog.inference.detector import Detector
 from midog.inference.jobs import job_of
 from midog.inference.model_folder import CARD, find_folder
 from midog.inference.output_folder import read_settings
-from midog.json_text import to_json
+from midog.json_text import read_json, to_json
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import Sweep, sweep
@@ -276,6 +275,6 @@ def _require_figures(number: int) -> None:
 
 
 def _store(card: Path, threshold: float, goal: Goal, rois: int) -> None:
-    tree: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    tree: dict[str, Any] = read_json(card, WeightsError)
     tree |= {"threshold": threshold, "tuned": {"goal": str(goal), "subset": "val", "rois": rois}}
     replace_text(card, to_json(tree, ascii_only=False))
