@@ -66,12 +66,16 @@ class Study:
     def kill(self, random_: random.Random) -> str:
         place = self._new()
         moments = [random_.uniform(0, 1) * self.seconds for _ in range(random_.randint(1, 2))]
-        for moment in moments:
+        hits = []
+        for number, moment in enumerate(moments):
             started = Started(self._words, place, self._log)
             self._sleep(started, moment)
+            if number:  # the second one hits the next write of a file
+                while not started.is_over() and not any(place.rglob(".*.part")):
+                    time.sleep(0.0005)
+            hits.append(f"{moment:.1f} s{' in mid-write' * any(place.rglob('.*.part'))}")
             started.kill()
-        hits = ", ".join(f"{moment:.1f}" for moment in moments)
-        return f"killed at {hits} s; " + self._again(place)
+        return f"killed at {', '.join(hits)}; " + self._again(place)
 
     def pairs(self, random_: random.Random) -> str:
         place, moment = self._new(), random_.choice([0, random_.uniform(0, 1) * self.seconds])
