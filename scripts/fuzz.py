@@ -112,6 +112,7 @@ def run_forked(name: str, numbers: range, seed: int, samples: Path, place: Path)
             faulthandler.disable()
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 2)  # libraries that print from C
+            _use_one_thread()
             logging.disable(logging.CRITICAL if name in READERS else logging.NOTSET)
             with os.fdopen(write, "w", buffering=1) as out:
                 for number in numbers[len(verdicts) :]:
@@ -124,6 +125,15 @@ def run_forked(name: str, numbers: range, seed: int, samples: Path, place: Path)
         if os.waitstatus_to_exitcode(status):
             verdicts.append(f"CRASH: exit {os.waitstatus_to_exitcode(status)}")
     return verdicts
+
+
+def _use_one_thread() -> None:
+    """Keep a forked process from waiting for the threads that only its parent has."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 def is_wrong(verdict: str) -> bool:

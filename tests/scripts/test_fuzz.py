@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import random
 
 import fuzz
 import pytest
+import torch
 from fuzzing.commands import COMMANDS
 from fuzzing.mutate import mutated_bytes, mutated_text, mutated_tree
 from fuzzing.readers import READERS, Reader
@@ -24,6 +26,26 @@ def test_hostile_input_is_read_or_refused_with_a_line(samples, tmp_path, name):
     verdicts = fuzz.run_forked(name, range(12), 1, samples, tmp_path / "a" / "b" / "place")
     assert [verdict for verdict in verdicts if fuzz.is_wrong(verdict)] == []
     assert len(verdicts) == 12
+
+
+def test_a_forked_process_does_not_wait_for_its_parents_threads(samples, tmp_path, monkeypatch):
+    """OpenMP's threads do not live on in a fork: a kernel on two of them would wait for ever."""
+    before = torch.get_num_threads()
+    files = READERS["split"].files
+    reader = Reader(files, mutated_bytes, lambda path: run_a_kernel())
+    monkeypatch.setitem(READERS, "spoiled", reader)
+
+    def run_a_kernel():
+        faulthandler.dump_traceback_later(60, exit=True)
+        torch.randn(512, 512) @ torch.randn(512, 512)
+        return torch.conv2d(torch.randn(2, 8, 64, 64), torch.randn(8, 8, 3, 3)).shape
+
+    try:
+        torch.set_num_threads(2)
+        torch.randn(512, 512) @ torch.randn(512, 512)
+        assert fuzz.run_forked("spoiled", range(1), 1, samples, tmp_path / "place") == ["read"]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_inputs_are_functions_of_the_seed_and_most_differ_from_the_sample():
