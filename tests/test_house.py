@@ -29,7 +29,7 @@ config: settings
 augment: op flip colour blur ops
 models: registry
 training.tasks: registry
-config: schema shipped yaml_text load describe
+config: sampling training schema shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode

@@ -12,16 +12,25 @@ from pydantic import Field, SerializeAsAny, create_model, model_validator
 
 from midog.augment.op import Op
 from midog.augment.ops import OPS
+from midog.config.sampling import Imposters, SamplingSettings
 from midog.config.settings import Chosen, OnResume, Settings, auto_or_number, by_kind
+from midog.config.training import MachineSettings, TrainSettings
 from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
 from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 from midog.training.tasks.registry import TASKS, DetectionSettings, TaskSettings
 
-Imposters = Literal["ignore", "hard_negative", "second_class"]
-_FREE, _ASKED = OnResume.FREELY, OnResume.ASKED
-
-_MOST = 1_000_000
-"""Of what is counted over a whole run: every number is bounded, so that a slip is an error."""
+__all__ = [
+    "AugmentSettings",
+    "DataSettings",
+    "Imposters",
+    "InferenceSettings",
+    "MachineSettings",
+    "RunConfig",
+    "SamplingSettings",
+    "TrainSettings",
+    "augment_settings",
+]
+_FREE = OnResume.FREELY
 _MAGNIFICATION = 8
 
 
@@ -53,48 +62,6 @@ class DataSettings(Settings):
     cache: Annotated[bool, _FREE] = Field(True, description="keep decoded ROIs in the cache folder")
 
 
-class SamplingSettings(Settings):
-    """Which patches a detector is trained on."""
-
-    patch_size: int = Field(
-        512, ge=64, le=4096, multiple_of=32, description="side of a training patch, px"
-    )
-    patches_per_roi: int = Field(
-        10, ge=1, le=100_000, description="patches drawn from each ROI and epoch"
-    )
-    p_mitotic: float = Field(
-        0.5, ge=0, le=1, description="share of draws that are placed on a mitotic figure"
-    )
-    p_imposter: float = Field(
-        0.25, ge=0, le=1, description="share of draws that are placed on an imposter"
-    )
-    imposters: Imposters = Field(
-        "hard_negative",
-        description="ignore: never drawn; hard_negative: drawn, background to the detector; "
-        "second_class: learned as a class",
-    )
-    jitter: float | None = Field(
-        None,
-        ge=0,
-        le=4096,
-        description="largest shift of a drawn figure from the centre, px; null: any",
-    )
-    min_visible: float = Field(
-        0.5, gt=0, le=1, description="visible share from which a cut figure is a target"
-    )
-    balance: Literal["roi", "scanner"] = Field(
-        "roi", description="equal draws per ROI, or per scanner"
-    )
-
-    @model_validator(mode="after")
-    def _shares(self) -> SamplingSettings:
-        if self.p_mitotic + self.p_imposter > 1:
-            raise ValueError(
-                f"p_mitotic + p_imposter = {self.p_mitotic + self.p_imposter:g} is over 1"
-            )
-        return self
-
-
 class AugmentSettings(Settings):
     """How training patches are augmented: a field for each of OPS, see `augment_settings`."""
 
@@ -114,100 +81,6 @@ def _augment_settings(ops: tuple[tuple[str, Op], ...]) -> type[AugmentSettings]:
         name: (op.setting, Field(op.default, description=op.about)) for name, op in ops
     }
     return create_model("AugmentSettings", __base__=AugmentSettings, **fields)
-
-
-class TrainSettings(Settings):
-    """How the weights are fitted, whatever is learned."""
-
-    epochs: Annotated[int, _ASKED] = Field(
-        200, ge=1, le=_MOST, description="passes of patches_per_roi patches from each training ROI"
-    )
-    batch_size: Annotated[int, _ASKED] = Field(
-        16, ge=1, le=4096, description="patches per device and step"
-    )
-    accumulate: Annotated[int, _ASKED] = Field(
-        1,
-        ge=1,
-        le=10_000,
-        description="steps whose gradients are summed for one update of the weights",
-    )
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
-    lr: Annotated[float, _ASKED] = Field(1e-4, gt=0, description="highest learning rate")
-    weight_decay: float = Field(
-        1e-4, ge=0, le=10, description="decay of all weights but biases and norms"
-    )
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="learning rate after the warm-up"
-    )
-    warmup_steps: int = Field(
-        200, ge=0, le=_MOST, description="updates over which the learning rate rises to lr"
-    )
-    clip_norm: float = Field(
-        1.0, ge=0, le=_MOST, description="largest norm of the gradient; 0: no clipping"
-    )
-    ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="decay of the averaged weights that are kept; 0: none"
-    )
-    validate_every: int = Field(
-        10, ge=1, le=_MOST, description="epochs between validations; the last epoch is always one"
-    )
-    patience: Annotated[int, _ASKED] = Field(
-        0,
-        ge=0,
-        le=_MOST,
-        description="validations without a better score before training stops; 0: never",
-    )
-    sync_batch_norm: bool = Field(
-        False,
-        description="BatchNorm that learns takes its statistics over all processes",
-    )
-    deterministic: bool = Field(
-        False,
-        description="only algorithms that repeat to the bit, on a GPU too: slower; an operation"
-        " without one is an error",
-    )
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of the first weights and of every draw")
-    save_minutes: Annotated[float, _FREE] = Field(
-        5.0,
-        ge=0,
-        le=_MOST,
-        description="minutes between saves, beside those at validations and stops; 0: every epoch",
-    )
-    max_skipped: Annotated[int, _FREE] = Field(
-        10,
-        ge=0,
-        le=_MOST,
-        description="updates in a row that may be skipped as their gradient is not finite",
-    )
-    pictures: Annotated[int, _FREE] = Field(
-        4, ge=0, le=1000, description="validation patches drawn into TensorBoard"
-    )
-
-
-class MachineSettings(Settings):
-    """Where and how a run is computed: not what it learns."""
-
-    device: Annotated[str, _FREE] = Field("auto", description="auto, cpu, cuda, cuda:1 or mps")
-    devices: int = Field(1, ge=1, le=128, description="devices (processes) on this machine")
-    num_nodes: int = Field(1, ge=1, le=1024, description="machines, as the cluster launches them")
-    precision: Annotated[Literal["auto", "32-true", "bf16-mixed", "16-mixed"], _ASKED] = Field(
-        "auto",
-        description="auto: bf16-mixed where the device has it in hardware, 16-mixed on a V100 or"
-        " T4, else 32-true",
-    )
-    compile: bool = Field(
-        False, description="compile the network: a slower start, then faster steps on a GPU"
-    )
-    workers: Annotated[int, _FREE] = Field(
-        2, ge=0, le=256, description="threads that cut patches; any number gives the same patches"
-    )
-    residency: Annotated[Literal["auto", "device", "memory", "disk"], _FREE] = Field(
-        "auto", description="where decoded ROIs are kept"
-    )
-    augment_on: Literal["auto", "device", "cpu"] = Field(
-        "auto",
-        description="where patches are augmented; auto: on the cpu where that is the device",
-    )
 
 
 class InferenceSettings(Settings):

@@ -1,0 +1,53 @@
+"""Settings of sampling: which patches a detector is trained on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from midog.config.settings import Settings
+
+Imposters = Literal["ignore", "hard_negative", "second_class"]
+
+
+class SamplingSettings(Settings):
+    """Which patches a detector is trained on."""
+
+    patch_size: int = Field(
+        512, ge=64, le=4096, multiple_of=32, description="side of a training patch, px"
+    )
+    patches_per_roi: int = Field(
+        10, ge=1, le=100_000, description="patches drawn from each ROI and epoch"
+    )
+    p_mitotic: float = Field(
+        0.5, ge=0, le=1, description="share of draws that are placed on a mitotic figure"
+    )
+    p_imposter: float = Field(
+        0.25, ge=0, le=1, description="share of draws that are placed on an imposter"
+    )
+    imposters: Imposters = Field(
+        "hard_negative",
+        description="ignore: never drawn; hard_negative: drawn, background to the detector; "
+        "second_class: learned as a class",
+    )
+    jitter: float | None = Field(
+        None,
+        ge=0,
+        le=4096,
+        description="largest shift of a drawn figure from the centre, px; null: any",
+    )
+    min_visible: float = Field(
+        0.5, gt=0, le=1, description="visible share from which a cut figure is a target"
+    )
+    balance: Literal["roi", "scanner"] = Field(
+        "roi", description="equal draws per ROI, or per scanner"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> SamplingSettings:
+        if self.p_mitotic + self.p_imposter > 1:
+            raise ValueError(
+                f"p_mitotic + p_imposter = {self.p_mitotic + self.p_imposter:g} is over 1"
+            )
+        return self

@@ -1,0 +1,19 @@
+"""The section `sampling`: its shares are at most one draw, its policies are the registry's."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from midog.config import schema
+from midog.config.sampling import SamplingSettings
+
+
+def test_the_schema_offers_it():
+    assert schema.SamplingSettings is SamplingSettings
+
+
+def test_shares_of_draws_are_at_most_all_draws():
+    assert SamplingSettings(p_mitotic=0.75, p_imposter=0.25).p_mitotic == 0.75
+    with pytest.raises(ValidationError, match=r"p_mitotic \+ p_imposter = 1.1 is over 1"):
+        SamplingSettings(p_mitotic=0.75, p_imposter=0.35)
