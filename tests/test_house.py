@@ -27,7 +27,7 @@ random_streams stains
 norms
 config: settings
 augment: op flip colour blur ops
-models: registry
+models: backbone_registry detector_settings registry
 training.tasks: registry
 config: sampling training schema shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
@@ -111,7 +111,7 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
         for node in ast.walk(branch)
     }
-    if path.stem == "registry":
+    if path.stem.endswith("registry"):
         when_built = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         skipped |= {id(node) for function in when_built for node in ast.walk(function)}
     found: set[str] = set()

@@ -1,0 +1,107 @@
+"""BACKBONES: the one entry of each holds all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import Field
+
+from midog.config.settings import KindSettings
+from midog.errors import ConfigError
+
+if TYPE_CHECKING:
+    from midog.models.protocol import Backbone
+
+_WEIGHTS = "https://download.pytorch.org/models/"
+
+
+class BackboneSettings(KindSettings):
+    """Settings that every backbone has."""
+
+
+class ResNetSettings(BackboneSettings):
+    """Settings of torchvision's ResNets."""
+
+    unfrozen_layers: int = Field(
+        5, ge=0, le=5, description="backbone stages that are trained, counted from the top"
+    )
+
+
+OfBackbone = TypeVar("OfBackbone", bound=BackboneSettings)
+
+
+@dataclass(frozen=True)
+class BackboneEntry(Generic[OfBackbone]):
+    """A backbone.
+
+    Args:
+        about: Its words for help and listings; starts with a noun.
+        settings: The class of its section `model.backbone`.
+        build: Builds it, with random weights, from its settings and the number of maps wanted: 1 to
+            3, of strides 8, 16 and 32.
+        imagenet: URL of weights trained on ImageNet with the backbone's names; empty: none.
+        needs: A package that it imports and midog does not always install; empty: none.
+    """
+
+    about: str
+    settings: type[OfBackbone]
+    build: Callable[[OfBackbone, int], Backbone]
+    imagenet: str = ""
+    needs: str = ""
+
+
+def _build_resnet(settings: ResNetSettings, maps: int) -> Backbone:
+    from torchvision import models
+
+    from midog.models.backbones import ResNetBody
+
+    makers = {
+        "resnet18": models.resnet18,
+        "resnet34": models.resnet34,
+        "resnet50": models.resnet50,
+    }
+    return ResNetBody(makers[settings.kind], settings.unfrozen_layers, maps)
+
+
+BACKBONES: dict[str, BackboneEntry[Any]] = {
+    "resnet18": BackboneEntry(
+        "ResNet-18, for machines without a GPU",
+        ResNetSettings,
+        _build_resnet,
+        imagenet=f"{_WEIGHTS}resnet18-f37072fd.pth",
+    ),
+    "resnet34": BackboneEntry(
+        "ResNet-34", ResNetSettings, _build_resnet, imagenet=f"{_WEIGHTS}resnet34-b627a593.pth"
+    ),
+    "resnet50": BackboneEntry(
+        "ResNet-50, of the reference study",
+        ResNetSettings,
+        _build_resnet,
+        imagenet=f"{_WEIGHTS}resnet50-0676ba61.pth",  # torchvision's own detectors start from it
+    ),
+}
+"""The backbones by name. A further one is a file and an entry here."""
+
+
+def build_backbone(settings: BackboneSettings, maps: int) -> Backbone:
+    """Build a backbone with random weights, drawn from torch's global generator.
+
+    Args:
+        settings: Of any kind in BACKBONES.
+        maps: 1 to 3, how many maps it returns: of strides 8, 16 and 32.
+
+    Raises:
+        ConfigError: If it needs a package that is not installed.
+    """
+    entry = BACKBONES[settings.kind]
+    require(entry.needs, f"model.backbone.kind={settings.kind}")
+    return entry.build(settings, maps)
+
+
+def require(package: str, what: str) -> None:
+    """Refuse what needs a package that is not installed; `what` is the setting that asks for it."""
+    if package and find_spec(package) is None:
+        raise ConfigError(f"{what} needs {package}, which is not installed", f"install {package}")

@@ -1,0 +1,72 @@
+"""The section `model` of every kind of detector."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from midog.config.settings import KindSettings, by_kind
+from midog.models.backbone_registry import BACKBONES, BackboneSettings, ResNetSettings
+
+_MOST_ANCHORS = 64
+
+
+class DetectorSettings(KindSettings):
+    """Settings that every detector has."""
+
+    kind: str = "retinanet"
+    backbone: Annotated[
+        SerializeAsAny[BackboneSettings], by_kind(lambda: BACKBONES, "resnet50")
+    ] = Field(ResNetSettings(kind="resnet50"), description="network that the detector stands on")
+    weights: str = Field(
+        "coco", description="initial weights: coco, imagenet, none, or a file (.safetensors, .pth)"
+    )
+    resize: int | None = Field(
+        None,
+        ge=64,
+        le=8192,
+        description="side in px at which the network sees a patch; null: its own",
+    )
+    nms_iou: float = Field(
+        0.2, ge=0, le=1, description="boxes that overlap by more than this are one figure"
+    )
+    max_detections: int = Field(300, ge=1, le=100_000, description="most detections kept per tile")
+
+    def magnification(self, patch_size: int) -> float:
+        """How many times larger than it is the network sees an image, tiles like patches."""
+        return self.resize / patch_size if self.resize else 1.0
+
+
+class RetinaNetSettings(DetectorSettings):
+    """Settings of RetinaNet."""
+
+    anchor_sizes: tuple[tuple[float, ...], ...] = Field(
+        ((40, 50, 63), (56, 71, 90), (80, 101, 127), (160, 202, 254), (320, 403, 508)),
+        description="anchor sides in px, a list per level from P3 (stride 8) up, 1 to 5 levels",
+    )
+    anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
+    pyramid_channels: int = Field(
+        256,
+        ge=32,
+        le=1024,
+        multiple_of=32,
+        description="channels of the feature pyramid and of the head",
+    )
+    head_convs: int = Field(
+        4, ge=1, le=8, description="convolutions in each of the head's two branches"
+    )
+
+    @model_validator(mode="after")
+    def _anchors(self) -> RetinaNetSettings:
+        sizes = self.anchor_sizes
+        if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
+            raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
+        ratios, most = self.anchor_ratios, _MOST_ANCHORS
+        if not 0 < len(ratios) * len(sizes[0]) <= most:
+            raise ValueError(f"anchor_sizes times anchor_ratios need 1 to {most} anchors per place")
+        if not all(1 <= side <= 8192 for level in sizes for side in level):
+            raise ValueError("anchor_sizes need sides of 1 to 8192 px")
+        if not all(0.01 <= ratio <= 100 for ratio in ratios):
+            raise ValueError("anchor_ratios need numbers from 0.01 to 100")
+        return self
