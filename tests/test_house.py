@@ -34,21 +34,22 @@ images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_seg
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode
 models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
-models: retinanet spread_scores weights build
+models: retinanet spread_scores weights build classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
-data: text_file csv_text columns roi mpp facts
+data: text_file csv_text columns roi mpp facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json registry read
 data: split_file join_split splits find_files in_use folder make_splits folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: draw on_device on_cpu
-loading: source buffers batches locations box_targets placement rois_on_device rois
+loading: source buffers batches crops locations box_targets placement rois_on_device rois
 formats: file_names shared challenge csv_table coco overlay registry
-inference: network tile_plan tiles tile_results model_folder detector
+inference: network tile_plan tiles tile_results model_card model_folder detector
+inference: score_rule
 inference: image_identity output_entries output_folder image_files jobs batch
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks

@@ -22,7 +22,8 @@ from midog.files import replace_text
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import job_of
-from midog.inference.model_folder import CARD, find_folder
+from midog.inference.model_card import CARD
+from midog.inference.model_folder import find_folder
 from midog.inference.output_folder import read_settings
 from midog.json_text import read_json, to_json
 from midog.metrics.counts import Counts, counts_at

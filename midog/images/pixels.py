@@ -39,6 +39,29 @@ def crop_on_white(
         read_into(left, top, out[top - y : bottom - y, left - x : right - x])
 
 
+def crop_mirrored(
+    size: tuple[int, int],
+    read_into: Callable[[int, int, Pixels], None],
+    x: int,
+    y: int,
+    out: Pixels,
+) -> None:
+    """Fill `out` with a region of an image, mirrored at the image's edges.
+
+    The px of the edge itself is not repeated. The arguments are those of `crop_on_white`; a region
+    may lie anywhere, also beyond an image that is smaller than it.
+    """
+    height, width = out.shape[:2]
+    if x >= 0 and y >= 0 and x + width <= size[0] and y + height <= size[1]:
+        read_into(x, y, out)
+        return
+    columns, rows = _mirrored(x, width, size[0]), _mirrored(y, height, size[1])
+    left, top = int(columns.min()), int(rows.min())
+    part = np.empty((int(rows.max()) - top + 1, int(columns.max()) - left + 1, 3), np.uint8)
+    read_into(left, top, part)
+    out[:] = part[rows - top][:, columns - left]
+
+
 def pieces(
     corner: tuple[int, int], shape: tuple[int, ...], tile: tuple[int, ...]
 ) -> Iterator[Piece]:
@@ -55,6 +78,13 @@ def pieces(
         for column in range(x // tile_width, -(-(x + width) // tile_width)):
             columns = _overlap(x, width, column * tile_width, tile_width)
             yield row, column, (rows[0], columns[0]), (rows[1], columns[1])
+
+
+def _mirrored(start: int, length: int, extent: int) -> NDArray[np.int64]:
+    """The px of an axis of `extent` px at `length` places from `start` on, mirrored at its ends."""
+    period = max(2 * (extent - 1), 1)
+    places = np.arange(start, start + length) % period
+    return np.asarray(np.minimum(places, period - places)) if extent > 1 else places * 0
 
 
 def _overlap(start: int, length: int, tile_start: int, tile_length: int) -> tuple[slice, slice]:

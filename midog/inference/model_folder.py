@@ -7,48 +7,28 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from midog._version import __version__
-from midog.config.load import parse_config
 from midog.config.schema import RunConfig
-from midog.errors import ConfigError, WeightsError
+from midog.errors import WeightsError
 from midog.files import replace_folder
-from midog.json_text import read_json, to_json
-from midog.models.build import build_model, num_classes, without_first_weights
+from midog.inference.model_card import CARD, FORMAT, TASK, Card, read_card
+from midog.json_text import to_json
+from midog.models.build import build_model, without_first_weights
 from midog.models.protocol import DetectionNetwork
-from midog.mpp import HIGHEST_MPP, LOWEST_MPP
 
-WEIGHTS, CARD = "model.safetensors", "model.json"
-_FORMAT = 2
-TASK = "detection"
-"""The task whose models a Detector is made of."""
-
+WEIGHTS = "model.safetensors"
 _PICKLES = {".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin"}
 _SAFE_ONLY = (
     "weights are loaded from safetensors alone, as a pickle can run code; give a folder that midog"
     " wrote"
 )
-
-
-class Card(BaseModel):
-    """model.json; its further keys are `Detector.info`."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    format: Literal[2]
-    task: Literal["detection"]
-    config: dict[str, Any]
-    class_names: tuple[str, ...] = Field(min_length=1)
-    mpp: float = Field(ge=LOWEST_MPP, le=HIGHEST_MPP)
-    threshold: float = Field(ge=0, le=1)
-    versions: dict[str, str]
-    weights_sha256: str = Field(pattern="[0-9a-f]{64}")
 
 
 def write_model(
@@ -59,6 +39,7 @@ def write_model(
     class_names: Sequence[str],
     threshold: float,
     info: Mapping[str, Any],
+    task: str = TASK,
 ) -> None:
     """Write a model's two files into a folder, both or neither.
 
@@ -69,6 +50,7 @@ def write_model(
         class_names: of the labels 1, 2, ….
         threshold: score in [0, 1] from which a detection counts.
         info: further plain values for model.json.
+        task: of the model.
 
     Raises:
         WeightsError: where the folder holds other files or cannot be written.
@@ -76,8 +58,8 @@ def write_model(
     assert not Card.model_fields.keys() & info.keys(), "info is for further keys"
     weights = save(dict(state), {"class_names": "\n".join(class_names)})
     card = {
-        "format": _FORMAT,
-        "task": TASK,
+        "format": FORMAT,
+        "task": task,
         "config": config.to_dict(),
         "class_names": list(class_names),
         "mpp": config.data.mpp,
@@ -166,52 +148,6 @@ def find_folder(path: Path) -> Path:
         f"no model in {path}: it holds neither {CARD} nor best/",
         "give runs/NAME/best, or resume `midog train`, which writes it at the first validation",
     )
-
-
-def read_card(path: Path) -> tuple[Card, RunConfig]:
-    """Read model.json and the config in it.
-
-    Raises:
-        WeightsError: where it is missing, damaged, of another format, or contradicts itself.
-    """
-    copy = "copy the model's folder again"
-    if not path.exists():
-        raise WeightsError(f"{path} does not exist", copy)
-    tree = read_json(path, WeightsError, copy)
-    if isinstance(tree, dict) and tree.get("task", TASK) != TASK:
-        raise WeightsError(
-            f"{path} is of a model of task {tree['task']}", f"give a model of task {TASK}"
-        )
-    if not isinstance(tree, dict) or "format" not in tree:
-        raise WeightsError(f"{path} is not a model's description: it has no key format", copy)
-    wrote = tree.get("versions")
-    writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
-    if tree["format"] != _FORMAT:
-        raise WeightsError(
-            f"{path} has format {tree['format']}, this midog reads format {_FORMAT}",
-            f"use {writer}, which wrote it",
-        )
-    try:
-        card = Card.model_validate(tree)
-    except ValidationError as error:
-        text = "; ".join(
-            f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()
-        )
-        raise WeightsError(f"{path}: {text}", copy) from None
-    try:
-        config = parse_config(card.config, source=f"config in {path}")
-    except ConfigError as error:
-        raise WeightsError(
-            f"{error} (written by {writer}, this is {__version__})", f"use {writer}"
-        ) from None
-    classes = num_classes(config.sampling)
-    if len(card.class_names) != classes or card.mpp != config.data.mpp:
-        raise WeightsError(
-            f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp},"
-            f" but its config has {classes} class(es) and mpp {config.data.mpp}",
-            copy,
-        )
-    return card, config
 
 
 def load_weights(model: nn.Module, path: Path, class_names: Sequence[str], sha256: str) -> None:

@@ -131,7 +131,7 @@ def _check_points(points: Any) -> None:
 
 
 def _card(path: Path) -> Any:
-    from midog.inference.model_folder import read_card
+    from midog.inference.model_card import read_card
 
     return read_card(path)
 

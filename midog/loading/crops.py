@@ -1,0 +1,199 @@
+"""Crops around points as a source of batches: the network sees what is at a place, not where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from midog.augment.draw import Augmentation, augmentation_of, draw_numbers
+from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
+from midog.boxes import IntArray
+from midog.config.schema import AugmentSettings
+from midog.images.pixels import Pixels, crop_mirrored, crop_on_white
+from midog.images.tiff_mapped import AnyPixels, crop_into
+from midog.random_streams import generators
+
+Border = Literal["mirrored", "white"]
+"""What a crop shows beyond the image's edge."""
+
+
+class CropTargets(TypedDict):
+    """Targets of B crops.
+
+    labels: (B,) int64, the class, from 0. numbers: (B,) int64, which place of the source it is.
+    """
+
+    labels: Tensor
+    numbers: Tensor
+
+
+class CropLocation(NamedTuple):
+    """The crop of place `number` with its upper left corner at x, y, px of the resampled image."""
+
+    number: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where crops are cut.
+
+    images: (N,) int64, number of the image of each. centres: (N, 2) float64 x y, px of the images
+    as they are cut from. labels: (N,) int64, the class of each, from 0.
+    """
+
+    images: IntArray
+    centres: NDArray[np.float64]
+    labels: IntArray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """How the crops of an epoch are drawn.
+
+    groups: numbers of places, none empty. shares: of the draws that fall on each group, 1 together.
+    length: draws of an epoch. jitter: largest shift of a crop's centre along x and y, px.
+    """
+
+    groups: Sequence[IntArray]
+    shares: Sequence[float]
+    length: int
+    jitter: float
+
+
+@dataclass(frozen=True, eq=False)
+class CropSource:
+    """Square crops of images, centred on places; a `Source`.
+
+    images: (H, W, 3) uint8 each. places: where they are cut. side: px. border: beyond the edges.
+    draws: how an epoch draws from the places; None: every place once, in order, as it is. augment:
+    what is done to the crops that are drawn. scratch: where threads augment the crops that they
+    cut; None: it is left to the device.
+    """
+
+    images: Sequence[AnyPixels]
+    places: Places
+    side: int
+    border: Border
+    draws: Draws | None = None
+    augment: AugmentSettings | None = None
+    scratch: Scratch | None = None
+
+    @property
+    def view_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of a crop."""
+        return ((self.side, self.side, 3),)
+
+    def __len__(self) -> int:
+        return len(self.places) if self.draws is None else self.draws.length
+
+    def locations(self, seed: int, epoch: int) -> Callable[[Sequence[int]], list[CropLocation]]:
+        """Return the function from an epoch's draws to locations."""
+        draws, places = self.draws, self.places
+        if draws is None:
+            return lambda indices: [self._at(index, 0, 0) for index in indices]
+        bounds = np.cumsum(draws.shares)[:-1]
+
+        def drawn(indices: Sequence[int]) -> list[CropLocation]:
+            crops = []
+            for rng in generators(seed, "train", epoch, indices):
+                group = draws.groups[int(np.searchsorted(bounds, rng.random(), side="right"))]
+                number = int(group[rng.integers(len(group))])
+                across, down = (draws.jitter * (2 * rng.random(2) - 1)).tolist()
+                crops.append(self._at(number, across, down))
+            return crops
+
+        assert all(len(group) and group.max() < len(places) for group in draws.groups)
+        return drawn
+
+    def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
+        """Return what is done to the crops of some draws."""
+        if self.augment is None:
+            return None
+        return augmentation_of(draw_numbers(seed, epoch, indices), self.augment)
+
+    def pixels(
+        self,
+        locations: Sequence[CropLocation],
+        augmentation: Augmentation | None,
+        out: Sequence[Tensor],
+    ) -> tuple[tuple[Tensor, ...], Augmentation | None]:
+        """Cut crops; augment them where that is done by threads."""
+        crops = out[0].numpy()
+        if self.scratch is None or augmentation is None:
+            for place, crop in zip(locations, crops, strict=True):
+                self._cut(place, crop)
+            return (out[0],), augmentation
+        steps = patch_by_patch(augmentation, len(locations))
+        for place, crop, step in zip(locations, crops, steps, strict=True):
+            self._cut(place, self.scratch.patch)
+            augment_patch(self.scratch, step, self.scratch.patch, crop)
+        return (out[0],), None
+
+    def targets(
+        self, locations: Sequence[CropLocation], augmentation: Augmentation | None
+    ) -> CropTargets:
+        """Return the classes of crops; no augmentation changes them."""
+        numbers = np.array([place.number for place in locations], np.int64)
+        labels = self.places.labels[numbers]
+        return CropTargets(labels=torch.from_numpy(labels), numbers=torch.from_numpy(numbers))
+
+    def cutting(self) -> AbstractContextManager[object]:
+        """Keep OpenCV to the threads that cut crops, where they use it."""
+        return nullcontext() if self.scratch is None else opencv_on_one_thread()
+
+    def _at(self, number: int, across: float, down: float) -> CropLocation:
+        x, y = self.places.centres[number].tolist()
+        corner = crop_corner(x + across, y + down, self.side)
+        return CropLocation(number, *corner)
+
+    def _cut(self, place: CropLocation, out: Pixels) -> None:
+        image = self.images[self.places.images[place.number]]
+        size = image.shape[1], image.shape[0]
+        cut_crop(size, partial(crop_into, image), place.x, place.y, self.border, out)
+
+
+def crop_corner(x: float, y: float, side: int) -> tuple[int, int]:
+    """Return the upper left corner of a crop whose centre is nearest to a point.
+
+    Args:
+        x, y: The point; a px reaches from its number to the next.
+        side: Of the crop, px.
+
+    Returns:
+        Whole px, so that corner + side / 2 is at most half a px from the point; of two that are as
+        near, the one to the right or below.
+    """
+    return math.floor(x - side / 2 + 0.5), math.floor(y - side / 2 + 0.5)
+
+
+def cut_crop(
+    size: tuple[int, int],
+    read_into: Callable[[int, int, Pixels], None],
+    x: int,
+    y: int,
+    border: Border,
+    out: Pixels,
+) -> None:
+    """Fill `out` with a crop anywhere in or beyond an image.
+
+    Args:
+        size, read_into, x, y: As of `crop_on_white`.
+        border: What is beyond the image's edges.
+        out: (side, side, 3) uint8, overwritten.
+    """
+    cut = crop_mirrored if border == "mirrored" else crop_on_white
+    cut(size, read_into, x, y, out)
