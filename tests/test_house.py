@@ -42,7 +42,8 @@ metrics: rank_correlation value_mix scanner_matrix
 data: text_file csv_text columns roi mpp facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json registry read
-data: split_file join_split splits find_files in_use folder make_splits folder_report check
+data: split_file join_split splits find_files several_folders in_use folder make_splits
+data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: draw on_device on_cpu

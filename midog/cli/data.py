@@ -11,11 +11,13 @@ from midog.cli.command import Command, Group
 from midog.cli.flags import flag_names
 from midog.cli.options import (
     DATA,
+    DATA_FOLDERS,
     MOST_SEED,
     OUTPUT,
     AnnotationsOption,
     BboxOption,
     ClassesOption,
+    DataFoldersOption,
     DataOption,
     SplitOption,
     argument,
@@ -112,7 +114,10 @@ def download(
 @data_app.command("check", cls=Command)
 def check(
     context: typer.Context,
-    folder: Annotated[Path, argument("[FOLDER]", "Data folder.")] = Path("data"),
+    folders: Annotated[
+        list[Path] | None,
+        argument("[FOLDERS...]", "Data folder; several are checked as one. [default: data]"),
+    ] = None,
     split: SplitOption = None,
     pixels: Annotated[
         bool, option("--pixels", None, "Decode every image to the last pixel.", DATA)
@@ -125,16 +130,22 @@ def check(
     from midog.data.check import check_folder
 
     report = check_folder(
-        folder, split=split, annotations=annotations, bbox=bbox, classes=classes, pixels=pixels
+        folders or DATA_FOLDERS,
+        split=split,
+        annotations=annotations,
+        bbox=bbox,
+        classes=classes,
+        pixels=pixels,
     )
     print_table(report.header(), report.lines())
     _say_findings(report, context)
+    names = " and ".join(map(str, folders or DATA_FOLDERS))
     if report.problems:
         raise MidogError(
-            f"{folder}: {len(report.problems)} problems, {len(report.warnings)} warnings"
+            f"{names}: {len(report.problems)} problems, {len(report.warnings)} warnings"
         )
     say(
-        f"{folder}: nothing wrong"
+        f"{names}: nothing wrong"
         + (f", {len(report.warnings)} warnings" if report.warnings else "")
     )
 
@@ -202,7 +213,7 @@ def make(
 def check_split(
     context: typer.Context,
     split: Annotated[str, argument("SPLIT", "Split CSV, or a shipped one: {splits}.")],
-    data: DataOption = Path("data"),
+    data: DataFoldersOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
@@ -211,7 +222,12 @@ def check_split(
     from midog.data.check import check_folder
 
     report = check_folder(
-        data, split=split, annotations=annotations, bbox=bbox, classes=classes, images=False
+        data or DATA_FOLDERS,
+        split=split,
+        annotations=annotations,
+        bbox=bbox,
+        classes=classes,
+        images=False,
     )
     print_table(report.header(), report.lines())
     _say_findings(report, context)

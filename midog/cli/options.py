@@ -43,6 +43,18 @@ def argument(metavar: str, text: str) -> Any:
 DataOption = Annotated[
     Path, option("--data", "FOLDER", "Folder with images/, one annotation file, split.csv.", DATA)
 ]
+DATA_FOLDERS = (Path("data"),)
+"""Taken where a command that takes several is given none."""
+DataFoldersOption = Annotated[
+    list[Path] | None,
+    option(
+        "--data",
+        "FOLDER",
+        "Folder with images/, one annotation file, split.csv; repeatable: used as one."
+        " [default: data]",
+        DATA,
+    ),
+]
 SplitOption = Annotated[
     str | None,
     option(
@@ -82,7 +94,9 @@ ConfigOption = Annotated[
     str | None,
     option("--config", "FILE", "YAML file, or a shipped one: {configs}.", SETTINGS),
 ]
-TrainingDataOption = Annotated[Path | None, option("--data", "FOLDER", "{data.dir}", DATA)]
+TrainingDataOption = Annotated[
+    list[Path] | None, option("--data", "FOLDER", "{data.dir} Repeatable.", DATA)
+]
 EpochsOption = Annotated[
     int | None, option("--epochs", "N", "{train.epochs}", SETTINGS, min=1, max=1_000_000)
 ]

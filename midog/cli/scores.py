@@ -7,6 +7,7 @@ from typing import Annotated
 
 from midog.cli.options import (
     DATA,
+    DATA_FOLDERS,
     OUTPUT,
     SCORING,
     AnnotationsOption,
@@ -14,7 +15,7 @@ from midog.cli.options import (
     BootstrapSeedOption,
     ByOption,
     ClassesOption,
-    DataOption,
+    DataFoldersOption,
     DeviceOption,
     JsonOption,
     MissingOption,
@@ -38,7 +39,7 @@ def evaluate(
     detections: Annotated[
         Path, argument("DETECTIONS", "Folder of detections, or one file of all.")
     ],
-    data: DataOption = Path("data"),
+    data: DataFoldersOption = None,
     split: SplitOption = None,
     subset: SubsetOption = "test",
     by: ByOption = "scanner",
@@ -71,7 +72,10 @@ def evaluate(
         if path is not None:
             check_output(path, kind, name)
     rois = select_rois(
-        read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes), subset
+        read_rois(
+            data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+        ),
+        subset,
     )
     result = score(
         detections,
@@ -101,7 +105,7 @@ def evaluate(
 def compare(
     detections_a: Annotated[Path, argument("A", "Detections of model A.")],
     detections_b: Annotated[Path, argument("B", "Detections of model B.")],
-    data: DataOption = Path("data"),
+    data: DataFoldersOption = None,
     split: SplitOption = None,
     subset: SubsetOption = "test",
     by: ByOption = "scanner",
@@ -133,7 +137,10 @@ def compare(
     from midog.evaluation.comparison import compare as run
 
     rois = select_rois(
-        read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes), subset
+        read_rois(
+            data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+        ),
+        subset,
     )
     result = run(
         detections_a,
@@ -151,7 +158,7 @@ def compare(
 
 def tune(
     model: ModelOption = None,
-    data: DataOption = Path("data"),
+    data: DataFoldersOption = None,
     split: SplitOption = None,
     precision: Annotated[
         float | None,
@@ -210,7 +217,9 @@ def tune(
     from midog.training.runs import newest_model
 
     goal = Goal(precision, fp_per_mm2)
-    rois = read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes)
+    rois = read_rois(
+        data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+    )
     total, done = len(select_rois(rois, "val")), 0
     where = model or newest_model(runs, task="detection")
     with stoppable("stopped; the model is unchanged"), bar("val ROIs") as move:

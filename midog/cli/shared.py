@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -41,7 +41,7 @@ def training_settings(
     config: str | None,
     overrides: list[str] | None,
     *,
-    data: Path | None,
+    data: Sequence[Path] | None,
     split: str | None,
     classes: str | None,
     epochs: int | None,
@@ -50,7 +50,7 @@ def training_settings(
 ) -> RunConfig:
     """Read the settings of a command that trains; arguments as its options, see `load_settings`."""
     values = {
-        "data.dir": data,
+        "data.dir": data or None,
         "data.split": split,
         "data.classes": classes,
         "train.epochs": epochs,

@@ -117,8 +117,13 @@ def train(
 def report(
     runs: Annotated[list[Path], argument("RUNS...", "Folders of runs, e.g. runs/*.")],
     data: Annotated[
-        Path | None,
-        option("--data", "FOLDER", "Data folder. [default: that of each run's training]", DATA),
+        list[Path] | None,
+        option(
+            "--data",
+            "FOLDER",
+            "Data folder; repeatable. [default: those of each run's training]",
+            DATA,
+        ),
     ] = None,
     per_roi: Annotated[
         int,
@@ -155,7 +160,7 @@ def report(
     with stoppable(hint), bar("test images") as move:
         result = domain_shift(
             runs,
-            data=data,
+            data=data or None,
             device=device,
             per_roi=per_roi,
             patch_px=patch_px,

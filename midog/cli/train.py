@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -76,6 +77,7 @@ def train(
         for line in training.describe(settings):
             show(line)
         return
+    from midog.data.several_folders import listed_folders
     from midog.training.runs import read_state
     from midog.training.tasks.registry import TASKS
 
@@ -95,7 +97,8 @@ def train(
         say(f"best {state['score_name']} on val {best:.3f} (epoch {state['best_epoch']})")
     show(folder / "best")
     if after := TASKS[settings.task.kind].next:
-        say(f"next: {after.format(data=settings.data.dir)}")
+        folders = shlex.join(map(str, listed_folders(settings.data.dir)))
+        say(f"next: {after.format(data=folders)}")
 
 
 def parse_changes(texts: list[str]) -> dict[str, object]:

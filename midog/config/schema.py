@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, create_model, model_validator
 from midog.augment.op import Op
 from midog.augment.ops import OPS
 from midog.config.sampling import Imposters, SamplingSettings
-from midog.config.settings import Chosen, OnResume, Settings, auto_or_number, by_kind
+from midog.config.settings import Chosen, OnResume, Paths, Settings, auto_or_number, by_kind
 from midog.config.training import MachineSettings, TrainSettings
 from midog.models.registry import DETECTORS, DetectorSettings, RetinaNetSettings
 from midog.mpp import HIGHEST_MPP, LOWEST_MPP
@@ -37,8 +37,9 @@ _MAGNIFICATION = 8
 class DataSettings(Settings):
     """Which images and annotations a run reads."""
 
-    dir: Annotated[Path, _FREE] = Field(
-        Path("data"), description="folder with images/, one annotation file and split.csv"
+    dir: Annotated[Paths, _FREE] = Field(
+        Path("data"),
+        description="folder with images/, one annotation file and split.csv; a list: used as one",
     )
     annotations: Annotated[Path | None, _FREE] = Field(
         None, description="annotation file; null: the only one in `dir`"

@@ -7,9 +7,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
 
 
 class Settings(BaseModel):
@@ -130,6 +137,21 @@ def auto_or_number(low: int, high: int, step: int = 1) -> PlainValidator:
         return value
 
     return PlainValidator(check)
+
+
+def _one_or_more_paths(value: Any) -> Any:
+    """A path, or two or more as a tuple; a list of one is that one."""
+    paths = value if isinstance(value, list | tuple) else [value]
+    if not paths or not all(isinstance(path, str | Path) for path in paths):
+        raise ValueError("write a path, or a list of paths")
+    if any("\0" in str(path) for path in paths):
+        raise ValueError("has a NUL character in it")
+    made = tuple(Path(path) for path in paths)
+    return made if len(made) > 1 else made[0]
+
+
+Paths = Annotated[Path | tuple[Path, ...], BeforeValidator(_one_or_more_paths)]
+"""One path, or two or more."""
 
 
 def _parts_of(annotation: Any) -> set[Any]:

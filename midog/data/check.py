@@ -1,9 +1,8 @@
-"""Check a data folder: what it holds, and everything that is wrong with it, found in one pass."""
+"""Check data folders: what they hold, and everything that is wrong with them, found in one pass."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +10,22 @@ from typing import Self
 
 import numpy as np
 
-from midog.boxes import IMPOSTER, MITOTIC_FIGURE
 from midog.data.annotations.read import scan_annotations
 from midog.data.annotations.reader import BoxChoice
-from midog.data.find_files import default_split, locate, with_images
-from midog.data.folder_report import FolderReport, GroupCount
+from midog.data.find_files import with_images
+from midog.data.folder_report import FolderReport, groups_of
 from midog.data.in_use import ImageFacts, problems_in_use, warnings_in_use
 from midog.data.join_split import attach_split, contradictions, find_unlabelled, problems_with
-from midog.data.mpp import area_mm2, is_unusual
+from midog.data.mpp import is_unusual
 from midog.data.roi import Roi
-from midog.data.split_file import ROLES, compact_names, scan_split
+from midog.data.several_folders import (
+    Folders,
+    Located,
+    locate_all,
+    problems_across,
+    scan_splits,
+)
+from midog.data.split_file import ROLES, Split, compact_names
 from midog.errors import DataError, ImageError, MidogError
 from midog.images.image import IMAGE_SUFFIXES, open_image
 from midog.images.opened_file import one_kind_of_error
@@ -46,7 +51,7 @@ class _Findings:
 
 
 def check_folder(
-    path: Path | str,
+    path: Folders,
     *,
     split: Path | str | None = None,
     annotations: Path | str | None = None,
@@ -61,53 +66,69 @@ def check_folder(
 
     Args:
         path, split, annotations, bbox, classes: as `read_rois`.
-        images: open every image: its size, mpp and last pixels; False reads the annotation file and
-            the split alone.
+        images: open every image: its size, mpp and last pixels; False reads the annotation files
+            and the splits alone.
         pixels: decode every image to the last pixel.
     """
     try:
-        folder, file = locate(path, annotations)
-        content, problems = scan_annotations(file, bbox=bbox, classes=classes)
+        folders = locate_all(path, annotations)
+        scanned = [scan_annotations(one.file, bbox=bbox, classes=classes) for one in folders]
     except MidogError as error:
         return FolderReport("", (), (error,), ())
-    chosen = split if split is not None else default_split(path)
-    joined, findings = _join(content.rois, chosen)
-    findings = _Findings(problems, notes=[*content.notes, *_ignored(content.rois)]) + findings
-    rois = with_images(joined, folder)
+    findings = _Findings()
+    for content, problems in scanned:
+        findings += _Findings(problems, notes=[*content.notes, *_ignored(content.rois)])
+    contents = [content for content, _ in scanned]
+    splits, of_splits = _scan_splits(folders, [content.rois for content in contents], split)
+    findings += of_splits
     facts: dict[str, ImageFacts] = {}
-    if images:
-        findings += _check_files(rois, folder)
-        facts, of_images = _check_images(rois, pixels)
-        findings += of_images + _check_mpp(rois, facts)
+    parts: list[list[Roi]] = []
+    for one, content, places in zip(folders, contents, splits, strict=True):
+        joined, of_join = _join(content.rois, places)
+        parts.append(with_images(joined, one.folder))
+        findings += of_join
+        if images:
+            stated, of_images = _check_images(parts[-1], pixels)
+            findings += _check_files(parts[-1], one.folder) + of_images
+            findings += _check_mpp(parts[-1], stated)
+            facts |= stated
+    rois = [roi for part in parts for roi in part]
+    findings += _Findings(problems_across(folders, parts))
     findings += _Findings(problems_in_use(rois, facts), warnings_in_use(rois, facts))
     findings += _check_doubled(rois)
-    lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
-    if lacking and chosen is not None:
-        line = f"the split has no ROI in {' and none in '.join(lacking)}"
-        findings += _Findings(warnings=[f"{line}: `midog train` needs both"])
-    groups = _groups(rois, facts)
+    if any(places is not None for places in splits) or of_splits.problems:
+        findings += _Findings(warnings=_lacking(rois))
     return FolderReport(
-        content.describe(),
-        groups,
+        "; ".join(content.describe() for content in contents),
+        groups_of(rois, facts),
         tuple(findings.problems),
         tuple(findings.warnings),
         tuple(findings.notes),
     )
 
 
-def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[Roi], _Findings]:
-    """The ROIs that a split lists, with their places in it."""
-    if split_name is None:
-        stated = any(roi.scanner or roi.patient for roi in rois)
-        line = (
-            f"there is no split.csv, so ROIs have no {'' if stated else 'scanner, patient or '}role"
-        )
-        return rois, _Findings(warnings=[f"{line}; see `midog splits make`"])
+def _scan_splits(
+    folders: Sequence[Located], rois: Sequence[Sequence[Roi]], split: Path | str | None
+) -> tuple[list[Split | None], _Findings]:
+    """The split of each folder, as far as it can be read."""
     try:
-        split, problems = scan_split(split_name)
+        scanned = scan_splits(folders, rois, split)
     except DataError as error:
-        return rois, _Findings([error])
-    problems += problems_with(split, rois)
+        return [None] * len(folders), _Findings([error])
+    warnings = []
+    if all(one.split is None for one in scanned):
+        stated = any(roi.scanner or roi.patient for theirs in rois for roi in theirs)
+        lost = f"{'' if stated else 'scanner, patient or '}role"
+        warnings = [f"there is no split.csv, so ROIs have no {lost}; see `midog splits make`"]
+    problems = [problem for one in scanned for problem in one.problems]
+    return [one.split for one in scanned], _Findings(problems, warnings)
+
+
+def _join(rois: Sequence[Roi], split: Split | None) -> tuple[Sequence[Roi], _Findings]:
+    """The ROIs that a split lists, with their places in it; all where there is none."""
+    if split is None:
+        return rois, _Findings()
+    problems = problems_with(split, rois)
     joined = attach_split(rois, split)
     warnings = contradictions(rois, split)
     outside = [roi.file_name for roi in joined if not roi.split]
@@ -124,6 +145,13 @@ def _join(rois: Sequence[Roi], split_name: Path | str | None) -> tuple[Sequence[
         line = f"{len(quiet)} ROIs have no figure and no imposter; were they labelled?"
         warnings.append(f"{line} {compact_names(quiet)}")
     return [roi for roi in joined if roi.split], _Findings(problems, warnings, split.notes)
+
+
+def _lacking(rois: Sequence[Roi]) -> list[str]:
+    """A line on the roles that a training needs and the split does not have."""
+    lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
+    line = f"the split has no ROI in {' and none in '.join(lacking)}: `midog train` needs both"
+    return [line] if lacking else []
 
 
 def _ignored(rois: Sequence[Roi]) -> list[str]:
@@ -248,28 +276,3 @@ def _check_doubled(rois: Sequence[Roi]) -> _Findings:
         return _Findings()
     names = compact_names(name for name in doubled if doubled[name])
     return _Findings(warnings=[f"{doubled.total()} boxes are listed twice at one place: {names}"])
-
-
-def _groups(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> tuple[GroupCount, ...]:
-    members: dict[tuple[str, str], list[Roi]] = defaultdict(list)
-    for roi in rois:
-        members[roi.scanner, roi.split].append(roi)
-    order = sorted(members, key=lambda key: (key[0], (*ROLES, "").index(key[1])))
-    return tuple(
-        GroupCount(
-            scanner=key[0],
-            split=key[1],
-            rois=len(members[key]),
-            figures=sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in members[key]),
-            imposters=sum(len(roi.boxes.of_class(IMPOSTER)) for roi in members[key]),
-            area_mm2=math.fsum(_area_mm2(roi, facts.get(roi.file_name)) for roi in members[key]),
-        )
-        for key in order
-    )
-
-
-def _area_mm2(roi: Roi, facts: ImageFacts | None) -> float:
-    stated = as_mpp(roi.mpp)
-    if facts is None:
-        return area_mm2(roi.width, roi.height, stated)
-    return area_mm2(facts.width, facts.height, stated or facts.mpp.mpp)

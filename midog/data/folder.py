@@ -1,4 +1,4 @@
-"""A data folder: its images/, one annotation file and split.csv, joined into a list of Roi."""
+"""Data folders: images/, one annotation file and split.csv of each, joined into a list of Roi."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from pathlib import Path
 
 from midog.data.annotations.read import read_annotations
 from midog.data.annotations.reader import BoxChoice
-from midog.data.find_files import default_split, locate, with_images
-from midog.data.in_use import facts_of_images, problems_in_use, size_squares, warnings_in_use
+from midog.data.find_files import with_images
+from midog.data.in_use import (
+    ImageFacts,
+    facts_of_images,
+    problems_in_use,
+    size_squares,
+    warnings_in_use,
+)
 from midog.data.join_split import attach_split, contradictions, problems_with
 from midog.data.roi import Roi
-from midog.data.split_file import ROLES, Split, compact_names, read_split
+from midog.data.several_folders import Folders, locate_all, problems_across, scan_splits
+from midog.data.split_file import ROLES, Split, compact_names
 from midog.data.text_file import raise_problems
 from midog.errors import DataError
 
@@ -21,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_rois(
-    path: Path | str,
+    path: Folders,
     *,
     split: Path | str | None = None,
     annotations: Path | str | None = None,
@@ -29,12 +36,12 @@ def read_rois(
     classes: str = "",
     quiet: bool = False,
 ) -> list[Roi]:
-    """Read the ROIs of a data folder, or of an annotation file alone.
+    """Read the ROIs of a data folder, of several used as one, or of an annotation file alone.
 
     Args:
         path: a folder with images/ (or the images themselves), one annotation file and maybe
-            split.csv; or that file.
-        split: a CSV or the name of a shipped split; None takes split.csv of the folder, where it
+            split.csv; or that file; or several of these, in whose ROIs no name comes twice.
+        split: a CSV or the name of a shipped split; None takes split.csv of each folder, where it
             exists.
         annotations: the annotation file, where a folder has several or it is elsewhere.
         bbox: how the file writes boxes, see `read_annotations`.
@@ -43,34 +50,42 @@ def read_rois(
             meant to leave ROIs out.
 
     Returns:
-        ROIs with boxes, image paths and places in the split, in the file's order, then unlabelled
-        ones that only the split names. `path` is None where an image is missing. With a split, ROIs
-        that it does not list are left out, with a warning.
+        ROIs with boxes, image paths and places in the split, in the order of the folders and of
+        their files, then unlabelled ones that only a folder's split names. `path` is None where an
+        image is missing. With a split, ROIs that it does not list are left out, with a warning.
 
     Raises:
         DataError: for what cannot be used, among it unlabelled ROIs in train, val or test.
     """
-    folder, file = locate(path, annotations)
-    content = read_annotations(file, bbox=bbox, classes=classes)
+    folders = locate_all(path, annotations)
+    contents = [read_annotations(one.file, bbox=bbox, classes=classes) for one in folders]
     level = logging.DEBUG if quiet else logging.INFO
-    for line in (content.describe(), *content.notes):
+    for line in (line for one in contents for line in (one.describe(), *one.notes)):
         logger.log(level, "%s", line)
-    chosen = split if split is not None else default_split(path)
-    rois = content.rois
+    splits = scan_splits(folders, [one.rois for one in contents], split)
+    parts: list[list[Roi]] = []
+    facts: dict[str, ImageFacts] = {}
     warnings: list[str] = []
-    if chosen is not None:
-        places = read_split(chosen)
-        for line in places.notes:
-            logger.log(level, "%s", line)
-        raise_problems(problems_with(places, rois))
-        warnings = contradictions(rois, places)
-        rois = listed(rois, places, quiet)
-    rois = with_images(rois, folder)
-    facts = facts_of_images(rois, content.are_points)
+    for one, content, scanned in zip(folders, contents, splits, strict=True):
+        places = scanned.split
+        raise_problems(scanned.problems)
+        rois = content.rois
+        if places is not None:
+            for line in places.notes:
+                logger.log(level, "%s", line)
+            raise_problems(problems_with(places, rois))
+            warnings += contradictions(rois, places)
+            rois = listed(rois, places, quiet)
+        rois = with_images(rois, one.folder)
+        stated = facts_of_images(rois, content.are_points)
+        parts.append(size_squares(rois, stated) if content.are_points else rois)
+        facts |= stated
+    raise_problems(problems_across(folders, parts))
+    rois = [roi for part in parts for roi in part]
     raise_problems(problems_in_use(rois, facts))
     for line in [] if quiet else [*warnings, *warnings_in_use(rois, facts)]:
         logger.warning("%s", line)
-    return size_squares(rois, facts) if content.are_points else rois
+    return rois
 
 
 def listed(rois: Sequence[Roi], split: Split, quiet: bool = False) -> list[Roi]:

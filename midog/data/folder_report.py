@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+from midog.data.in_use import ImageFacts
+from midog.data.mpp import area_mm2
+from midog.data.roi import Roi
+from midog.data.split_file import ROLES
 from midog.errors import MidogError
+from midog.mpp import as_mpp
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,37 @@ class FolderReport:
             ]
             for group in shown
         ]
+
+
+def groups_of(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> tuple[GroupCount, ...]:
+    """Count ROIs, figures and mm2 by scanner and part of the split.
+
+    Args:
+        rois: the ROIs.
+        facts: what images state, by file name.
+    """
+    members: dict[tuple[str, str], list[Roi]] = defaultdict(list)
+    for roi in rois:
+        members[roi.scanner, roi.split].append(roi)
+    order = sorted(members, key=lambda key: (key[0], (*ROLES, "").index(key[1])))
+    return tuple(
+        GroupCount(
+            scanner=key[0],
+            split=key[1],
+            rois=len(members[key]),
+            figures=sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in members[key]),
+            imposters=sum(len(roi.boxes.of_class(IMPOSTER)) for roi in members[key]),
+            area_mm2=math.fsum(_area_mm2(roi, facts.get(roi.file_name)) for roi in members[key]),
+        )
+        for key in order
+    )
+
+
+def _area_mm2(roi: Roi, facts: ImageFacts | None) -> float:
+    stated = as_mpp(roi.mpp)
+    if facts is None:
+        return area_mm2(roi.width, roi.height, stated)
+    return area_mm2(facts.width, facts.height, stated or facts.mpp.mpp)
 
 
 def _number(value: float, digits: int) -> str:

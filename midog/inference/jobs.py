@@ -67,7 +67,8 @@ def find_jobs(
 
     Args:
         paths: As `find_images` takes them.
-        subset: Take only ROIs of this role (train, val, test, unlabelled), of data folders.
+        subset: Take only ROIs of this role (train, val, test, unlabelled), of data folders, which
+            are used as one.
         split: CSV or shipped name; None: the data folder's split.csv.
         annotations: The annotation file; None: all that the data folder holds.
         bbox: How it writes boxes, see `read_annotations`.
@@ -81,14 +82,8 @@ def find_jobs(
         DataError: For a subset that is empty or whose images are missing.
     """
     if subset is not None:
-        rois = [
-            roi
-            for path in paths
-            for roi in select_rois(
-                read_rois(path, split=split, annotations=annotations, bbox=bbox, classes=classes),
-                subset,
-            )
-        ]
+        read = read_rois(paths, split=split, annotations=annotations, bbox=bbox, classes=classes)
+        rois = select_rois(read, subset)
         require_images(rois)
         return [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
     images = find_images(paths)

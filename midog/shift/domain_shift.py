@@ -12,6 +12,7 @@ import numpy as np
 
 from midog.data.folder import select_rois
 from midog.data.roi import Roi
+from midog.data.several_folders import Folders
 from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples
 from midog.metrics.rank_correlation import RankCorrelation, rank_correlation
 from midog.metrics.scanner_matrix import Loss, Matrix, build_matrix, losses
@@ -44,7 +45,7 @@ SAMPLES = 6
 def domain_shift(
     runs: Sequence[Path | str],
     *,
-    data: Path | str | None = None,
+    data: Folders | None = None,
     device: str = "auto",
     per_roi: int = 16,
     patch_px: int = 256,
@@ -59,7 +60,8 @@ def domain_shift(
         runs: Folders of runs; links are followed and doubles dropped. Each is tested on the test
             ROIs of its own split, with its own threshold; its detections are kept in RUN/shift/ and
             not made again.
-        data: Where the data folder is now, if it is not where the runs were trained from.
+        data: Where the data folder is now, or several are, if it is not where the runs were
+            trained from.
         device: Where to detect and to compute features.
         per_roi: Patches of each ROI of which the distances are measured. They come from ROIs that
             are test or unlabelled to one of the runs at least: a model may know by heart what it

@@ -13,6 +13,7 @@ from pathlib import Path
 from midog.config.load import load_config
 from midog.data.folder import data_fingerprint, read_rois, require_images, select_rois
 from midog.data.roi import Roi
+from midog.data.several_folders import Folders, listed_folders
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
 from midog.inference.batch import infer
@@ -53,12 +54,12 @@ class ReadRun:
         return self.folder.name
 
 
-def read_runs(runs: Sequence[Path | str], data: Path | str | None) -> list[ReadRun]:
+def read_runs(runs: Sequence[Path | str], data: Folders | None) -> list[ReadRun]:
     """Read runs and their ROIs; links are followed, and a run comes once.
 
     Args:
         runs: Folders of runs or of their models; what is no run is left out with a warning.
-        data: Where the data folder is now; None: where the runs were trained from.
+        data: Where the data folder is now, or several are; None: where the runs were trained from.
 
     Raises:
         CheckpointError: If none is a run, two have one name, or one does not state its data.
@@ -134,7 +135,7 @@ def _distinct(runs: Sequence[Path | str]) -> list[Path]:
     return distinct
 
 
-def _read_run(folder: Path, data: Path | str | None) -> ReadRun:
+def _read_run(folder: Path, data: Folders | None) -> ReadRun:
     settings = load_config(folder / "config.yaml").data
     if not (folder / "best" / "model.json").is_file():
         raise WeightsError(
@@ -142,17 +143,17 @@ def _read_run(folder: Path, data: Path | str | None) -> ReadRun:
         )
     if not is_finished(folder):
         logger.warning("run %s is not finished: its best model so far is tested", folder.name)
-    where = settings.dir if data is None else Path(data)
-    if not where.exists():
+    where = listed_folders(settings.dir if data is None else data)
+    if missing := [one for one in where if not one.exists()]:
         raise DataError(
-            f"run {folder.name}: the data folder {where} does not exist",
+            f"run {folder.name}: the data folder {missing[0]} does not exist",
             "state where it is now with {data}",
             {"data": None},
         )
     rois = read_rois(
         where,
         split=_moved(settings.split, folder.parent / ".splits"),
-        annotations=_moved(settings.annotations, where),
+        annotations=_moved(settings.annotations, where[0]),
         bbox=settings.bbox,
         classes=settings.classes,
         quiet=True,

@@ -39,7 +39,9 @@ def test_the_mpp_of_a_split_is_that_of_training_and_scoring(phantom, tmp_path):
 
 def test_images_of_one_name_in_two_data_folders_are_refused(phantom, tmp_path):
     shutil.copytree(phantom, tmp_path / "other")
-    jobs = find_jobs([phantom, tmp_path / "other"], subset="test")
+    with pytest.raises(DataError, match="both have ROIs named 001"):
+        find_jobs([phantom, tmp_path / "other"], subset="test")
+    jobs = find_jobs([phantom, tmp_path / "other"])
     with pytest.raises(DetectionsError, match="would both be written as"):
         require_own_files(jobs, ["challenge"], ignores_case=False)
 
