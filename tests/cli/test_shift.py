@@ -13,7 +13,6 @@ import pytest
 
 from midog import progress
 from midog.config.load import load_config
-from midog.errors import CheckpointError
 from midog.report import shift_page
 from midog.shift import domain_shift as measure
 from midog.studies import scanners as study
@@ -159,11 +158,11 @@ def test_trainings_of_other_processes_are_counted_and_no_report_is_advised(
     monkeypatch.chdir(tmp_path)
     tried = []
 
-    def busy(folder, name):
-        tried.append(name)
-        raise CheckpointError("held")
+    def busy(lock, refusal):
+        tried.append(lock.name)
+        raise refusal
 
-    monkeypatch.setattr(study, "locked", busy)
+    monkeypatch.setattr(study, "held_file", busy)
     ran = midog("shift", "train", *settings(TINY), "--data", phantom)
     assert ran.code == 0
     assert len(tried) == 2
@@ -330,7 +329,7 @@ def test_options_reach_the_report(midog, asked, tmp_path, monkeypatch):
     assert callable(call.pop("on_image"))
     assert call == {
         "runs": [Path("a"), Path("b")],
-        "data": Path("d"),
+        "data": [Path("d")],
         "device": "cpu",
         "per_roi": 3,
         "patch_px": 128,
