@@ -26,7 +26,9 @@ _version errors mpp signals locks files names json_text walk boxes progress devi
 random_streams stains
 norms
 config: settings
-augment: op flip colour blur ops
+augment: op flip colour blur
+augment: stain_shift light noise_field noise jpeg_blocks jpeg
+augment: ops
 models: backbone_registry detector_settings registry
 training.tasks: registry
 config: sampling training schema shipped yaml_text load describe
@@ -46,7 +48,7 @@ data: split_file join_split splits find_files several_folders in_use folder make
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
-augment: draw on_device on_cpu
+augment: colour_map draw on_device on_cpu
 loading: source buffers batches crops locations box_targets placement rois_on_device rois
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector

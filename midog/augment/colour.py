@@ -1,4 +1,4 @@
-"""Stain and brightness: what their random numbers mean; both make one affine map of colours."""
+"""Stain and brightness: what their random numbers mean; both are part of one map of colours."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ STAIN = Op(
     default=0.15,
     draws=3,
     parameters=stain_scales,
+    example=0.3,
 )
 BRIGHTNESS = Op(
     about="jitter of brightness and white balance",
@@ -37,4 +38,5 @@ BRIGHTNESS = Op(
     default=0.1,
     draws=3,
     parameters=channel_gains,
+    example=0.2,
 )

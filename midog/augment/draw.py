@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from midog.augment.colour_map import colour_map
 from midog.augment.flip import SYMMETRIES
 from midog.augment.ops import OPS
 from midog.random_streams import generators
-from midog.stains import mixing_matrices
 
 if TYPE_CHECKING:
     from midog.augment.op import Op, Parameters
@@ -104,22 +104,16 @@ def augmentation_of(numbers: NDArray[np.float32], settings: AugmentSettings) -> 
         settings: One for each op.
     """
     steps = _steps(numbers, settings)
-    one_pass: dict[str, NDArray[Any]] = {}
-    for step in steps:
-        if step.op.on_device is None:
-            one_pass |= step.parameters
+    passing = [step.parameters for step in steps if step.op.on_device is None]
+    one_pass = {name: values for own in passing for name, values in own.items()}
     flips = np.array(SYMMETRIES)[one_pass["turns"]] if "turns" in one_pass else None
-    ones = np.ones((len(numbers), 3), np.float32)
-    scales, gains = one_pass.get("scales"), one_pass.get("gains")
-    coloured = scales is not None or gains is not None
+    colours = colour_map(passing, len(numbers))
     blurred = np.flatnonzero(one_pass.get("blurred", np.zeros(len(numbers), bool)))
     amounts = one_pass.get("amounts", np.zeros(len(numbers), np.float32))[blurred]
     return Augmentation(
         flips=None if flips is None else torch.from_numpy(flips),
-        mixing=torch.from_numpy(mixing_matrices(ones if scales is None else scales))
-        if coloured
-        else None,
-        gains=torch.from_numpy(ones if gains is None else gains) if coloured else None,
+        mixing=None if colours is None else torch.from_numpy(colours[0]),
+        gains=None if colours is None else torch.from_numpy(colours[1]),
         blurred=torch.from_numpy(blurred),
         amounts=torch.from_numpy(amounts),
         steps=tuple(

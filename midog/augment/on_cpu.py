@@ -16,6 +16,8 @@ from midog.augment.on_device import to_float
 
 _BAND = 128
 """Rows worked on at a time: what a band takes stays in a core's own cache."""
+_WHITE, _BRIGHTEST = np.log(255.0), 20.0
+"""Logarithms of light: of white, and of what OpenCV still rounds to white."""
 
 
 @contextmanager
@@ -157,6 +159,7 @@ def _mix(
     spoils `patch`."""
     import cv2
 
+    too_bright = np.any(np.maximum(affine, 0) @ [*[_WHITE] * 3, 1] > _BRIGHTEST)
     for top in range(0, len(out), _BAND):
         band, target = patch[top : top + _BAND], out[top : top + _BAND]
         ones, logs, light = (
@@ -167,6 +170,8 @@ def _mix(
         cv2.accumulateWeighted(band, logs, 1.0)
         cv2.log(logs, logs)
         cv2.transform(logs, affine, light)
+        if too_bright:  # beyond what uint8 and float32 hold
+            cv2.threshold(light, _BRIGHTEST, _BRIGHTEST, cv2.THRESH_TRUNC, light)
         cv2.exp(light, light)
         if target.dtype == np.uint8:
             cv2.convertScaleAbs(light, target)

@@ -41,7 +41,7 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
     for op, parameters in steps:
         assert op.on_device is not None
         light = op.on_device(light, parameters)
-    return light
+    return light.contiguous(memory_format=torch.channels_last)
 
 
 def turn_images(images: Tensor, flips: Tensor) -> Tensor:

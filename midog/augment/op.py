@@ -23,7 +23,8 @@ class Op:
     """One kind of augmentation, whole. A setting that is False or 0 switches it off.
 
     An op without `on_device` is one of those that the executors run as one pass, in this order:
-    turns, colours, blur (see `draw.Augmentation`). The others follow, in the order of `OPS`.
+    turns, colours, blur (see `draw.Augmentation`). Those of colours name their parameters `mixing`,
+    `gains` or both, and become one map. The others follow, in the order of `OPS`.
 
     Args:
         about: What it does, for help and listings.
@@ -38,6 +39,7 @@ class Op:
             op without it runs by `on_device` on the CPU.
         move_boxes: From boxes (N, 4) float32 px, the parameters of the patch of each box, and the
             side of a patch in px to the new boxes. An op without it leaves boxes where they are.
+        example: A usual setting, at which an op that is off is shown and timed; None: the default.
     """
 
     about: str
@@ -48,3 +50,4 @@ class Op:
     on_device: Callable[[Tensor, Mapping[str, Tensor]], Tensor] | None = None
     on_cpu: Callable[[NDArray[np.uint8], Parameters], NDArray[np.uint8]] | None = None
     move_boxes: Callable[[FloatArray, Parameters, int], FloatArray] | None = None
+    example: Any = None

@@ -37,7 +37,7 @@ def test_numbers_are_those_of_every_release():
         float.fromhex("0x1.78db700000000p-1"),
     ]
     many = b"".join(
-        draw_numbers(seed, epoch, range(50)).tobytes()
+        np.ascontiguousarray(draw_numbers(seed, epoch, range(50))[:, :9]).tobytes()
         for seed in (0, 2**63 - 1)
         for epoch in (0, 399)
     )
