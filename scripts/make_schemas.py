@@ -11,16 +11,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from midog.evaluation.measures import MEASURES, Measure, compared
+from midog.evaluation.measure import Measure
+from midog.evaluation.measures import MEASURES, compared
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 Schema = dict[str, Any]
 Limits = list[tuple[str, float | None]]
 
 BEFORE = ("keys", "rois", "patients", "figures", "area_mm2", "tp", "fp", "fn")
-AFTER = ("agreement", "calibration", "mistakes", "misses_by_distance", "curve")
+AFTER = (
+    "oracle",
+    "figure_free",
+    "agreement",
+    "calibration",
+    "mistakes",
+    "misses_by_distance",
+    "curve",
+)
 """Keys of a group that are no measures, before and after these."""
 FOLDERS = {
+    "oracle": ("threshold", "at_floor", "f1", "threshold_loss", "ranking_loss"),
+    "figure_free": ("rois", "patients", "area_mm2", "fp", "clean_rois"),
     "agreement": ("rois", "spearman", "bias", "sd", "low", "high"),
     "calibration": ("edges", "count", "mean_score", "hit_share", "ece"),
 }

@@ -39,7 +39,7 @@ models: frame protocol backbones pyramid anchors heads losses postprocess detect
 models: retinanet spread_scores weights build classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
-metrics: bootstrap_areas bootstrap permutation agreement calibration mistakes matched_rois
+metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
 data: text_file csv_text columns roi mpp facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
@@ -60,7 +60,8 @@ training.tasks: task
 training: launch failures watch optimise log best saver loop session
 training.tasks: detection_scores detection_pictures detection detection_data
 training: train
-evaluation: groups measures detection_layouts detection_files uncounted points result scoring
+evaluation: groups measure threshold_cost figure_free measures
+evaluation: detection_layouts detection_files uncounted points written_scores result scoring
 evaluation: comparison tuning
 shift: images patches distances halves feature_distances features
 studies: scanners

@@ -17,6 +17,7 @@ from midog.evaluation.measures import compared
 from midog.evaluation.points import score_rois
 from midog.evaluation.result import GroupScores
 from midog.evaluation.scoring import LEVEL, RESAMPLES, check_resamples, matched_rois, summarise
+from midog.evaluation.written_scores import written_scores
 from midog.json_text import plain
 from midog.metrics.bootstrap import difference, weights_in_parts
 from midog.metrics.matched_rois import MatchedRois, Resamples
@@ -143,8 +144,15 @@ def compare(
     )
     matched = matched_rois([*scored_a, *scored_b])
     a, b = (
-        summarise(scored, keys, columns, threshold=threshold, resamples=0).groups
-        for scored in (scored_a, scored_b)
+        summarise(
+            scored,
+            keys,
+            columns,
+            threshold=threshold,
+            written=written_scores(folder, scored, threshold),
+            resamples=0,
+        ).groups
+        for folder, scored in ((detections_a, scored_a), (detections_b, scored_b))
     )
     differences = {}
     for group in make_groups(keys, columns):

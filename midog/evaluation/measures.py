@@ -3,68 +3,16 @@ shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+import math
 
+from midog.evaluation.figure_free import FIGURE_FREE_MEASURES
+from midog.evaluation.measure import Measure
+from midog.evaluation.threshold_cost import THRESHOLD_MEASURES
 from midog.metrics.average_precision import average_precision_of_matched
 from midog.metrics.bootstrap_areas import resample_average_precision, resample_froc_auc
 from midog.metrics.calibration import resample_ece
 from midog.metrics.counts import f1, precision, ratios, recall
 from midog.metrics.froc import froc_auc_of_sweep
-from midog.metrics.matched_rois import MatchedRois, Resamples
-from midog.metrics.points import Values
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One score of a group of ROIs: all that is known of it.
-
-    Attributes:
-        key: Its name in JSON, and in the table of `midog compare`.
-        value: The score of a group; NaN where it is undefined.
-        resample: The score in each of B resamples, (B,) float64; NaN where it is undefined.
-        description: What it is, for the JSON schema: a sentence.
-        low: The least it can be; None: there is no limit.
-        high: The most it can be; None: there is no limit.
-        json_path: Where it stands in the JSON of a group; (): under its key.
-        compared: What models are compared by, for the JSON schema, after "Of …"; "": they are not
-            compared by it.
-        table: Header of its column in the table of `midog evaluate`; "": it has none.
-        page_table: The table of the HTML page in which it has a column; "": it has none, or the
-            page gives it a place of its own.
-        header: Header of that column.
-        page_order: Columns of a table stand by it, of equals in the order of MEASURES.
-        decimals: Of its numbers on the page.
-        signed: Its numbers on the page have a sign.
-        tile: Its name among the few numbers at the top of the page; "": it is not among them.
-        term: What the page explains it as; "": nothing.
-        explanation: The explanation, in HTML.
-    """
-
-    key: str
-    value: Callable[[MatchedRois], float]
-    resample: Callable[[Resamples], Values]
-    description: str
-    low: float | None = 0
-    high: float | None = None
-    json_path: tuple[str, ...] = ()
-    compared: str = ""
-    table: str = ""
-    page_table: Literal["", "scores", "errors", "agreement", "calibration"] = ""
-    header: str = ""
-    page_order: int = 0
-    decimals: int = 3
-    signed: bool = False
-    tile: str = ""
-    term: str = ""
-    explanation: str = ""
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where it stands in the JSON of a group."""
-        return self.json_path or (self.key,)
-
 
 MAIN = "f1"
 """The measure that leads the page, and whose interval the table of `midog evaluate` shows."""
@@ -72,7 +20,8 @@ MAIN = "f1"
 _PRECISION_RECALL_F1 = """Precision is the share of the detections that are figures, TP / (TP + FP);
 recall the share of the figures that are detected, TP / (TP + FN); F1 their harmonic mean,
 2 TP / (2 TP + FP + FN). Counts are first added up over the ROIs of a group, so an ROI with many
-figures weighs more."""
+figures weighs more. Where there is no figure F1 is undefined, whatever the number of false
+alarms."""
 
 _AP50 = """Average precision over all thresholds, 0 to 1, by the rule of COCO on squares of 22.5 µm
 around the points that overlap by half or more, as in the challenge; detections below the threshold
@@ -120,9 +69,10 @@ _ALL = (
     ),
     Measure(
         key="f1",
-        value=lambda rois: rois.pooled.f1,
+        # of 0 figures nothing can be found: that is no score of 0
+        value=lambda rois: rois.pooled.f1 if rois.figures else math.nan,
         resample=lambda drawn: f1(drawn.tp, drawn.fp, drawn.fn),
-        description="2 tp / (2 tp + fp + fn).",
+        description="2 tp / (2 tp + fp + fn); null where there is no figure.",
         high=1,
         compared="the harmonic mean of precision and recall, 0 to 1",
         table="F1",
@@ -278,7 +228,9 @@ _ALL = (
     ),
 )
 
-MEASURES: dict[str, Measure] = {measure.key: measure for measure in _ALL}
+MEASURES: dict[str, Measure] = {
+    measure.key: measure for measure in (*_ALL, *THRESHOLD_MEASURES, *FIGURE_FREE_MEASURES)
+}
 """All measures by key, in the order of the JSON, the tables and the page."""
 
 

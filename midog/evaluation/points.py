@@ -44,6 +44,7 @@ class ScoredRoi:
         mpp: um/px along x and y, None where it is not known.
         area_mm2: Of the whole image, NaN where it is not known.
         size_px: Width and height of the image, level-0 px; NaN where it is not known.
+        without_probability: Detections whose score is DEFAULT_PROBABILITY, as they state none.
     """
 
     roi: Roi
@@ -54,6 +55,7 @@ class ScoredRoi:
     mpp: Mpp | None
     area_mm2: float
     size_px: tuple[float, float]
+    without_probability: int = 0
 
     @property
     def size_mm(self) -> tuple[float, float]:
@@ -115,13 +117,16 @@ def _score(
         centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
     )
     detected = detected.select(~is_ignored(detected.points_mm, figures, roi.ignored, value))
-    scores = np.where(np.isnan(detected.scores), DEFAULT_PROBABILITY, detected.scores)
+    unstated = np.isnan(detected.scores)
+    scores = np.where(unstated, DEFAULT_PROBABILITY, detected.scores)
     points = RoiPoints(figures, detected.points_mm, scores)
     counted = detected.is_figure if threshold is None else scores >= threshold
     matches = match_points(points.truth_mm, points.detected_mm[counted])
     area = area_mm2(width, height, value)
     size = math.nan if width is None else width, math.nan if height is None else height
-    return ScoredRoi(roi, points, counted, matches, imposters, value, area, size), detected
+    without = int(unstated.sum())
+    one = ScoredRoi(roi, points, counted, matches, imposters, value, area, size, without)
+    return one, detected
 
 
 def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:

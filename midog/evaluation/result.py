@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from midog._version import __version__
 from midog.data.csv_text import spreadsheet_cell
+from midog.evaluation.figure_free import FigureFree
 from midog.evaluation.measures import MEASURES
+from midog.evaluation.written_scores import WrittenScores
 from midog.json_text import plain
 from midog.metrics.agreement import Agreement
 from midog.metrics.bootstrap import Interval
@@ -19,6 +22,7 @@ from midog.metrics.calibration import Reliability
 from midog.metrics.counts import Counts
 from midog.metrics.froc import FrocCurve
 from midog.metrics.mistakes import FALSE_ALARMS, MISSES
+from midog.metrics.oracle import Oracle
 from midog.metrics.sweep import Sweep
 from midog.mpp import Mpp
 
@@ -83,6 +87,16 @@ class RoiScores:
         return self.figures / self.area_mm2
 
     @property
+    def f1(self) -> float:
+        """F1; NaN without a figure, as nothing can be found then."""
+        return self.counts.f1 if self.figures else math.nan
+
+    @property
+    def fp_per_mm2(self) -> float:
+        """False alarms per mm2."""
+        return self.counts.fp / self.area_mm2
+
+    @property
     def found_per_mm2(self) -> float:
         """Detections that count per mm2."""
         return (self.counts.tp + self.counts.fp) / self.area_mm2
@@ -107,7 +121,9 @@ class RoiScores:
                 "fn": self.counts.fn,
                 "precision": self.counts.precision,
                 "recall": self.counts.recall,
-                "f1": self.counts.f1,
+                "f1": self.f1,
+                "figure_free": self.figures == 0,
+                "fp_per_mm2": self.fp_per_mm2,
                 "mpp": self.plain_mpp,
                 "area_mm2": self.area_mm2,
                 "figures_per_mm2": self.figures_per_mm2,
@@ -132,6 +148,9 @@ class GroupScores:
         intervals: Of MEASURES, by key; empty without resamples.
         curve: Counts at every threshold.
         froc: Recall and false positives at every threshold.
+        oracle: The best threshold, chosen on these ROIs; it means something only where the
+            evaluation's `written` lacks nothing.
+        figure_free: Those of the ROIs that have no figure.
         agreement: Of detected with true figures per mm2, over ROIs.
         calibration: Of the scores of all detections.
         mistakes: Number of each of MISTAKES.
@@ -148,6 +167,8 @@ class GroupScores:
     intervals: Mapping[str, Interval]
     curve: Sweep
     froc: FrocCurve
+    oracle: Oracle
+    figure_free: FigureFree
     agreement: Agreement
     calibration: Reliability
     mistakes: Mapping[str, int]
@@ -169,6 +190,8 @@ class GroupScores:
             **{key: self.values[key] for key in on_top if MEASURES[key].compared},
             "intervals": {key: [limits.low, limits.high] for key, limits in self.intervals.items()},
             **{key: self.values[key] for key in on_top if not MEASURES[key].compared},
+            "oracle": self._oracle(),
+            "figure_free": self.figure_free.to_dict(),
             "agreement": dict(vars(self.agreement)),
             "calibration": dict(vars(self.calibration)),
             "mistakes": dict(self.mistakes),
@@ -187,6 +210,12 @@ class GroupScores:
         plain_tree: dict[str, Any] = plain(tree)
         return plain_tree
 
+    def _oracle(self) -> dict[str, Any]:
+        """Its threshold, without its scores, which are measures."""
+        if math.isnan(self.values["oracle_f1"]):  # undefined, or not known
+            return {"threshold": math.nan, "at_floor": False}
+        return {"threshold": self.oracle.threshold, "at_floor": self.oracle.at_floor}
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -198,6 +227,7 @@ class Evaluation:
         level: Of the intervals.
         resamples: Of the bootstrap; 0 without intervals.
         seed: Of the bootstrap.
+        written: Which scores the detections hold.
         groups: By name.
         rois: In the order of the data.
         mistakes: Of all ROIs.
@@ -208,6 +238,7 @@ class Evaluation:
     level: float
     resamples: int
     seed: int
+    written: WrittenScores
     groups: Mapping[str, GroupScores]
     rois: tuple[RoiScores, ...]
     mistakes: tuple[Mistake, ...]
@@ -225,6 +256,7 @@ class Evaluation:
                 "resamples": self.resamples,
                 "seed": self.seed,
             },
+            "written": plain(self.written.to_dict()),
             "groups": {name: group.to_dict() for name, group in self.groups.items()},
             "rois": [roi.to_dict() for roi in self.rois],
             "mistakes": [plain(vars(mistake)) for mistake in self.mistakes],

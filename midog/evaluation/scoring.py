@@ -7,16 +7,20 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from midog.data.roi import Roi
 from midog.errors import DetectionsError
+from midog.evaluation.figure_free import FigureFree
 from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
+from midog.evaluation.measure import Part
 from midog.evaluation.measures import MEASURES
 from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.result import MISTAKES, Evaluation, GroupScores, Mistake, RoiScores
+from midog.evaluation.written_scores import WrittenScores, written_scores
 from midog.metrics.bootstrap import Interval, interval, weights_in_parts
 from midog.metrics.froc import froc_curve_of_sweep
 from midog.metrics.matched_rois import MatchedRois, Resamples
@@ -72,7 +76,16 @@ def evaluate(
     columns = parse_by(by)
     keys = keys_of(rois, columns)
     scored = score_rois(detections, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing)
-    return summarise(scored, keys, columns, threshold=threshold, resamples=resamples, seed=seed)
+    written = written_scores(detections, scored, threshold)
+    return summarise(
+        scored,
+        keys,
+        columns,
+        threshold=threshold,
+        written=written,
+        resamples=resamples,
+        seed=seed,
+    )
 
 
 def check_resamples(resamples: int, *, least: int, few: str) -> None:
@@ -93,6 +106,7 @@ def summarise(
     by: tuple[str, ...],
     *,
     threshold: float | None,
+    written: WrittenScores,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
@@ -103,6 +117,7 @@ def summarise(
         keys: Values of the columns `by`, for each ROI.
         by: The columns.
         threshold: As of `evaluate`.
+        written: Which scores the detections hold.
         resamples: As of `evaluate`.
         seed: As of `evaluate`.
     """
@@ -114,12 +129,13 @@ def summarise(
         rois = matched.select(group.members)
         patients = [scored[number].roi.patient_or_name for number in group.members]
         kinds = [mistake for number in group.members for mistake in mistakes[number]]
-        intervals = _intervals(rois, patients, resamples, seed) if resamples else {}
-        groups[group.name] = _pool(group, rois, patients, kinds, intervals)
+        parts = _parts(rois, patients)
+        values = _values(parts, written)
+        intervals = _intervals(parts, values, resamples, seed) if resamples else {}
+        groups[group.name] = _pool(group, parts, kinds, values, intervals)
     rows = tuple(_row(roi, of_roi) for roi, of_roi in zip(scored, keys, strict=True))
-    return Evaluation(
-        threshold, by, LEVEL, resamples, seed, groups, rows, tuple(itertools.chain(*mistakes))
-    )
+    all_mistakes = tuple(itertools.chain(*mistakes))
+    return Evaluation(threshold, by, LEVEL, resamples, seed, written, groups, rows, all_mistakes)
 
 
 def matched_rois(scored: Sequence[ScoredRoi]) -> MatchedRois:
@@ -143,14 +159,63 @@ def _row(roi: ScoredRoi, keys: Mapping[str, str]) -> RoiScores:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _PartOfGroup:
+    """Some ROIs of a group, and the patient of each."""
+
+    rois: MatchedRois
+    patients: Sequence[str]
+
+
+def _parts(rois: MatchedRois, patients: Sequence[str]) -> dict[Part, _PartOfGroup]:
+    """The parts of a group that measures are of."""
+    by_figures: tuple[list[str], list[str]] = ([], [])
+    for patient, figures in zip(patients, rois.matches.figures.tolist(), strict=True):
+        by_figures[figures > 0].append(patient)
+    return {
+        "all": _PartOfGroup(rois, patients),
+        "figure-free": _PartOfGroup(rois.figure_free, by_figures[False]),
+        "with figures": _PartOfGroup(rois.with_figures, by_figures[True]),
+    }
+
+
+def _values(parts: Mapping[Part, _PartOfGroup], written: WrittenScores) -> dict[str, float]:
+    """Of MEASURES, by key."""
+    return {
+        key: math.nan
+        if measure.every_score and written.lack
+        else measure.value(parts[measure.part].rois)
+        for key, measure in MEASURES.items()
+    }
+
+
+def _intervals(
+    parts: Mapping[Part, _PartOfGroup], values: Mapping[str, float], resamples: int, seed: int
+) -> dict[str, Interval]:
+    """Of MEASURES, all of one part from the same draws of its patients."""
+    samples: dict[str, list[Values]] = {key: [np.zeros(0)] for key in MEASURES}
+    for name, part in parts.items():
+        defined = {
+            key: measure
+            for key, measure in MEASURES.items()
+            if measure.part == name and not math.isnan(values[key])
+        }
+        for weights in weights_in_parts(part.patients, resamples, seed) if defined else ():
+            drawn = Resamples(part.rois, weights)
+            for key, measure in defined.items():
+                samples[key].append(measure.resample(drawn))
+    return {key: interval(values[key], np.concatenate(samples[key]), LEVEL) for key in MEASURES}
+
+
 def _pool(
     group: Group,
-    rois: MatchedRois,
-    patients: Sequence[str],
+    parts: Mapping[Part, _PartOfGroup],
     mistakes: Sequence[Mistake],
+    values: Mapping[str, float],
     intervals: Mapping[str, Interval],
 ) -> GroupScores:
     """The scores of one group: its ROIs, their patients and their mistakes."""
+    rois, patients, free = parts["all"].rois, parts["all"].patients, parts["figure-free"]
     kinds = Counter(mistake.kind for mistake in mistakes)
     distances = Counter(
         miss_distance(mistake.kind, mistake.to_threshold)
@@ -164,30 +229,17 @@ def _pool(
         figures=rois.figures,
         area_mm2=rois.area_mm2,
         counts=rois.pooled,
-        values={key: measure.value(rois) for key, measure in MEASURES.items()},
+        values=values,
         intervals=intervals,
         curve=rois.sweep,
         froc=froc_curve_of_sweep(rois.sweep, len(patients), rois.area_mm2),
+        oracle=rois.oracle,
+        figure_free=FigureFree.of(free.rois, free.patients),
         agreement=rois.agreement,
         calibration=rois.reliability,
         mistakes={kind: kinds[kind] for kind in MISTAKES},
         misses_by_distance={distance: distances[distance] for distance in MISS_DISTANCES},
     )
-
-
-def _intervals(
-    rois: MatchedRois, patients: Sequence[str], resamples: int, seed: int
-) -> dict[str, Interval]:
-    """Of MEASURES, all from the same draws of patients."""
-    samples: dict[str, list[Values]] = {key: [] for key in MEASURES}
-    for weights in weights_in_parts(patients, resamples, seed):
-        drawn = Resamples(rois, weights)
-        for key, measure in MEASURES.items():
-            samples[key].append(measure.resample(drawn))
-    return {
-        key: interval(measure.value(rois), np.concatenate(samples[key]), LEVEL)
-        for key, measure in MEASURES.items()
-    }
 
 
 def _lowest_counted(scored: Sequence[ScoredRoi]) -> float:

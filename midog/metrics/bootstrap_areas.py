@@ -59,6 +59,27 @@ def resample_froc_auc(matches: PooledMatches, weights: IntArray) -> Values:
     return result
 
 
+def points_at_least(thresholds: Values, scores: Values, owner: IntArray, rois: int) -> Values:
+    """Count the detections of each ROI that have at least a threshold.
+
+    Args:
+        thresholds: (T,) float64, rising.
+        scores: (M,) float64, rising.
+        owner: (M,) int64, the ROI of each detection.
+        rois: Number of ROIs R.
+
+    Returns:
+        (R, T) float64.
+    """
+    places = np.searchsorted(scores, thresholds)
+    steps = np.repeat(
+        np.arange(len(thresholds) + 1), np.diff(places, prepend=0, append=len(scores))
+    )
+    counts = np.bincount(steps * rois + owner, minlength=(len(thresholds) + 1) * rois)
+    reached = np.cumsum(counts.reshape(-1, rois)[:0:-1], axis=0)[::-1]
+    return np.asarray(reached.T, np.float64)
+
+
 def _average_precisions(matches: PooledMatches, weights: IntArray, figures: IntArray) -> Values:
     """(B,) of resamples that have figures."""
     ranking = _rank(matches, copies=int(weights.max()))
@@ -153,8 +174,8 @@ def _froc_aucs(matches: PooledMatches, weights: IntArray, figures: IntArray) -> 
         if lowest > highest:
             continue  # no ROI that is drawn has a detection
         thresholds, here = auc_thresholds(lowest, highest), np.flatnonzero(which == number)
-        detections = drawn[here] @ _at_least(thresholds, scores, owner, count)
-        tp = drawn[here] @ _at_least(thresholds, scores[matched], owner[matched], count)
+        detections = drawn[here] @ points_at_least(thresholds, scores, owner, count)
+        tp = drawn[here] @ points_at_least(thresholds, scores[matched], owner[matched], count)
         fp_per_roi, recall = (detections - tp) / rois[here, None], tp / figures[here, None]
         result[here] = curve_auc(fp_per_roi, recall)
     return result
@@ -169,15 +190,3 @@ def _extremes(matches: PooledMatches, weights: IntArray) -> tuple[Values, Values
     np.maximum.at(high, matches.owner, matches.scores)
     drawn = weights > 0
     return np.where(drawn, low, np.inf).min(axis=1), np.where(drawn, high, -np.inf).max(axis=1)
-
-
-def _at_least(thresholds: Values, scores: Values, owner: IntArray, rois: int) -> Values:
-    """How many detections of an ROI have at least a threshold, (R, T). thresholds (T,), scores,
-    owner (M,): rising."""
-    places = np.searchsorted(scores, thresholds)
-    steps = np.repeat(
-        np.arange(len(thresholds) + 1), np.diff(places, prepend=0, append=len(scores))
-    )
-    counts = np.bincount(steps * rois + owner, minlength=(len(thresholds) + 1) * rois)
-    reached = np.cumsum(counts.reshape(-1, rois)[:0:-1], axis=0)[::-1]
-    return np.asarray(reached.T, np.float64)

@@ -12,7 +12,8 @@ import numpy as np
 from midog.boxes import IntArray
 from midog.metrics.agreement import Agreement, AgreementSamples, agreement, resample_agreement
 from midog.metrics.calibration import Reliability, reliability
-from midog.metrics.counts import Counts, count_table
+from midog.metrics.counts import Counts, count_table, f1
+from midog.metrics.oracle import Oracle, oracle_of_sweep, resample_oracle_f1
 from midog.metrics.points import Values
 from midog.metrics.pooled_matches import PooledMatches
 from midog.metrics.sweep import Sweep, sweep_matched
@@ -43,6 +44,16 @@ class MatchedRois:
         return MatchedRois(counts, self.areas_mm2[rois], self.matches.select(rois))
 
     @cached_property
+    def figure_free(self) -> MatchedRois:
+        """Those without a true figure."""
+        return self.select(np.flatnonzero(self.matches.figures == 0))
+
+    @cached_property
+    def with_figures(self) -> MatchedRois:
+        """Those with a true figure."""
+        return self.select(np.flatnonzero(self.matches.figures))
+
+    @cached_property
     def pooled(self) -> Counts:
         """The counts of all ROIs together."""
         return sum(self.counts, Counts())
@@ -61,6 +72,11 @@ class MatchedRois:
     def sweep(self) -> Sweep:
         """The counts at every threshold."""
         return sweep_matched(self.matches.scores, self.matches.by_radius, self.figures)
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """The best threshold, chosen on these ROIs."""
+        return oracle_of_sweep(self.sweep)
 
     @cached_property
     def densities(self) -> tuple[Values, Values]:
@@ -113,6 +129,16 @@ class Resamples:
     def fn(self) -> IntArray:
         """False negatives, (B,) int64."""
         return np.asarray(self.counts[2])
+
+    @property
+    def f1(self) -> Values:
+        """F1, (B,) float64; NaN without figures and detections that count."""
+        return f1(self.tp, self.fp, self.fn)
+
+    @cached_property
+    def oracle_f1(self) -> Values:
+        """F1 at the best threshold of each resample, (B,) float64; NaN without figures."""
+        return resample_oracle_f1(self.rois.matches, self.weights)
 
     @cached_property
     def size(self) -> IntArray:

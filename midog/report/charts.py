@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from markupsafe import Markup, escape
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.style import context
 
 INK, MUTED, FAINT = "#1b1b1b", "#5c6166", "#d9dcdf"
@@ -131,7 +131,7 @@ def new_chart(width: float = 4.8, height: float = 3.9) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def legend_below(figure: Figure, entries: Sequence[tuple[str, Line2D]], columns: int = 2) -> None:
+def legend_below(figure: Figure, entries: Sequence[tuple[str, Artist]], columns: int = 2) -> None:
     """Put a legend under the axes; the figure grows, so that charts of one size stay level."""
     if not entries:
         return

@@ -10,21 +10,26 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from midog.evaluation.groups import ALL
 from midog.evaluation.result import Evaluation, GroupScores, RoiScores
 from midog.metrics.bootstrap import Interval
 from midog.metrics.points import Values
 from midog.report.charts import (
+    BLUE,
     FAINT,
     INK,
     MOST_STYLES,
     MUTED,
+    ORANGE,
     Style,
     drawing,
+    legend_below,
     new_chart,
     short,
     unit_axis,
+    write_in_middle,
 )
 from midog.report.evaluation_style import (
     WHOLE,
@@ -102,20 +107,47 @@ def forest(result: Evaluation) -> Figure:
     styles = styles_of_groups(result)
     for row, (name, group) in enumerate(rows):
         _forest_row(axes, row, group, styles[_first_of(name, group)])
-    f1 = result.groups[ALL].counts.f1
+    f1 = result.groups[ALL].values["f1"]
     if not math.isnan(f1):
         axes.axvline(f1, color=MUTED, linewidth=0.8, dashes=(3, 3), zorder=0)
     return figure
 
 
 def _forest_row(axes: Axes, row: int, group: GroupScores, style: Style) -> None:
-    f1, interval = group.counts.f1, group.intervals.get("f1")
+    f1, interval = group.values["f1"], group.intervals.get("f1")
     if interval is not None:  # of unknown ends nothing is drawn
         axes.plot([interval.low, interval.high], [row, row], color=style.colour, linewidth=1.6)
     size = 6 if len(group.keys) < 2 else 4
     axes.plot([f1], [row], style.marker, color=style.colour, markersize=size)
     place = axes.get_yaxis_transform()
     axes.text(1.04, row, _f1_words(f1, interval), transform=place, va="center", fontsize=8.5)
+
+
+@drawing()
+def threshold_cost(result: Evaluation) -> Figure:
+    """Draw for each group how 1 is made up: F1, the threshold's loss, the ranking's loss."""
+    groups = {name: one for name, one in result.groups.items() if one.figures}
+    rows = list(groups.items())[:MOST_ROWS]
+    figure, axes = new_chart(height=max(2.4, 1.1 + 0.3 * len(rows)))
+    unit_axis(axes, "x")
+    axes.set(xlabel="F1, and what it lacks", ylim=(max(len(rows), 1) - 0.4, -0.6))
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_yticks(range(len(rows)), [_indented(name, group) for name, group in rows])
+    begin = np.zeros(len(rows))
+    drawn = [
+        ("f1", "F1", BLUE),
+        ("threshold_loss", "threshold loss", ORANGE),
+        ("ranking_loss", "ranking loss", FAINT),
+    ]
+    for key, _, colour in drawn:
+        width = np.array([group.values[key] for _, group in rows])
+        axes.barh(range(len(rows)), width, left=begin, height=0.62, color=colour)
+        begin = begin + width
+    if not rows:
+        write_in_middle(axes, "no group has a figure")
+    legend_below(figure, [(label, Patch(color=colour)) for _, label, colour in drawn])
+    return figure
 
 
 @drawing()

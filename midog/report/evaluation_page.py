@@ -15,7 +15,8 @@ from markupsafe import Markup
 from midog.data.roi import Roi
 from midog.errors import ImageError
 from midog.evaluation.groups import ALL
-from midog.evaluation.measures import MAIN, MEASURES, Measure
+from midog.evaluation.measure import Measure
+from midog.evaluation.measures import MAIN, MEASURES
 from midog.evaluation.result import MISTAKES, Evaluation, Mistake
 from midog.images.image import SlideImage, open_image
 from midog.metrics.mistakes import (
@@ -36,7 +37,7 @@ from midog.report.pictures import FALSE_ALARM, MISSED, crop_around, data_uri
 
 logger = logging.getLogger(__name__)
 
-TABLES = ("scores", "errors", "agreement", "calibration")
+TABLES = ("scores", "threshold", "figure-free", "errors", "agreement", "calibration")
 """Tables of the page that have a column for every measure that names them."""
 
 WORST = 8
@@ -236,7 +237,13 @@ def _crop(image: SlideImage, mistake: Mistake, mpp: Mpp) -> str | None:
 
 
 def _charts(result: Evaluation) -> Mapping[str, Markup]:
-    drawn: dict[str, tuple[Any, str]] = {
+    drawn: dict[str, tuple[Any, str]] = {}
+    if not result.written.lack:
+        drawn["threshold"] = (
+            charts.threshold_cost(result),
+            "F1, what the threshold loses, and what the ranking loses, by group",
+        )
+    drawn |= {
         "precision-recall": (
             charts.precision_recall(result),
             "Precision against recall at every threshold, by group",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from midog.boxes import centers_of, squares_around
 from midog.cli import scores as cli_scores
@@ -57,13 +58,18 @@ def scored(tmp_path: Path, monkeypatch) -> list[str]:
     return ["--data", "truth.csv", "--split", "split.csv"]
 
 
+def tables(out: str) -> list[list[str]]:
+    """The lines of each table that is printed, blank lines between them."""
+    return [table.splitlines() for table in out.split("\n\n")]
+
+
 # --- evaluate
 
 
 def test_evaluate_prints_a_line_for_each_group(midog, scored) -> None:
     ran = midog("evaluate", "b", *scored, "--resamples", 20)
     assert ran.code == 0
-    header, *rows = ran.out.splitlines()
+    header, *rows = tables(ran.out)[0]
     assert header.split("  ")[0] == "group"
     assert (
         " ".join(header.split()[1:])
@@ -79,7 +85,7 @@ def test_evaluate_prints_a_line_for_each_group(midog, scored) -> None:
 
 
 def test_evaluate_without_resamples_has_no_column_of_intervals(midog, scored) -> None:
-    header, *rows = midog("evaluate", "a", *scored, "--resamples", 0).out.splitlines()
+    header, *rows = tables(midog("evaluate", "a", *scored, "--resamples", 0).out)[0]
     assert "interval" not in header
     assert rows[0].split() == [
         "all",
@@ -106,7 +112,7 @@ def test_a_scanner_without_figures_gets_a_dash_and_null_not_1(midog, scored) -> 
     }
     assert [y[measure] for measure in MEASURES] == [None] * 5
     assert [y["intervals"][measure] for measure in MEASURES] == [[None, None]] * 5
-    row = midog("evaluate", "a", *scored, "--resamples", 10).out.splitlines()[-1]
+    row = tables(midog("evaluate", "a", *scored, "--resamples", 10).out)[0][-1]
     assert row.split() == [
         "Y",
         "1",
@@ -116,6 +122,46 @@ def test_a_scanner_without_figures_gets_a_dash_and_null_not_1(midog, scored) -> 
         "0",
         *["-"] * (3 + 3 + 2),
     ]  # an interval is "- - -"
+
+
+def test_evaluate_prints_the_false_alarms_of_tissue_without_figures_apart(midog, scored) -> None:
+    with Path("truth.csv").open("a") as file:
+        file.write("4.tiff,9,9,imposter\n")
+    with Path("split.csv").open("a") as file:
+        file.write("4.tiff,Y,p4,test,0.25,skin\n")
+    write_points(Path("b", "4.json"))
+    for number in (3, 4):
+        image = np.zeros((400, 1000, 3), np.uint8)
+        Image.fromarray(image).save(f"{number}.tiff")
+    _, (header, whole, y) = tables(midog("evaluate", "b", *scored, "--resamples", 99).out)
+    assert header.split("  ")[0] == "without figures"
+    area = 2 * 0.1 * 0.25
+    alarms = f"{1 / area:.3f}"
+    assert whole.split()[:5] == ["all", "2", f"{area:.3f}", "1", alarms]
+    assert y.split() == [
+        *["Y", "2", f"{area:.3f}", "1", alarms, "0.000", "-", f"{2 / area:.3f}"],
+        *["0.500", "0.000", "-", "1.000", "1", "of", "2", "-"],
+    ]
+    assert whole.split()[-1] == "1.000", "precision of the ROIs with figures"
+
+
+def test_evaluate_prints_what_the_threshold_costs(midog, scored) -> None:
+    write_points(Path("a", "2.json"), (0.025, 0.025, 0.4), name="non-mitotic figure")
+    ran = midog("evaluate", "a", *scored, "--resamples", 0)
+    _, (header, whole, x, y), _ = tables(ran.out)
+    assert header.split("  ")[0] == "group"
+    assert whole.split() == ["all", "0.667", "1.000", "0.200*", "0.333", "0.000"]
+    assert x.split()[1:] == whole.split()[1:]
+    assert y.split() == ["Y", *["-"] * 5]
+    assert "not to be published as F1" in ran.err
+    assert "score below 0.4 are not known; * with them" in ran.err
+
+
+def test_evaluate_says_why_a_threshold_cannot_be_judged(midog, scored) -> None:
+    ran = midog("evaluate", "a", *scored, "--resamples", 0)
+    assert len(tables(ran.out)) == 2, "no table of what it costs"
+    assert "what the threshold costs is not known" in ran.err
+    assert "no point below the threshold is written" in ran.err
 
 
 def test_options_of_evaluate_arrive(midog, scored) -> None:

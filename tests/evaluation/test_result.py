@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -137,14 +139,9 @@ def test_json_says_what_the_result_says(tmp_path: Path) -> None:
             group.counts.fp,
             group.counts.fn,
         )
-        elsewhere = {
-            **{name: ours["agreement"][name] for name in ("spearman", "bias")},
-            **{f"limit_{end}": ours["agreement"][end] for end in ("low", "high")},
-            "ece": ours["calibration"]["ece"],
-        }
         assert list(ours["intervals"]) == list(MEASURES)
         for measure in MEASURES:
-            assert (ours | elsewhere)[measure] == plain(group.values[measure])
+            assert reduce(getitem, MEASURES[measure].path, ours) == plain(group.values[measure])
             interval = group.intervals[measure]
             assert ours["intervals"][measure] == [plain(interval.low), plain(interval.high)]
         assert list(ours["misses_by_distance"]) == list(MISS_DISTANCES)
@@ -176,10 +173,16 @@ def test_what_is_undefined_is_null(tmp_path: Path) -> None:
         "found_per_mm2",
         "figures_per_2mm2",
         "found_per_2mm2",
+        "figure_free_fp_per_mm2",
+        "figure_free_fp_per_roi",
     )
     zero += ("bias", "limit_low", "limit_high")
     assert nothing["intervals"] == {
         name: [0, 0] if name in zero else [None, None] for name in MEASURES
+    } | {"figure_free_clean": [1, 1]}
+    assert nothing["oracle"] == {
+        **dict.fromkeys(("threshold", "f1", "threshold_loss", "ranking_loss")),
+        "at_floor": False,
     }
     assert nothing["curve"]["threshold"] == []
     assert nothing["calibration"]["ece"] is None

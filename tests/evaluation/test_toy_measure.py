@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from midog.boxes import IntArray
-from midog.evaluation.measures import MEASURES, Measure
+from midog.evaluation.measure import Measure
+from midog.evaluation.measures import MEASURES
 from midog.metrics.counts import count_table, ratios
 from midog.metrics.points import Values
 from tests.evaluation.cases import NO, YES, write
@@ -70,7 +71,7 @@ def schema_of(name: str) -> Draft202012Validator:
 
 def test_it_has_its_column_in_the_table_of_evaluate(midog, data, tmp_path: Path) -> None:
     ran = midog("evaluate", tmp_path / "a", *data)
-    header, whole, _ = ran.out.splitlines()
+    header, whole, _ = ran.out.partition("\n\n")[0].splitlines()
     assert header.split()[-3:] == ["AP", "FROC", "F2"]
     assert whole.split()[-1] == f"{5 * 10 / (5 * 10 + 4 * 2):.3f}"
 

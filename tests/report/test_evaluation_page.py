@@ -24,7 +24,16 @@ from tests.evaluation.edges import EDGES, sized
 from tests.report.markup import Element, Page
 
 Plain = tuple[Evaluation, list[Roi], Page]
-TABLES = ("groups", "counts", "calibration", "errors", "misses", "rois")
+
+
+def tables_of(result: Evaluation) -> list[str]:
+    """Ids in their order; what the threshold costs and figure-free tissue where they are known."""
+    return [
+        "groups",
+        *(["threshold"] if not result.written.lack else []),
+        *(["figure-free"] if result.groups["all"].figure_free.rois else []),
+        *("counts", "calibration", "errors", "misses", "rois"),
+    ]
 
 
 def with_images(folder: Path, rois: list[Roi]) -> list[Roi]:
@@ -69,9 +78,9 @@ def test_every_case_gives_a_valid_page_with_all_tables(name: str, tmp_path: Path
     result, rois = EDGES[name](tmp_path)
     page = page_of(result, rois, tmp_path)
     assert page.problems == []
-    assert [element.attributes["id"] for element in page.all("table")] == list(TABLES)
-    assert len(page.all("svg")) == 7
-    for table in TABLES[:-1]:
+    assert [element.attributes["id"] for element in page.all("table")] == tables_of(result)
+    assert len(page.all("svg")) == 7 + (not result.written.lack)
+    for table in tables_of(result)[:-1]:
         assert len(rows(page.by_id(table))) == len(result.groups)
     assert len(rows(page.by_id("rois"))) == len(rois)
     assert "nan" not in page.text.lower().split()
@@ -128,14 +137,14 @@ def test_a_threshold_is_named(tmp_path: Path) -> None:
             "no_figures",
             (
                 "There is no mitotic figure in 2 ROIs of 2 patients; the one point that counts is a"
-                " false alarm. F1"
+                " false alarm. F1 is undefined, as there is nothing to find."
             ),
         ),
         (
             "nothing_at_all",
             (
                 "There is no mitotic figure in 2 ROIs of 2 patients, and no point counts as one. F1"
-                " is – (95 %"
+                " is undefined, as there is nothing to find."
             ),
         ),
         ("one_patient", "in 2 ROIs of 1 patient, 1 was detected and 3 missed;"),
@@ -170,6 +179,38 @@ def test_the_table_of_groups_holds_scores_and_intervals(plain: Plain) -> None:
         result.groups["all"].intervals["recall"].high,
     )
     assert rows(table)[0][8].split()[1] == f"{low:.3f}–{high:.3f}"
+
+
+def test_the_table_of_thresholds_holds_losses_and_their_warning(plain: Plain) -> None:
+    result, _, page = plain
+    table = rows(page.by_id("threshold"))
+    for row, group in zip(table, result.groups.values(), strict=True):
+        losses = [group.values[key] for key in ("oracle_f1", "threshold_loss", "ranking_loss")]
+        assert row[3] == f"{group.oracle.threshold:.3f}" + "*" * group.oracle.at_floor
+        assert [cell.split()[0] for cell in row[4:]] == [f"{value:.3f}" for value in losses]
+    assert "must not be published as F1" in page.text
+    assert "Points that score below 0.200 are not written" in page.text
+    assert page.text.count("the best threshold takes every point that is written") == any(
+        group.oracle.at_floor for group in result.groups.values()
+    )
+
+
+def test_a_threshold_that_no_other_can_be_set_against_is_said(tmp_path: Path) -> None:
+    result, rois = EDGES["no_area"](tmp_path)
+    text = page_of(result, rois, tmp_path).text
+    assert "Not known, as for other thresholds than its own: no point below the threshold" in text
+    assert "Every ROI has a figure" in text
+
+
+def test_the_table_of_figure_free_tissue_holds_its_false_alarms(tmp_path: Path) -> None:
+    result, rois = EDGES["group_without_figures"](tmp_path)
+    page = page_of(result, rois, tmp_path)
+    assert "1 of 3 ROIs has no figure" in page.text
+    whole, a, b = rows(page.by_id("figure-free"))
+    assert whole[1:5] == b[1:5] == ["1", "1", "0.06", "1"]
+    assert b[5] == "16.00 –", "1 in 0.0625 mm2, one patient"
+    assert whole[8].split()[0] == "1.000"
+    assert a[1:6] == ["0", "0", "0.00", "0", "– –"]
 
 
 def test_without_resamples_the_table_has_no_intervals(tmp_path: Path) -> None:
