@@ -68,7 +68,7 @@ def print_threshold_cost(result: Evaluation) -> None:
         "oracle F1: at the threshold that is best for these very figures: an upper bound, not to be"
         " published as F1"
     )
-    floor = f"detections that score below {result.written.floor:g} are not known"
+    floor = f"detections that score below {result.written.floor:.3g} are not known"
     at_floor = any(group.oracle.at_floor for group in result.groups.values())
     say(floor + ("; * with them the oracle's F1 might be higher" if at_floor else ""))
 

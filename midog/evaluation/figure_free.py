@@ -64,9 +64,12 @@ def _resample_clean(drawn: Resamples) -> Values:
 
 _TERM = """ROIs in which the annotation has no figure, where every point that counts is a false
 alarm. Precision is 0 there by definition, and F1 undefined, so what is reported is how many false
-alarms there are per mm² of image and per ROI, and the share of these ROIs that have none.
+alarms there are per mm² of image and per ROI, and the share of these ROIs that have none (clean).
 <b>Precision elsewhere</b> is that of the ROIs with figures alone: what precision of all lacks to
-it is the price of tissue without figures. Intervals are over the patients of these ROIs."""
+it is the price of tissue without figures. Intervals are over the patients of these ROIs. Where no
+draw can hold a false alarm they are 0 to 0, which is no proof: none in A mm² goes with up to 3 / A
+per mm² (<a href="https://doi.org/10.1001/jama.1983.03330370053031">Hanley &amp; Lippman-Hand
+1983</a>)."""
 
 FIGURE_FREE_MEASURES = (
     Measure(
@@ -77,7 +80,7 @@ FIGURE_FREE_MEASURES = (
         part="figure-free",
         json_path=("figure_free", "fp_per_mm2"),
         page_table="figure-free",
-        header="false alarms per mm²",
+        header="per mm²",
         decimals=2,
         term="Tissue without figures",
         explanation=_TERM,
@@ -102,7 +105,7 @@ FIGURE_FREE_MEASURES = (
         part="figure-free",
         json_path=("figure_free", "clean"),
         page_table="figure-free",
-        header="share of ROIs without any",
+        header="clean share",
         decimals=2,
     ),
     Measure(

@@ -146,7 +146,7 @@ def threshold_cost(result: Evaluation) -> Figure:
         begin = begin + width
     if not rows:
         write_in_middle(axes, "no group has a figure")
-    legend_below(figure, [(label, Patch(color=colour)) for _, label, colour in drawn])
+    legend_below(figure, [(label, Patch(color=colour)) for _, label, colour in drawn], columns=3)
     return figure
 
 
