@@ -35,8 +35,8 @@ config: sampling training schema shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode
-models: frame protocol backbones pyramid anchors heads losses postprocess detection_copy
-models: retinanet spread_scores weights build classifier
+models: frame protocol backbones pyramid anchors heads losses loss_balance postprocess
+models: detection_copy retinanet spread_scores weights build classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois

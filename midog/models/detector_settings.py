@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -10,6 +10,9 @@ from midog.config.settings import KindSettings, by_kind
 from midog.models.backbone_registry import BACKBONES, BackboneSettings, ResNetSettings
 
 _MOST_ANCHORS = 64
+
+Norm = Literal["group", "batch", "none"]
+LossNormalizer = Literal["image", "batch", "running_mean"]
 
 
 class DetectorSettings(KindSettings):
@@ -55,6 +58,26 @@ class RetinaNetSettings(DetectorSettings):
     )
     head_convs: int = Field(
         4, ge=1, le=8, description="convolutions in each of the head's two branches"
+    )
+    head_norm: Norm = Field(
+        "group",
+        description="norm in the head; group: of each whole tile, so that scores depend on the"
+        " tile; batch: running statistics; none",
+    )
+    pyramid_norm: Norm = Field("none", description="norm in the feature pyramid")
+    prior: float = Field(
+        0.01, gt=0, lt=1, description="score that every anchor has before training"
+    )
+    loss_normalizer: LossNormalizer = Field(
+        "image",
+        description="what loss sums are divided by; image: each image's positive anchors; batch:"
+        " those of the batch; running_mean: their running mean",
+    )
+    focal_alpha: float = Field(
+        0.25, gt=0, lt=1, description="weight of figures in the focal loss; background has 1 - it"
+    )
+    focal_gamma: float = Field(
+        2.0, ge=0, le=10, description="focal loss: how much less sure anchors count; 0: not at all"
     )
 
     @model_validator(mode="after")

@@ -30,10 +30,16 @@ class FeaturePyramid(nn.Module):
         body: returns min(levels, 3) maps.
         levels: 1 to 5, how many maps from P3 up.
         channels: of every map.
+        norm: makes the norm behind each convolution of the levels; None: there is none, as in
+            torchvision. P6 and P7 have none.
     """
 
     def __init__(
-        self, body: Backbone, levels: int = MAX_LEVELS, channels: int = TORCHVISION_CHANNELS
+        self,
+        body: Backbone,
+        levels: int = MAX_LEVELS,
+        channels: int = TORCHVISION_CHANNELS,
+        norm: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         assert 1 <= levels <= MAX_LEVELS, levels
@@ -44,6 +50,7 @@ class FeaturePyramid(nn.Module):
             list(body.channels),
             channels,
             extra_blocks=extra[levels](body.channels[-1], channels) if levels in extra else None,
+            norm_layer=norm,
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:

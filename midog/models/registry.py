@@ -68,6 +68,7 @@ class DetectorEntry(Generic[OfDetector, OfNetwork]):
 def _build_retinanet(
     settings: RetinaNetSettings, num_classes: int, magnification: float
 ) -> RetinaNet:
+    from midog.models.losses import Focal
     from midog.models.pyramid import BACKBONE_LEVELS
     from midog.models.retinanet import RetinaNet
 
@@ -78,6 +79,11 @@ def _build_retinanet(
         anchor_ratios=settings.anchor_ratios,
         channels=settings.pyramid_channels,
         head_convs=settings.head_convs,
+        head_norm=settings.head_norm,
+        pyramid_norm=settings.pyramid_norm,
+        prior=settings.prior,
+        loss_normalizer=settings.loss_normalizer,
+        focal=Focal(settings.focal_alpha, settings.focal_gamma),
         magnification=magnification,
         nms_iou=settings.nms_iou,
         max_detections=settings.max_detections,

@@ -10,9 +10,17 @@ from torch import Tensor
 
 from midog.models.anchors import Anchors
 from midog.models.detection_copy import detection_copy
+from midog.models.detector_settings import LossNormalizer, Norm
 from midog.models.frame import Frame, Framed
-from midog.models.heads import TORCHVISION_CONVS, make_head
-from midog.models.losses import batched_losses, per_image_losses
+from midog.models.heads import TORCHVISION_CONVS, TORCHVISION_PRIOR, make_head, norm_layer
+from midog.models.loss_balance import LossBalance
+from midog.models.losses import (
+    Focal,
+    batched_losses,
+    match_anchors,
+    match_each,
+    per_image_losses,
+)
 from midog.models.postprocess import find_candidates, suppress
 from midog.models.protocol import (
     Backbone,
@@ -57,6 +65,11 @@ class RetinaNet(DetectionNetwork):
         anchor_ratios: height / width of the anchors.
         channels: of the pyramid and of the head; torchvision has 256.
         head_convs: convolutions in each branch of the head; torchvision has 4.
+        head_norm, pyramid_norm: norms behind their convolutions; torchvision has "group" and
+            "none".
+        prior: score of every anchor at the start, in (0, 1).
+        loss_normalizer: what the sums of the losses are divided by; see `LossBalance`.
+        focal: weights of the focal loss.
         magnification: factor by which every image is enlarged, whatever its size.
         nms_iou: boxes of a class that overlap more than this are one.
         max_detections: most detections per image.
@@ -77,27 +90,34 @@ class RetinaNet(DetectionNetwork):
         anchor_ratios: Sequence[float] = (1.0,),
         channels: int = TORCHVISION_CHANNELS,
         head_convs: int = TORCHVISION_CONVS,
+        head_norm: Norm = "group",
+        pyramid_norm: Norm = "none",
+        prior: float = TORCHVISION_PRIOR,
+        loss_normalizer: LossNormalizer = "image",
+        focal: Focal = Focal(),
         magnification: float = 1.0,
         nms_iou: float = 0.2,
         max_detections: int = 300,
     ) -> None:
         super().__init__()
         sizes = tuple(tuple(level) for level in anchor_sizes)
-        self.backbone = FeaturePyramid(body, len(sizes), channels)
+        self.backbone = FeaturePyramid(body, len(sizes), channels, norm_layer(pyramid_norm))
         self.anchor_generator = Anchors(sizes, tuple(anchor_ratios))
         per_place = self.anchor_generator.num_anchors_per_location()[0]
-        self.head = make_head(channels, per_place, num_classes + 1, head_convs)
+        self.head = make_head(channels, per_place, num_classes + 1, head_convs, head_norm, prior)
+        self.loss_balance, self.focal = LossBalance(loss_normalizer), focal
         self.frame = Frame(magnification)
         self.nms_iou = nms_iou
         self.max_detections = max_detections
         self.loss_method: LossMethod | None = None
-        self._batched_losses = batched_losses
+        self._match, self._batched_losses = match_anchors, batched_losses
         self._dtype = torch.float32
 
     def forward(self, images: Tensor, targets: BoxTargets) -> dict[str, Tensor]:
         """Compute the losses "classification" and "bbox_regression", means over the images.
 
-        Anchors on ignored boxes are not taught as background. See `DetectionNetwork.forward`.
+        Anchors on ignored boxes are not taught as background. In eval mode they are on the scale
+        that `LossBalance` describes. See `DetectionNetwork.forward`.
         """
         framed, outputs, anchors, _ = self._see(images)
         shown = BoxTargets(
@@ -105,9 +125,11 @@ class RetinaNet(DetectionNetwork):
             labels=targets["labels"],
             ignore=framed.boxes_in(targets["ignore"]),
         )
-        if (self.loss_method or faster_losses(anchors.device)) == "batched":
-            return self._batched_losses(outputs, anchors, shown)
-        return per_image_losses(self.head, outputs, anchors, shown)
+        batched = (self.loss_method or faster_losses(anchors.device)) == "batched"
+        matches = (self._match if batched else match_each)(anchors, shown)
+        divisors = self.loss_balance((matches >= 0).sum(dim=1))
+        losses = self._batched_losses if batched else per_image_losses
+        return losses(outputs, anchors, shown, matches, divisors, self.focal)
 
     def candidates(self, images: Tensor, floor: float) -> Candidates:
         """Propose the best boxes of every level; see `DetectionNetwork.candidates`."""
@@ -131,9 +153,10 @@ class RetinaNet(DetectionNetwork):
         return copied
 
     def compile_parts(self) -> None:
-        """Have backbone, head and batched losses compiled at their next use."""
+        """Have backbone, head, matching and batched losses compiled at their next use."""
         self.backbone.compile(dynamic=False)
         self.head.compile(dynamic=False)
+        self._match = torch.compile(match_anchors, dynamic=False)
         self._batched_losses = torch.compile(batched_losses, dynamic=False)
 
     def _see(self, images: Tensor) -> _Seen:

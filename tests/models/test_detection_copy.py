@@ -14,11 +14,11 @@ from midog.models.retinanet import RetinaNet
 from tests.models.networks import retinanet
 
 
-def taught(backbone: str = "resnet18", levels: int = 2) -> RetinaNet:
+def taught(backbone: str = "resnet18", levels: int = 2, **more: Any) -> RetinaNet:
     """A network whose BatchNorm has seen something: no weight, bias, mean or variance is what it
     began as."""
     torch.manual_seed(0)
-    model = retinanet(backbone, 1, anchor_sizes=((24.0, 32.0),) * levels)
+    model = retinanet(backbone, 1, anchor_sizes=((24.0, 32.0),) * levels, **more)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             for value, low, high in (
@@ -53,6 +53,17 @@ def test_the_outputs_are_those_of_the_model_and_no_batchnorm_is_left(
     assert sum(isinstance(module, nn.GroupNorm) for module in folded.modules()) == 8, (
         "the head's stay"
     )
+    for name, expected in outputs(model, images).items():
+        merged = outputs(folded, images)[name]
+        assert (merged - expected).abs().max() <= 1e-5 * expected.abs().max(), name
+
+
+def test_batchnorm_of_head_and_pyramid_is_merged_too() -> None:
+    model = taught(head_norm="batch", pyramid_norm="batch", head_convs=2, channels=64).eval()
+    images = torch.rand(2, 3, 96, 128)
+    folded = merge_batchnorm(model)
+    assert norms(model) == norms(taught()) + 4 + 4
+    assert norms(folded) == 0
     for name, expected in outputs(model, images).items():
         merged = outputs(folded, images)[name]
         assert (merged - expected).abs().max() <= 1e-5 * expected.abs().max(), name

@@ -3,6 +3,7 @@ teach nothing."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -18,13 +19,16 @@ from torchvision.models.detection._utils import BoxCoder, Matcher
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
 from midog.models.heads import make_head
+from midog.models.loss_balance import LossBalance
 from midog.models.losses import (
     BACKGROUND,
     NO_PART,
+    Focal,
     batched_losses,
     decode_boxes,
     giou_loss,
     match_anchors,
+    match_each,
     per_image_losses,
 )
 from midog.models.protocol import ROWS, BoxTargets, pad_targets
@@ -166,21 +170,69 @@ def test_anchors_match_as_torchvisions_matcher_says_image_by_image(cases: list[A
 
 @settings(max_examples=30)
 @given(batches)
-def test_both_ways_give_the_same_losses_and_gradients(cases: list[Any]) -> None:
+def test_images_one_by_one_match_as_the_padded_batch_does(cases: list[Any]) -> None:
+    targets = pad_targets(batch_of(cases))
+    assert torch.equal(match_each(grid(), targets), match_anchors(grid(), targets))
+
+
+@settings(max_examples=30)
+@given(batches, st.sampled_from([Focal(), Focal(0.6, 0.0), Focal(0.1, 3.5)]))
+def test_both_ways_give_the_same_losses_and_gradients(cases: list[Any], focal: Focal) -> None:
     anchors, targets = grid(), pad_targets(batch_of(cases))
     torch.manual_seed(0)
-    outputs, head = outputs_for(anchors, len(cases)), make_head(32, 2, 3, 1)
+    outputs = outputs_for(anchors, len(cases))
+    matches, divisors = match_anchors(anchors, targets), torch.rand(len(cases)) + 0.1
     results = []
-    for losses in (
-        batched_losses(outputs, anchors, targets),
-        per_image_losses(head, outputs, anchors, targets),
-    ):
+    for losses_of in (batched_losses, per_image_losses):
+        losses = losses_of(outputs, anchors, targets, matches, divisors, focal)
         results.append((losses, torch.autograd.grad(sum(losses.values()), list(outputs.values()))))
     (one, its_gradients), (other, others) = results
     for name in one:
         torch.testing.assert_close(one[name], other[name], rtol=1e-5, atol=1e-7)
     for a, b in zip(its_gradients, others, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_image_by_its_own_positives_is_torchvisions_loss_to_the_bit(case: str) -> None:
+    torch.manual_seed(0)
+    anchors, targets = grid(), pad_targets(CASES[case])
+    outputs, head = outputs_for(anchors, len(CASES[case])), make_head(32, 2, 3, 1)
+    matches = match_each(anchors, targets)
+    expected = head.compute_loss(CASES[case], outputs, [anchors] * len(matches), list(matches))
+    own = (matches >= 0).sum(dim=1).clamp(min=1)
+    losses = per_image_losses(outputs, anchors, targets, matches, own, Focal())
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(losses[name], value), name
+        gradients = [
+            torch.autograd.grad(loss, outputs.values(), retain_graph=True, allow_unused=True)
+            for loss in (losses[name], value)
+        ]
+        for a, b in zip(*gradients, strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or torch.equal(a, b)
+
+
+@pytest.mark.parametrize("losses_of", [batched_losses, per_image_losses])
+def test_sums_are_weighed_and_divided_as_they_are_by_hand(losses_of: Any) -> None:
+    """Two images of two anchors: a figure at probability 0.8 beside background at 0.3, and
+    background at 0.3 beside an anchor without a part. alpha 0.6, gamma 1."""
+    anchors = torch.tensor([[0.0, 0, 10, 10], [40, 40, 50, 50]])
+    sure, unsure = (float(torch.logit(torch.tensor(p))) for p in (0.8, 0.3))
+    logits = torch.full((2, 2, 2), -200.0)  # class 0 costs nothing
+    logits[0, 0, 1], logits[0, 1, 1], logits[1, :, 1] = sure, unsure, unsure
+    outputs = {"cls_logits": logits, "bbox_regression": torch.zeros(2, 2, 4)}
+    outputs["bbox_regression"][0, 0, 0] = 0.5  # moved by half its side: IoU is 1/3, so is GIoU
+    targets = pad_targets([target((0, 0, 10, 10)), target(ignore=torch.tensor([[0.0, 0, 9, 9]]))])
+    matches = match_anchors(anchors, targets)
+    assert matches.tolist() == [[0, BACKGROUND], [NO_PART, BACKGROUND]]
+    losses = losses_of(outputs, anchors, targets, matches, torch.tensor([2.0, 4.0]), Focal(0.6, 1))
+    figure = 0.6 * 0.2 * -math.log(0.8)
+    background = 0.4 * 0.3 * -math.log(0.7)
+    expected = ((figure + background) / 2 + background / 4) / 2
+    assert float(losses["classification"]) == pytest.approx(expected, rel=1e-6)
+    assert float(losses["bbox_regression"]) == pytest.approx((2 / 3 / 2 + 0) / 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("box", [(10, 10, 10, 40), (500, 500, 550, 550)])
@@ -238,8 +290,12 @@ def test_the_batched_way_asks_the_device_nothing_and_its_work_is_the_same_for_an
     counts = []
     for images in (1, 5):
         outputs, targets = outputs_for(grid(), images), pad_targets([target(*BOXES)] * images)
+        balance = LossBalance("running_mean")
         with profile(activities=[ProfilerActivity.CPU]) as profiled:
-            sum(batched_losses(outputs, grid(), targets).values()).backward()
+            matches = match_anchors(grid(), targets)
+            divisors = balance((matches >= 0).sum(dim=1))
+            losses = batched_losses(outputs, grid(), targets, matches, divisors, Focal())
+            sum(losses.values()).backward()
         names = Counter(event.name for event in profiled.events())
         assert names["aten::log_sigmoid_forward"] == 1
         assert not names.keys() & {
