@@ -14,8 +14,9 @@ from midog.tiling import STEP, fit_batch, fit_tile, grid
 LARGEST_TILE = 1536
 """Largest side of a tile, px as the network sees it, that `auto` takes.
 
-The head's group norms see a whole tile, so scores depend a little on its size: it is the same on
-every device whose memory bears it.
+A head's group norms (`model.head_norm: group`) see a whole tile, so scores depend a little on its
+size: it is the same on every device whose memory bears it. With other norms it moves only scores
+near a seam.
 """
 
 

@@ -134,7 +134,8 @@ def fitting_batch(task: Task[Any, Any], network: nn.Module, size: int, fabric: F
     Args:
         task: Makes the batches.
         network: Its gradients are dropped. A copy of it is tried, as its own weights start an
-            exchange with the other processes as soon as they have a gradient.
+            exchange with the other processes as soon as they have a gradient; in eval mode, as in
+            training BatchNorm and losses over all processes would wait for them.
         size: That does not fit.
         fabric: Gives device and precision.
     """
@@ -161,7 +162,7 @@ def device_failed(device: torch.device, error: RuntimeError) -> DeviceError:
 def _has_room(task: Task[Any, Any], network: nn.Module, size: int, fabric: Fabric) -> bool:
     """Whether a step with that many patches succeeds."""
     try:
-        tried = copy.deepcopy(network)
+        tried = copy.deepcopy(network).eval()
         with fabric.autocast():
             losses = task.losses(tried, task.example(size))
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
