@@ -48,8 +48,13 @@ data: split_file join_split splits find_files several_folders in_use folder make
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
+<<<<<<< HEAD
 augment: colour_map draw on_device on_cpu
 loading: source buffers batches crops locations box_targets placement rois_on_device rois
+=======
+augment: draw on_device on_cpu
+loading: source buffers batches mined_alarms locations box_targets placement rois_on_device rois
+>>>>>>> 0574f24 (Mine false alarms in training ROIs between epochs and request them again: nothing else shows the network what it takes for figures)
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector
 inference: score_rule
@@ -58,7 +63,7 @@ training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
 training: launch failures watch optimise log best saver loop session
-training.tasks: detection_scores detection_pictures detection detection_data
+training.tasks: detection_scores detection_pictures mining detection detection_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures
 evaluation: detection_layouts detection_files uncounted points written_scores result scoring

@@ -43,6 +43,18 @@ class SamplingSettings(Settings):
     balance: Literal["roi", "scanner"] = Field(
         "roi", description="equal draws per ROI, or per scanner"
     )
+    mine_every: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="epochs after which false alarms in the training ROIs are mined; 0: never",
+    )
+    p_mined: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="share of draws that are placed on a mined false alarm, with mine_every",
+    )
 
     @model_validator(mode="after")
     def _shares(self) -> SamplingSettings:
@@ -50,4 +62,7 @@ class SamplingSettings(Settings):
             raise ValueError(
                 f"p_mitotic + p_imposter = {self.p_mitotic + self.p_imposter:g} is over 1"
             )
+        total = self.p_mitotic + self.p_imposter + self.p_mined
+        if self.mine_every and total > 1 + 1e-9:
+            raise ValueError(f"p_mitotic + p_imposter + p_mined = {total:g} is over 1")
         return self

@@ -3,6 +3,7 @@
 An epoch is a list of draws. Who draws them (how many threads, ranks or restarts) changes nothing,
 since each draw has random numbers of its own (see `midog.random_streams`). Draws beyond the epoch's
 length fill up its last batch: they take the epoch's ROIs from the first one on, with new numbers.
+Where false alarms are mined, it is a pure function of them as well.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, FloatArray
 from midog.config.schema import SamplingSettings
+from midog.loading.mined_alarms import MinedAlarms
 from midog.random_streams import generator, generators
 
-ANYWHERE = 0
-"""What a draw requests: ANYWHERE, MITOTIC_FIGURE (1) or IMPOSTER (2)."""
+ANYWHERE, ALARM = 0, -1
+"""What a draw requests: ANYWHERE, MITOTIC_FIGURE (1), IMPOSTER (2) or a mined false ALARM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class Location(NamedTuple):
     """One draw: the patch of ROI `roi` with its upper left corner at x, y.
 
     roi: its number. x, y: px; negative where the ROI is smaller than the patch. requested:
-    ANYWHERE, MITOTIC_FIGURE or IMPOSTER.
+    ANYWHERE, MITOTIC_FIGURE, IMPOSTER or ALARM.
     """
 
     roi: int
@@ -63,13 +65,19 @@ class Location(NamedTuple):
 
 
 def location(
-    rois: Sequence[SampledRoi], sampling: SamplingSettings, seed: int, epoch: int, index: int
+    rois: Sequence[SampledRoi],
+    sampling: SamplingSettings,
+    seed: int,
+    epoch: int,
+    index: int,
+    mined: MinedAlarms | None = None,
 ) -> Location:
     """Return the training patch that a draw takes.
 
     With probability p_mitotic it requests a mitotic figure of its ROI (if it has any), with
-    p_imposter an imposter (if the policy requests them), else it is anywhere. A requested figure is
-    whole in the patch, as far as it is in the ROI.
+    p_imposter an imposter (if the policy requests them), with p_mined a mined false alarm in some
+    ROI of the same scanner, else it is anywhere. What is requested is whole in the patch, as far as
+    it is in the ROI.
 
     Args:
         rois: To draw from.
@@ -77,8 +85,9 @@ def location(
         seed: Of the training.
         epoch: From 0.
         index: 0 to epoch_length - 1, or beyond, to fill up the last batch.
+        mined: False alarms; None: none are requested.
     """
-    return locations(rois, sampling, seed, epoch, [index])[0]
+    return locations(rois, sampling, seed, epoch, [index], mined=mined)[0]
 
 
 def locations(
@@ -88,12 +97,13 @@ def locations(
     epoch: int,
     indices: Sequence[int],
     order: NDArray[np.int64] | None = None,
+    mined: MinedAlarms | None = None,
 ) -> list[Location]:
     """Return `location` of several indices of one epoch; order: its `roi_order`, if at hand."""
     order = roi_order(rois, sampling, seed, epoch) if order is None else order
     roi_of_draw = order[np.asarray(indices, np.int64) % len(order)].tolist()
     draws = zip(roi_of_draw, generators(seed, "train", epoch, indices), strict=True)
-    return [_draw(rois, roi, sampling, rng) for roi, rng in draws]
+    return [_draw(rois, roi, sampling, rng, mined) for roi, rng in draws]
 
 
 def validation_locations(
@@ -138,7 +148,11 @@ def roi_order(
 
 
 def _draw(
-    rois: Sequence[SampledRoi], number: int, sampling: SamplingSettings, rng: np.random.Generator
+    rois: Sequence[SampledRoi],
+    number: int,
+    sampling: SamplingSettings,
+    rng: np.random.Generator,
+    mined: MinedAlarms | None,
 ) -> Location:
     roi, draw, side = rois[number], rng.random(), sampling.patch_size
     requested = ANYWHERE
@@ -146,10 +160,27 @@ def _draw(
         requested = MITOTIC_FIGURE
     elif sampling.imposters != "ignore" and draw < sampling.p_mitotic + sampling.p_imposter:
         requested = IMPOSTER
+    elif mined is not None and draw >= 1 - sampling.p_mined:
+        alarm = mined.draw(roi.scanner, rng)
+        if alarm is not None:
+            number, box = int(mined.alarms.rois[alarm]), mined.alarms.boxes[alarm].tolist()
+            return _around(rois, number, box, sampling, rng, ALARM)
     boxes = roi.visible_boxes.get(requested)
     if not boxes:
         return _anywhere(rois, number, side, rng)
-    x1, y1, x2, y2 = boxes[rng.integers(len(boxes))]
+    return _around(rois, number, boxes[rng.integers(len(boxes))], sampling, rng, requested)
+
+
+def _around(
+    rois: Sequence[SampledRoi],
+    number: int,
+    box: Sequence[float],
+    sampling: SamplingSettings,
+    rng: np.random.Generator,
+    requested: int,
+) -> Location:
+    """The patch of an ROI in which a box is, shifted at random."""
+    roi, side, (x1, y1, x2, y2) = rois[number], sampling.patch_size, box
     x = _origin(x1, x2, 2 * rng.random() - 1, roi.width, side, sampling.jitter)
     y = _origin(y1, y2, 2 * rng.random() - 1, roi.height, side, sampling.jitter)
     return Location(number, x, y, requested)

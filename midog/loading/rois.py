@@ -41,6 +41,7 @@ from midog.loading.locations import (
     roi_order,
     validation_locations,
 )
+from midog.loading.mined_alarms import MinedAlarms
 from midog.loading.placement import Placement, bytes_of, choose_placement
 from midog.loading.rois_on_device import RoisOnDevice, copy_to_device
 from midog.models.protocol import BoxTargets
@@ -117,7 +118,8 @@ class RoiSource:
 
     decoded: the ROIs. sampling: where to look. figures: the targets among their figures. augment:
     what is drawn; None: validation patches, fixed and not augmented. scratch: where threads augment
-    the patches that they cut; None: it is left to the device.
+    the patches that they cut; None: it is left to the device. mined: false alarms to request; None:
+    none are.
     """
 
     decoded: DecodedRois
@@ -125,6 +127,7 @@ class RoiSource:
     figures: TargetFigures
     augment: AugmentSettings | None = None
     scratch: Scratch | None = None
+    mined: MinedAlarms | None = None
 
     @property
     def view_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -142,7 +145,8 @@ class RoiSource:
             fixed = validation_locations(rois, sampling, seed)
             return lambda indices: [fixed[index] for index in indices]
         order = roi_order(rois, sampling, seed, epoch)
-        return lambda indices: locations(rois, sampling, seed, epoch, indices, order)
+        mined = self.mined
+        return lambda indices: locations(rois, sampling, seed, epoch, indices, order, mined)
 
     def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
         """Return what is done to the patches of some draws."""

@@ -87,6 +87,7 @@ def take_state(
     optimizer: Optimizer,
     average: Average | None,
     facts: Mapping[str, Any],
+    task: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Any]:
     """Copy the state of a run into the host's memory, so that the training may move on.
 
@@ -96,6 +97,7 @@ def take_state(
         optimizer: Its moments.
         average: Its averaged weights, if it has some.
         facts: Further plain values: what the run was started with.
+        task: What the task remembers between epochs.
     """
     state = {
         "format": FORMAT,
@@ -105,6 +107,7 @@ def take_state(
         "optimizer": optimizer.state_dict()["state"],
         "ema": None if average is None else average.state_dict(),
         "facts": dict(facts),
+        "task": dict(task or {}),
     }
     copied: dict[str, Any] = _copied(state)
     return copied

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from midog.training.log import RunLog
 from midog.training.optimise import Pace, fixed_shapes, learning_rate, step_weights
 from midog.training.ranks import share_buffers
 from midog.training.saver import Saver
-from midog.training.tasks.task import Task, Validation
+from midog.training.tasks.task import StatefulTask, Task, Validation
 from midog.training.watch import Watch
 
 
@@ -54,14 +54,16 @@ def fit(
         try:
             while not progress.finished:
                 pace = train_epoch(learner, task, settings, watch, saver)
-                validation = None
+                extra, validation = {}, None
+                if progress.epoch + 1 < settings.epochs:
+                    extra = between_epochs(learner, task, watch)
                 if is_due(progress.epoch, settings):
                     validation = validate(learner, task, watch)
                     keep_if_best(learner, task, validation, folder, fingerprint)
                 if log is not None:
                     last = max(progress.step - 1, 0) + progress.schedule_offset
                     rate = learning_rate(settings, last, updates)
-                    log.report(progress, rate, pace.scalars(), validation)
+                    log.report(progress, rate, pace.scalars() | extra, validation)
                 end_epoch(progress, settings)
                 if validation is not None:
                     saver.save()
@@ -137,12 +139,27 @@ def is_due(epoch: int, settings: TrainSettings) -> bool:
 def validate(learner: Learner, task: Task[Any, Any], watch: Watch) -> Validation:
     """Validate the averaged weights, on all processes together."""
     share_buffers(learner.fabric, learner.averaged)
-    # batches are of many shapes here: nothing is compiled for them
-    eager = torch.compiler.set_stance("force_eager") if learner.compiled else nullcontext()
-    with eager:
+    with _eager(learner):
         validation = task.validate(learner.averaged, learner.fabric, watch.check_stop)
     watch.check_stop_together()
     return validation
+
+
+def between_epochs(learner: Learner, task: Task[Any, Any], watch: Watch) -> dict[str, float]:
+    """Do what the task has to do after an epoch, on all processes together; return its numbers."""
+    if not isinstance(task, StatefulTask):
+        return {}
+    epoch, network = learner.progress.epoch, learner.averaged
+    with _eager(learner):
+        numbers = task.between_epochs(epoch, network, learner.fabric, watch.check_stop)
+    if numbers:
+        watch.check_stop_together()
+    return numbers
+
+
+def _eager(learner: Learner) -> AbstractContextManager[Any]:
+    """Nothing is compiled for whole images: batches are of many shapes there."""
+    return torch.compiler.set_stance("force_eager") if learner.compiled else nullcontext()
 
 
 def open_log(learner: Learner, settings: TrainSettings, folder: Path) -> RunLog | None:

@@ -6,10 +6,12 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from torch import Tensor
 
 from midog.errors import MidogError
 from midog.files import point_link
@@ -32,12 +34,19 @@ class Saver:
         run: Takes the files.
         facts: What the run was started with, kept in last.ckpt.
         minutes: Between saves that `save_if_due` makes; 0: at every end of an epoch.
+        task: Gives what the task remembers between epochs.
     """
 
     def __init__(
-        self, learner: Learner, run: Run, facts: Mapping[str, Any], minutes: float
+        self,
+        learner: Learner,
+        run: Run,
+        facts: Mapping[str, Any],
+        minutes: float,
+        task: Callable[[], Mapping[str, Tensor]] = dict,
     ) -> None:
         self.learner, self.run, self.facts, self.minutes = learner, run, facts, minutes
+        self.task = task
         self.seconds = 0.0
         """That the training waited for its saves."""
         self._saved = time.monotonic()
@@ -66,9 +75,8 @@ class Saver:
         self.wait()
         learner, folder = self.learner, self.run.folder
         progress = learner.progress
-        state = take_state(
-            progress, learner.network, learner.optimizer, learner.average, self.facts
-        )
+        network, average = learner.network, learner.average
+        state = take_state(progress, network, learner.optimizer, average, self.facts, self.task())
         best = progress.best_folder
         stale = [path for path in folder.glob("best-*") if best and path.name != best]
         self._thread = threading.Thread(

@@ -16,7 +16,7 @@ from midog.errors import DeviceError, MidogError
 from midog.files import sweep_parts
 from midog.training.best import restore_best
 from midog.training.changes import adapt, differing, record_changes
-from midog.training.checkpoint import Checkpoint, read_checkpoint
+from midog.training.checkpoint import Checkpoint, read_checkpoint, unusable
 from midog.training.failures import device_failed, no_memory_to_learn, no_memory_to_load
 from midog.training.identity import Identity, read_identity
 from midog.training.interrupts import Interrupts
@@ -25,7 +25,7 @@ from midog.training.loop import fit, is_finished
 from midog.training.resume import unmake_run, write_identity
 from midog.training.runs import Run, locked
 from midog.training.saver import Saver
-from midog.training.tasks.task import Task, TaskData
+from midog.training.tasks.task import StatefulTask, Task, TaskData
 from midog.training.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class Session:
         self.learner = build_learner(
             self.task, self.settings, self.fabric, checkpoint, compiled=self.machine.compile
         )
+        if checkpoint is not None:
+            restore_task(self.task, checkpoint)
         steps = self.task.steps_per_epoch(self.fabric.world_size)
         self._facts = {**self.identity.facts(), "steps": steps}
         self._steps_before = steps if checkpoint is None else checkpoint.state["facts"]["steps"]
@@ -104,7 +106,8 @@ class Session:
         if self.fabric.is_global_zero:
             logger.info("%s", _opening(run, self.learner, self.settings.epochs))
         watch = Watch(self.learner, self.task, run.folder, self.settings, interrupts)
-        self._saver = Saver(self.learner, run, self._facts, self.settings.save_minutes)
+        state = self.task.state_dict if isinstance(self.task, StatefulTask) else dict
+        self._saver = Saver(self.learner, run, self._facts, self.settings.save_minutes, state)
         fit(self.learner, self.task, self.settings, watch, self._saver, self.identity.fingerprint)
 
     def finish_saving(self) -> None:
@@ -145,6 +148,23 @@ def build_learner(
         task.compile(learner.network)
         learner = replace(learner, compiled=True)
     return learner
+
+
+def restore_task(task: Task[Any, Any], checkpoint: Checkpoint) -> None:
+    """Bring a task to what it remembered; a checkpoint of before there was such a thing has none.
+
+    Raises:
+        CheckpointError: It does not fit the task's data.
+    """
+    state = checkpoint.state.get("task", {})
+    if not isinstance(task, StatefulTask):
+        return
+    try:
+        if not isinstance(state, dict):
+            raise ValueError(f"its task is {type(state).__name__}, not a mapping")
+        task.load_state_dict(state)
+    except ValueError as error:
+        raise unusable(checkpoint.path, f"does not fit these data: {error}") from None
 
 
 def failure_of(error: BaseException, device: torch.device) -> DeviceError | None:

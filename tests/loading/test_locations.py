@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, squares_around
 from midog.config.schema import SamplingSettings
 from midog.loading.locations import (
+    ALARM,
     ANYWHERE,
     SampledRoi,
     epoch_length,
@@ -20,6 +21,7 @@ from midog.loading.locations import (
     roi_order,
     validation_locations,
 )
+from midog.loading.mined_alarms import Alarms, MinedAlarms, keep_hardest
 
 
 def field(
@@ -226,3 +228,74 @@ def test_draws_are_those_of_every_release(balance):
         (0, 730, 516, 0),
         (0, 258, 401, 0),
     ]
+
+
+def mined_of(*rows: tuple[int, float, float], rois: list[SampledRoi]) -> MinedAlarms:
+    """False alarms of 20 px at (roi, x, y), as many as are wanted of each scanner."""
+    points = np.array([row[1:] for row in rows])
+    alarms = Alarms(
+        np.array([row[0] for row in rows], np.int64),
+        squares_around(points, 20).astype(np.float32),
+        np.linspace(0.9, 0.1, len(rows)).astype(np.float32),
+    )
+    scanners = [roi.scanner for roi in rois]
+    return keep_hardest(alarms, scanners, [False] * len(rois), dict.fromkeys(scanners, 4.0))
+
+
+def test_false_alarms_are_requested_with_their_share_and_are_whole_in_their_patch():
+    rois = [field(1, scanner="A"), field(2, scanner="B"), field(3, scanner="B")]
+    mined = mined_of((0, 500, 400), (1, 12, 15), (2, 700, 880), rois=rois)
+    config = SamplingSettings(
+        patch_size=128, patches_per_roi=60, mine_every=1, p_mined=0.2, p_imposter=0.1
+    )
+    length = epoch_length(rois, config)
+    places = [
+        place
+        for epoch in range(20)
+        for place in locations(rois, config, 1, epoch, range(length), mined=mined)
+    ]
+    requested = np.array([place.requested for place in places])
+    for kind, share in {ALARM: 0.2, MITOTIC_FIGURE: 0.5, IMPOSTER: 0.1, ANYWHERE: 0.2}.items():
+        margin = 5 * np.sqrt(share * (1 - share) / len(requested))
+        assert abs((requested == kind).mean() - share) <= margin
+    boxes = mined.alarms.boxes[np.argsort(mined.alarms.rois)]  # one of each ROI
+    for place in places:
+        if place.requested == ALARM:
+            x1, y1, x2, y2 = boxes[place.roi]
+            assert place.x <= x1 < x2 <= place.x + 128
+            assert place.y <= y1 < y2 <= place.y + 128
+
+
+def test_scanners_keep_their_share_of_the_draws_whatever_is_mined():
+    rois = [field(1, scanner="A"), field(2, scanner="B"), field(3, scanner="B")]
+    mined = mined_of((0, 500, 400), (1, 12, 15), (1, 70, 880), rois=rois)
+    config = SamplingSettings(
+        patch_size=128, balance="scanner", mine_every=1, p_mined=0.5, p_mitotic=0, p_imposter=0
+    )
+    for epoch in range(5):
+        places = locations(rois, config, 0, epoch, range(epoch_length(rois, config)), mined=mined)
+        counts = [sum(rois[place.roi].scanner == name for place in places) for name in "AB"]
+        assert counts == [15, 15]
+
+
+def test_what_is_mined_moves_no_other_draw():
+    rois = [field(1), field(2)]
+    config = SamplingSettings(patch_size=128, mine_every=1, p_mined=0.2, p_imposter=0.1)
+    mined = mined_of((0, 500, 400), rois=rois)
+    without = locations(rois, config, 3, 4, range(20))
+    within = locations(rois, config, 3, 4, range(20), mined=mined)
+    moved = [new for old, new in zip(without, within, strict=True) if old != new]
+    assert moved
+    assert {place.requested for place in moved} <= {ALARM, ANYWHERE}
+    kept = [place for place in within if place.requested in (MITOTIC_FIGURE, IMPOSTER)]
+    assert kept == [p for p in without if p.requested in (MITOTIC_FIGURE, IMPOSTER)]
+
+
+def test_with_false_alarms_a_draw_depends_on_its_own_numbers_alone():
+    rois = [field(1), field(2, scanner="B")]
+    config = SamplingSettings(patch_size=128, mine_every=1, p_mined=0.25)
+    mined = mined_of((0, 500, 400), (1, 30, 30), rois=rois)
+    whole = locations(rois, config, 5, 2, range(40), mined=mined)
+    assert ALARM in {place.requested for place in whole}
+    for index in (39, 3, 17):
+        assert location(rois, config, 5, 2, index, mined) == whole[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.augment.on_device import augment, to_float
+from midog.boxes import Detections
 from midog.config.schema import Imposters, RunConfig
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader, require_memory
 from midog.loading.locations import Location
+from midog.loading.mined_alarms import MinedAlarms
 from midog.loading.rois import (
     DecodedRois,
     RoiSource,
@@ -31,17 +35,20 @@ from midog.metrics.ignored import without_ignored
 from midog.metrics.points import RoiPoints, points_from_boxes
 from midog.models.build import build_model
 from midog.models.protocol import BoxTargets, DetectionNetwork, example_targets
-from midog.training.ranks import gather
+from midog.training.ranks import gather, share_buffers
 from midog.training.tasks.detection_pictures import draw_pictures
 from midog.training.tasks.detection_scores import score
+from midog.training.tasks.mining import counted, line_of, mine, mined_of_state, mined_state
 from midog.training.tasks.task import Validation
+
+logger = logging.getLogger(__name__)
 
 RoiLoader = Loader[Location, BoxTargets]
 RoiBatch = Batch[BoxTargets]
 
 
 class DetectionTask:
-    """Learns to detect mitotic figures; it is a `Task`.
+    """Learns to detect mitotic figures; it is a `Task` and a `StatefulTask`.
 
     Args:
         config: Of the run.
@@ -58,9 +65,8 @@ class DetectionTask:
         side, workers = config.sampling.patch_size, config.machine.workers
         require_memory(config.train.batch_size, side, workers, device)
         on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
-        self.patches = self._loader(
-            training_source(train, config.sampling, config.augment, on_cpu=on_cpu), fill=True
-        )
+        self.source = training_source(train, config.sampling, config.augment, on_cpu=on_cpu)
+        self.patches = self._loader(self.source, fill=True)
         self.fixed_patches = self._loader(validation_source(val, config.sampling), fill=False)
 
     def build(self, *, pretrained: bool) -> DetectionNetwork:
@@ -93,12 +99,11 @@ class DetectionTask:
         ROIs are shared out over the processes. Detection runs at the precision of `midog infer`,
         as the threshold that is chosen here is used there.
         """
-        workers, world = self.config.machine.workers, fabric.world_size
-        detector = Detector(network, self.config, device=str(self.device), workers=workers)
+        detector = self._detector(network)
         with fabric.autocast():
             losses = self._validation_losses(network)
-        mine = range(fabric.global_rank, len(self.val.images), world)
-        shares = gather(fabric, detect_points(detector, self.val, mine, check))
+        own = range(fabric.global_rank, len(self.val.images), fabric.world_size)
+        shares = gather(fabric, detect_points(detector, self.val, own, check))
         points = {number: roi for share in shares for number, roi in share.items()}
         validation = score(
             [points[number] for number in sorted(points)],
@@ -108,6 +113,37 @@ class DetectionTask:
         if not fabric.is_global_zero or not self.config.train.pictures:
             return validation
         return replace(validation, pictures=self._pictures(network, validation))
+
+    def between_epochs(
+        self, epoch: int, network: DetectionNetwork, fabric: Fabric, check: Callable[[], None]
+    ) -> dict[str, float]:
+        """Mine false alarms in the training ROIs, every `sampling.mine_every` epochs."""
+        sampling, rois = self.config.sampling, self.train.sampled
+        if not sampling.mine_every or (epoch + 1) % sampling.mine_every:
+            return {}
+        began = time.perf_counter()
+        share_buffers(fabric, network)
+        detector = self._detector(network)
+
+        def detect(number: int) -> Detections:
+            return detect_in(detector, self.train, number)
+
+        seed = self.config.train.seed
+        mined = mine(detect, rois, self.train.mpp, sampling, seed, fabric, check)
+        self._request(mined)
+        seconds = time.perf_counter() - began
+        if fabric.is_global_zero:
+            logger.info("%s", line_of(mined, rois, seconds))
+        return counted(mined, rois, seconds)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the false alarms that are requested."""
+        return mined_state(self.source.mined)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` returned; ValueError where it is of other ROIs."""
+        sampling, seed = self.config.sampling, self.config.train.seed
+        self._request(mined_of_state(state, self.train.sampled, sampling, seed))
 
     def package(
         self,
@@ -141,6 +177,16 @@ class DetectionTask:
             {"file_name": self.train.rois[place.roi].file_name, "x": place.x, "y": place.y}
             for place in places
         ]
+
+    def _request(self, mined: MinedAlarms | None) -> None:
+        """Have the batches to come request these false alarms."""
+        self.source = replace(self.source, mined=mined)
+        self.patches = replace(self.patches, source=self.source)
+
+    def _detector(self, network: DetectionNetwork) -> Detector:
+        """A detector of the weights of now, at the precision of `midog infer`."""
+        workers = self.config.machine.workers
+        return Detector(network, self.config, device=str(self.device), workers=workers)
 
     def _loader(self, source: RoiSource, *, fill: bool) -> RoiLoader:
         settings, workers = self.config.train, self.config.machine.workers
@@ -198,18 +244,20 @@ def detect_points(
     """
     points = {}
     for number in numbers:
-        image, mpp = decoded.images[number], decoded.mpp[number]
-        # in px of the model's mpp already: nothing is resampled
-        detections = (
-            detector.detect_resident(image)
-            if isinstance(image, Tensor)
-            else detector(np.asarray(image), mpp=detector.mpp)
-        )
-        roi = decoded.sampled[number]
-        all_points = points_from_boxes(roi.boxes, detections, mpp)
+        roi, mpp = decoded.sampled[number], decoded.mpp[number]
+        all_points = points_from_boxes(roi.boxes, detect_in(detector, decoded, number), mpp)
         points[number] = without_ignored(all_points, roi.ignored, mpp)
         check()
     return points
+
+
+def detect_in(detector: Detector, decoded: DecodedRois, number: int) -> Detections:
+    """Detect in one decoded ROI; boxes are in px of the model's mpp."""
+    image = decoded.images[number]
+    if isinstance(image, Tensor):
+        return detector.detect_resident(image)
+    # in px of the model's mpp already: nothing is resampled
+    return detector(np.asarray(image), mpp=detector.mpp)
 
 
 def class_names(imposters: Imposters) -> tuple[str, ...]:

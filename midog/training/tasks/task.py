@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -113,6 +113,42 @@ class Task(Protocol[NetworkT, BatchT]):
 
     def locations(self, epoch: int, step: int, *, rank: int, world: int) -> list[dict[str, Any]]:
         """Return where the patches of a batch are from, as plain JSON values, in order."""
+
+
+@runtime_checkable
+class StatefulTask(Protocol):
+    """What a task offers beside `Task` that works between epochs and remembers the outcome.
+
+    Its batches are a pure function of their arguments and of this state, which checkpoints keep.
+    """
+
+    def between_epochs(
+        self, epoch: int, network: Any, fabric: Fabric, check: Callable[[], None]
+    ) -> dict[str, float]:
+        """Do what is due after an epoch (from 0), before its validation; not after the last one.
+
+        It is done again, with the same outcome, where a run is resumed before the epoch's end.
+
+        Args:
+            epoch: That is trained.
+            network: The weights that are validated, on their device; other processes than the first
+                may hold other buffers.
+            fabric: Precision and processes of the training; all of them come to the same state.
+            check: To be called now and then; raises Interrupted where a stop was requested.
+
+        Returns:
+            Numbers for metrics.csv and TensorBoard, by name; empty where nothing was due.
+        """
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the state as tensors by name; empty at the start."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up a state from a checkpoint, whose values may be anything.
+
+        Raises:
+            ValueError: It does not fit the data.
+        """
 
 
 class TaskData(Protocol):
