@@ -48,13 +48,8 @@ data: split_file join_split splits find_files several_folders in_use folder make
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
-<<<<<<< HEAD
 augment: colour_map draw on_device on_cpu
-loading: source buffers batches crops locations box_targets placement rois_on_device rois
-=======
-augment: draw on_device on_cpu
-loading: source buffers batches mined_alarms locations box_targets placement rois_on_device rois
->>>>>>> 0574f24 (Mine false alarms in training ROIs between epochs and request them again: nothing else shows the network what it takes for figures)
+loading: source buffers batches crops mined_alarms locations box_targets placement rois_on_device rois
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector
 inference: score_rule

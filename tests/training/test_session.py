@@ -10,9 +10,12 @@ import torch
 
 from midog.config.load import load_config
 from midog.devices import repeatable
+from midog.errors import CheckpointError
+from midog.training.checkpoint import Checkpoint
 from midog.training.identity import Identity
 from midog.training.resume import make_run, unmake_run
-from midog.training.session import failure_of
+from midog.training.session import failure_of, restore_task
+from tests.training.line_task import LineTask
 
 CPU = torch.device("cpu")
 
@@ -62,3 +65,33 @@ def test_a_run_that_holds_anything_stays(two_runs, name):
     Path(two_runs[1].folder, name).write_text("x")
     unmake_run(two_runs[1])
     assert two_runs[1].folder.is_dir()
+
+
+class Remembers(LineTask):
+    """A task with a state."""
+
+    state: dict[str, torch.Tensor] | None = None
+
+    def between_epochs(self, epoch, network, fabric, check):
+        return {}
+
+    def state_dict(self):
+        return self.state or {}
+
+    def load_state_dict(self, state):
+        if "of others" in state:
+            raise ValueError("it is of other ROIs")
+        self.state = dict(state)
+
+
+def test_a_task_comes_to_what_it_remembered():
+    path, task = Path("last.ckpt"), Remembers()
+    restore_task(task, Checkpoint(path, {"task": {"a": torch.ones(1)}}))
+    assert task.state is not None
+    assert list(task.state) == ["a"]
+    restore_task(task, Checkpoint(path, {}))  # as checkpoints were before
+    assert task.state == {}
+    restore_task(LineTask(), Checkpoint(path, {"task": {"a": 1}}))
+    for wrong, says in (({"of others": 1}, "it is of other ROIs"), ([1], "its task is list")):
+        with pytest.raises(CheckpointError, match=f"last.ckpt does not fit these data: {says}"):
+            restore_task(task, Checkpoint(path, {"task": wrong}))

@@ -16,10 +16,10 @@ from lightning_fabric import Fabric
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, squares_around
 from midog.config.load import load_config
 from midog.config.schema import SamplingSettings
-from midog.errors import CheckpointError
+from midog.data.split_file import read_split
 from midog.loading.locations import ALARM, SampledRoi
 from midog.loading.mined_alarms import MinedAlarms, no_alarms
-from midog.training.checkpoint import read_checkpoint, write_checkpoint
+from midog.training.checkpoint import read_checkpoint
 from midog.training.interrupts import Interrupted
 from midog.training.log import read_metrics
 from midog.training.tasks import detection, mining
@@ -186,12 +186,33 @@ def settings(data: Path, *overrides: str):
     return load_config(None, [f"data.dir={str(data)!r}", *TINY, *few, *mining, *small, *overrides])
 
 
-slow = pytest.mark.slow
+@pytest.fixture(scope="module")
+def watched() -> list[tuple[int, list[str], set[int]]]:
+    """Of `unbroken`, by epoch: the files that were detected in, and what is requested next."""
+    return []
 
 
 @pytest.fixture(scope="module")
-def unbroken(phantom, tmp_path_factory) -> Path:
-    return train(settings(phantom), runs=tmp_path_factory.mktemp("mined"), name="a")
+def unbroken(phantom, watched, tmp_path_factory) -> Path:
+    files: list[str] = []
+    detect, between = detection.detect_in, detection.DetectionTask.between_epochs
+
+    def detect_in(detector, decoded, number):
+        files.append(f"{decoded.rois[number].split}/{decoded.rois[number].file_name}")
+        return detect(detector, decoded, number)
+
+    def between_epochs(self, epoch, network, fabric, check):
+        files.clear()
+        numbers = between(self, epoch, network, fabric, check)
+        steps = range(self.steps_per_epoch(1))
+        places = [p for step in steps for p in self.patches.locations(epoch + 1, step)]
+        watched.append((epoch, sorted(files), {place.requested for place in places}))
+        return numbers
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detection, "detect_in", detect_in)
+        patch.setattr(detection.DetectionTask, "between_epochs", between_epochs)
+        return train(settings(phantom), runs=tmp_path_factory.mktemp("mined"), name="a")
 
 
 def state_of(run: Path) -> dict:
@@ -206,29 +227,11 @@ def test_it_mines_between_epochs_and_logs_it(unbroken):
     assert float(rows[0]["mined/seconds"]) > 0
 
 
-@slow
-def test_only_training_rois_are_looked_at(phantom, tmp_path, monkeypatch):
-    looked_at, epochs = [], []
-    detect, between = detection.detect_in, detection.DetectionTask.between_epochs
-
-    def watched(detector, decoded, number):
-        looked_at.append(decoded.rois[number].split)
-        return detect(detector, decoded, number)
-
-    def counted(self, epoch, network, fabric, check):
-        looked_at.clear()
-        numbers = between(self, epoch, network, fabric, check)
-        epochs.append((sorted(set(looked_at)), len(looked_at), len(self.train.rois)))
-        steps = range(self.steps_per_epoch(1))
-        places = [p for step in steps for p in self.patches.locations(epoch + 1, step)]
-        assert ALARM in {place.requested for place in places}
-        return numbers
-
-    monkeypatch.setattr(detection, "detect_in", watched)
-    monkeypatch.setattr(detection.DetectionTask, "between_epochs", counted)
-    train(settings(phantom, "train.epochs=2"), runs=tmp_path, name="a")
-    assert [names for names, _, _ in epochs] == [["train"]]
-    assert all(count == rois for _, count, rois in epochs)
+def test_only_training_rois_are_looked_at_and_false_alarms_requested(phantom, watched, unbroken):
+    rows = read_split(phantom / "split.csv").rows
+    training = sorted(f"train/{row.file_name}" for row in rows if row.split == "train")
+    assert [(epoch, files) for epoch, files, _ in watched] == [(0, training), (1, training)]
+    assert all(ALARM in requested for _, _, requested in watched)
 
 
 @pytest.mark.parametrize("where", ["in an epoch", "while mining"])
@@ -257,33 +260,3 @@ def test_a_run_resumes_to_the_same_weights_and_false_alarms(
         assert ours[part].keys() == theirs[part].keys()
         assert all(torch.equal(ours[part][key], theirs[part][key]) for key in theirs[part])
     assert len(theirs["task"]["rois"]) > 0
-
-
-def test_without_the_list_the_run_would_be_another(phantom, tmp_path, unbroken):
-    plain = train(settings(phantom, "sampling.mine_every=0"), runs=tmp_path, name="a")
-    ours, theirs = state_of(plain), state_of(unbroken)
-    assert ours["task"] == {}
-    assert any(not torch.equal(ours["model"][key], theirs["model"][key]) for key in ours["model"])
-
-
-@slow
-def test_a_checkpoint_of_other_rois_is_one_line(phantom, tmp_path, monkeypatch):
-    def stop(self, *arguments):
-        raise KeyboardInterrupt
-
-    config = settings(phantom, "train.save_minutes=0")
-    losses, calls = detection.DetectionTask.losses, []
-
-    def interrupted(self, *arguments):
-        calls.append(1)
-        return stop(self) if len(calls) == 4 else losses(self, *arguments)
-
-    monkeypatch.setattr(detection.DetectionTask, "losses", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, runs=tmp_path, name="a")
-    path = tmp_path / "a" / "last.ckpt"
-    state = dict(read_checkpoint(path).state)
-    state["task"] = {**state["task"], "rois": state["task"]["rois"] + 100}
-    write_checkpoint(path, state)
-    with pytest.raises(CheckpointError, match="does not fit these data: its mined false alarms"):
-        train(config, runs=tmp_path, name="a")
