@@ -49,7 +49,8 @@ data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: colour_map draw on_device on_cpu
-loading: source buffers batches crops mined_alarms locations box_targets placement rois_on_device rois
+loading: source buffers batches crops mined_alarms locations box_targets placement
+loading: rois_on_device rois
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector
 inference: score_rule
