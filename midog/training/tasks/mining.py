@@ -205,5 +205,5 @@ def _array(
 def _centred_in(boxes: FloatArray, others: FloatArray) -> NDArray[np.bool_]:
     """Which of the boxes (N, 4) have their centre in one of the others (M, 4), edges included."""
     centres = centers_of(boxes)[:, None]
-    within = np.asarray((centres >= others[None, :, :2]) & (centres <= others[None, :, 2:]))
-    return np.asarray(within.all(axis=2).any(axis=1))
+    within = (centres >= others[None, :, :2]) & (centres <= others[None, :, 2:])
+    return np.asarray(np.any(np.all(within, axis=2), axis=1))
