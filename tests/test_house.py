@@ -41,7 +41,7 @@ metrics: points near_pairs matching ignored pooled_points dense_points pooled_ma
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_matrix
-data: text_file csv_text columns roi mpp facts candidates seen
+data: text_file csv_text columns roi mpp roi_types facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits

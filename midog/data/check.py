@@ -15,9 +15,16 @@ from midog.data.annotations.reader import BoxChoice
 from midog.data.find_files import with_images
 from midog.data.folder_report import FolderReport, groups_of
 from midog.data.in_use import ImageFacts, problems_in_use, warnings_in_use
-from midog.data.join_split import attach_split, contradictions, find_unlabelled, problems_with
+from midog.data.join_split import (
+    attach_split,
+    contradictions,
+    find_unlabelled,
+    is_stated_labelled,
+    problems_with,
+)
 from midog.data.mpp import is_unusual
 from midog.data.roi import Roi
+from midog.data.roi_types import has_figures, is_declared_free, other_types
 from midog.data.several_folders import (
     Folders,
     Located,
@@ -95,7 +102,7 @@ def check_folder(
     rois = [roi for part in parts for roi in part]
     findings += _Findings(problems_across(folders, parts))
     findings += _Findings(problems_in_use(rois, facts), warnings_in_use(rois, facts))
-    findings += _check_doubled(rois)
+    findings += _check_doubled(rois) + _Findings(notes=[*other_types(rois), *_free(rois)])
     if any(places is not None for places in splits) or of_splits.problems:
         findings += _Findings(warnings=_lacking(rois))
     return FolderReport(
@@ -139,7 +146,10 @@ def _join(rois: Sequence[Roi], split: Split | None) -> tuple[Sequence[Roi], _Fin
     quiet = [
         roi.file_name
         for roi in joined
-        if roi.split in ROLES[:3] and not roi.has_boxes and roi.file_name not in unlabelled
+        if roi.split in ROLES[:3]
+        and not roi.has_boxes
+        and roi.file_name not in unlabelled
+        and not is_stated_labelled(roi)
     ]
     if quiet:
         line = f"{len(quiet)} ROIs have no figure and no imposter; were they labelled?"
@@ -147,11 +157,23 @@ def _join(rois: Sequence[Roi], split: Split | None) -> tuple[Sequence[Roi], _Fin
     return [roi for roi in joined if roi.split], _Findings(problems, warnings, split.notes)
 
 
+def _free(rois: Sequence[Roi]) -> list[str]:
+    """A line on the ROIs that are declared free of figures, where there are any."""
+    count = sum(map(is_declared_free, rois))
+    return [f"{count} ROIs are declared free of figures"] if count else []
+
+
 def _lacking(rois: Sequence[Roi]) -> list[str]:
     """A line on the roles that a training needs and the split does not have."""
     lacking = [role for role in ("train", "val") if role not in {roi.split for roi in rois}]
     line = f"the split has no ROI in {' and none in '.join(lacking)}: `midog train` needs both"
-    return [line] if lacking else []
+    free = [
+        role
+        for role in ("train", "val")
+        if role not in lacking and not any(has_figures(roi) for roi in rois if roi.split == role)
+    ]
+    needs = f"no ROI of {' and none of '.join(free)} has a mitotic figure: `midog train` needs some"
+    return [line] * bool(lacking) + [needs] * bool(free)
 
 
 def _ignored(rois: Sequence[Roi]) -> list[str]:

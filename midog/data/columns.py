@@ -78,7 +78,11 @@ COLUMNS: dict[str, Column] = {
         Column("width", "imagewidth imgwidth imwidth roiwidth widthofimage"),
         Column("height", "imageheight imgheight imheight roiheight heightofimage"),
         Column("tumour", "tumor tumortype tumourtype"),
-        Column("roi_type"),
+        Column("roi_type", "typeofroi regiontype fieldtype roiclass roikind"),
+        Column(
+            "figure_free",
+            "freeoffigures nofigures withoutfigures mitosisfree nomitoses nomitosis",
+        ),
         Column("labelled", "labeled"),
     )
 }

@@ -9,11 +9,14 @@ from functools import lru_cache
 
 from midog.data.csv_text import number_in
 from midog.data.roi import Roi
+from midog.data.roi_types import parse_figure_free, parse_roi_type
 from midog.data.text_file import Problems
 from midog.errors import DataError
 from midog.mpp import Mpp, in_range, out_of_range
 
-FACTS = ("patient", "scanner", "mpp", "width", "height", "tumour", "roi_type", "labelled")
+FURTHER = ("tumour", "roi_type", "figure_free", "labelled")
+"""Keys of COLUMNS that are kept as columns of an ROI."""
+FACTS = ("patient", "scanner", "mpp", "width", "height", *FURTHER)
 """Keys of COLUMNS that are true of a whole image."""
 
 _HAMAMATSU = r"(?:ham+am+atsu )?(?:nano ?zoomer )?"
@@ -71,7 +74,6 @@ def with_facts(roi: Roi, facts: Mapping[str, str], where: str, problems: Problem
     width, height = (_side(where, key, facts.get(key, ""), problems) for key in ("width", "height"))
     if width is None or height is None:
         width = height = None
-    further = {key: facts[key] for key in ("tumour", "roi_type", "labelled") if facts.get(key)}
     return replace(
         roi,
         width=width,
@@ -79,8 +81,24 @@ def with_facts(roi: Roi, facts: Mapping[str, str], where: str, problems: Problem
         mpp=parse_mpp(where, facts.get("mpp", ""), problems),
         scanner=normalise_scanner(facts.get("scanner", "")),
         patient=facts.get("patient", ""),
-        columns={**roi.columns, **further},
+        columns={**roi.columns, **further_facts(facts, where, problems)},
     )
+
+
+def further_facts(facts: Mapping[str, str], where: str, problems: Problems) -> dict[str, str]:
+    """What a file states of an ROI under the names in FURTHER, in one spelling; what is empty is
+    left out.
+
+    Args:
+        facts: by name, as written.
+        where: the record, for messages.
+        problems: what is wrong is appended.
+    """
+    further = {key: facts[key] for key in FURTHER if facts.get(key)}
+    for key, parse in (("roi_type", parse_roi_type), ("figure_free", parse_figure_free)):
+        if key in further:
+            further[key] = parse(where, further[key], problems)
+    return {key: value for key, value in further.items() if value}
 
 
 def _side(where: str, key: str, text: str, problems: Problems) -> int | None:

@@ -19,6 +19,7 @@ from midog.data.in_use import (
 )
 from midog.data.join_split import attach_split, contradictions, problems_with
 from midog.data.roi import Roi
+from midog.data.roi_types import other_types
 from midog.data.several_folders import Folders, locate_all, problems_across, scan_splits
 from midog.data.split_file import ROLES, Split, compact_names
 from midog.data.text_file import raise_problems
@@ -83,6 +84,8 @@ def read_rois(
     raise_problems(problems_across(folders, parts))
     rois = [roi for part in parts for roi in part]
     raise_problems(problems_in_use(rois, facts))
+    for line in other_types(rois):
+        logger.log(level, "%s", line)
     for line in [] if quiet else [*warnings, *warnings_in_use(rois, facts)]:
         logger.warning("%s", line)
     return rois

@@ -13,13 +13,13 @@ import numpy as np
 from midog.boxes import (
     FIGURE_SIDE_PX,
     FIGURE_SIDE_UM,
-    MITOTIC_FIGURE,
     Boxes,
     centers_of,
     squares_around,
 )
 from midog.data.annotations.figures import BOX_FIX, BOX_SETTING
 from midog.data.roi import Roi
+from midog.data.roi_types import has_figures, is_declared_free
 from midog.data.split_file import compact_names
 from midog.data.text_file import Problems
 from midog.errors import DataError, ImageError
@@ -76,14 +76,20 @@ def problems_in_use(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> Pro
     """What is wrong with ROIs, whatever they are used for: the same from every command.
 
     ROIs that share an image; figures outside their images, of more than one in a hundred (two of
-    MIDOG++'s 26,286 are), as boxes were misread then; a part val without a mitotic figure, by which
-    no model and no threshold can be chosen.
+    MIDOG++'s 26,286 are), as boxes were misread then; a column figure_free that the boxes do not
+    bear out; a part val without a mitotic figure, by which no model and no threshold can be chosen,
+    unless all of it is declared free of figures.
 
     Args:
         rois: with paths and places in the split.
         facts: what images state, by file name.
     """
-    return [*_shared_images(rois), *_outside(rois, facts), *_val_without_figures(rois)]
+    return [
+        *_shared_images(rois),
+        *_outside(rois, facts),
+        *_not_as_declared(rois),
+        *_val_without_figures(rois),
+    ]
 
 
 def warnings_in_use(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> list[str]:
@@ -153,9 +159,34 @@ def _is_misread(count: int, rois: Sequence[Roi]) -> bool:
     return count > max(sum(len(roi.boxes) for roi in rois) / 100, 1)
 
 
+def _not_as_declared(rois: Sequence[Roi]) -> Problems:
+    """ROIs declared free of figures that have some; and such in use that are declared to hold some
+    and have none, all of which would count as background."""
+    full = [roi.file_name for roi in rois if is_declared_free(roi) and has_figures(roi)]
+    empty = [
+        roi.file_name
+        for roi in rois
+        if roi.columns.get("figure_free") == "no"
+        and roi.split not in ("", "unlabelled")
+        and not has_figures(roi)
+    ]
+    problems: Problems = []
+    if full:
+        what = f"{len(full)} ROIs are declared figure_free and have mitotic figures"
+        fix = "correct their boxes or the column `figure_free`"
+        problems.append(DataError(f"{what}: {compact_names(full)}", fix))
+    if empty:
+        what = (
+            f"{len(empty)} ROIs state figure_free = no, and no mitotic figure of theirs is listed"
+        )
+        fix = "annotate them, correct the column, or give them the split 'unlabelled'"
+        problems.append(DataError(f"{what}: {compact_names(empty)}", fix))
+    return problems
+
+
 def _val_without_figures(rois: Sequence[Roi]) -> Problems:
     val = [roi for roi in rois if roi.split == "val"]
-    if not val or any((roi.boxes.labels == MITOTIC_FIGURE).any() for roi in val):
+    if any(map(has_figures, val)) or all(map(is_declared_free, val)):
         return []
     names = compact_names(roi.file_name for roi in val)
     return [

@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from midog.boxes import IMPOSTER
 from midog.data.roi import Roi
+from midog.data.roi_types import is_declared_free
 from midog.data.split_file import ROLES, Split, SplitRow, compact_names, problems_within
 from midog.data.text_file import Problems
 from midog.errors import DataError
@@ -29,13 +30,13 @@ def attach_split(rois: Sequence[Roi], split: Split) -> list[Roi]:
     Returns:
         All ROIs, with scanner, patient, split, mpp and columns of their rows; split is "" where
         there is no row. Where a row states no scanner ("unknown") or no patient (the file's own
-        name), it is that of the annotation. A row of an unlabelled ROI that the annotation file
-        does not name is appended, as nobody annotated it.
+        name), it is that of the annotation. A row of an ROI that the annotation file does not name
+        is appended where it is unlabelled, or declared free of figures, and so needs no box.
     """
     place = name_index([roi.file_name for roi in rois])
     rows = rows_by_roi(rois, split)
     joined = [_attach(roi, rows[roi.file_name]) if roi.file_name in rows else roi for roi in rois]
-    alone = [row for row in split.rows if row.split == "unlabelled" and not _is_named(row, place)]
+    alone = [row for row in split.rows if _needs_no_box(row) and not _is_named(row, place)]
     return joined + [_attach(Roi(row.file_name), row) for row in alone]
 
 
@@ -113,7 +114,7 @@ def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
       annotated ROI hardly ever has nothing to list: a block that no annotator saw, whatever scanner
       the split states.
     Both find exactly 151 to 200 in the files of MIDOG 2021 and MIDOG++. A column `labelled` = yes
-    overrules both.
+    or `figure_free` = yes overrules both; a roi_type does not.
 
     Args:
         rois: all ROIs of a file, in its order, with scanners where a split names them.
@@ -130,14 +131,16 @@ def find_unlabelled(rois: Sequence[Roi]) -> set[str]:
         if roi.scanner and len(by_scanner[roi.scanner]) > 1 and all(by_scanner[roi.scanner])
     }
     if any(IMPOSTER in roi.boxes.labels for roi in rois):
-        for is_empty, run in itertools.groupby(rois, key=lambda roi: not roi.has_boxes):
+        unstated = (roi for roi in rois if not is_stated_labelled(roi))
+        for is_empty, run in itertools.groupby(unstated, key=lambda roi: not roi.has_boxes):
             block = [roi.file_name for roi in run]
             unlabelled |= set(block) if is_empty and len(block) >= _QUIET_RUN else set()
-    return unlabelled - {roi.file_name for roi in rois if _is_stated_labelled(roi)}
+    return unlabelled - {roi.file_name for roi in rois if is_stated_labelled(roi)}
 
 
-def _is_stated_labelled(roi: Roi) -> bool:
-    return roi.columns.get("labelled", "").lower() in ("yes", "true", "1")
+def is_stated_labelled(roi: Roi) -> bool:
+    """Whether it is stated that somebody looked for figures in an ROI, be there none."""
+    return is_declared_free(roi) or roi.columns.get("labelled", "").lower() in ("yes", "true", "1")
 
 
 def _attach(roi: Roi, row: SplitRow) -> Roi:
@@ -162,20 +165,23 @@ def _states_patient(row: SplitRow) -> bool:
     return row.patient not in ("", row.file_name, name.name, name.stem)
 
 
+def _needs_no_box(row: SplitRow) -> bool:
+    return row.split == "unlabelled" or row.columns.get("figure_free") == "yes"
+
+
 def _is_named(row: SplitRow, place: Mapping[str, str]) -> bool:
     return row.file_name in place or PurePath(row.file_name).name in place
 
 
 def _without_annotation(split: Split, place: Mapping[str, str]) -> Problems:
     names = [
-        row.file_name
-        for row in split.rows
-        if row.split != "unlabelled" and not _is_named(row, place)
+        row.file_name for row in split.rows if not _needs_no_box(row) and not _is_named(row, place)
     ]
     if not names:
         return []
     what = f"{split.name} lists ROIs that the annotation file lacks: {compact_names(names)}"
-    return [DataError(what, "remove them from the split, or give them the split 'unlabelled'")]
+    fix = "remove them from the split, or give them the split 'unlabelled'; where they hold no"
+    return [DataError(what, f"{fix} figure, state it in a column `figure_free` = yes")]
 
 
 def _listed_twice(split: Split, place: Mapping[str, str]) -> Problems:

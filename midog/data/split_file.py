@@ -14,7 +14,7 @@ from pathlib import Path
 from midog.config.shipped import shipped_dir
 from midog.data.columns import alias_note, find_columns, refuse_alike, refuse_doubled
 from midog.data.csv_text import Cells, is_number, read_table, spreadsheet_cell, text_of_cell
-from midog.data.facts import normalise_scanner, parse_mpp
+from midog.data.facts import FURTHER, further_facts, normalise_scanner, parse_mpp
 from midog.data.text_file import Problems, file_name_in, raise_problems, read_text, wrong_name
 from midog.errors import DataError
 from midog.files import replace_text
@@ -96,7 +96,7 @@ def scan_places(path: Path, required: Sequence[str]) -> tuple[list[SplitRow], Pr
     """
     file = read_text(path)
     table = read_table(path, file.text)
-    columns = find_columns(table.header, (*_COLUMNS, "mpp", "tumour", "roi_type", "labelled"))
+    columns = find_columns(table.header, (*_COLUMNS, "mpp", *FURTHER))
     lacking = [column for column in required if column not in columns]
     if lacking:
         names = f"{', '.join(table.header):.200}"
@@ -230,7 +230,7 @@ def _parse_row(
     if "split" not in required:  # of a table of scanners only 'unlabelled' counts
         role = "unlabelled" if role == "unlabelled" else "train"
     mpp = parse_mpp(where, stated.get("mpp", ""), problems)
-    own = {key: stated[key] for key in ("tumour", "roi_type", "labelled") if stated.get(key)}
+    own = further_facts(stated, where, problems)
     further = {
         text_of_cell(key.lower()): value
         for key, value in cells.items()

@@ -37,9 +37,9 @@ def make_split(
 ) -> Split:
     """A split that cuts no patient.
 
-    It is even in scanner (and tumour, where ROIs have that column) and in figures. The same ROIs
-    and seed give the same split. ROIs that are or must be unlabelled stay so; those of a patient in
-    val or test are left out.
+    It is even in scanner (and tumour and roi_type, where ROIs state them) and in figures. The same
+    ROIs and seed give the same split. ROIs that are or must be unlabelled stay so; those of a
+    patient in val or test are left out.
 
     Args:
         rois: ROIs to split; one without a patient is a patient of its own.
@@ -193,9 +193,10 @@ def _labelled(named: Sequence[Roi]) -> list[Roi]:
 def _deal(rois: Sequence[Roi], shares: Mapping[str, float], seed: Sequence[int]) -> dict[str, str]:
     """The part that each patient goes to.
 
-    Patients are ranked by scanner, tumour and count of figures, shuffled among those next to each
-    other in that rank, and dealt one after the other to the part that lacks most ROIs of its share
-    so far. So every part gets its share of each scanner, and of its busy and quiet patients.
+    Patients are ranked by scanner, tumour, roi_type and count of figures, shuffled among those next
+    to each other in that rank, and dealt one after the other to the part that lacks most ROIs of
+    its share so far. So every part gets its share of each scanner, and of its busy and quiet
+    patients.
 
     Args:
         rois: labelled ROIs, with scanner and patient.
@@ -250,20 +251,21 @@ def _with_one_in(name: str, parts: Mapping[str, str], sizes: Mapping[str, int]) 
 
 
 def _ranked_patients(rois: Sequence[Roi]) -> list[list[str]]:
-    """Patients in groups of equal scanners and tumours, ranked by their figures."""
+    """Patients in groups of equal scanners, tumours and roi_types, ranked by their figures."""
     theirs: dict[str, list[Roi]] = defaultdict(list)
     for roi in rois:
         theirs[roi.patient].append(roi)
-    kinds = {
-        patient: sorted({(roi.scanner, roi.columns.get("tumour", "")) for roi in own})
-        for patient, own in theirs.items()
-    }
+    kinds = {patient: sorted({_kind_of(roi) for roi in own}) for patient, own in theirs.items()}
     figures = {
         patient: sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in own)
         for patient, own in theirs.items()
     }
     ranked = sorted(theirs, key=lambda patient: (kinds[patient], figures[patient], patient))
     return [list(group) for _, group in itertools.groupby(ranked, key=kinds.__getitem__)]
+
+
+def _kind_of(roi: Roi) -> tuple[str, str, str]:
+    return roi.scanner, roi.columns.get("tumour", ""), roi.columns.get("roi_type", "")
 
 
 def _split(name: str, named: Sequence[Roi], roles: Mapping[str, str]) -> Split:

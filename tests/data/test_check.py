@@ -230,8 +230,67 @@ def test_boxes_to_ignore_are_counted_in_a_note(data: Path) -> None:
     edit(data / "MIDOG.json", '"id": 12, ', '"id": 12, "ignore": 1, ')
     report = check_folder(data, images=False)
     assert report.notes == ("2 boxes are to be ignored: neither figures nor background",)
-    assert (report.problems, report.warnings) == ((), ())
+    assert report.problems == ()
+    assert report.warnings == ("no ROI of train has a mitotic figure: `midog train` needs some",)
     assert (report.groups[0].figures, report.groups[0].imposters) == (0, 0)
+
+
+def test_rois_are_counted_by_roi_type_and_without_figures(data: Path) -> None:
+    lines = [
+        "file_name,scanner,patient,split,ROI type",
+        *("001.tiff,A,p1,train,Hot-Spot", "002.tiff,A,p2,val,hotspot"),
+        *("003.tiff,A,p3,test,Challenging ROI", "004.tiff,A,p4,train,random"),
+        "005.tiff,A,p5,train,tumour border",
+    ]
+    (data / "split.csv").write_text("\n".join(lines) + "\n")
+    report = check_folder(data)
+    assert report.problems == ()
+    assert report.header()[:4] == ["scanner", "roi_type", "split", "ROIs"]
+    assert [line[1:6] for line in report.lines()] == [
+        ["challenging", "test", "1", "0", "1"],
+        ["hotspot", "train", "1", "0", "1"],
+        ["hotspot", "val", "1", "0", "1"],
+        ["random", "train", "1", "1", "0"],
+        ["tumour border", "train", "1", "1", "0"],
+        ["-", "-", "5", "2", "3"],
+    ]
+    assert report.notes == (
+        "roi_type is none of hotspot, random, challenging, and used as it is: tumour border (1)",
+    )
+    assert report.warnings == (
+        "2 ROIs have no figure and no imposter; were they labelled? 004.tiff, 005.tiff",
+    )
+
+
+def test_rois_declared_free_are_noted_and_not_asked_about(data: Path) -> None:
+    lines = [
+        "file_name,scanner,patient,split,figure_free",
+        *("001.tiff,A,p1,train,", "002.tiff,A,p2,test,no", "003.tiff,A,p3,test,"),
+        *("004.tiff,C,p4,val,yes", "005.tiff,C,p5,val,Yes"),
+    ]
+    (data / "split.csv").write_text("\n".join(lines) + "\n")
+    report = check_folder(data)
+    assert report.problems == ()
+    assert report.notes == ("2 ROIs are declared free of figures",)
+    assert report.warnings == ("no ROI of val has a mitotic figure: `midog train` needs some",)
+    assert len(report.header()) == 7, "there is no roi_type"
+
+
+def test_what_figure_free_states_must_be_borne_out_by_the_boxes(data: Path) -> None:
+    lines = [
+        "file_name,scanner,patient,split,figure_free",
+        *("001.tiff,A,p1,train,yes", "002.tiff,A,p2,val,no", "003.tiff,A,p3,test,maybe"),
+        "004.tiff,A,p4,test,no",
+    ]
+    (data / "split.csv").write_text("\n".join(lines) + "\n")
+    texts = [str(problem).removeprefix(f"{data}/") for problem in check_folder(data).problems]
+    assert texts == [
+        "split.csv line 4 (003.tiff): figure_free is 'maybe'; write yes or no, or leave it empty",
+        "1 ROIs are declared figure_free and have mitotic figures: 001.tiff; correct their boxes or"
+        " the column `figure_free`",
+        "1 ROIs state figure_free = no, and no mitotic figure of theirs is listed: 004.tiff;"
+        " annotate them, correct the column, or give them the split 'unlabelled'",
+    ]
 
 
 def test_points_of_a_csv_are_held_against_the_image_itself(tmp_path: Path) -> None:

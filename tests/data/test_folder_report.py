@@ -28,3 +28,14 @@ def test_several_groups_have_a_total_and_what_is_unknown_is_a_dash():
     ]
     assert FolderReport("", (UNKNOWN,), (), ()).lines() == [["-", "-", "1", "3", "0", "-", "-"]]
     assert len(report.header()) == 7
+
+
+def test_a_roi_type_has_a_column_and_so_have_rois_without_figures():
+    random = GroupCount("A", "test", 3, 0, 0, 1.0, "random", 3)
+    report = FolderReport("a.json", (TRAIN, random), (), ())
+    assert report.header()[:5] == ["scanner", "roi_type", "split", "ROIs", "without figures"]
+    assert report.lines() == [
+        ["A", "-", "train", "2", "0", "10", "5", "4.00", "2.5"],
+        ["A", "random", "test", "3", "3", "0", "0", "1.00", "0.0"],
+        ["all", "-", "-", "5", "3", "10", "5", "5.00", "-"],
+    ]

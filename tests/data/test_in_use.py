@@ -26,6 +26,7 @@ from midog.data.in_use import (
 from midog.data.roi import Roi
 from midog.errors import DataError
 from midog.mpp import Mpp, StatedMpp
+from tests.evaluation.cases import YES, write
 
 
 def draw(path: Path, mpp: float = 0.25, side: int = 256) -> None:
@@ -141,6 +142,27 @@ def test_the_same_error_from_every_command(
     for ran in runs:
         assert ran.code == 1  # type: ignore[attr-defined]
         assert re.search(said, ran.err), ran.err  # type: ignore[attr-defined]
+
+
+def test_a_val_part_declared_free_is_scored_and_cannot_choose_a_model(
+    midog: Callable[..., Any], data: Path, tmp_path: Path
+) -> None:
+    write_points(data, "a.tiff,100,120,mitosis")
+    text = (data / "split.csv").read_text().splitlines()
+    lines = [f"{text[0]},Free of figures", *(f"{line}," for line in text[1:] if line[0] == "a")]
+    lines += [f"{line},yes" for line in text[1:] if line[0] == "b"]
+    (data / "split.csv").write_text("\n".join(lines) + "\n")
+    write(tmp_path / "found" / "b.json", (50, 50, 0.9, YES), mpp=0.25)
+    scored = midog("evaluate", tmp_path / "found", "--data", data, "--subset", "val", "--mpp", 0.25)
+    assert scored.code == 0, scored.err
+    assert scored.out.splitlines()[1].split()[:8] == ["all", "1", "0", "0", "1", "0", "0.000", "-"]
+    for command in (
+        ("train", "--data", data, "--dry-run"),
+        ("train", "--data", data, "--runs", tmp_path / "runs"),
+    ):
+        ran = midog(*command)
+        assert ran.code == 1
+        assert "no ROI of val has a mitotic figure, to choose a model" in ran.err
 
 
 def test_one_point_outside_of_few_is_a_warning(

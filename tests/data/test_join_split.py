@@ -83,8 +83,30 @@ def test_rois_without_annotation_are_named_unless_unlabelled() -> None:
     )
     assert lines == [
         "mine.csv lists ROIs that the annotation file lacks: 002.tiff to 004.tiff; "
-        "remove them from the split, or give them the split 'unlabelled'"
+        "remove them from the split, or give them the split 'unlabelled'; where they hold no"
+        " figure, state it in a column `figure_free` = yes"
     ]
+
+
+def test_rois_declared_free_of_figures_need_neither_boxes_nor_annotation() -> None:
+    rows = (
+        SplitRow("001.tiff", "A", "1", "train"),
+        *(
+            SplitRow(f"{number}.tiff", "B", f"{number}", role, columns={"figure_free": "yes"})
+            for number, role in ((7, "train"), (8, "val"), (9, "test"))
+        ),
+    )
+    split = Split("mine.csv", rows)
+    assert check_split(split, [roi(1)]) == []
+    joined = attach_split([roi(1)], split)
+    assert [(item.file_name, item.split, len(item.boxes)) for item in joined[1:]] == [
+        ("7.tiff", "train", 0),
+        ("8.tiff", "val", 0),
+        ("9.tiff", "test", 0),
+    ]
+    assert find_unlabelled(joined) == set(), "though scanner B has no box on any"
+    undeclared = [replace(item, columns={"roi_type": "random"}) for item in joined]
+    assert find_unlabelled(undeclared) == {"7.tiff", "8.tiff", "9.tiff"}, "a type declares nothing"
 
 
 def test_all_problems_are_told_at_once() -> None:

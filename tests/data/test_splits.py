@@ -51,6 +51,20 @@ def test_no_patient_is_cut_and_each_roi_has_one_role(rois: list[Roi], seed: int)
     assert check_split(split, rois) == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_each_part_has_its_share_of_each_roi_type(seed: int) -> None:
+    kinds = ["hotspot"] * 40 + ["random"] * 20 + ["challenging"] * 20
+    rois = [
+        replace(roi(number, "AB"[number % 2], number % 5), columns={"roi_type": kind})
+        for number, kind in enumerate(kinds)
+    ]
+    split = make_split(rois, val=0.25, test=0.25, seed=seed)
+    counts = Counter((row.split, row.columns["roi_type"]) for row in split.rows)
+    for part, share in (("train", 0.5), ("val", 0.25), ("test", 0.25)):
+        for kind in set(kinds):
+            assert abs(counts[part, kind] - share * kinds.count(kind)) <= 1
+
+
 @settings(deadline=None, max_examples=40)
 @given(cohorts(), st.integers(0, 5), st.randoms())
 def test_the_same_seed_gives_the_same_split_whatever_the_order(

@@ -11,6 +11,7 @@ from midog.boxes import IMPOSTER, MITOTIC_FIGURE
 from midog.config.schema import DataSettings, RunConfig
 from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
+from midog.data.roi_types import has_figures
 from midog.errors import DataError
 from midog.loading.rois import decode_rois
 from midog.models.build import build_model, count_parameters
@@ -90,7 +91,7 @@ def of_role(rois: Sequence[Roi], role: str) -> list[Roi]:
     """Return the ROIs of one role of the split.
 
     Raises:
-        DataError: There are none, or none of those in train has a mitotic figure.
+        DataError: There are none, or none of those in train or val has a mitotic figure.
     """
     chosen = [roi for roi in rois if roi.split == role]
     if not chosen:
@@ -99,9 +100,14 @@ def of_role(rois: Sequence[Roi], role: str) -> list[Roi]:
             "name another one in {data.split}, or make one with `midog splits make`",
             {"data.split": None},
         )
-    if role == "train" and not any((roi.boxes.labels == MITOTIC_FIGURE).any() for roi in chosen):
+    if role == "train" and not any(map(has_figures, chosen)):
         raise DataError(
             "no training ROI has a mitotic figure", "check the annotations with `midog data check`"
+        )
+    if role == "val" and not any(map(has_figures, chosen)):
+        raise DataError(
+            "no ROI of val has a mitotic figure, to choose a model and its threshold by",
+            "put ROIs with figures into val, or make another split with `midog splits make`",
         )
     return chosen
 
