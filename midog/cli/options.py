@@ -133,7 +133,12 @@ SubsetOption = Annotated[
 ]
 ByOption = Annotated[
     str,
-    option("--by", "COLUMNS", "Groups: columns of the split; tumour,scanner nests them.", SCORING),
+    option(
+        "--by",
+        "COLUMNS",
+        "Groups: columns of the split, e.g. roi_type; tumour,scanner nests.",
+        SCORING,
+    ),
 ]
 ThresholdOption = Annotated[
     float | None,
