@@ -40,7 +40,7 @@ models: detection_copy retinanet spread_scores weights build classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
-metrics: rank_correlation value_mix scanner_matrix
+metrics: rank_correlation value_mix scanner_draws scanner_matrix
 data: text_file csv_text columns roi mpp roi_types facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json registry read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -42,6 +43,7 @@ from midog.cli.shared import (
 from midog.cli.terminal import say, show
 
 if TYPE_CHECKING:
+    from midog.metrics.bootstrap import Interval
     from midog.shift.result import ShiftResult
 
 shift_app = typer.Typer(
@@ -179,22 +181,59 @@ def report(
 
 
 def print_matrix(result: ShiftResult) -> None:
-    """Print F1 of each model by scanner, * on those of its training; then the means and the gap."""
+    """Print F1 of each model by scanner, * on those of its training, and the means and the gap;
+    then F1 at the best threshold for each cell, and what the own threshold lacks to it."""
     from midog.report.shift_rows import ordered_rows, ordered_scanners
 
     scanners = ordered_scanners(result.matrix)
     rows = []
-    for row in ordered_rows(result.matrix):
-        cells = [row.cells.get(name) for name in scanners]
-        shown = ["-" if cell is None else number(cell.f1.value) + "*" * cell.seen for cell in cells]
+    for row, cells in zip(ordered_rows(result.matrix), _cells(result, "f1"), strict=True):
         means = [number(row.seen.value), number(row.unseen.value), number(row.drop.value, "+")]
-        rows.append([row.name, *shown, *means])
+        rows.append([*cells, *means])
     print_table(["F1 of / on", *scanners, "seen", "unseen", "drop"], rows)
     show("* trained on that scanner")
     for name, mean in (
-        ("on the diagonal (models of one scanner, on it)", result.matrix.on_diagonal),
-        ("off the diagonal (on the other scanners)", result.matrix.off_diagonal),
-        ("gap", result.matrix.gap),
+        ("F1 on the diagonal (models of one scanner, on it)", result.matrix.on_diagonal),
+        ("F1 off the diagonal (on the other scanners)", result.matrix.off_diagonal),
+        ("F1 gap", result.matrix.gap),
     ):
-        limits = f"{number(mean.low)} to {number(mean.high)}"
-        show(f"mean F1 {name}: {number(mean.value)}, {result.level:.0%} interval {limits}")
+        _print_mean(result, name, mean)
+    if any(
+        not math.isnan(cell.oracle_f1.value)
+        for row in result.matrix.rows
+        for cell in row.cells.values()
+    ):
+        _print_threshold_cost(result, scanners)
+
+
+def _print_threshold_cost(result: ShiftResult, scanners: list[str]) -> None:
+    """Print the oracle's F1 and the threshold's loss of each cell, and how they are to be read."""
+    for words, what in (("oracle F1", "oracle_f1"), ("threshold loss", "threshold_loss")):
+        show("")
+        print_table([f"{words} of / on", *scanners], _cells(result, what))
+    _print_mean(result, "threshold loss on the diagonal", result.matrix.own_threshold_loss)
+    _print_mean(result, "threshold loss off the diagonal", result.matrix.other_threshold_loss)
+    show(
+        "oracle F1: at the threshold that is best for these very figures, an upper bound: not to be"
+        " published as F1"
+    )
+
+
+def _cells(result: ShiftResult, what: str) -> list[list[str]]:
+    """A row for each model: its name, then one number of each cell, * where the scanner is seen."""
+    from midog.report.shift_rows import ordered_rows, ordered_scanners
+
+    lines = []
+    for row in ordered_rows(result.matrix):
+        cells = [row.cells.get(name) for name in ordered_scanners(result.matrix)]
+        shown = [
+            "-" if cell is None else number(getattr(cell, what).value) + "*" * cell.seen
+            for cell in cells
+        ]
+        lines.append([row.name, *shown])
+    return lines
+
+
+def _print_mean(result: ShiftResult, name: str, mean: Interval) -> None:
+    limits = f"{number(mean.low)} to {number(mean.high)}"
+    show(f"mean {name}: {number(mean.value)}, {result.level:.0%} interval {limits}")

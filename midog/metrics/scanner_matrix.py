@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from midog.boxes import IntArray
-from midog.metrics.bootstrap import Interval, interval, weights_in_parts
-from midog.metrics.counts import Counts, count_table, f1
+from midog.metrics.bootstrap import Interval, interval
+from midog.metrics.counts import Counts, f1
+from midog.metrics.oracle import oracle_of_sweep
 from midog.metrics.points import Values
-from midog.random_streams import seed_of_names
+from midog.metrics.scanner_draws import Drawn, Tested, draw_parts
+from midog.metrics.sweep import sweep_matched
+
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 PUBLISHED_SCANNERS = ("Hamamatsu XR", "Aperio CS2", "Hamamatsu S360")
 PUBLISHED_F1 = ((0.578, 0.138, 0.190), (0.390, 0.751, 0.433), (0.432, 0.574, 0.721))
 """F1 of models trained on the scanner of the row and tested on that of the column, MIDOG 2021
 (Aubreville et al., 'Quantifying the Scanner-Induced Domain Gap in Mitosis Detection', MIDL 2021,
 arXiv:2103.16515): other data and another detector, a reference and no baseline."""
-
-
-@dataclass(frozen=True, eq=False)
-class Tested:
-    """Results of one model in the test ROIs of one scanner.
-
-    Attributes:
-        counts: Of each ROI.
-        patients: Of each ROI.
-    """
-
-    counts: Sequence[Counts]
-    patients: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -42,13 +33,28 @@ class Cell:
         seen: It was trained on that scanner.
         rois: Number of test ROIs.
         counts: Pooled over them.
-        f1: NaN without figures and detections.
+        f1: NaN without figures and detections. At the model's own threshold: on a scanner that it
+            has not seen, a transferred one.
+        oracle_f1: F1 at the threshold that is best for these very ROIs: an upper bound, no result.
+            NaN without figures, or where the detections do not hold other thresholds.
+        threshold_loss: `oracle_f1` less `f1`: what the threshold costs; NaN likewise.
+        oracle_threshold: That of `oracle_f1`.
+        at_floor: See `Oracle`.
     """
 
     seen: bool
     rois: int
     counts: Counts
     f1: Interval
+    oracle_f1: Interval = UNKNOWN
+    threshold_loss: Interval = UNKNOWN
+    oracle_threshold: float = math.nan
+    at_floor: bool = False
+
+    @property
+    def ranking_loss(self) -> float:
+        """1 less the oracle's F1: what no threshold can win back."""
+        return 1 - self.oracle_f1.value
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,16 @@ class Matrix:
         on_diagonal: Mean F1 of the models of one scanner on their own scanner.
         off_diagonal: The same on the other scanners.
         gap: The difference.
+        own_threshold_loss: Mean threshold loss of the models of one scanner on their own scanner.
+        other_threshold_loss: The same on the other scanners, where the threshold is transferred.
     """
 
     rows: tuple[ModelRow, ...]
     on_diagonal: Interval
     off_diagonal: Interval
     gap: Interval
+    own_threshold_loss: Interval = UNKNOWN
+    other_threshold_loss: Interval = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -132,30 +142,39 @@ def build_matrix(
         resamples: Number of resamples B.
         seed: Of the draws.
     """
-    samples = [_draw(parts, resamples, seed) for _, _, parts in models]
+    samples = [draw_parts(parts, resamples, seed) for _, _, parts in models]
     rows = tuple(_row(*model, drawn) for model, drawn in zip(models, samples, strict=True))
     single = [
         (row, drawn) for row, drawn in zip(rows, samples, strict=True) if len(row.train_on) == 1
     ]
-    own, own_samples = _mean_f1(single, seen=True, resamples=resamples)
-    other, other_samples = _mean_f1(single, seen=False, resamples=resamples)
+    own, own_samples = _mean(single, "f1", seen=True, resamples=resamples)
+    other, other_samples = _mean(single, "f1", seen=False, resamples=resamples)
+    of_threshold = [
+        interval(*_mean(single, "threshold_loss", seen=seen, resamples=resamples))
+        for seen in (True, False)
+    ]
     return Matrix(
         rows,
         interval(own, own_samples),
         interval(other, other_samples),
         interval(own - other, own_samples - other_samples),
+        *of_threshold,
     )
 
 
-def _mean_f1(
-    rows: Sequence[tuple[ModelRow, Mapping[str, Values]]], *, seen: bool, resamples: int
+def _mean(
+    rows: Sequence[tuple[ModelRow, Mapping[str, Drawn]]],
+    what: Literal["f1", "threshold_loss"],
+    *,
+    seen: bool,
+    resamples: int,
 ) -> tuple[float, Values]:
-    """Mean F1 over the cells that are seen, or those that are not, and its resamples (B,)."""
+    """Mean over the cells that are seen, or those that are not, and its resamples (B,)."""
     cells = [
-        (cell.f1.value, _f1_of(drawn[scanner]))
+        (getattr(cell, what).value, getattr(drawn[scanner], what))
         for row, drawn in rows
         for scanner, cell in row.cells.items()
-        if cell.seen is seen and not math.isnan(cell.f1.value)
+        if cell.seen is seen and not math.isnan(getattr(cell, what).value)
     ]
     if not cells:
         return math.nan, np.full(resamples, math.nan)
@@ -194,57 +213,20 @@ def _native_f1(single: Sequence[ModelRow], scanner: str) -> float:
     return float(np.mean(native)) if native else math.nan
 
 
-def _draw(parts: Mapping[str, Tested], resamples: int, seed: int) -> dict[str, Values]:
-    """(B, 3) tp, fp, fn of each scanner in each resample, NaN where it has one patient alone."""
-    samples = {}
-    for group in _sharing(parts):
-        patients = [patient for scanner in group for patient in parts[scanner].patients]
-        ends = np.cumsum([len(parts[scanner].counts) for scanner in group])[:-1]
-        drawn: dict[str, list[IntArray]] = {scanner: [] for scanner in group}
-        for weights in weights_in_parts(patients, resamples, seed_of_names(seed, group)):
-            for scanner, mine in zip(group, np.split(weights, ends, axis=1), strict=True):
-                drawn[scanner].append(mine @ count_table(parts[scanner].counts))
-        for scanner in group:
-            samples[scanner] = np.concatenate(drawn[scanner]).astype(np.float64)
-            if len(set(parts[scanner].patients)) < 2:
-                samples[scanner][:] = math.nan
-    return {scanner: samples[scanner] for scanner in parts}
-
-
-def _sharing(parts: Mapping[str, Tested]) -> list[list[str]]:
-    """The scanners, those together that share a patient, be it by way of a third."""
-    groups: list[tuple[list[str], set[str]]] = []
-    for scanner, part in parts.items():
-        joined, patients = [scanner], set(part.patients)
-        apart = []
-        for names, theirs in groups:
-            if theirs & patients:
-                joined, patients = [*names, *joined], theirs | patients
-            else:
-                apart.append((names, theirs))
-        groups = [*apart, (joined, patients)]
-    return [names for names, _ in groups]
-
-
 def _row(
-    name: str, train_on: tuple[str, ...], parts: Mapping[str, Tested], samples: Mapping[str, Values]
+    name: str, train_on: tuple[str, ...], parts: Mapping[str, Tested], samples: Mapping[str, Drawn]
 ) -> ModelRow:
-    pooled = {scanner: sum(part.counts, Counts()) for scanner, part in parts.items()}
     cells = {
-        scanner: Cell(
-            scanner in train_on,
-            len(part.counts),
-            pooled[scanner],
-            interval(pooled[scanner].f1, _f1_of(samples[scanner])),
-        )
+        scanner: _cell(scanner in train_on, part, samples[scanner])
         for scanner, part in parts.items()
     }
-    nothing = np.zeros((len(next(iter(samples.values()), ())), 3))
+    nothing = np.zeros((len(next(iter(samples.values())).counts) if samples else 0, 3))
     sides = []
     for seen in (True, False):
         mine = [scanner for scanner, cell in cells.items() if cell.seen is seen]
-        value = sum((pooled[scanner] for scanner in mine), Counts()).f1
-        sides.append((value, _f1_of(sum((samples[scanner] for scanner in mine), nothing))))
+        value = sum((cells[scanner].counts for scanner in mine), Counts()).f1
+        drawn = sum((samples[scanner].counts for scanner in mine), nothing)
+        sides.append((value, f1(*drawn.T)))
     (seen_value, seen_drawn), (unseen_value, unseen_drawn) = sides
     defined = [scanner for scanner, cell in cells.items() if not math.isnan(cell.f1.value)]
     ranked = sorted(defined, key=lambda scanner: cells[scanner].f1.value)
@@ -260,6 +242,18 @@ def _row(
     )
 
 
-def _f1_of(drawn: Values) -> Values:
-    """(B,) of (B, 3) tp, fp, fn; NaN where the denominator is zero."""
-    return f1(*drawn.T)
+def _cell(seen: bool, part: Tested, drawn: Drawn) -> Cell:
+    pooled = sum(part.counts, Counts())
+    cell = Cell(seen, len(part.counts), pooled, interval(pooled.f1, drawn.f1))
+    if part.matches is None:
+        return cell
+    oracle = oracle_of_sweep(
+        sweep_matched(part.matches.scores, part.matches.by_radius, int(part.matches.figures.sum()))
+    )
+    return replace(
+        cell,
+        oracle_f1=interval(oracle.f1, drawn.oracle_f1),
+        threshold_loss=interval(oracle.f1 - pooled.f1, drawn.threshold_loss),
+        oracle_threshold=oracle.threshold,
+        at_floor=oracle.at_floor,
+    )

@@ -103,6 +103,12 @@ def _of_matrix(result: ShiftResult) -> dict[str, Any]:
         "names": model_names(matrix),
         "scanners": ordered_scanners(matrix),
         "basis": {name: words.basis(cells) for name, cells in cells_by_scanner(matrix).items()},
+        "thresholds": [
+            (row, scanner, row.cells[scanner].at_floor, row.cells[scanner])
+            for row in ordered_rows(matrix)
+            for scanner in ordered_scanners(matrix)
+            if scanner in row.cells and not math.isnan(row.cells[scanner].oracle_f1.value)
+        ],
         "published": PUBLISHED_F1,
         "published_scanners": PUBLISHED_SCANNERS,
         "published_means": published_means(),

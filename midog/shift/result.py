@@ -103,6 +103,8 @@ class ShiftResult:
             "on_diagonal": _interval(self.matrix.on_diagonal),
             "off_diagonal": _interval(self.matrix.off_diagonal),
             "gap": _interval(self.matrix.gap),
+            "own_threshold_loss": _interval(self.matrix.own_threshold_loss),
+            "other_threshold_loss": _interval(self.matrix.other_threshold_loss),
             "published": {
                 "scanners": list(PUBLISHED_SCANNERS),
                 "f1": [list(row) for row in PUBLISHED_F1],
@@ -137,6 +139,11 @@ def _row(row: ModelRow) -> dict[str, Any]:
                 "rois": cell.rois,
                 **asdict(cell.counts),
                 "f1": _interval(cell.f1),
+                "oracle_f1": _interval(cell.oracle_f1),
+                "threshold_loss": _interval(cell.threshold_loss),
+                "ranking_loss": cell.ranking_loss,
+                "oracle_threshold": cell.oracle_threshold,
+                "at_floor": cell.at_floor,
             }
             for scanner, cell in row.cells.items()
         },

@@ -16,13 +16,15 @@ from midog.data.roi import Roi
 from midog.data.several_folders import Folders, listed_folders
 from midog.errors import CheckpointError, DataError, DetectionsError, WeightsError
 from midog.evaluation.points import score_rois
+from midog.evaluation.written_scores import written_scores
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.image_identity import identity_of
 from midog.inference.jobs import job_of
 from midog.json_text import read_json
 from midog.locks import being_written, held_file
-from midog.metrics.scanner_matrix import Tested
+from midog.metrics.pooled_matches import PooledMatches
+from midog.metrics.scanner_draws import Tested
 from midog.names import real_path
 from midog.training.runs import is_finished
 
@@ -205,13 +207,16 @@ def _test(
         damaged = next(iter(outcome.failed.values()))
         raise DetectionsError(damaged.what, damaged.fix, damaged.settings)
     scored = score_rois(out, rois)
+    holds_all = not written_scores(out, scored, None).lack
     by_scanner = {
         scanner: [one for one in scored if one.roi.scanner == scanner]
         for scanner in dict.fromkeys(roi.scanner for roi in rois)
     }
     return {
         scanner: Tested(
-            [one.counts for one in of_scanner], [one.roi.patient_or_name for one in of_scanner]
+            [one.counts for one in of_scanner],
+            [one.roi.patient_or_name for one in of_scanner],
+            PooledMatches.of([one.points for one in of_scanner]) if holds_all else None,
         )
         for scanner, of_scanner in by_scanner.items()
     }

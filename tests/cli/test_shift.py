@@ -253,7 +253,8 @@ def test_report_prints_the_matrix_and_writes_the_page(midog, trained, tmp_path, 
     monkeypatch.chdir(tmp_path)
     ran = midog("shift", "report", *sorted(trained.iterdir()), *SMALL)
     assert ran.code == 0, ran.err
-    header, *rows = ran.out.splitlines()
+    first, *others = ran.out.split("\n\n")
+    header, *rows = first.splitlines()
     assert re.split(r"\s{2,}", header) == [
         "F1 of / on", "Phantom A", "Phantom B", "Phantom C", "seen", "unseen", "drop"
     ]  # fmt: skip
@@ -282,11 +283,19 @@ def test_report_prints_the_matrix_and_writes_the_page(midog, trained, tmp_path, 
         "mean F1 gap",
     ]
     assert all("95% interval" in row for row in rows[3:])
+    assert [table.split("  ")[0] for table in others] == [
+        "oracle F1 of / on",
+        "threshold loss of / on",
+    ]
+    assert others[1].splitlines()[-1].endswith("an upper bound: not to be published as F1")
     assert "[1/2] only_phantom_b: testing on 4 ROIs" in ran.err, (
         "latest is one of them, and comes first"
     )
     assert ran.err.splitlines()[-1] == "the report is shift.html"
     assert "<html" in (tmp_path / "shift.html").read_text()
+
+
+KEYS_OF_CELLS = ("f1", "oracle_f1", "threshold_loss")
 
 
 def test_json_is_on_stdout_alone_and_says_what_the_table_says(
@@ -301,9 +310,10 @@ def test_json_is_on_stdout_alone_and_says_what_the_table_says(
     assert tree["bootstrap"] == {"unit": "patient", "level": 0.95, "resamples": 20, "seed": 3}
     table = midog("shift", "report", *runs, *SMALL, "--out", "b.html", "--seed", 3).out
     for model in tree["models"]:
-        (row,) = (line.split() for line in table.splitlines() if line.startswith(model["name"]))
-        values = [cell["f1"]["value"] for cell in model["cells"].values()]
-        assert [cell.rstrip("*") for cell in row[1:4]] == [f"{value:.3f}" for value in values]
+        for part, key in zip(table.split("\n\n"), KEYS_OF_CELLS, strict=True):
+            (row,) = (line.split() for line in part.splitlines() if line.startswith(model["name"]))
+            values = [cell[key]["value"] for cell in model["cells"].values()]
+            assert [cell.rstrip("*") for cell in row[1:4]] == [f"{value:.3f}" for value in values]
     assert {file.name for file in tmp_path.iterdir()} == {"a.html", "b.html"}
 
 

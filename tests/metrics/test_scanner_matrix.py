@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midog.metrics import scanner_matrix
+from midog.metrics import scanner_draws, scanner_matrix
 from midog.metrics.bootstrap import Interval
 from midog.metrics.counts import Counts
 from midog.metrics.scanner_matrix import (
@@ -29,9 +29,9 @@ EMPTY = (0, 0, 0)
 
 def of_rois(
     *counts: tuple[int, int, int], patients: Sequence[str] | None = None
-) -> scanner_matrix.Tested:
+) -> scanner_draws.Tested:
     """ROIs with these tp, fp, fn; each its own patient unless said."""
-    return scanner_matrix.Tested(
+    return scanner_draws.Tested(
         [Counts(*each) for each in counts],
         patients or [f"p{number}" for number in range(len(counts))],
     )
@@ -116,7 +116,7 @@ def test_the_diagonal_is_the_mean_of_models_of_one_scanner_on_it(matrix):
 def test_intervals_are_the_percentiles_of_patients_drawn_within_each_scanner(monkeypatch):
     """Three draws of two patients, written out."""
     monkeypatch.setattr(
-        scanner_matrix,
+        scanner_draws,
         "weights_in_parts",
         lambda patients, resamples, seed: [np.array([[2, 0], [0, 2], [1, 1]])],
     )
@@ -196,13 +196,13 @@ def test_patients_of_several_scanners_are_drawn_once_for_all_of_them():
 
 def test_scanners_that_share_patients_by_way_of_a_third_are_drawn_together(monkeypatch):
     drawn = []
-    original = scanner_matrix.weights_in_parts
+    original = scanner_draws.weights_in_parts
 
     def note(patients, resamples, seed):
         drawn.append(sorted(patients))
         return original(patients, resamples, seed)
 
-    monkeypatch.setattr(scanner_matrix, "weights_in_parts", note)
+    monkeypatch.setattr(scanner_draws, "weights_in_parts", note)
     parts = {
         "A": of_rois((1, 0, 0), (1, 1, 0), patients=["p", "q"]),
         "B": of_rois((1, 0, 0), (1, 1, 0), patients=["s", "t"]),
@@ -226,7 +226,7 @@ def test_a_scanner_none_of_whose_shared_patients_is_drawn_costs_no_other_its_int
 
 def test_the_order_of_rois_changes_nothing():
     a = PARTS["A"]
-    turned = scanner_matrix.Tested(a.counts[::-1], a.patients[::-1])
+    turned = scanner_draws.Tested(a.counts[::-1], a.patients[::-1])
     made, again = (
         build_matrix([("a", ("A",), {"A": each})], resamples=100) for each in (a, turned)
     )
@@ -271,7 +271,7 @@ def test_false_alarms_alone_are_an_f1_of_0_and_no_nan():
 
 def test_one_patient_alone_has_figures_and_no_interval():
     lone = {
-        scanner: scanner_matrix.Tested(part.counts, ["p"] * len(part.counts))
+        scanner: scanner_draws.Tested(part.counts, ["p"] * len(part.counts))
         for scanner, part in PARTS.items()
     }
     made = build_matrix([("a", ("A",), lone), ("b", ("B",), lone)], resamples=50)
@@ -422,8 +422,8 @@ def _f1s(row: scanner_matrix.ModelRow, scanners: str) -> list[float]:
 def test_the_native_model_of_several_is_their_mean():
     def model(name: str, scanner: str, f1_on_x: Counts) -> tuple:
         parts = {
-            "X": scanner_matrix.Tested([f1_on_x], ["a"]),
-            "Y": scanner_matrix.Tested([Counts(1, 0, 0)], ["b"]),
+            "X": scanner_draws.Tested([f1_on_x], ["a"]),
+            "Y": scanner_draws.Tested([Counts(1, 0, 0)], ["b"]),
         }
         return name, (scanner,), parts
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from midog.metrics.counts import Counts
 from midog.metrics.rank_correlation import rank_correlation
-from midog.metrics.scanner_matrix import Tested, build_matrix, losses
+from midog.metrics.scanner_draws import Tested
+from midog.metrics.scanner_matrix import build_matrix, losses
 from midog.shift.feature_distances import FEATURE_DISTANCES
 from midog.shift.images import IMAGE_DISTANCES, image_stats
 from midog.shift.result import Confounder, Pair, ShiftResult

@@ -12,6 +12,10 @@ import pytest
 
 from midog._version import __version__
 from midog.errors import MidogError
+from midog.metrics import scanner_draws
+from midog.metrics.counts import Counts
+from midog.metrics.points import RoiPoints
+from midog.metrics.pooled_matches import PooledMatches
 from midog.metrics.scanner_matrix import PUBLISHED_F1
 from midog.report.shift_page import write_shift_page
 from midog.report.shift_tables import (
@@ -28,6 +32,7 @@ from tests.report.shifts import (
     DISTANCES,
     NAMES,
     build_shift,
+    result_of,
     with_holes,
     without_losses,
 )
@@ -103,6 +108,34 @@ def test_every_case_gives_a_valid_page_with_all_tables(
     )
     assert len(rows(page.by_id("correlation"))) == len(DISTANCES)
     assert not {"nan", "None", "inf"} & set(page.text.split())
+
+
+def test_what_the_threshold_costs_stands_cell_by_cell(tmp_path: Path) -> None:
+    points = [
+        RoiPoints([[0, 0], [0.5, 0.5]], [[0, 0], [0.5, 0.5]], scores)
+        for scores in ([0.9, 0.3], [0.8, 0.2])
+    ]
+    part = scanner_draws.Tested([Counts(1, 0, 1)] * 2, ["p", "q"], PooledMatches.of(points))
+    models = [("only", (NAMES[0],), {NAMES[0]: part, NAMES[1]: part})]
+    page = page_of(result_of(models, NAMES[:2]), tmp_path)
+    own, transferred = rows(page.by_id("thresholds"))
+    assert own[1] == f"seen{NAMES[0]}"
+    assert transferred[1] == NAMES[1]
+    assert [cell.split()[0][:5] for cell in own[2:]] == [
+        "0.667",
+        "1.000",
+        "0.100",
+        "0.333",
+        "0.000",
+    ]
+    assert own[4] == "0.100*"
+    assert "must not be published as F1" in page.text
+    assert "with more of them the oracle’s F1 might be higher" in page.text
+
+
+def test_without_scores_below_the_threshold_no_cost_is_made_up(page: Page) -> None:
+    assert "Not known: the detections do not hold scores below the threshold." in page.text
+    assert "thresholds" not in {element.attributes["id"] for element in page.all("table")}
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -29,7 +29,16 @@ def result() -> ShiftResult:
         "only_a",
         ("A",),
         {
-            "A": Cell(True, 2, Counts(3, 1, 0), Interval(6 / 7, 0.5, 1.0)),
+            "A": Cell(
+                True,
+                2,
+                Counts(3, 1, 0),
+                Interval(6 / 7, 0.5, 1.0),
+                oracle_f1=Interval(1.0, 0.5, 1.0),
+                threshold_loss=Interval(0.25, 0.0, 0.5),
+                oracle_threshold=0.5,
+                at_floor=True,
+            ),
             "B": Cell(False, 1, Counts(), UNKNOWN),
         },
         seen=Interval(6 / 7, 0.5, 1.0),
@@ -74,8 +83,17 @@ def test_every_figure_is_there_and_what_is_undefined_is_none(result):
                 "name": "only_a",
                 "train_on": ["A"],
                 "cells": {
-                    "A": {"seen": True, "rois": 2, "tp": 3, "fp": 1, "fn": 0, "f1": known},
-                    "B": {"seen": False, "rois": 1, "tp": 0, "fp": 0, "fn": 0, "f1": nothing},
+                    "A": {"seen": True, "rois": 2, "tp": 3, "fp": 1, "fn": 0, "f1": known}
+                    | {
+                        "oracle_f1": {"value": 1.0, "low": 0.5, "high": 1.0},
+                        "threshold_loss": {"value": 0.25, "low": 0.0, "high": 0.5},
+                        "ranking_loss": 0.0,
+                        "oracle_threshold": 0.5,
+                        "at_floor": True,
+                    },
+                    "B": {"seen": False, "rois": 1, "tp": 0, "fp": 0, "fn": 0, "f1": nothing}
+                    | dict.fromkeys(("oracle_f1", "threshold_loss"), nothing)
+                    | {"ranking_loss": None, "oracle_threshold": None, "at_floor": False},
                 },
                 "seen": known,
                 "unseen": nothing,
@@ -88,6 +106,8 @@ def test_every_figure_is_there_and_what_is_undefined_is_none(result):
         "on_diagonal": known,
         "off_diagonal": nothing,
         "gap": nothing,
+        "own_threshold_loss": nothing,
+        "other_threshold_loss": nothing,
         "published": {
             "scanners": ["Hamamatsu XR", "Aperio CS2", "Hamamatsu S360"],
             "f1": [[0.578, 0.138, 0.190], [0.390, 0.751, 0.433], [0.432, 0.574, 0.721]],
