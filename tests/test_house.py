@@ -31,7 +31,7 @@ augment: stain_shift light noise_field noise jpeg_blocks jpeg
 augment: ops
 models: backbone_registry detector_settings registry
 training.tasks: registry
-config: sampling training schema shipped yaml_text load describe
+config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode
@@ -58,7 +58,7 @@ inference: image_identity output_entries output_folder image_files jobs batch
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
-training: launch failures watch optimise log best saver loop session
+training: launch failures watch optimise weight_mean log best saver loop session
 training.tasks: detection_scores detection_pictures mining detection detection_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from midog.config.earlier import as_now_written
 from midog.config.schema import RunConfig
 from midog.config.settings import Chosen, OnResume, Settings, UnknownKind
 from midog.config.shipped import find_config
@@ -40,7 +41,9 @@ def load_config(
     Raises:
         ConfigError: One line with every wrong key; unknown ones with the nearest key that exists.
     """
-    tree = _read_file(find_config(path)) if path is not None else {}
+    tree = {}
+    if path is not None:
+        tree = as_now_written(_read_file(find_config(path)), str(path))
     for override in overrides:
         _set_dotted(tree, *parse_override(override))
     for key, value in (values or {}).items():
@@ -59,7 +62,7 @@ def parse_config(tree: Any, source: str = "settings") -> RunConfig:
         ConfigError: One line with every wrong key.
     """
     errors: list[str] = []
-    config = parse_section(RunConfig, tree, "", errors)
+    config = parse_section(RunConfig, as_now_written(tree, source), "", errors)
     if config is None:
         named = [line for line in errors if line][:_MOST_NAMED]
         more = len(errors) - len(named)

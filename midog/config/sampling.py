@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from midog.config.settings import Settings
 
-Imposters = Literal["ignore", "hard_negative", "second_class"]
+Imposters = Literal["leave_out", "ignore", "hard_negative", "second_class"]
+Balance = Literal["roi", "scanner", "figure", "sqrt_figure"]
 
 
 class SamplingSettings(Settings):
@@ -28,8 +29,8 @@ class SamplingSettings(Settings):
     )
     imposters: Imposters = Field(
         "hard_negative",
-        description="ignore: never drawn; hard_negative: drawn, background to the detector; "
-        "second_class: learned as a class",
+        description="leave_out: never drawn, background where they are seen; ignore: neither drawn"
+        " nor background; hard_negative: drawn, background; second_class: learned as a class",
     )
     jitter: float | None = Field(
         None,
@@ -40,8 +41,10 @@ class SamplingSettings(Settings):
     min_visible: float = Field(
         0.5, gt=0, le=1, description="visible share from which a cut figure is a target"
     )
-    balance: Literal["roi", "scanner"] = Field(
-        "roi", description="equal draws per ROI, or per scanner"
+    balance: Balance = Field(
+        "roi",
+        description="roi, scanner: equal draws of each; figure: draws on figures take every figure"
+        " of all ROIs equally often; sqrt_figure: between it and roi",
     )
     mine_every: int = Field(
         0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from midog.config.settings import OnResume, Settings
 
@@ -55,6 +55,21 @@ class TrainSettings(Settings):
         le=_MOST,
         description="validations without a better score before training stops; 0: never",
     )
+    best: Literal["score", "smoothed", "last"] = Field(
+        "score",
+        description="validation whose weights are kept as the best; score: of the highest score;"
+        " smoothed: of the highest running mean of the scores; last: the last, none is chosen",
+    )
+    best_smoothing: float = Field(
+        0.7, ge=0, lt=1, description="share of that running mean that a validation leaves as it is"
+    )
+    average_last: int = Field(
+        1,
+        ge=1,
+        le=_MOST,
+        description="last validations of the run whose weights are averaged, and then validated"
+        " and kept; 1: none",
+    )
     sync_batch_norm: bool = Field(
         False,
         description="BatchNorm that learns takes its statistics over all processes",
@@ -80,6 +95,12 @@ class TrainSettings(Settings):
     pictures: Annotated[int, _FREE] = Field(
         4, ge=0, le=1000, description="validation patches drawn into TensorBoard"
     )
+
+    @model_validator(mode="after")
+    def _patience(self) -> TrainSettings:
+        if self.patience and self.best == "last":
+            raise ValueError("patience waits for a better score, which best=last never looks for")
+        return self
 
 
 class MachineSettings(Settings):

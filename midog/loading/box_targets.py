@@ -42,18 +42,25 @@ class TargetFigures:
 def target_figures(rois: Sequence[SampledRoi], sampling: SamplingSettings) -> TargetFigures:
     """Return the figures that the policy of `sampling.imposters` makes targets.
 
-    Imposters are boxes of class 2 under 'second_class' and background otherwise.
+    Imposters are boxes of class 2 under 'second_class', boxes to be ignored under 'ignore', and
+    background otherwise.
     """
     both = sampling.imposters == "second_class"
     targets = [MITOTIC_FIGURE, IMPOSTER] if both else [MITOTIC_FIGURE]
     keep = [np.isin(roi.boxes.labels, targets) for roi in rois]
+    ignored = [
+        np.concatenate([roi.ignored, roi.boxes.xyxy[roi.boxes.labels == IMPOSTER]])
+        if sampling.imposters == "ignore"
+        else roi.ignored
+        for roi in rois
+    ]
     boxes = [
-        np.concatenate([roi.boxes.xyxy[kept], roi.ignored])
-        for roi, kept in zip(rois, keep, strict=True)
+        np.concatenate([roi.boxes.xyxy[kept], spared])
+        for roi, kept, spared in zip(rois, keep, ignored, strict=True)
     ]
     labels = [
-        np.concatenate([roi.boxes.labels[kept], np.full(len(roi.ignored), IGNORED, np.int64)])
-        for roi, kept in zip(rois, keep, strict=True)
+        np.concatenate([roi.boxes.labels[kept], np.full(len(spared), IGNORED, np.int64)])
+        for roi, kept, spared in zip(rois, keep, ignored, strict=True)
     ]
     starts = np.cumsum([0, *map(len, boxes)])
     return TargetFigures(

@@ -25,6 +25,9 @@ from midog.random_streams import generator, generators
 ANYWHERE, ALARM = 0, -1
 """What a draw requests: ANYWHERE, MITOTIC_FIGURE (1), IMPOSTER (2) or a mined false ALARM."""
 
+_REQUESTED = ("hard_negative", "second_class")
+"""Policies under which imposters are requested."""
+
 
 @dataclass(frozen=True, eq=False)
 class SampledRoi:
@@ -74,10 +77,10 @@ def location(
 ) -> Location:
     """Return the training patch that a draw takes.
 
-    With probability p_mitotic it requests a mitotic figure of its ROI (if it has any), with
-    p_imposter an imposter (if the policy requests them), with p_mined a mined false alarm in some
-    ROI of the same scanner, else it is anywhere. What is requested is whole in the patch, as far as
-    it is in the ROI.
+    With probability p_mitotic it requests a mitotic figure of its ROI (if it has any) or of the one
+    that `figure_shares` chooses, with p_imposter an imposter (if the policy requests them), with
+    p_mined a mined false alarm in some ROI of the same scanner, else it is anywhere. What is
+    requested is whole in the patch, as far as it is in the ROI.
 
     Args:
         rois: To draw from.
@@ -102,8 +105,9 @@ def locations(
     """Return `location` of several indices of one epoch; order: its `roi_order`, if at hand."""
     order = roi_order(rois, sampling, seed, epoch) if order is None else order
     roi_of_draw = order[np.asarray(indices, np.int64) % len(order)].tolist()
+    shares = figure_shares(rois, sampling)
     draws = zip(roi_of_draw, generators(seed, "train", epoch, indices), strict=True)
-    return [_draw(rois, roi, sampling, rng, mined) for roi, rng in draws]
+    return [_draw(rois, roi, sampling, shares, rng, mined) for roi, rng in draws]
 
 
 def validation_locations(
@@ -128,12 +132,12 @@ def roi_order(
 ) -> NDArray[np.int64]:
     """Return the ROI of each draw of an epoch, (epoch_length,) int64, shuffled.
 
-    balance 'roi': exactly patches_per_roi of each ROI. balance 'scanner': as many in all; scanners
-    differ by at most one draw, and so do the ROIs of one scanner.
+    balance 'scanner': scanners differ by at most one draw, and so do the ROIs of one scanner.
+    Otherwise exactly patches_per_roi of each ROI; see `figure_shares` for those on a figure.
     """
     rng = generator(seed, "order", epoch, 0)
     total = epoch_length(rois, sampling)
-    if sampling.balance == "roi":
+    if sampling.balance != "scanner":
         order = np.repeat(np.arange(len(rois)), sampling.patches_per_roi)
         return rng.permutation(order)
     scanners = sorted({roi.scanner for roi in rois})
@@ -147,24 +151,45 @@ def roi_order(
     return rng.permutation(order)
 
 
+def figure_shares(rois: Sequence[SampledRoi], sampling: SamplingSettings) -> FloatArray | None:
+    """Return by what shares ROIs are chosen for draws that request a mitotic figure.
+
+    balance 'figure': by their numbers of figures, so that every figure is drawn equally often;
+    'sqrt_figure': by the square roots of these, as Mahajan et al. 2018 (arXiv:1805.00932) balance
+    classes.
+
+    Returns:
+        (ROIs,) the shares added up; None where a draw keeps the ROI that it has.
+    """
+    if sampling.balance not in ("figure", "sqrt_figure"):
+        return None
+    figures = np.array([len(roi.visible_boxes[MITOTIC_FIGURE]) for roi in rois], np.float64)
+    shares = np.cumsum(figures if sampling.balance == "figure" else np.sqrt(figures))
+    return shares if shares[-1] > 0 else None
+
+
 def _draw(
     rois: Sequence[SampledRoi],
     number: int,
     sampling: SamplingSettings,
+    shares: FloatArray | None,
     rng: np.random.Generator,
     mined: MinedAlarms | None,
 ) -> Location:
-    roi, draw, side = rois[number], rng.random(), sampling.patch_size
+    draw, side = rng.random(), sampling.patch_size
     requested = ANYWHERE
     if draw < sampling.p_mitotic:
         requested = MITOTIC_FIGURE
-    elif sampling.imposters != "ignore" and draw < sampling.p_mitotic + sampling.p_imposter:
+    elif sampling.imposters in _REQUESTED and draw < sampling.p_mitotic + sampling.p_imposter:
         requested = IMPOSTER
     elif mined is not None and draw >= 1 - sampling.p_mined:
-        alarm = mined.draw(roi.scanner, rng)
+        alarm = mined.draw(rois[number].scanner, rng)
         if alarm is not None:
             number, box = int(mined.alarms.rois[alarm]), mined.alarms.boxes[alarm].tolist()
             return _around(rois, number, box, sampling, rng, ALARM)
+    if requested == MITOTIC_FIGURE and shares is not None:
+        number = int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
+    roi = rois[number]
     boxes = roi.visible_boxes.get(requested)
     if not boxes:
         return _anywhere(rois, number, side, rng)

@@ -194,6 +194,11 @@ def training_source(
         logger.info(
             "augment.%s has no form for a CPU: its form for devices runs there", ", ".join(names)
         )
+    if sampling.imposters == "ignore":
+        logger.info(
+            "sampling.imposters=ignore: they have no part in the loss; as background they are"
+            " leave_out, which earlier versions called ignore"
+        )
     scratch = Scratch(sampling.patch_size) if on_cpu else None
     figures = target_figures(decoded.sampled, sampling)
     return RoiSource(decoded, sampling, figures, augment, scratch)

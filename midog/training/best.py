@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from midog.config.schema import TrainSettings
 from midog.files import point_link
 from midog.json_text import plain
 from midog.training.checkpoint import TrainingProgress
@@ -18,28 +20,46 @@ logger = logging.getLogger(__name__)
 
 
 def keep_if_best(
-    learner: Learner, task: Task[Any, Any], validation: Validation, folder: Path, fingerprint: str
-) -> None:
-    """Keep the validated weights where their score is the best so far.
+    learner: Learner,
+    task: Task[Any, Any],
+    validation: Validation,
+    settings: TrainSettings,
+    folder: Path,
+    fingerprint: str,
+) -> Validation:
+    """Keep the validated weights where they are the best so far, as `settings.best` has it.
 
     The run's link `best` points to them from the next save on, so that it fits last.ckpt.
 
     Args:
         learner: Its progress takes up the score.
         task: Writes the model folder.
-        validation: Of `learner.averaged`.
+        validation: Of `learner.validated`.
+        settings: How the best is chosen.
         folder: Of the run.
         fingerprint: Of the data, for model.json.
+
+    Returns:
+        The validation; where scores are smoothed, with their running mean among its scalars.
     """
     progress = learner.progress
-    if not is_better(validation.score, progress.best_score):
+    progress.smoothed_score = smoothed(
+        progress.smoothed_score, validation.score, settings.best_smoothing
+    )
+    value = validation.score
+    if settings.best == "smoothed":
+        value = progress.smoothed_score
+        scalars = {**validation.scalars, "val/smoothed_score": value}
+        validation = replace(validation, scalars=scalars)
+    if settings.best != "last" and not is_better(value, progress.best_value):
         progress.stale += 1
-        return
+        return validation
     progress.stale, progress.best_epoch = 0, progress.epoch
+    progress.best_value = 0.0 if math.isnan(value) else value
     progress.best_score = 0.0 if math.isnan(validation.score) else validation.score
     progress.score_name = validation.score_name
     if not learner.fabric.is_global_zero:
-        return
+        return validation
     info = {
         "epoch": progress.epoch + 1,
         "data": fingerprint,
@@ -47,8 +67,18 @@ def keep_if_best(
         "val": plain(validation.scalars),
     }
     target = new_folder(folder, progress.epoch + 1)
-    task.package(learner.averaged, validation, target, info)
+    task.package(learner.validated, validation, target, info)
     progress.best_folder = target.name
+    return validation
+
+
+def smoothed(mean: float, score: float, kept: float) -> float:
+    """Return the running mean of the scores with one more: kept * mean + (1 - kept) * score.
+
+    The first score is the first mean (`mean` is NaN then); a NaN score (nothing to score) is 0.
+    """
+    score = 0.0 if math.isnan(score) else score
+    return score if math.isnan(mean) else kept * mean + (1 - kept) * score
 
 
 def is_better(score: float, best: float) -> bool:
@@ -83,7 +113,7 @@ def restore_best(folder: Path, progress: TrainingProgress) -> None:
     if not target.is_dir():
         logger.warning("%s is missing: the next validation makes a new best model", target)
         progress.best_score, progress.best_epoch, progress.best_folder = math.nan, -1, ""
-        progress.score_name = ""
+        progress.score_name, progress.best_value = "", math.nan
     elif not link.is_symlink() or link.resolve() != target.resolve():
         point_link(link, target)
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from midog.errors import CheckpointError
 from midog.files import replacing
@@ -38,6 +39,9 @@ class TrainingProgress:
     or the number of epochs was changed.
     best_score, score_name, best_epoch: of the validations so far; NaN, "" and -1 without one.
     best_folder: name of the best model's folder, "" without one.
+    best_value, smoothed_score: what the best one was compared by, and the running mean of the
+    scores; NaN without a validation.
+    averaged_epoch: the last whose weights are in the mean of the last validations; -1: none.
     loss_scale, loss_scale_age: in float16, what the loss is multiplied by (0: none yet), and the
     updates since it changed.
     stale: validations since the best one. finished: all epochs are done, or it stopped early.
@@ -55,6 +59,9 @@ class TrainingProgress:
     score_name: str = ""
     best_epoch: int = -1
     best_folder: str = ""
+    best_value: float = float("nan")
+    smoothed_score: float = float("nan")
+    averaged_epoch: int = -1
     loss_scale: float = 0.0
     loss_scale_age: int = 0
     stale: int = 0
@@ -88,6 +95,7 @@ def take_state(
     average: Average | None,
     facts: Mapping[str, Any],
     task: Mapping[str, Tensor] | None = None,
+    mean: AveragedModel | None = None,
 ) -> dict[str, Any]:
     """Copy the state of a run into the host's memory, so that the training may move on.
 
@@ -98,6 +106,7 @@ def take_state(
         average: Its averaged weights, if it has some.
         facts: Further plain values: what the run was started with.
         task: What the task remembers between epochs.
+        mean: Of the weights of its last validations, where the progress has begun one.
     """
     state = {
         "format": FORMAT,
@@ -106,6 +115,7 @@ def take_state(
         "model": network.state_dict(),
         "optimizer": optimizer.state_dict()["state"],
         "ema": None if average is None else average.state_dict(),
+        "mean": None if mean is None or progress.averaged_epoch < 0 else mean.state_dict(),
         "facts": dict(facts),
         "task": dict(task or {}),
     }

@@ -13,6 +13,7 @@ from lightning_fabric.plugins import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.wrappers import _FabricModule
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from midog.config.schema import MachineSettings, TrainSettings
 from midog.devices import pick_devices
@@ -34,7 +35,8 @@ class Learner:
     """What changes while a run learns.
 
     network: bare. wrapped: the same as the fabric runs it, with its precision and processes.
-    average: of the weights, where the settings want one. compiled: parts of the network are.
+    average: of the weights, where the settings want one. mean: of those of the last validations,
+    likewise. compiled: parts of the network are.
     statistics: of BatchNorm, as they were before an update that is skipped.
     """
 
@@ -45,6 +47,7 @@ class Learner:
     average: Average | None
     progress: TrainingProgress
     statistics: Statistics
+    mean: AveragedModel | None = None
     compiled: bool = False
 
     @property
@@ -68,8 +71,17 @@ class Learner:
 
     @property
     def averaged(self) -> nn.Module:
-        """The weights that are validated and kept: the average's where there is one."""
+        """The weights as they are now: the average's where there is one."""
         return self.network if self.average is None else self.average.module
+
+    @property
+    def validated(self) -> nn.Module:
+        """The weights that are validated and kept: the mean of those of the last validations in an
+        epoch that added to it, else `averaged`."""
+        if self.mean is not None and self.progress.averaged_epoch == self.progress.epoch:
+            module: nn.Module = self.mean.module
+            return module
+        return self.averaged
 
 
 class Autocast(MixedPrecision):
@@ -148,14 +160,15 @@ def make_learner(
     if fabric.world_size > 1:
         _share_norms(network, settings, fabric)
     average = Average(network, settings.ema_decay) if settings.ema_decay else None
+    mean = AveragedModel(network).requires_grad_(False) if settings.average_last > 1 else None
     optimizer = make_optimizer(network, settings)
     progress = TrainingProgress()
     if checkpoint is not None:
-        progress = restore(checkpoint, network, optimizer, average)
+        progress = restore(checkpoint, network, optimizer, average, mean)
         _keep_threads(checkpoint.state["threads"], fabric.device)
     wrapped, optimizer = fabric.setup(network, optimizer)
     statistics = Statistics(network)
-    learner = Learner(fabric, network, wrapped, optimizer, average, progress, statistics)
+    learner = Learner(fabric, network, wrapped, optimizer, average, progress, statistics, mean)
     learner.resume_scale()
     return learner
 

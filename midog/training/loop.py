@@ -15,11 +15,12 @@ from midog.training.checkpoint import TrainingProgress
 from midog.training.interrupts import Interrupted
 from midog.training.learner import Learner
 from midog.training.log import RunLog
-from midog.training.optimise import Pace, fixed_shapes, learning_rate, step_weights
+from midog.training.optimise import Pace, fixed_shapes, is_due, learning_rate, step_weights
 from midog.training.ranks import share_buffers
 from midog.training.saver import Saver
 from midog.training.tasks.task import StatefulTask, Task, Validation
 from midog.training.watch import Watch
+from midog.training.weight_mean import average_last
 
 
 def fit(
@@ -58,8 +59,11 @@ def fit(
                 if progress.epoch + 1 < settings.epochs:
                     extra = between_epochs(learner, task, watch)
                 if is_due(progress.epoch, settings):
+                    average_last(learner, task, settings)
                     validation = validate(learner, task, watch)
-                    keep_if_best(learner, task, validation, folder, fingerprint)
+                    validation = keep_if_best(
+                        learner, task, validation, settings, folder, fingerprint
+                    )
                 if log is not None:
                     last = max(progress.step - 1, 0) + progress.schedule_offset
                     rate = learning_rate(settings, last, updates)
@@ -131,16 +135,11 @@ def is_finished(progress: TrainingProgress, settings: TrainSettings) -> bool:
     return progress.epoch >= settings.epochs or 0 < settings.patience <= progress.stale
 
 
-def is_due(epoch: int, settings: TrainSettings) -> bool:
-    """Return whether this epoch (from 0) ends with a validation."""
-    return (epoch + 1) % settings.validate_every == 0 or epoch + 1 >= settings.epochs
-
-
 def validate(learner: Learner, task: Task[Any, Any], watch: Watch) -> Validation:
     """Validate the averaged weights, on all processes together."""
-    share_buffers(learner.fabric, learner.averaged)
+    share_buffers(learner.fabric, learner.validated)
     with _eager(learner):
-        validation = task.validate(learner.averaged, learner.fabric, watch.check_stop)
+        validation = task.validate(learner.validated, learner.fabric, watch.check_stop)
     watch.check_stop_together()
     return validation
 

@@ -109,6 +109,11 @@ def clip(learner: Learner, limit: float) -> Tensor:
     return get_total_norm([gradient for gradient in gradients if gradient is not None])
 
 
+def is_due(epoch: int, settings: TrainSettings) -> bool:
+    """Return whether this epoch (from 0) ends with a validation."""
+    return (epoch + 1) % settings.validate_every == 0 or epoch + 1 >= settings.epochs
+
+
 def learning_rate(settings: TrainSettings, step: int, updates: int) -> float:
     """Return the learning rate of update `step` (from 0) of `updates`.
 

@@ -6,6 +6,7 @@ model first: names, shapes, types and layout of every tensor, and the range of e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from midog.training.checkpoint import Checkpoint, TrainingProgress, unusable
 from midog.training.ema import Average
@@ -21,11 +23,18 @@ MOST_THREADS = 1024
 """More threads than any machine has: as many would only end the process."""
 _LIMIT = 2**53
 
+_LATER = ("best_value", "smoothed_score", "averaged_epoch")
+"""Parts of the progress that checkpoints of this format lack where they are older."""
+
 
 def restore(
-    checkpoint: Checkpoint, network: nn.Module, optimizer: Optimizer, average: Average | None
+    checkpoint: Checkpoint,
+    network: nn.Module,
+    optimizer: Optimizer,
+    average: Average | None,
+    mean: AveragedModel | None = None,
 ) -> TrainingProgress:
-    """Load the state into network, optimizer and average; return the progress.
+    """Load the state into network, optimizer, average and mean; return the progress.
 
     The optimizer keeps its own settings: a checkpoint brings its moments alone.
 
@@ -48,6 +57,11 @@ def restore(
             averaged = _fitted(state.get("ema"), average.state_dict(), "average")
             if not 0 <= int(averaged["n_averaged"]) < _LIMIT:
                 raise ValueError("its average is of an impossible number of updates")
+        means = None
+        if mean is not None and progress.averaged_epoch >= 0:
+            means = _fitted(state.get("mean"), mean.state_dict(), "mean")
+            if not 0 < int(means["n_averaged"]) < _LIMIT:
+                raise ValueError("its mean is of an impossible number of validations")
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise unusable(checkpoint.path, f"does not fit this model: {reason}") from None
@@ -56,6 +70,8 @@ def restore(
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     if average is not None and averaged is not None:
         average.load_state_dict(averaged)
+    if mean is not None and means is not None:
+        mean.load_state_dict(means)
     return progress
 
 
@@ -106,6 +122,7 @@ def _slots(optimizer: Optimizer, weight: Tensor) -> dict[str, Tensor]:
 def _progress(values: Mapping[Any, Any]) -> TrainingProgress:
     """The progress of a checkpoint; ValueError where a value is missing or out of range."""
     fresh = asdict(TrainingProgress())
+    values = {**{name: fresh[name] for name in _LATER}, **values}
     for name, default in fresh.items():
         if type(values.get(name)) is not type(default):
             raise ValueError(f"its {name} is {values.get(name)!r}")
@@ -114,6 +131,7 @@ def _progress(values: Mapping[Any, Any]) -> TrainingProgress:
     if (
         not all(0 <= values[name] < _LIMIT for name in numbers)
         or not -1 <= values["best_epoch"] <= values["epoch"]
+        or not -1 <= values["averaged_epoch"] <= values["epoch"]
         or not 0 <= values["loss_scale"] <= 2.0**64
         or not 0 <= values["loss_scale_age"] < _LIMIT
         or abs(values["schedule_offset"]) >= _LIMIT
@@ -122,6 +140,8 @@ def _progress(values: Mapping[Any, Any]) -> TrainingProgress:
         or (values["best_folder"] and not values["best_folder"].startswith("best-"))
     ):
         raise ValueError(f"its progress is {dict(values)}")
+    if math.isnan(values["best_value"]):  # of a checkpoint that compared by the score alone
+        values["best_value"] = values["best_score"]
     return TrainingProgress(**{name: values[name] for name in fresh})
 
 

@@ -75,8 +75,15 @@ class Saver:
         self.wait()
         learner, folder = self.learner, self.run.folder
         progress = learner.progress
-        network, average = learner.network, learner.average
-        state = take_state(progress, network, learner.optimizer, average, self.facts, self.task())
+        state = take_state(
+            progress,
+            learner.network,
+            learner.optimizer,
+            learner.average,
+            self.facts,
+            self.task(),
+            learner.mean,
+        )
         best = progress.best_folder
         stale = [path for path in folder.glob("best-*") if best and path.name != best]
         self._thread = threading.Thread(

@@ -23,7 +23,7 @@ SAMPLING = {
     "default": {"sampling.patch_size": "128"},
     "scanners": {"sampling.patch_size": "96", "sampling.balance": "scanner"},
     "jitter": {"sampling.patch_size": "64", "sampling.jitter": "4", "sampling.p_mitotic": "0.7"},
-    "reference": {"sampling.imposters": "ignore", "sampling.p_imposter": "0"},
+    "reference": {"sampling.p_imposter": "0"},
     "classes": {"sampling.imposters": "second_class", "sampling.min_visible": "0.25"},
 }
 """Settings under which locations and targets are drawn."""

@@ -50,6 +50,9 @@ ADDED_KEYS: tuple[tuple[str, str], ...] = (
     ("model.json", r"task"),
     ("state.json", r"score_name"),
     ("last.ckpt", r"progress/score_name"),
+    ("settings", r"model\.(head_norm|pyramid_norm|prior|loss_normalizer|focal_alpha|focal_gamma)"),
+    ("settings", r"train\.(best|best_smoothing|average_last)"),
+    ("last.ckpt", r"(progress/(best_value|smoothed_score|averaged_epoch)|mean)"),
 )
 """Document and key of what only one version has."""
 

@@ -14,6 +14,12 @@ def test_the_schema_offers_them():
     assert schema.MachineSettings is MachineSettings
 
 
+def test_nothing_is_waited_for_where_nothing_is_chosen():
+    assert TrainSettings(best="smoothed", patience=3).patience == 3
+    with pytest.raises(ValidationError, match="best=last never looks for"):
+        TrainSettings(best="last", patience=3)
+
+
 @pytest.mark.parametrize("values", [{"lr": 0}, {"epochs": 1_000_001}, {"clip_norm": -1}])
 def test_numbers_out_of_range_are_refused(values):
     with pytest.raises(ValidationError):

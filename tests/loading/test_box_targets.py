@@ -65,10 +65,30 @@ def plain(field: SampledRoi, place: Location, turn: int, config: SamplingSetting
 
 def test_imposters_are_labelled_only_as_second_class():
     boxes = Boxes(squares_around([[100, 100], [200, 200]]), np.array([MITOTIC_FIGURE, IMPOSTER]))
-    for policy, labels in (("ignore", [1]), ("hard_negative", [1]), ("second_class", [1, 2])):
+    spared = boxes.xyxy[1:].tolist()
+    for policy, labels, expected in (
+        ("leave_out", [1], []),
+        ("ignore", [1], spared),
+        ("hard_negative", [1], []),
+        ("second_class", [1, 2], []),
+    ):
         _, found, ignored = targets_at(boxes, SamplingSettings(patch_size=512, imposters=policy))
         assert found == labels
-        assert ignored == []
+        assert ignored == expected
+
+
+def test_ignored_imposters_have_no_part_in_the_loss_and_left_out_ones_are_background() -> None:
+    rois = [SampledRoi(128, 128, Boxes([[10, 10, 60, 60], [50, 10, 100, 60]], [1, IMPOSTER]))]
+    anchors = torch.tensor([[10.0, 10, 60, 60], [52, 10, 102, 60], [90, 90, 126, 126]])
+    expected = {
+        "ignore": [0, NO_PART, BACKGROUND],
+        "leave_out": [0, BACKGROUND, BACKGROUND],
+        "hard_negative": [0, BACKGROUND, BACKGROUND],
+    }
+    for policy, matches in expected.items():
+        config = SamplingSettings(patch_size=128, imposters=policy)
+        targets = batch_targets(target_figures(rois, config), [Location(0, 0, 0, 0)], config)
+        assert match_anchors(anchors, targets).tolist() == [matches], policy
 
 
 def test_boxes_are_clipped_kept_or_ignored_by_what_is_visible():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def all_locations(rois: list[SampledRoi], config: SamplingSettings, epochs: int,
         ("hard_negative", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
         ("second_class", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.25, ANYWHERE: 0.25}),
         ("ignore", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.0, ANYWHERE: 0.5}),
+        ("leave_out", {MITOTIC_FIGURE: 0.5, IMPOSTER: 0.0, ANYWHERE: 0.5}),
     ],
 )
 def test_share_of_draws_follows_the_policy(policy, shares):
@@ -108,6 +110,67 @@ def test_jitter_reaches_every_part_of_the_patch():
     )
     assert offsets.min() < 25 + 10
     assert offsets.max() > 256 - 25 - 10
+
+
+def crowd(figures: int) -> SampledRoi:
+    """An ROI with figures in rows, of which no two are at one place."""
+    numbers = np.arange(figures)
+    points = np.stack([100 + 60 * (numbers % 10), 100 + 60 * (numbers // 10)], axis=1)
+    return SampledRoi(800, 800, Boxes(squares_around(points), np.full(figures, MITOTIC_FIGURE)))
+
+
+@pytest.mark.parametrize(
+    ("balance", "lone"),
+    [("roi", 1 / 2), ("scanner", 1 / 2), ("figure", 1 / 83), ("sqrt_figure", 1 / (1 + 82**0.5))],
+)
+def test_a_figure_alone_in_its_roi_has_its_share_of_the_draws_on_figures(balance, lone):
+    """Beside an ROI of 82 figures, and one of none whose draws are on figures only where these are
+    taken from all ROIs."""
+    rois = [crowd(1), crowd(82), SampledRoi(800, 800, Boxes())]
+    config = SamplingSettings(
+        patch_size=64, patches_per_roi=500, balance=balance, p_mitotic=0.5, p_imposter=0
+    )
+    places = all_locations(rois, config, epochs=20)
+    on_figures = np.array([place.roi for place in places if place.requested == MITOTIC_FIGURE])
+    share = 0.5 if balance in ("figure", "sqrt_figure") else 0.5 * 2 / 3
+    # five standard errors of a binomial of this many draws, which are seeded
+    assert abs(len(on_figures) / len(places) - share) <= 5 * (share * (1 - share) / 30_000) ** 0.5
+    margin = 5 * (lone * (1 - lone) / len(on_figures)) ** 0.5
+    assert abs((on_figures == 0).mean() - lone) <= margin
+    assert not (on_figures == 2).any()
+    elsewhere = np.bincount([place.roi for place in places if not place.requested], minlength=3)
+    kept = np.array([5000, 5000, 5000 if share == 0.5 else 10_000])
+    assert (abs(elsewhere - kept) <= 5 * (10_000 * 0.25) ** 0.5).all()
+
+
+def test_every_figure_is_drawn_equally_often_by_figure():
+    rois = [crowd(1), crowd(9), field(4, figures=0)]
+    config = SamplingSettings(
+        patch_size=64, patches_per_roi=400, balance="figure", p_mitotic=1, p_imposter=0, jitter=0
+    )
+    places = all_locations(rois, config, epochs=10)
+    counts = Counter((place.roi, place.x, place.y) for place in places)
+    assert len(counts) == 10
+    expected = len(places) / 10
+    # Pearson's statistic of 10 figures stays under its quantile of 0.1 %, with seeded draws
+    assert sum((count - expected) ** 2 / expected for count in counts.values()) < 27.9
+
+
+@pytest.mark.parametrize("balance", ["figure", "sqrt_figure"])
+def test_a_draw_by_figures_depends_on_seed_epoch_and_index_alone(balance):
+    rois = [field(i, figures=2 + 9 * i) for i in range(3)]
+    config = SamplingSettings(patch_size=256, balance=balance)
+    whole = locations(rois, config, 5, 2, range(30))
+    assert [location(rois, config, 5, 2, i) for i in reversed(range(30))] == whole[::-1]
+    assert locations(rois, config, 6, 2, range(30)) != whole
+    assert locations(rois, config, 5, 2, range(28, 33))[:2] == whole[28:]
+
+
+@pytest.mark.parametrize("balance", ["figure", "sqrt_figure"])
+def test_without_any_figure_all_draws_are_anywhere(balance):
+    config = SamplingSettings(patch_size=64, balance=balance, p_mitotic=1, p_imposter=0)
+    places = locations([SampledRoi(300, 300, Boxes())] * 2, config, 0, 0, range(20))
+    assert {place.requested for place in places} == {ANYWHERE}
 
 
 @pytest.mark.parametrize("balance", ["roi", "scanner"])

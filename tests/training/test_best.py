@@ -8,7 +8,14 @@ import subprocess
 import pytest
 
 from midog.config.schema import TrainSettings
-from midog.training.best import git_revision, is_better, keep_if_best, new_folder, restore_best
+from midog.training.best import (
+    git_revision,
+    is_better,
+    keep_if_best,
+    new_folder,
+    restore_best,
+    smoothed,
+)
 from midog.training.checkpoint import TrainingProgress
 from midog.training.tasks.task import Validation
 from tests.training.line_task import LineTask, line_learner
@@ -21,21 +28,21 @@ def validation(score: float) -> Validation:
 def test_a_better_model_has_a_folder_of_its_own_and_the_progress_names_it(tmp_path):
     learner = line_learner(TrainSettings())
     for score, name in ((0.4, "best-0001"), (0.3, "best-0001"), (0.5, "best-0001-1")):
-        keep_if_best(learner, LineTask(), validation(score), tmp_path, "d1")
+        keep_if_best(learner, LineTask(), validation(score), TrainSettings(), tmp_path, "d1")
         assert learner.progress.best_folder == name
     assert not (tmp_path / "best").exists(), "it is pointed to once it is in a checkpoint"
 
 
 def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     learner = line_learner(TrainSettings())
-    keep_if_best(learner, LineTask(), validation(0.4), tmp_path, "d1")
+    keep_if_best(learner, LineTask(), validation(0.4), TrainSettings(), tmp_path, "d1")
 
     def fail(*_: object) -> None:
         raise OSError
 
     monkeypatch.setattr(LineTask, "package", fail)
     with pytest.raises(OSError):
-        keep_if_best(learner, LineTask(), validation(0.5), tmp_path, "d1")
+        keep_if_best(learner, LineTask(), validation(0.5), TrainSettings(), tmp_path, "d1")
     assert learner.progress.best_folder == "best-0001"
 
 
@@ -76,3 +83,34 @@ def test_the_revision_is_none_where_git_does_not_answer(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", fail)
     assert git_revision() is None
+
+
+def test_the_running_mean_begins_with_the_first_score_and_counts_nothing_as_0():
+    assert smoothed(math.nan, 0.4, 0.75) == 0.4
+    assert smoothed(0.4, 0.8, 0.75) == pytest.approx(0.5)
+    assert smoothed(0.4, math.nan, 0.75) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("best", "kept", "stale"), [("score", 0.9, 2), ("smoothed", 0.7, 0), ("last", 0.7, 0)]
+)
+def test_a_lucky_validation_is_the_best_only_by_its_raw_score(tmp_path, best, kept, stale):
+    """Running means with half of each kept: 0.2, 0.55, 0.575, 0.6375."""
+    settings, learner = TrainSettings(best=best, best_smoothing=0.5), line_learner(TrainSettings())
+    for score in (0.2, 0.9, 0.6, 0.7):
+        said = keep_if_best(learner, LineTask(), validation(score), settings, tmp_path, "d1")
+    assert learner.progress.best_score == kept
+    assert learner.progress.stale == stale
+    assert learner.progress.smoothed_score == pytest.approx(0.6375)
+    smooth = {"val/smoothed_score": pytest.approx(0.6375)} if best == "smoothed" else {}
+    assert said.scalars == smooth
+
+
+def test_a_falling_running_mean_is_not_the_best_though_its_score_is(tmp_path):
+    settings, learner = (
+        TrainSettings(best="smoothed", best_smoothing=0.8),
+        line_learner(TrainSettings()),
+    )
+    for score in (0.6, 0.7, 0.1, 0.71):
+        keep_if_best(learner, LineTask(), validation(score), settings, tmp_path, "d1")
+    assert learner.progress.best_score == 0.7

@@ -31,10 +31,11 @@ from tests.spoiled import TINY
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    """All that a run learned: its weights, its average's, its optimizer's."""
+    """All that a run learned: its weights, those of its averages, its optimizer's."""
     state = torch.load(run / "last.ckpt", weights_only=True)
     flat = {f"model.{key}": value for key, value in state["model"].items()}
-    flat |= {f"ema.{key}": value for key, value in (state["ema"] or {}).items()}
+    for part in ("ema", "mean"):
+        flat |= {f"{part}.{key}": value for key, value in (state[part] or {}).items()}
     for number, slots in state["optimizer"].items():
         flat |= {f"optimizer.{number}.{key}": value for key, value in slots.items()}
     return flat
@@ -162,6 +163,40 @@ def test_a_run_stopped_during_validation_resumes_to_the_same_weights(
     run = train(settings(phantom), runs=tmp_path)
     assert_same_bits(run, unbroken)
     assert without_speed(run) == without_speed(unbroken)
+
+
+def test_running_means_are_resumed_to_the_bit_in_a_validation_too(phantom, tmp_path, monkeypatch):
+    """Those of positives, of BatchNorm in the head, of scores, and of the last weights."""
+    moving = settings(
+        phantom,
+        "model.loss_normalizer=running_mean",
+        "model.head_norm=batch",
+        "sampling.balance=sqrt_figure",
+        "train.best=smoothed",
+        "train.average_last=2",
+    )
+    whole = train(moving, runs=tmp_path / "whole", name="a")
+    detect, validations = detection.detect_points, []
+
+    def stop_in_the_last(*arguments):
+        validations.append(1)
+        if len(validations) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return detect(*arguments)
+
+    monkeypatch.setattr(detection, "detect_points", stop_in_the_last)
+    with pytest.raises(Interrupted):
+        train(moving, runs=tmp_path, name="a")
+    run = train(moving, runs=tmp_path, name="a")
+    assert len(validations) == 3
+    assert {"mean.n_averaged", "model.loss_balance.positives_per_image"} <= weights(run).keys()
+    assert int(weights(run)["mean.n_averaged"]) == 2
+    assert_same_bits(run, whole)
+    assert without_speed(run) == without_speed(whole)
+    last = [float(row["val/smoothed_score"]) for row in read_metrics(run / "metrics.csv")[1:]]
+    assert read_state(run)["best_epoch"] == (3 if last[1] > last[0] else 2)
+    one, other = ((folder / "best" / "model.safetensors") for folder in (run, whole))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_run_that_died_between_checkpoints_loses_only_what_came_after_the_last(
