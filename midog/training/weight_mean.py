@@ -72,6 +72,8 @@ def refresh_norms(learner: Learner, network: nn.Module, task: Task[Any, Any]) ->
     others = [buffer for buffer in network.buffers() if id(buffer) not in theirs]
     kept = [buffer.clone() for buffer in others]
     momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
     batches = task.batches(
         learner.progress.epoch, start=0, rank=fabric.global_rank, world=fabric.world_size
     )

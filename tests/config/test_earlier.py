@@ -24,10 +24,10 @@ def before(imposters: str = "ignore") -> dict[str, Any]:
 
 
 @pytest.fixture
-def lines(caplog, monkeypatch) -> list[str]:
+def log(caplog, monkeypatch) -> pytest.LogCaptureFixture:
     monkeypatch.setattr(earlier, "_say", earlier._say.__wrapped__)
     caplog.set_level(logging.INFO)
-    return caplog.messages
+    return caplog
 
 
 def write(path: Path, tree: dict[str, Any]) -> Path:
@@ -35,23 +35,23 @@ def write(path: Path, tree: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_run_of_before_left_them_out_and_a_line_says_so(tmp_path, lines):
+def test_a_run_of_before_left_them_out_and_a_line_says_so(tmp_path, log):
     path = write(tmp_path / "config.yaml", before())
     assert load_config(path).sampling.imposters == "leave_out"
-    assert len(lines) == 1
-    assert str(path) in lines[0]
-    assert "leave_out" in lines[0]
+    assert len(log.messages) == 1
+    assert str(path) in log.messages[0]
+    assert "leave_out" in log.messages[0]
     assert parse_config(before(), "model.json").sampling.imposters == "leave_out"
-    assert "model.json" in lines[1]
+    assert "model.json" in log.messages[1]
 
 
-def test_what_is_written_now_is_read_as_it_is(tmp_path, lines):
+def test_what_is_written_now_is_read_as_it_is(tmp_path, log):
     now = RunConfig().with_values(sampling={"imposters": "ignore"})
     assert load_config(write(tmp_path / "config.yaml", now.to_dict())) == now
     own = write(tmp_path / "my.yaml", {"sampling": {"imposters": "ignore"}})
     assert load_config(own).sampling.imposters == "ignore"
     assert load_config(None, ["sampling.imposters=ignore"]).sampling.imposters == "ignore"
-    assert lines == []
+    assert log.messages == []
 
 
 @pytest.mark.parametrize("imposters", ["ignore", "hard_negative"])

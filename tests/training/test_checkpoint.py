@@ -47,6 +47,9 @@ def test_everything_comes_back(tmp_path):
         best_score=0.7,
         score_name="F1",
         best_epoch=1,
+        best_value=0.6,
+        smoothed_score=0.65,
+        averaged_epoch=1,
         stale=1,
     )
     save_checkpoint(tmp_path / "last.ckpt", progress, net, optimizer, None)

@@ -43,6 +43,16 @@ def test_all_of_it_comes_back(trained):
         assert all(torch.equal(old[key], slots[key]) for key in slots)
 
 
+def test_a_checkpoint_from_before_scores_were_smoothed_compares_by_the_score(trained):
+    learner, checkpoint = trained
+    progress = checkpoint.state["progress"]
+    progress["best_score"] = 0.5
+    for name in ("best_value", "smoothed_score", "averaged_epoch"):
+        del progress[name]
+    restored = restore(checkpoint, learner.network, learner.optimizer, learner.average)
+    assert (restored.best_value, restored.averaged_epoch) == (0.5, -1)
+
+
 def first_moment(state: dict[str, Any]) -> tuple[dict[str, Any], str]:
     slots = state["optimizer"][0]
     return slots, "exp_avg" if "exp_avg" in slots else "momentum_buffer"
@@ -90,6 +100,8 @@ HOSTILE = {
     "an average counted in floats": assign("ema.n_averaged", torch.tensor(0.5)),
     "a progress that is a list": assign("progress", []),
     "an epoch beyond all": assign("progress.epoch", 2**60),
+    "weights averaged in a later epoch": assign("progress.averaged_epoch", 9),
+    "a value that is text": assign("progress.best_value", "0.5"),
     "an epoch that is true": assign("progress.epoch", True),
     "a best model elsewhere": assign("progress.best_folder", "best-/../../etc"),
     "losses of text": assign("progress.losses", {"a": "b"}),

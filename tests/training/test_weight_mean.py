@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from midog.config.schema import TrainSettings
+from midog.errors import CheckpointError
 from midog.training.checkpoint import read_checkpoint, take_state, write_checkpoint
 from midog.training.learner import Learner
 from midog.training.loop import fit
@@ -102,6 +103,9 @@ def test_a_checkpoint_holds_the_mean_to_the_bit(tmp_path):
     assert progress.averaged_epoch == 1
     for name, value in learner.mean.state_dict().items():
         assert torch.equal(value, other.mean.state_dict()[name])
+    checkpoint.state["mean"] = None
+    with pytest.raises(CheckpointError, match="its mean is NoneType"):
+        restore(checkpoint, other.network, other.optimizer, None, other.mean)
 
 
 class Normed(LineTask):
