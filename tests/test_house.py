@@ -17,7 +17,7 @@ import midog
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "midog"
 
-WHOLE_CONFIG = 12
+WHOLE_CONFIG = 13
 """Most functions that may take a whole RunConfig: a run or model is opened, written, described."""
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
@@ -36,7 +36,7 @@ images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_seg
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode
 models: frame protocol backbones pyramid anchors heads losses loss_balance postprocess
-models: detection_copy retinanet spread_scores weights build classifier
+models: detection_copy retinanet spread_scores weights build adversary classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
@@ -55,11 +55,13 @@ formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector
 inference: score_rule
 inference: image_identity output_entries output_folder image_files jobs batch
+inference: batch_statistics adapt
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
 training: launch failures watch optimise weight_mean log best saver loop session
 training.tasks: detection_scores detection_pictures mining detection detection_data
+training.tasks: adversarial adversarial_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures
 evaluation: detection_layouts detection_files uncounted points written_scores result scoring
@@ -73,7 +75,7 @@ bench: timing machine options measured drawn_rois conditions network_cost random
 bench: forward samples step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
-cli: infer scores shift bench demo main
+cli: infer adapt scores shift bench demo main
 __main__
 """
 

@@ -48,6 +48,11 @@ COMMANDS = {
     "tune": Entry(
         "Train", "Choose a model's threshold on the val ROIs and store it.", "midog.cli.scores:tune"
     ),
+    "adapt": Entry(
+        "Train",
+        "Adapt a model to a scanner by unlabelled images of it.",
+        "midog.cli.adapt:adapt",
+    ),
     "infer": Entry(
         "Detect", "Detect mitotic figures in images, one file per image.", "midog.cli.infer:infer"
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -61,7 +61,7 @@ class Loader(Generic[LocationT, TargetsT]):
 
     def batches(
         self, epoch: int = 0, *, start: int = 0, rank: int = 0, world: int = 1
-    ) -> Iterator[Batch[TargetsT]]:
+    ) -> Generator[Batch[TargetsT], None, None]:
         """Yield the batches of an epoch from step `start` on, those of rank `rank` of `world`."""
         # in use at once: the batch that is read, and the two of each thread that are made or wait
         slots = 2 * self.workers + 1

@@ -24,6 +24,9 @@ from midog.training.ranks import gather
 
 logger = logging.getLogger(__name__)
 
+_NO_BACKGROUND = ("ignore", "second_class")
+"""Policies under which an imposter is not background to the detector."""
+
 Detect = Callable[[int], Detections]
 """From the number of an ROI to its detections, px of the model's mpp."""
 
@@ -101,7 +104,7 @@ def is_false_alarm(
     alarm: NDArray[np.bool_] = detections.labels == MITOTIC_FIGURE
     alarm &= ~is_ignored(points, centres_mm(figures, mpp), roi.ignored, mpp)
     spared = [figures]
-    if imposters == "second_class":
+    if imposters in _NO_BACKGROUND:
         spared.append(roi.boxes.of_class(IMPOSTER))
     for boxes in spared:
         alarm[pairs_within(centres_mm(boxes, mpp), points, RADIUS_MM).detected] = False

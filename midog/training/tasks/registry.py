@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from midog.config.settings import KindSettings
 
 if TYPE_CHECKING:
@@ -22,6 +24,21 @@ class DetectionSettings(TaskSettings):
     """Settings of the detection task; its sections are `model`, `sampling` and `inference`."""
 
     kind: str = "detection"
+
+
+class AdversarialSettings(TaskSettings):
+    """Settings of the adversarial task, beside those of the detection task."""
+
+    kind: str = "adversarial"
+    weight: float = Field(
+        1.0, ge=0, le=1000, description="what lambda of the reversed gradient rises to"
+    )
+    ramp: float = Field(
+        10.0, ge=0, le=1000, description="gamma: how fast lambda rises; 0: it stays 0"
+    )
+    unlabelled_share: float = Field(
+        0.33, gt=0, le=10, description="patches of unlabelled ROIs in a batch, per labelled one"
+    )
 
 
 @dataclass(frozen=True)
@@ -48,11 +65,27 @@ def _read_detection(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
     return read_detection_data(config, rois)
 
 
+def _read_adversarial(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
+    from midog.training.tasks.adversarial_data import with_unlabelled
+    from midog.training.tasks.detection_data import read_detection_data
+
+    assert isinstance(config.task, AdversarialSettings)
+    return with_unlabelled(read_detection_data(config, rois), config.task)
+
+
+_DETECT = "midog infer {data} --subset test; midog evaluate detections --data {data}"
+
 TASKS: dict[str, TaskEntry] = {
     "detection": TaskEntry(
         "mitotic figures as boxes in whole ROIs",
         DetectionSettings,
         _read_detection,
-        "midog infer {data} --subset test; midog evaluate detections --data {data}",
-    )
+        _DETECT,
+    ),
+    "adversarial": TaskEntry(
+        "mitotic figures, hidden from a classifier of scanners; unlabelled ROIs join in",
+        AdversarialSettings,
+        _read_adversarial,
+        _DETECT,
+    ),
 }

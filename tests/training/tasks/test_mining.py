@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from lightning_fabric import Fabric
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes, Detections, squares_around
 from midog.config.load import load_config
-from midog.config.schema import SamplingSettings
+from midog.config.schema import Imposters, SamplingSettings
 from midog.data.split_file import read_split
 from midog.loading.locations import ALARM, SampledRoi
 from midog.loading.mined_alarms import MinedAlarms, no_alarms
@@ -67,7 +68,8 @@ def test_no_detection_at_a_figure_is_a_false_alarm():
 
 def test_an_imposter_is_one_where_it_is_background():
     roi = roi_of((100, 100, IMPOSTER))
-    for policy, is_background in {"hard_negative": True, "second_class": False}.items():
+    for policy in get_args(Imposters):
+        is_background = policy not in ("ignore", "second_class")
         rows = [(100, 100, 0.9), (125, 125, 0.9), (200, 200, 0.9)]
         assert alarms_at(roi, policy, *rows) == [is_background, is_background, True]
     assert alarms_at(roi, "second_class", (200, 200, 0.9, IMPOSTER)) == [False]

@@ -207,7 +207,10 @@ def test_a_dry_run_describes_it(midog, words):
     [
         ("task.width=0", "task.width is 0"),
         ("task.wdith=3", "unknown key task.wdith (did you mean task.width?)"),
-        ("task.kind=toys", "task.kind is 'toys': choose detection or toy (did you mean toy?)"),
+        (
+            "task.kind=toys",
+            "task.kind is 'toys': choose detection, adversarial or toy (did you mean toy?)",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(midog, tmp_path, words, override, says):
