@@ -26,8 +26,9 @@ _version errors mpp signals locks files names json_text walk boxes progress devi
 random_streams stains
 norms
 config: settings
-augment: op flip colour blur
+augment: op share flip colour blur constants
 augment: stain_shift light noise_field noise jpeg_blocks jpeg
+augment: colour_spaces randstainna low_frequencies fda magnification pasted copy_paste
 augment: ops
 models: backbone_registry detector_settings registry
 training.tasks: registry
@@ -48,9 +49,10 @@ data: split_file join_split splits find_files several_folders in_use folder make
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
-augment: colour_map draw on_device on_cpu
+augment: colour_map draw on_device on_cpu alone
 loading: source buffers batches crops mined_alarms locations box_targets placement
-loading: rois_on_device rois
+loading: rois_on_device cutting rois
+loading: references
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles tile_results model_card model_folder detector
 inference: score_rule
@@ -70,9 +72,10 @@ shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs domain_shift
 report: page charts pictures evaluation_style evaluation_charts evaluation_page
+report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
-bench: forward samples step infer sweep stages estimate run tables
+bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
 cli: infer adapt scores shift bench demo main

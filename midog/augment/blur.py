@@ -26,4 +26,6 @@ BLUR = Op(
     default=0.2,
     draws=2,
     parameters=blur_amounts,
+    is_share=True,
+    example=1.0,
 )

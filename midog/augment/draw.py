@@ -18,13 +18,19 @@ from torch import Tensor
 
 from midog.augment.colour_map import colour_map
 from midog.augment.flip import SYMMETRIES
+from midog.augment.magnification import widest_window, window_sides
 from midog.augment.ops import OPS
+from midog.augment.pasted import Pastes, pastes_of
 from midog.random_streams import generators
 
 if TYPE_CHECKING:
     from midog.augment.op import Op, Parameters
     from midog.boxes import FloatArray
     from midog.config.schema import AugmentSettings
+
+
+_ELSEWHERE = ("mpp", "copy_paste")
+"""Ops that act where patches are cut, as they depend on what is there."""
 
 
 class Step(NamedTuple):
@@ -45,6 +51,7 @@ class Augmentation(NamedTuple):
     1: wholly replaced by its Gaussian average of sigma 1 px, -1: sharpened by as much.
     steps: the ops that follow, one after the other, with tensors.
     moves: the ops that move boxes, with arrays.
+    pastes: figures that are pasted into patches before all of this.
     """
 
     flips: Tensor | None
@@ -54,6 +61,7 @@ class Augmentation(NamedTuple):
     amounts: Tensor
     steps: tuple[Step, ...] = ()
     moves: tuple[Step, ...] = ()
+    pastes: Pastes | None = None
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> Augmentation:
         """Return the same with `move` done to each tensor that images need."""
@@ -63,7 +71,10 @@ class Augmentation(NamedTuple):
             for op, parameters in self.steps
         ]
         blurred, amounts = move(self.blurred), move(self.amounts)
-        return Augmentation(flips, mixing, gains, blurred, amounts, tuple(steps), self.moves)
+        pastes = None if self.pastes is None else self.pastes.moved(move)
+        return Augmentation(
+            flips, mixing, gains, blurred, amounts, tuple(steps), self.moves, pastes
+        )
 
     def move_boxes(self, boxes: FloatArray, patch: NDArray[np.int64], side: int) -> FloatArray:
         """Return boxes where the augmentation takes them.
@@ -96,14 +107,19 @@ def draw_numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.fl
     return np.array(rows, dtype=np.float32).reshape(-1, count)
 
 
-def augmentation_of(numbers: NDArray[np.float32], settings: AugmentSettings) -> Augmentation:
+def augmentation_of(
+    numbers: NDArray[np.float32],
+    settings: AugmentSettings,
+    references: Mapping[str, Any] | None = None,
+) -> Augmentation:
     """Say what numbers mean under some settings.
 
     Args:
         numbers: (B, draw_count()) float32 of `draw_numbers`.
         settings: One for each op.
+        references: Of the ops that are on and take any from the data, by name.
     """
-    steps = _steps(numbers, settings)
+    steps = _steps(numbers, settings, references or {})
     passing = [step.parameters for step in steps if step.op.on_device is None]
     one_pass = {name: values for own in passing for name, values in own.items()}
     flips = np.array(SYMMETRIES)[one_pass["turns"]] if "turns" in one_pass else None
@@ -125,6 +141,51 @@ def augmentation_of(numbers: NDArray[np.float32], settings: AugmentSettings) -> 
     )
 
 
+def windows_of(
+    numbers: NDArray[np.float32], settings: AugmentSettings, side: int
+) -> NDArray[np.int64] | None:
+    """Return the sides of the windows that patches of `side` px are cut from, (B,); None: theirs.
+
+    Args:
+        numbers: (B, draw_count()) float32 of `draw_numbers`.
+        settings: One for each op.
+        side: Of the patches, px.
+    """
+    if not settings.mpp:
+        return None
+    parameters = OPS["mpp"].parameters(_own(numbers, "mpp"), settings.mpp)
+    return window_sides(parameters["magnifications"], side)
+
+
+def cut_side(settings: AugmentSettings, side: int) -> int:
+    """Return the side of the largest window that a patch of `side` px is cut from."""
+    return widest_window(settings.mpp, side)
+
+
+def pastes_into(
+    numbers: NDArray[np.float32],
+    settings: AugmentSettings,
+    references: Mapping[str, Any],
+    scanners: Sequence[str],
+    taken: Sequence[FloatArray],
+    side: int,
+) -> Pastes | None:
+    """Return the figures that are pasted into patches; None: nowhere.
+
+    Args:
+        numbers: (B, draw_count()) float32 of `draw_numbers`.
+        settings: One for each op.
+        references: As of `augmentation_of`.
+        scanners, taken, side: Of the patches, see `pastes_of`.
+    """
+    if not settings.copy_paste:
+        return None
+    figures = references["copy_paste"]
+    own = _own(numbers, "copy_paste")
+    parameters = OPS["copy_paste"].parameters(own, settings.copy_paste, figures)
+    return pastes_of(parameters, figures, scanners, taken, side)
+
+
 def ops_without_cpu_form(settings: AugmentSettings) -> list[str]:
     """Return the names of the ops that are on and can run on a CPU by their device form alone."""
     return [
@@ -134,13 +195,38 @@ def ops_without_cpu_form(settings: AugmentSettings) -> list[str]:
     ]
 
 
-def _steps(numbers: NDArray[np.float32], settings: AugmentSettings) -> list[Step]:
+def ops_with_references(settings: AugmentSettings) -> list[str]:
+    """Return the names of the ops that are on and take something from the data of a training."""
+    return [name for name, op in OPS.items() if op.references and getattr(settings, name)]
+
+
+def of_pixels_alone(settings: AugmentSettings) -> AugmentSettings:
+    """Return the same without the ops that need more than the pixels of a patch.
+
+    Those are the ops that take references from the data, and those that act where patches are cut.
+    """
+    names = {*ops_with_references(settings), *(name for name in _ELSEWHERE if name in OPS)}
+    off = {name: OPS[name].default for name in names}
+    assert not any(off.values())
+    return settings.model_copy(update=off)
+
+
+def _steps(
+    numbers: NDArray[np.float32], settings: AugmentSettings, references: Mapping[str, Any]
+) -> list[Step]:
     """The ops that are on, in the order of `OPS`, each with the parameters of its own numbers."""
-    steps, first = [], 0
+    steps = []
     for name, op in OPS.items():
-        own, first = numbers[:, first : first + op.draws], first + op.draws
         setting = getattr(settings, name)
-        if setting:
-            parameters: Parameters = op.parameters(own, setting)
+        if setting and name not in _ELSEWHERE:
+            taken = () if op.references is None else (references[name],)
+            parameters: Parameters = op.parameters(_own(numbers, name), setting, *taken)
             steps.append(Step(op, parameters))
     return steps
+
+
+def _own(numbers: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """The numbers of one op, (B, draws)."""
+    names = list(OPS)
+    first = sum(OPS[other].draws for other in names[: names.index(name)])
+    return numbers[:, first : first + OPS[name].draws]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+
+from midog.augment.constants import constant
 
 # ITU-T T.81 (1992), tables K.1 and K.2, row by row
 _LUMINANCE = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56
@@ -34,16 +36,15 @@ def through_jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     here: levels differ by a few where a rounding falls on the other side.
 
     Args:
-        images: (B, 3, S, S) float32 in [0, 1]; S is a multiple of 16.
+        images: (B, 3, S, S) float32 in [0, 1].
         qualities: (B,) int64, 1 to 100.
 
     Returns:
         The same shape, in [0, 1].
     """
-    side = images.shape[-1]
-    assert side % 16 == 0, side
-    levels = images.mul(255).round()
-    to_ycc, from_ycc = (torch.tensor(rows, device=images.device) for rows in (_TO_YCC, _FROM_YCC))
+    side, device = images.shape[-1], images.device
+    levels = F.pad(images.mul(255).round(), (0, -side % 16, 0, -side % 16), mode="replicate")
+    to_ycc, from_ycc = (constant(_matrix, device, rows) for rows in (_TO_YCC, _FROM_YCC))
     ycc = torch.einsum("bchw,dc->bdhw", levels, to_ycc).round()
     light = _through_blocks(ycc[:, :1] - 128, _table(_LUMINANCE, qualities)) + 128
     colours = F.avg_pool2d(ycc[:, 1:], 2).round()
@@ -51,30 +52,39 @@ def through_jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     colours = colours.round().clamp(-128, 127)
     colours = F.interpolate(colours, scale_factor=2, mode="bilinear", align_corners=False).round()
     ycc = torch.cat([light.round().clamp(0, 255), colours], dim=1)
-    return torch.einsum("bchw,dc->bdhw", ycc, from_ycc).round().clamp(0, 255).div(255)
+    levels = torch.einsum("bchw,dc->bdhw", ycc, from_ycc)[:, :, :side, :side]
+    return levels.round().clamp(0, 255).div(255)
 
 
 def _through_blocks(channels: Tensor, table: Tensor) -> Tensor:
     """(B, C, S, S) with its blocks' coefficients rounded to multiples of a (B, 8, 8) table."""
     batch, count, side, _ = channels.shape
-    cosines = _cosines(channels.device)
+    cosines = constant(_cosines, channels.device)
     blocks = channels.reshape(batch, count, side // 8, 8, side // 8, 8).transpose(3, 4)
     steps = table[:, None, None, None]
     kept = ((cosines @ blocks @ cosines.T) / steps).round() * steps
     return (cosines.T @ kept @ cosines).transpose(3, 4).reshape(channels.shape)
 
 
-def _cosines(device: torch.device) -> Tensor:
+def _matrix(rows: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32)
+
+
+def _cosines() -> NDArray[np.float32]:
     """The orthonormal cosine transform of 8 values, (8, 8): row k is its frequency k."""
-    places = torch.arange(8, device=device, dtype=torch.float64)
-    rows = torch.cos(math.pi / 8 * (places + 0.5) * places[:, None]) / 2
-    rows[0] /= math.sqrt(2)
-    return rows.to(torch.float32)
+    places = np.arange(8)
+    rows = np.cos(np.pi / 8 * (places + 0.5) * places[:, None]) / 2
+    rows[0] /= np.sqrt(2)
+    return rows.astype(np.float32)
+
+
+def _steps(text: str) -> NDArray[np.int64]:
+    return np.array(text.split(), np.int64).reshape(8, 8)
 
 
 def _table(text: str, qualities: Tensor) -> Tensor:
     """The steps of each patch, (B, 8, 8) float32, as libjpeg scales the table by quality."""
-    base = torch.tensor([int(word) for word in text.split()], device=qualities.device).view(8, 8)
+    base = constant(_steps, qualities.device, text)
     percent = torch.where(
         qualities < 50,
         torch.div(5000, qualities, rounding_mode="floor"),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from midog.augment.draw import Augmentation, Step
 from midog.augment.on_device import to_float
+from midog.augment.pasted import Paste, paste_on_cpu
 
 _BAND = 128
 """Rows worked on at a time: what a band takes stays in a core's own cache."""
@@ -59,12 +60,14 @@ class PatchAugmentation(NamedTuple):
     flips: whether it is transposed, flipped top to bottom, flipped left to right. affine: (3, 4)
     float32, from the logarithms of its light (0 to 255) to the new ones; None: its colours stay.
     amount: of blur (> 0) or sharpening. steps: the ops that follow, with arrays of this patch.
+    paste: a figure that is pasted before all of this.
     """
 
     flips: list[bool]
     affine: NDArray[np.float32] | None
     amount: float
     steps: tuple[Step, ...] = ()
+    paste: Paste | None = None
 
 
 def patch_by_patch(augmentation: Augmentation, patches: int) -> list[PatchAugmentation]:
@@ -81,8 +84,15 @@ def patch_by_patch(augmentation: Augmentation, patches: int) -> list[PatchAugmen
         affines = [*np.concatenate([mixing, shifts[:, :, None]], axis=2)]
     amounts = np.zeros(patches)
     amounts[augmentation.blurred.numpy()] = augmentation.amounts.numpy()
+    pastes = _pastes_of(augmentation)
     return [
-        PatchAugmentation(flips[patch], affines[patch], amount, _steps_of(augmentation, patch))
+        PatchAugmentation(
+            flips[patch],
+            affines[patch],
+            amount,
+            _steps_of(augmentation, patch),
+            pastes.get(patch),
+        )
         for patch, amount in enumerate(amounts.tolist())
     ]
 
@@ -105,6 +115,10 @@ def augment_patch(
     """
     import cv2
 
+    if augmentation.paste is not None:
+        np.copyto(scratch.patch, patch)
+        patch = scratch.patch
+        paste_on_cpu(patch, augmentation.paste)
     affine, amount = augmentation.affine, augmentation.amount
     turned = out if affine is None else scratch.turned
     _turn(patch, augmentation.flips, turned)
@@ -126,6 +140,17 @@ def _steps_of(augmentation: Augmentation, patch: int) -> tuple[Step, ...]:
         Step(op, {name: values[patch].numpy() for name, values in parameters.items()})
         for op, parameters in augmentation.steps
     )
+
+
+def _pastes_of(augmentation: Augmentation) -> dict[int, Paste]:
+    """What is pasted, by the number of its patch."""
+    if augmentation.pastes is None:
+        return {}
+    patches, corners, crops, _ = augmentation.pastes
+    return {
+        patch: Paste(x, y, crop.numpy())
+        for patch, (x, y), crop in zip(patches.tolist(), corners.tolist(), crops, strict=True)
+    }
 
 
 def _run(step: Step, patch: NDArray[np.uint8]) -> NDArray[np.uint8]:

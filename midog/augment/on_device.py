@@ -1,5 +1,5 @@
-"""Augmentation of a whole batch on its device: flips and quarter turns, stain and brightness
-jitter, blur, sharpening, and the ops that follow."""
+"""Augmentation of a whole batch on its device: pasted figures, flips and quarter turns, maps of
+colours, blur, sharpening, and the ops that follow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from midog.augment.draw import Augmentation
+from midog.augment.pasted import paste_on_device
 from midog.devices import copies_alone
 
 
@@ -27,9 +28,11 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
         (B, 3, S, S) float32 in [0, 1], channels-last.
     """
     alone = copies_alone(images.device)
-    flips, mixing, gains, blurred, amounts, steps, _ = augmentation.moved(
+    flips, mixing, gains, blurred, amounts, steps, _, pastes = augmentation.moved(
         lambda values: values.to(images.device, non_blocking=alone)
     )
+    if pastes is not None:
+        images = paste_on_device(images, pastes)
     light = (images if flips is None else turn_images(images, flips)).to(torch.float32).div_(255.0)
     if mixing is not None and gains is not None:
         light = _mix(light, mixing, gains)

@@ -32,6 +32,12 @@ def _samples(conditions: Conditions) -> Measured:
     return samples_stage(conditions)
 
 
+def _augment(conditions: Conditions) -> Measured:
+    from midog.bench.augmentation import augment_stage
+
+    return augment_stage(conditions)
+
+
 def _forward(conditions: Conditions) -> Measured:
     from midog.bench.forward import forward_stage
 
@@ -58,6 +64,7 @@ def _sweep(conditions: Conditions) -> Measured:
 
 STAGES = {
     "samples": Stage("training patches with their boxes", _samples, True),
+    "augment": Stage("each op of augmentation alone", _augment, True),
     "forward": Stage("the network with its detections, on patches", _forward, False),
     "step": Stage("a training step, alone and with the loader", _step, True),
     "infer": Stage("a whole ROI, from file to JSON", _infer, True),

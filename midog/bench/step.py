@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from midog.augment.draw import cut_side
 from midog.bench.conditions import Conditions
 from midog.bench.forward import best_precision, median_ms
 from midog.bench.measured import Measured, measured
@@ -149,7 +150,9 @@ def with_loader(step: TrainingStep, conditions: Conditions) -> dict[str, float]:
         machine={"workers": conditions.threads},
     )
     side = config.sampling.patch_size
-    decoded = decode_rois(conditions.rois, config.data, config.machine, side, device)
+    decoded = decode_rois(
+        conditions.rois, config.data, config.machine, cut_side(config.augment, side), device
+    )
     batches = DetectionTask(config, decoded, decoded, device).patches.batches()
     peak_memory(device)
     with fixed_shapes():

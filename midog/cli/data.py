@@ -17,13 +17,18 @@ from midog.cli.options import (
     AnnotationsOption,
     BboxOption,
     ClassesOption,
+    ConfigOption,
     DataFoldersOption,
     DataOption,
+    SetOption,
     SplitOption,
+    TrainingClassesOption,
+    TrainingDataOption,
+    TrainingSeedOption,
     argument,
     option,
 )
-from midog.cli.shared import print_table, stoppable
+from midog.cli.shared import print_table, stoppable, training_settings
 from midog.cli.terminal import say, show
 from midog.errors import MidogError
 
@@ -148,6 +153,52 @@ def check(
         f"{names}: nothing wrong"
         + (f", {len(report.warnings)} warnings" if report.warnings else "")
     )
+
+
+@data_app.command("preview", cls=Command)
+def preview(
+    data: TrainingDataOption = None,
+    split: SplitOption = None,
+    classes: TrainingClassesOption = None,
+    config: ConfigOption = None,
+    seed: TrainingSeedOption = None,
+    overrides: SetOption = None,
+    per_scanner: Annotated[
+        int, option("--per-scanner", "N", "Patches of each scanner.", OUTPUT, min=1, max=20)
+    ] = 2,
+    out: Annotated[Path, option("--out", "FILE", "PNG to write.", OUTPUT)] = Path("preview.png"),
+) -> None:
+    """Draw a sheet of training patches with their boxes.
+
+    A row shows the patches as they are cut, one each op of augmentation alone (at its setting, or
+    at a usual one where it is off), and the last all that is on.
+    """
+    from midog.cli.outputs import PREVIEW, check_output
+
+    check_output(out, PREVIEW, "--out")
+    settings = training_settings(
+        config,
+        overrides,
+        data=data,
+        split=split,
+        classes=classes,
+        epochs=None,
+        seed=seed,
+        device=None,
+    )
+    from midog.report.preview import draw_preview
+
+    with stoppable("stopped; nothing was written"):
+        rows = draw_preview(
+            out,
+            settings.data,
+            settings.sampling,
+            settings.augment,
+            seed=settings.train.seed,
+            per_scanner=per_scanner,
+        )
+    say(f"{len(rows)} rows: {', '.join(rows)}")
+    show(out)
 
 
 @splits_app.command("make", cls=Command)

@@ -172,8 +172,10 @@ def _find_kinds(
 
 
 def _section_yaml(name: str, field: FieldInfo, section: Settings, indent: str = "") -> str:
-    lines = [f"{indent}{name}:"]
     registry = _registry_of(field)
+    lines = [f"{indent}{name}:"]
+    if indent and registry is None and field.description:
+        lines = [*_comment(field.description, indent), *lines]
     for key, inner in type(section).model_fields.items():
         value = getattr(section, key)
         if isinstance(value, Settings):
@@ -195,10 +197,11 @@ def _value_yaml(key: str, value: Any, comment: str, indent: str) -> list[str]:
     line = f"{rows[0]:<{_COLUMN}} # {comment}"
     if len(rows) == 1 and len(line) <= _WIDTH:
         return [line]
-    return [
-        *(f"{indent}# {part}" for part in textwrap.wrap(comment, _WIDTH - len(indent) - 2)),
-        *rows,
-    ]
+    return [*_comment(comment, indent), *rows]
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return [f"{indent}# {part}" for part in textwrap.wrap(text, _WIDTH - len(indent) - 2)]
 
 
 def _flow(value: Any) -> str:

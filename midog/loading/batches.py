@@ -86,7 +86,7 @@ class Loader(Generic[LocationT, TargetsT]):
     ) -> Batch[TargetsT]:
         """The batch of some draws, its views in `out`; from any thread."""
         pin = partial(pinned, device=self.device)
-        augmentation = self.source.augmentation(self.seed, epoch, indices)
+        augmentation = self.source.augmentation(self.seed, epoch, indices, locations)
         targets = self.source.targets(locations, augmentation)
         # what is enqueued by this thread on the device's default stream comes before whatever the
         # reader does there

@@ -75,6 +75,7 @@ def batch_targets(
     locations: Sequence[Location],
     sampling: SamplingSettings,
     move_boxes: MoveBoxes | None = None,
+    pasted: tuple[FloatArray, NDArray[np.int64]] | None = None,
 ) -> BoxTargets:
     """Return the targets of some patches.
 
@@ -84,6 +85,8 @@ def batch_targets(
         sampling: A figure of which less than `min_visible` is in the patch is ignored, and so is
             every box to be ignored of which anything is.
         move_boxes: What the augmentation of these patches does to boxes; None: nothing.
+        pasted: Mitotic figures that are added to patches before that: boxes (K, 4) float32, px of
+            their patch, and the numbers of the patches (K,).
     """
     side, rois = sampling.patch_size, np.array([place.roi for place in locations], np.int64)
     counts = figures.starts[rois + 1] - figures.starts[rois]
@@ -91,24 +94,60 @@ def batch_targets(
     which = np.arange(len(patch)) + np.repeat(
         figures.starts[rois] - (np.cumsum(counts) - counts), counts
     )
-    corners = [(place.x, place.y, place.x, place.y) for place in locations]
-    shifted = figures.boxes[which] - np.array(corners, np.float32).reshape(-1, 4)[patch]
+    shifted = boxes_in_patches(figures.boxes[which], patch, locations, side)
     clipped = shifted.clip(0, side)
     visible = _area(clipped) / np.maximum(_area(shifted), np.finfo(np.float32).tiny)
     labels = figures.labels[which]
     keep = (visible >= sampling.min_visible) & (labels != IGNORED)
     lost = (visible > 0) & ~keep
     boxes, ignore = clipped[keep], shifted[lost]
+    owners, labels = patch[keep], labels[keep]
+    if pasted is not None:
+        boxes, owners, labels = _with_pasted(boxes, owners, labels, *pasted)
     if move_boxes is not None:
-        boxes, ignore = (
-            move_boxes(boxes, patch[keep], side),
-            move_boxes(ignore, patch[lost], side),
-        )
+        boxes, ignore = move_boxes(boxes, owners, side), move_boxes(ignore, patch[lost], side)
     return BoxTargets(
-        boxes=torch.from_numpy(_padded(boxes, patch[keep], len(locations))),
-        labels=torch.from_numpy(_padded(labels[keep], patch[keep], len(locations))),
+        boxes=torch.from_numpy(_padded(boxes, owners, len(locations))),
+        labels=torch.from_numpy(_padded(labels, owners, len(locations))),
         ignore=torch.from_numpy(_padded(ignore, patch[lost], len(locations))),
     )
+
+
+def boxes_in_patches(
+    boxes: FloatArray, patch: NDArray[np.int64], locations: Sequence[Location], side: int
+) -> FloatArray:
+    """Return boxes (N, 4) px of their ROI as px of their patches, which may be beyond them.
+
+    Args:
+        boxes: Of the ROIs of the patches.
+        patch: (N,) int64, number of the patch of each box.
+        locations: Of the patches.
+        side: Of the patches, px.
+    """
+    corners = [(place.x, place.y, place.x, place.y) for place in locations]
+    scales = np.array([side / (place.window or side) for place in locations], np.float32)
+    shifted = boxes - np.array(corners, np.float32).reshape(-1, 4)[patch]
+    return np.asarray(shifted * scales[patch, None])
+
+
+def annotated_boxes(roi: SampledRoi, place: Location, side: int) -> FloatArray:
+    """Return all that is annotated in an ROI, figures, imposters, ignored, (N, 4) px of a patch."""
+    boxes = np.concatenate([roi.boxes.xyxy, roi.ignored])
+    return boxes_in_patches(boxes, np.zeros(len(boxes), np.int64), [place], side)
+
+
+def _with_pasted(
+    boxes: FloatArray,
+    owners: IntArray,
+    labels: IntArray,
+    pasted: FloatArray,
+    patches: NDArray[np.int64],
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Boxes, the numbers of their patches in rising order, and labels, with pasted figures."""
+    owners = np.concatenate([owners, patches])
+    order = np.argsort(owners, kind="stable")
+    labels = np.concatenate([labels, np.full(len(pasted), MITOTIC_FIGURE, np.int64)])
+    return np.concatenate([boxes, pasted])[order], owners[order], labels[order]
 
 
 def _padded(rows: NDArray[Any], patch: NDArray[np.int64], patches: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from midog.augment.draw import Augmentation, augmentation_of, draw_numbers
+from midog.augment.draw import Augmentation, augmentation_of, draw_numbers, of_pixels_alone
 from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
 from midog.boxes import IntArray
 from midog.config.schema import AugmentSettings
@@ -80,8 +80,8 @@ class CropSource:
 
     images: (H, W, 3) uint8 each. places: where they are cut. side: px. border: beyond the edges.
     draws: how an epoch draws from the places; None: every place once, in order, as it is. augment:
-    what is done to the crops that are drawn. scratch: where threads augment the crops that they
-    cut; None: it is left to the device.
+    what is done to the crops that are drawn, of the ops that need a crop's pixels alone. scratch:
+    where threads augment the crops that they cut; None: it is left to the device.
     """
 
     images: Sequence[AnyPixels]
@@ -119,11 +119,14 @@ class CropSource:
         assert all(len(group) and group.max() < len(places) for group in draws.groups)
         return drawn
 
-    def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
+    def augmentation(
+        self, seed: int, epoch: int, indices: Sequence[int], locations: Sequence[CropLocation]
+    ) -> Augmentation | None:
         """Return what is done to the crops of some draws."""
         if self.augment is None:
             return None
-        return augmentation_of(draw_numbers(seed, epoch, indices), self.augment)
+        numbers = draw_numbers(seed, epoch, indices)
+        return augmentation_of(numbers, of_pixels_alone(self.augment))
 
     def pixels(
         self,

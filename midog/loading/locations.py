@@ -58,13 +58,15 @@ class Location(NamedTuple):
     """One draw: the patch of ROI `roi` with its upper left corner at x, y.
 
     roi: its number. x, y: px; negative where the ROI is smaller than the patch. requested:
-    ANYWHERE, MITOTIC_FIGURE, IMPOSTER or ALARM.
+    ANYWHERE, MITOTIC_FIGURE, IMPOSTER or ALARM. window: side of what is cut and resampled to the
+    patch, px; None: that of a patch.
     """
 
     roi: int
     x: int
     y: int
     requested: int
+    window: int | None = None
 
 
 def location(
@@ -101,13 +103,22 @@ def locations(
     indices: Sequence[int],
     order: NDArray[np.int64] | None = None,
     mined: MinedAlarms | None = None,
+    windows: NDArray[np.int64] | None = None,
 ) -> list[Location]:
-    """Return `location` of several indices of one epoch; order: its `roi_order`, if at hand."""
+    """Return `location` of several indices of one epoch.
+
+    Args:
+        rois, sampling, seed, epoch, indices: As of `location`.
+        order: `roi_order` of the epoch, if at hand.
+        mined: False alarms; None: none are requested.
+        windows: Sides of what is cut, px; a requested figure is whole in its window.
+    """
     order = roi_order(rois, sampling, seed, epoch) if order is None else order
     roi_of_draw = order[np.asarray(indices, np.int64) % len(order)].tolist()
     shares = figure_shares(rois, sampling)
-    draws = zip(roi_of_draw, generators(seed, "train", epoch, indices), strict=True)
-    return [_draw(rois, roi, sampling, shares, rng, mined) for roi, rng in draws]
+    sides = [None] * len(indices) if windows is None else windows.tolist()
+    draws = zip(roi_of_draw, generators(seed, "train", epoch, indices), sides, strict=True)
+    return [_draw(rois, roi, sampling, shares, rng, mined, side) for roi, rng, side in draws]
 
 
 def validation_locations(
@@ -175,8 +186,9 @@ def _draw(
     shares: FloatArray | None,
     rng: np.random.Generator,
     mined: MinedAlarms | None,
+    window: int | None,
 ) -> Location:
-    draw, side = rng.random(), sampling.patch_size
+    draw, side = rng.random(), window or sampling.patch_size
     requested = ANYWHERE
     if draw < sampling.p_mitotic:
         requested = MITOTIC_FIGURE
@@ -186,14 +198,15 @@ def _draw(
         alarm = mined.draw(rois[number].scanner, rng)
         if alarm is not None:
             number, box = int(mined.alarms.rois[alarm]), mined.alarms.boxes[alarm].tolist()
-            return _around(rois, number, box, sampling, rng, ALARM)
+            return _around(rois, number, box, sampling, rng, ALARM, window)
     if requested == MITOTIC_FIGURE and shares is not None:
         number = int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
     roi = rois[number]
     boxes = roi.visible_boxes.get(requested)
     if not boxes:
-        return _anywhere(rois, number, side, rng)
-    return _around(rois, number, boxes[rng.integers(len(boxes))], sampling, rng, requested)
+        return _anywhere(rois, number, side, rng)._replace(window=window)
+    box = boxes[rng.integers(len(boxes))]
+    return _around(rois, number, box, sampling, rng, requested, window)
 
 
 def _around(
@@ -203,12 +216,13 @@ def _around(
     sampling: SamplingSettings,
     rng: np.random.Generator,
     requested: int,
+    window: int | None,
 ) -> Location:
     """The patch of an ROI in which a box is, shifted at random."""
-    roi, side, (x1, y1, x2, y2) = rois[number], sampling.patch_size, box
+    roi, side, (x1, y1, x2, y2) = rois[number], window or sampling.patch_size, box
     x = _origin(x1, x2, 2 * rng.random() - 1, roi.width, side, sampling.jitter)
     y = _origin(y1, y2, 2 * rng.random() - 1, roi.height, side, sampling.jitter)
-    return Location(number, x, y, requested)
+    return Location(number, x, y, requested, window)
 
 
 def _origin(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.augment.draw import (
@@ -20,6 +18,8 @@ from midog.augment.draw import (
     augmentation_of,
     draw_numbers,
     ops_without_cpu_form,
+    pastes_into,
+    windows_of,
 )
 from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
 from midog.boxes import Boxes
@@ -30,9 +30,14 @@ from midog.devices import machine_memory
 from midog.errors import DataError
 from midog.images.decode import decode
 from midog.images.image import open_image
-from midog.images.pixels import crop_on_white
-from midog.images.tiff_mapped import AnyPixels, crop_into, warm
-from midog.loading.box_targets import TargetFigures, batch_targets, target_figures
+from midog.images.tiff_mapped import AnyPixels, warm
+from midog.loading.box_targets import (
+    TargetFigures,
+    annotated_boxes,
+    batch_targets,
+    target_figures,
+)
+from midog.loading.cutting import cut_location, patch_at
 from midog.loading.locations import (
     Location,
     SampledRoi,
@@ -119,7 +124,7 @@ class RoiSource:
     decoded: the ROIs. sampling: where to look. figures: the targets among their figures. augment:
     what is drawn; None: validation patches, fixed and not augmented. scratch: where threads augment
     the patches that they cut; None: it is left to the device. mined: false alarms to request; None:
-    none are.
+    none are. references: what ops of `augment` take from the data, by name.
     """
 
     decoded: DecodedRois
@@ -128,6 +133,7 @@ class RoiSource:
     augment: AugmentSettings | None = None
     scratch: Scratch | None = None
     mined: MinedAlarms | None = None
+    references: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def view_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -144,15 +150,35 @@ class RoiSource:
         if self.augment is None:
             fixed = validation_locations(rois, sampling, seed)
             return lambda indices: [fixed[index] for index in indices]
-        order = roi_order(rois, sampling, seed, epoch)
-        mined = self.mined
-        return lambda indices: locations(rois, sampling, seed, epoch, indices, order, mined)
+        order, augment, mined = roi_order(rois, sampling, seed, epoch), self.augment, self.mined
 
-    def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
+        def drawn(indices: Sequence[int]) -> list[Location]:
+            windows = None
+            if augment.mpp:
+                numbers = draw_numbers(seed, epoch, indices)
+                windows = windows_of(numbers, augment, sampling.patch_size)
+            return locations(rois, sampling, seed, epoch, indices, order, mined, windows)
+
+        return drawn
+
+    def augmentation(
+        self, seed: int, epoch: int, indices: Sequence[int], locations: Sequence[Location]
+    ) -> Augmentation | None:
         """Return what is done to the patches of some draws."""
         if self.augment is None:
             return None
-        return augmentation_of(draw_numbers(seed, epoch, indices), self.augment)
+        numbers = draw_numbers(seed, epoch, indices)
+        augmentation = augmentation_of(numbers, self.augment, self.references)
+        if not self.augment.copy_paste:
+            return augmentation
+        rois = [self.decoded.sampled[place.roi] for place in locations]
+        side = self.sampling.patch_size
+        taken = [
+            annotated_boxes(roi, place, side) for roi, place in zip(rois, locations, strict=True)
+        ]
+        scanners = [roi.scanner for roi in rois]
+        pastes = pastes_into(numbers, self.augment, self.references, scanners, taken, side)
+        return augmentation._replace(pastes=pastes)
 
     def pixels(
         self,
@@ -162,15 +188,17 @@ class RoiSource:
     ) -> tuple[tuple[Tensor, ...], Augmentation | None]:
         """Cut patches, or gather them on the device; augment them where that is done by threads."""
         if self.decoded.on_device is not None:
-            return (self.decoded.on_device.patches(locations),), augmentation
-        patches, images, side = out[0].numpy(), self.decoded.images, self.sampling.patch_size
+            return (
+                self.decoded.on_device.views(locations, self.sampling.patch_size),
+            ), augmentation
+        patches, images = out[0].numpy(), self.decoded.images
         if self.scratch is None or augmentation is None:
             for place, patch in zip(locations, patches, strict=True):
-                cut_patch(images[place.roi], place.x, place.y, side, patch)
+                cut_location(images[place.roi], place, patch)
             return (out[0],), augmentation
         steps = patch_by_patch(augmentation, len(locations))
         for place, patch, step in zip(locations, patches, steps, strict=True):
-            original = _patch_at(images[place.roi], place.x, place.y, self.scratch.patch)
+            original = patch_at(images[place.roi], place, self.scratch.patch)
             augment_patch(self.scratch, step, original, patch)
         return (out[0],), None
 
@@ -178,8 +206,13 @@ class RoiSource:
         self, locations: Sequence[Location], augmentation: Augmentation | None
     ) -> BoxTargets:
         """Return the boxes of patches, moved as the augmentation moves them."""
-        move = None if augmentation is None else augmentation.move_boxes
-        return batch_targets(self.figures, locations, self.sampling, move)
+        if augmentation is None:
+            return batch_targets(self.figures, locations, self.sampling)
+        pastes, pasted = augmentation.pastes, None
+        if pastes is not None:
+            pasted = pastes.boxes, pastes.patches.numpy()
+        move = augmentation.move_boxes
+        return batch_targets(self.figures, locations, self.sampling, move, pasted)
 
     def cutting(self) -> AbstractContextManager[object]:
         """Keep OpenCV to the threads that cut patches, where they use it."""
@@ -187,9 +220,22 @@ class RoiSource:
 
 
 def training_source(
-    decoded: DecodedRois, sampling: SamplingSettings, augment: AugmentSettings, *, on_cpu: bool
+    decoded: DecodedRois,
+    sampling: SamplingSettings,
+    augment: AugmentSettings,
+    *,
+    on_cpu: bool,
+    references: Mapping[str, Any] | None = None,
 ) -> RoiSource:
-    """Return the source of training patches; on_cpu: as of `augments_on_cpu`."""
+    """Return the source of training patches.
+
+    Args:
+        decoded: ROIs to train on.
+        sampling: Where to look.
+        augment: What is drawn.
+        on_cpu: As of `augments_on_cpu`.
+        references: What ops of `augment` take from the data, by name.
+    """
     if on_cpu and (names := ops_without_cpu_form(augment)):
         logger.info(
             "augment.%s has no form for a CPU: its form for devices runs there", ", ".join(names)
@@ -201,7 +247,7 @@ def training_source(
         )
     scratch = Scratch(sampling.patch_size) if on_cpu else None
     figures = target_figures(decoded.sampled, sampling)
-    return RoiSource(decoded, sampling, figures, augment, scratch)
+    return RoiSource(decoded, sampling, figures, augment, scratch, references=references or {})
 
 
 def validation_source(decoded: DecodedRois, sampling: SamplingSettings) -> RoiSource:
@@ -209,22 +255,9 @@ def validation_source(decoded: DecodedRois, sampling: SamplingSettings) -> RoiSo
     return RoiSource(decoded, sampling, target_figures(decoded.sampled, sampling))
 
 
-def cut_patch(image: AnyPixels, x: int, y: int, side: int, out: NDArray[np.uint8]) -> None:
-    """Copy the patch at x, y into `out` (side, side, 3) uint8, white beyond the image's edge."""
-    crop_on_white(
-        (image.shape[1], image.shape[0]), partial(crop_into, image), x, y, out[:side, :side]
-    )
-
-
-def _patch_at(image: AnyPixels, x: int, y: int, spare: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The patch at x, y: a view of its ROI where that is possible, else cut into `spare` (side,
-    side, 3)."""
-    side = len(spare)
-    inside = min(x, y) >= 0 and y + side <= image.shape[0] and x + side <= image.shape[1]
-    if inside and isinstance(image, np.ndarray):
-        return image[y : y + side, x : x + side]
-    cut_patch(image, x, y, side, spare)
-    return spare
+def decode_one(roi: Roi, data: DataSettings) -> AnyPixels:
+    """Return the pixels of one ROI at the model's mpp; errors as of `decode_rois`."""
+    return _decode(roi, data, "disk", False)[0]
 
 
 def _decode(

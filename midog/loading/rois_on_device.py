@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -43,6 +44,20 @@ class RoisOnDevice:
         """Return patches (B, side, side, 3) uint8, white beyond the edges. No loop and no wait."""
         corners, inside = self.corners(locations)
         return self.gather(pinned(corners, self.bytes.device), inside)
+
+    def views(self, locations: Sequence[Location], side: int) -> Tensor:
+        """Return patches (B, side, side, 3), resampled from their windows where they have some.
+
+        Args:
+            locations: Of the patches; no window is larger than `self.side`.
+            side: Of the patches, px, at most `self.side`.
+        """
+        if all(place.window is None for place in locations):
+            return replace(self, side=side).patches(locations)
+        device = self.bytes.device
+        sides = pinned(torch.tensor([place.window or side for place in locations]), device)
+        sides = sides.to(device, non_blocking=copies_alone(device))
+        return resampled(self.patches(locations), sides, side)
 
     def gather(self, corners: Tensor, inside: bool) -> Tensor:
         """Return the patches at corners of `corners`.
@@ -85,12 +100,37 @@ class RoisOnDevice:
         return torch.from_numpy(rows), bool(within.all())
 
 
+def resampled(windows: Tensor, sides: Tensor, side: int) -> Tensor:
+    """Return the upper left corners of patches, resampled to one size on their device.
+
+    It is OpenCV's linear interpolation, to within a grey level.
+
+    Args:
+        windows: (B, W, W, 3) uint8.
+        sides: (B,) int64, sides of the corners, at most W, px.
+        side: Of the patches that are made of them, px.
+
+    Returns:
+        (B, side, side, 3) uint8.
+    """
+    along = torch.arange(side, device=windows.device) + 0.5
+    places = along * (sides[:, None] / side) - 0.5
+    places = places.clamp(min=0).minimum(sides[:, None] - 1)
+    grid = (2 * places + 1) / windows.shape[1] - 1
+    grid = torch.stack(
+        [grid[:, None, :].expand(-1, side, -1), grid[:, :, None].expand(-1, -1, side)], dim=-1
+    )
+    light = windows.permute(0, 3, 1, 2).to(torch.float32)
+    patches = F.grid_sample(light, grid, mode="bilinear", align_corners=False)
+    return patches.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
 def copy_to_device(images: Sequence[AnyPixels], side: int, device: torch.device) -> RoisOnDevice:
     """Copy ROIs to a device, one after the other.
 
     Args:
         images: (H, W, 3) uint8 each.
-        side: Of the patches that will be gathered, px.
+        side: Of the patches that will be gathered, px, or of the largest of them.
         device: A CPU is one as well.
     """
     sizes = np.array([(image.shape[1], image.shape[0]) for image in images], np.int64).reshape(

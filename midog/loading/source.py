@@ -61,8 +61,15 @@ class Source(Protocol[LocationT, TargetsT]):
         Indices beyond the epoch's length fill up the last batch of a training.
         """
 
-    def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> Augmentation | None:
-        """Return what is done to the patches of some draws; None: they stay as they are."""
+    def augmentation(
+        self, seed: int, epoch: int, indices: Sequence[int], locations: Sequence[LocationT]
+    ) -> Augmentation | None:
+        """Return what is done to the patches of some draws; None: they stay as they are.
+
+        Args:
+            seed, epoch, indices: Of the draws.
+            locations: Of the same draws.
+        """
 
     def pixels(
         self,

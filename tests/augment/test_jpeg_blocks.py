@@ -35,6 +35,15 @@ def test_it_is_libjpegs_result_to_within_a_few_levels(quality):
         assert abs(np.abs(own - patch).mean() - lost.mean()) < 0.02 * lost.mean()
 
 
+def test_a_side_that_is_no_multiple_of_16_is_filled_up_as_libjpeg_does():
+    patches = np.ascontiguousarray(tissue()[:, :50, :50])
+    images = torch.from_numpy(patches).permute(0, 3, 1, 2) / 255
+    ours = through_jpeg(images, torch.full((3,), 60)).mul(255).permute(0, 2, 3, 1).numpy()
+    assert ours.shape == patches.shape
+    for patch, own in zip(patches, ours, strict=True):
+        assert np.abs(own - by_libjpeg(patch, 60)).mean() < 0.7
+
+
 def test_every_patch_has_its_own_quality():
     images = torch.from_numpy(tissue()[:1]).permute(0, 3, 1, 2).expand(2, -1, -1, -1) / 255
     both = through_jpeg(images, torch.tensor([20, 90]))

@@ -15,6 +15,7 @@ COMMANDS = [
     (("evaluate", "detections", "--report"), "--report"),
     (("evaluate", "detections", "--csv"), "--csv"),
     (("shift", "report", "run", "--out"), "--out"),
+    (("data", "preview", "--out"), "--out"),
 ]
 
 

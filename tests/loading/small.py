@@ -11,6 +11,7 @@ from midog.config.schema import RunConfig
 from midog.data.roi import Roi
 from midog.loading.batches import Loader
 from midog.loading.locations import SampledRoi
+from midog.loading.references import make_references
 from midog.loading.rois import (
     DecodedRois,
     augments_on_cpu,
@@ -50,7 +51,12 @@ def decoded(rois: list[Roi], settings: RunConfig, device: torch.device | None = 
 
 def training(rois: DecodedRois, settings: RunConfig, device: torch.device | None = None) -> Loader:
     on_cpu = augments_on_cpu(rois, settings.machine.augment_on, device)
-    source = training_source(rois, settings.sampling, settings.augment, on_cpu=on_cpu)
+    references = make_references(
+        settings.augment, rois, (), settings.data, settings.sampling.patch_size
+    )
+    source = training_source(
+        rois, settings.sampling, settings.augment, on_cpu=on_cpu, references=references
+    )
     return _loader(source, settings, device, fill=True)
 
 

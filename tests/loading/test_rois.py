@@ -13,7 +13,8 @@ import torch
 from midog.data.folder import read_rois
 from midog.errors import DataError, ImageError
 from midog.images.image import open_image
-from midog.loading.rois import augments_on_cpu, cut_patch
+from midog.loading.cutting import cut_patch
+from midog.loading.rois import augments_on_cpu
 from midog.training.tasks.detection import prepare
 from tests.loading.small import config, decoded, everything, rois_of, training
 

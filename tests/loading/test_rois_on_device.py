@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midog.loading.cutting import cut_patch
 from midog.loading.locations import Location
-from midog.loading.rois import cut_patch
 from midog.loading.rois_on_device import copy_to_device
 
 CPU = torch.device("cpu")

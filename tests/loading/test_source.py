@@ -49,7 +49,9 @@ class TwoStreams:
 
         return at
 
-    def augmentation(self, seed: int, epoch: int, indices: Sequence[int]) -> None:
+    def augmentation(
+        self, seed: int, epoch: int, indices: Sequence[int], locations: object
+    ) -> None:
         return None
 
     def pixels(

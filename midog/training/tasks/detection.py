@@ -18,11 +18,13 @@ from torch import Tensor
 from midog.augment.on_device import augment, to_float
 from midog.boxes import Detections
 from midog.config.schema import Imposters, RunConfig
+from midog.data.roi import Roi
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader, require_memory
 from midog.loading.locations import Location
 from midog.loading.mined_alarms import MinedAlarms
+from midog.loading.references import described_references, make_references
 from midog.loading.rois import (
     DecodedRois,
     RoiSource,
@@ -55,17 +57,27 @@ class DetectionTask:
         train: ROIs to train on, decoded.
         val: ROIs to validate on, decoded.
         device: Of the training.
+        unlabelled: ROIs of scanners without labels, of which augmentation may take references.
     """
 
     def __init__(
-        self, config: RunConfig, train: DecodedRois, val: DecodedRois, device: torch.device
+        self,
+        config: RunConfig,
+        train: DecodedRois,
+        val: DecodedRois,
+        device: torch.device,
+        unlabelled: Sequence[Roi] = (),
     ) -> None:
         self.config, self.device = config, device
         self.train, self.val = train, val
         side, workers = config.sampling.patch_size, config.machine.workers
         require_memory(config.train.batch_size, side, workers, device)
         on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
-        self.source = training_source(train, config.sampling, config.augment, on_cpu=on_cpu)
+        augment, sampling = config.augment, config.sampling
+        self.references = make_references(augment, train, unlabelled, config.data, side)
+        self.source = training_source(
+            train, sampling, augment, on_cpu=on_cpu, references=self.references
+        )
         self.patches = self._loader(self.source, fill=True)
         self.fixed_patches = self._loader(validation_source(val, config.sampling), fill=False)
 
@@ -159,7 +171,9 @@ class DetectionTask:
             class_names=class_names(self.config.sampling.imposters),
             threshold=validation.scalars["val/threshold"],
             device=str(self.device),
-            info=info,
+            info={**info, "references": described_references(self.references)}
+            if self.references
+            else info,
         )
         detector.save(folder)
 

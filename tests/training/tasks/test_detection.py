@@ -23,6 +23,8 @@ from midog.training.tasks.detection import (
     detect_points,
     prepare,
 )
+from midog.training.tasks.detection_data import read_detection_data
+from midog.training.train import train
 from tests.models.networks import CandidatesAlone
 
 
@@ -188,3 +190,56 @@ def test_validation_patches_are_as_they_are():
     batch = next(task_of(world()).fixed_patches.batches())
     images, _ = prepare(batch, CPU)
     assert torch.equal((images * 255).round().byte(), batch.images.permute(0, 3, 1, 2))
+
+
+EVERY_OP = [
+    "augment.hed=0.1",
+    "augment.stain_basis=5",
+    "augment.gamma=0.2",
+    "augment.white_balance=0.1",
+    "augment.fda.share=0.5",
+    "augment.randstainna.share=0.5",
+    "augment.noise=0.02",
+    "augment.shot_noise=0.02",
+    "augment.jpeg=50",
+    "augment.mpp=0.1",
+    "augment.copy_paste=0.5",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["cpu", "device"])
+def test_with_every_op_on_a_batch_is_the_same_when_opened_anew_and_shared_out(tiny, where):
+    chosen = load_config(None, [*tiny, *EVERY_OP, f"machine.augment_on={where}"])
+    one, anew = (read_detection_data(chosen).open(torch.device("cpu")) for _ in range(2))
+
+    def patches(task: DetectionTask, start: int, rank: int, world: int) -> dict[int, tuple]:
+        seen = {}
+        for batch in task.batches(1, start=start, rank=rank, world=world):
+            images, targets = prepare(batch, torch.device("cpu"))
+            for number, image, boxes in zip(batch.indices, images, targets["boxes"], strict=True):
+                seen[number] = image.clone(), boxes[boxes.any(1)].tolist()
+        return seen
+
+    whole = patches(one, 0, 0, 1)
+    later = patches(anew, 1, 0, 1)
+    shared = patches(anew, 0, 0, 2) | patches(anew, 0, 1, 2)
+    assert len(later) == len(whole) - 4
+    assert set(whole) <= set(shared)
+    for number, (image, boxes) in whole.items():
+        for others in (later, shared):
+            if number in others:
+                torch.testing.assert_close(others[number][0], image, rtol=0, atol=1e-5)
+                assert others[number][1] == boxes
+
+
+@pytest.mark.slow
+def test_a_model_holds_what_its_augmentation_took_from_the_data(tiny, tmp_path):
+    chosen = [*tiny, "train.epochs=1", "augment.randstainna.share=1", "augment.copy_paste=1"]
+    folder = train(load_config(None, chosen), runs=tmp_path, name="a")
+    card = json.loads((folder / "best" / "model.json").read_text())
+    taken = card["references"]["randstainna"]
+    assert taken["space"] == "lab"
+    assert set(taken["patches"]) == {"Phantom A", "Phantom B", "Phantom D"}, "the unlabelled too"
+    assert set(card["references"]["copy_paste"]["figures"]) <= {"Phantom A", "Phantom B"}
+    assert Detector.load(folder / "best").info["references"] == card["references"]
