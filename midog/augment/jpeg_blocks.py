@@ -75,7 +75,7 @@ def _cosines() -> NDArray[np.float32]:
     places = np.arange(8)
     rows = np.cos(np.pi / 8 * (places + 0.5) * places[:, None]) / 2
     rows[0] /= np.sqrt(2)
-    return rows.astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def _steps(text: str) -> NDArray[np.int64]:

@@ -98,4 +98,4 @@ def _rows(side: int, reach: int) -> NDArray[np.float32]:
 def _columns(side: int, reach: int) -> NDArray[np.complex64]:
     """exp(-i …) of frequencies -r to r, (2 r + 1, S)."""
     angles = 2 * np.pi / side * np.outer(np.arange(-reach, reach + 1), np.arange(side))
-    return np.exp(-1j * angles).astype(np.complex64)
+    return np.asarray(np.exp(-1j * angles), np.complex64)

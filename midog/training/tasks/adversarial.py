@@ -71,7 +71,13 @@ class AdversarialTask:
         if unlabelled is not None:
             machine, augment = self.config.machine, self.config.augment
             on_cpu = augments_on_cpu(unlabelled, machine.augment_on, self.device)
-            self._source = training_source(unlabelled, self._sampling(1), augment, on_cpu=on_cpu)
+            self._source = training_source(
+                unlabelled,
+                self._sampling(1),
+                augment,
+                on_cpu=on_cpu,
+                references=detection.references,
+            )
         sampled = detection.train.sampled + ([] if unlabelled is None else unlabelled.sampled)
         self.scanners = scanners_of(sampled)
         self.to_tell = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from midog.augment.draw import cut_side
 from midog.boxes import Boxes
 from midog.data.roi import Roi
 from midog.errors import DataError
@@ -55,7 +56,7 @@ class AdversarialData:
         config = self.detection.config
         detection, unlabelled = self.detection.open(device), None
         if self.unlabelled:
-            side = config.sampling.patch_size
+            side = cut_side(config.augment, config.sampling.patch_size)
             unlabelled = decode_rois(self.unlabelled, config.data, config.machine, side, device)
         return AdversarialTask(self.settings, detection, unlabelled)
 

@@ -89,6 +89,19 @@ def test_batches_hold_labelled_and_unlabelled_patches_with_their_scanners():
     assert step + 1 == task.steps_per_epoch(1) == 2
 
 
+def test_unlabelled_patches_are_augmented_with_the_references_of_the_training():
+    chosen = ("augment.fda.share=1", "augment.copy_paste=1", "augment.mpp=0.1")
+    one, other = (
+        [
+            batch.unlabelled.images.numpy().copy()
+            for batch in task_of(*chosen).batches(1, start=0, rank=0, world=1)
+        ]
+        for _ in range(2)
+    )
+    assert len(one) == 2
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def test_without_unlabelled_rois_the_labelled_ones_are_all_there_is():
     task = task_of(unlabelled=False)
     (batch, _) = task.batches(0, start=0, rank=0, world=1)
