@@ -32,7 +32,7 @@ def build_model(config: RunConfig, *, pretrained: bool = True) -> DetectionNetwo
         ConfigError: where a package is missing.
         WeightsError: where the weights cannot be fetched or do not fit.
     """
-    settings, sampling = config.model, config.sampling
+    settings, sampling = config.model.at_mpp(config.data.mpp), config.sampling
     magnification = settings.magnification(sampling.patch_size)
     network = build_detector(settings, num_classes(sampling), magnification)
     if pretrained:

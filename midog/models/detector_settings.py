@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -13,6 +13,9 @@ _MOST_ANCHORS = 64
 
 Norm = Literal["group", "batch", "none"]
 LossNormalizer = Literal["image", "batch", "running_mean"]
+
+FIGURE_UM = 12.5
+"""Side of a figure's box, um: MIDOG's 50 px of 0.25 um."""
 
 
 class DetectorSettings(KindSettings):
@@ -39,6 +42,10 @@ class DetectorSettings(KindSettings):
     def magnification(self, patch_size: int) -> float:
         """How many times larger than it is the network sees an image, tiles like patches."""
         return self.resize / patch_size if self.resize else 1.0
+
+    def at_mpp(self, mpp: float) -> Self:
+        """These settings with lengths that follow the um/px of the images settled in px."""
+        return self
 
 
 class RetinaNetSettings(DetectorSettings):
@@ -93,3 +100,30 @@ class RetinaNetSettings(DetectorSettings):
         if not all(0.01 <= ratio <= 100 for ratio in ratios):
             raise ValueError("anchor_ratios need numbers from 0.01 to 100")
         return self
+
+
+class CentroidSettings(DetectorSettings):
+    """Settings of the map of centres."""
+
+    figure_px: float | None = Field(
+        None,
+        gt=0,
+        le=8192,
+        description="side of the boxes that are reported, px; null: 12.5 um at data.mpp",
+    )
+    stride: Literal[4, 8] = Field(4, description="side of a cell of the map, px")
+    maps: int = Field(
+        2, ge=1, le=3, description="maps of the backbone that are used, from stride 8 up"
+    )
+    channels: int = Field(
+        64, ge=8, le=1024, description="channels of the layers between backbone and map"
+    )
+    loss: Literal["focal", "disc_focal", "tversky"] = Field(
+        "focal",
+        description="focal: Gaussians about the centres; disc_focal: discs, by a focal loss;"
+        " tversky: discs, by a focal Tversky loss over the batch",
+    )
+
+    def at_mpp(self, mpp: float) -> Self:
+        """These settings with the side of the boxes in px."""
+        return self.model_copy(update={"figure_px": self.figure_px or FIGURE_UM / mpp})

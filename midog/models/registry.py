@@ -14,11 +14,12 @@ from midog.models.backbone_registry import (
     build_backbone,
     require,
 )
-from midog.models.detector_settings import DetectorSettings, RetinaNetSettings
+from midog.models.detector_settings import CentroidSettings, DetectorSettings, RetinaNetSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from midog.models.centroid import Centroid
     from midog.models.protocol import DetectionNetwork
     from midog.models.retinanet import RetinaNet
 
@@ -27,6 +28,7 @@ __all__ = [
     "DETECTORS",
     "BackboneEntry",
     "BackboneSettings",
+    "CentroidSettings",
     "DetectorEntry",
     "DetectorSettings",
     "ResNetSettings",
@@ -90,6 +92,29 @@ def _build_retinanet(
     )
 
 
+def _build_centroid(settings: CentroidSettings, num_classes: int, magnification: float) -> Centroid:
+    from midog.models.centroid import Centroid
+
+    assert settings.figure_px, "at_mpp settles it"
+    return Centroid(
+        build_backbone(settings.backbone, settings.maps),
+        num_classes,
+        figure_px=settings.figure_px,
+        stride=settings.stride,
+        channels=settings.channels,
+        loss=settings.loss,
+        magnification=magnification,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+    )
+
+
+def _spread_centroid(network: Centroid, images: Tensor, share: float) -> None:
+    from midog.models.centroid import spread_centres
+
+    spread_centres(network, images, share)
+
+
 def _spread_retinanet(network: RetinaNet, images: Tensor, share: float) -> None:
     from midog.models.spread_scores import spread_scores
 
@@ -103,7 +128,13 @@ DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
         _build_retinanet,
         coco={"resnet50": f"{_WEIGHTS}retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"},
         spread=_spread_retinanet,
-    )
+    ),
+    "centroid": DetectorEntry(
+        "map of figures' centres on a light network (after Zhou et al. 2019)",
+        CentroidSettings,
+        _build_centroid,
+        spread=_spread_centroid,
+    ),
 }
 """The detectors by name. A further one is a file and an entry here."""
 
