@@ -29,12 +29,12 @@ class CentreTargets(NamedTuple):
 
     wanted: (B, K, h, w) float32 in [0, 1]; 1 where a figure is.
     taught: (B, 1, h, w) bool: the cells that have a part in the loss.
-    count: () float32, the figures of the batch, at least 1.
+    figures: () float32, the figures of the batch, at least 1.
     """
 
     wanted: Tensor
     taught: Tensor
-    count: Tensor
+    figures: Tensor
 
 
 def cell_centres(height: int, width: int, stride: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -128,7 +128,7 @@ def map_loss(logits: Tensor, targets: CentreTargets, kind: MapLoss) -> Tensor:
     false = (1 - wanted).pow(_SPARED) * score.pow(_FOCUS) * -F.logsigmoid(-logits)
     total = (part * torch.where(figure, missed, false)).sum()
     if kind == "focal":
-        return total / targets.count
+        return total / targets.figures
     return total / (figure & targets.taught).sum().clamp(min=1)
 
 

@@ -68,10 +68,10 @@ def test_classes_have_maps_of_their_own_and_padding_draws_nothing():
     assert [int(own.sum()) for own in wanted.wanted[0]] == [
         int(drawn(targets_of([about(at, at)]), "disc_focal").wanted.sum()) for at in (70, 20)
     ]
-    assert wanted.count == 2
+    assert wanted.figures == 2
     empty = drawn(targets_of([]), "focal")
     assert empty.wanted.sum() == 0
-    assert empty.count == 1
+    assert empty.figures == 1
     assert empty.taught.all()
 
 
