@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is imported, here and in subprocesses
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from midog import mpp
 from midog.cli import main as cli
