@@ -55,7 +55,8 @@ loading: source buffers batches crops mined_alarms locations box_targets placeme
 loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared challenge csv_table coco overlay registry
-inference: network tile_plan tiles tile_results model_card model_folder detector
+inference: network tile_plan tiles orientations tile_results fusion model_card model_folder
+inference: stored_threshold ensemble_folder loaded_models member opened_image views detector
 inference: score_rule
 inference: image_identity output_entries output_folder image_files jobs batch
 inference: batch_statistics adapt
@@ -79,7 +80,7 @@ bench: timing machine options measured drawn_rois conditions network_cost random
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
-cli: infer adapt scores shift bench demo main
+cli: infer adapt scores tune ensemble shift bench demo main
 __main__
 """
 

@@ -17,8 +17,9 @@ from midog.cli.options import (
     BboxOption,
     ClassesOption,
     DeviceOption,
-    ModelOption,
+    ModelsOption,
     MppOption,
+    OrientationsOption,
     RunsOption,
     SplitOption,
     argument,
@@ -30,6 +31,7 @@ from midog.errors import MidogError, escaped
 
 if TYPE_CHECKING:
     from midog.inference.batch import Outcome
+    from midog.inference.detector import Detector
 
 
 def infer(
@@ -43,7 +45,8 @@ def infer(
         option("--subset", "ROLE", "ROIs of a data folder: train, val, test or all.", DATA),
     ] = None,
     split: SplitOption = None,
-    model: ModelOption = None,
+    model: ModelsOption = None,
+    orientations: OrientationsOption = 1,
     threshold: Annotated[
         float | None,
         option(
@@ -121,11 +124,11 @@ def infer(
         classes=classes,
         mpp=mpp,
     )
-    where = model or newest_model(runs, task="detection")
+    models = model or [newest_model(runs, task="detection")]
     from midog.inference.detector import Detector
 
     detector = Detector.load(
-        where,
+        models,
         device=device,
         threshold=threshold,
         tile=side,
@@ -133,8 +136,9 @@ def infer(
         batch_size=together,
         precision=precision,
         workers=workers,
+        orientations=orientations,
     )
-    say(f"model {where}, threshold {detector.threshold:.3f}")
+    announce(detector, " + ".join(map(str, models)))
     hint = f"stopped; finished images stay in {out}/, the same command detects in the rest"
     with stoppable(hint), infer_bars(len(jobs)) as (on_image, on_tile):
         outcome = infer_all(
@@ -149,11 +153,29 @@ def infer(
     if len(jobs) == 1 and outcome.failed:
         raise next(iter(outcome.failed.values()))
     print_outcome(outcome, out)
+    if detector.views > 1 and outcome.spent:
+        say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
     for error in outcome.failed.values():
         say(f"error: {error.line(flag_names(context.command))}")
     if outcome.failed:
         raise MidogError(
             f"{len(outcome.failed)} of {len(jobs)} images failed: {', '.join(outcome.failed)}"
+        )
+
+
+def announce(detector: Detector, name: str) -> None:
+    """State on stderr what detects, from which score on, and what is doubtful about that score."""
+    say(f"model {name}, threshold {detector.threshold:.3f} ({detector.threshold_from})")
+    if detector.views > 1:
+        models, orientations = len(detector.members), len(detector.orientations)
+        say(
+            f"{models} model{'s' * (models > 1)} in {orientations}"
+            f" orientation{'s' * (orientations > 1)}: {detector.views} times the work of one"
+        )
+    if not detector.threshold_is_tuned:
+        say(
+            "this threshold was not chosen for scores that are merged like this, which have another"
+            " scale: `midog tune` or `midog ensemble make --data` chooses one"
         )
 
 

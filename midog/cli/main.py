@@ -46,13 +46,14 @@ COMMANDS = {
         "Train", "Train a model, or resume the newest unfinished training.", "midog.cli.train:train"
     ),
     "tune": Entry(
-        "Train", "Choose a model's threshold on the val ROIs and store it.", "midog.cli.scores:tune"
+        "Train", "Choose a model's threshold on the val ROIs and store it.", "midog.cli.tune:tune"
     ),
     "adapt": Entry(
         "Train",
         "Adapt a model to a scanner by unlabelled images of it.",
         "midog.cli.adapt:adapt",
     ),
+    "ensemble": Entry("Train", "Make one model of several.", "midog.cli.ensemble:ensemble_app"),
     "infer": Entry(
         "Detect", "Detect mitotic figures in images, one file per image.", "midog.cli.infer:infer"
     ),

@@ -122,6 +122,27 @@ ModelOption = Annotated[
     Path | None,
     option("--model", "FOLDER", "Model or run. [default: the newest run's best model]", MODEL),
 ]
+ModelsOption = Annotated[
+    list[Path] | None,
+    option(
+        "--model",
+        "FOLDER",
+        "Model, run or ensemble; several merge models. [default: the newest run's best model]",
+        MODEL,
+    ),
+]
+OrientationsOption = Annotated[
+    int,
+    option(
+        "--orientations",
+        "N",
+        "Orientations in which images are shown: 1, 2 (turned by 180 degrees too), 4 (by each"
+        " quarter), 8 (mirrored too).",
+        MODEL,
+        min=1,
+        max=8,
+    ),
+]
 RunsOption = Annotated[Path, option("--runs", "FOLDER", "Folder of runs.", RUN)]
 DeviceOption = Annotated[
     str, option("--device", "NAME", "{machine.device} [default: auto]", DEVICE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -15,17 +15,16 @@ from midog.boxes import MITOTIC_FIGURE
 from midog.data.folder import data_fingerprint, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
-from midog.errors import ConfigError, DetectionsError, WeightsError
+from midog.errors import ConfigError, DetectionsError
 from midog.evaluation.detection_files import sources_of
 from midog.evaluation.points import score_rois
-from midog.files import replace_text
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import job_of
 from midog.inference.model_card import CARD
 from midog.inference.model_folder import find_folder
 from midog.inference.output_folder import read_settings
-from midog.json_text import read_json, to_json
+from midog.inference.stored_threshold import Tuning, store_threshold
 from midog.metrics.counts import Counts, counts_at
 from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import Sweep, sweep
@@ -133,6 +132,7 @@ def tune(
     *,
     other_data: bool = False,
     detections: Path | str | None = None,
+    orientations: int = 1,
     mpp: float | None = None,
     device: str = "auto",
     on_image: Callable[[str, int | None], None] | None = None,
@@ -140,12 +140,14 @@ def tune(
     """Choose the threshold on the val ROIs among `rois` and write it into the model's model.json.
 
     Args:
-        model: A model's or a run's folder.
+        model: The folder of a model, a run or an ensemble.
         rois: All that `read_rois` gave, as `data_fingerprint` is of them all.
         goal: What the threshold is chosen for.
         other_data: The model was not trained on the val ROIs, though it was trained from other data
             or by another split.
         detections: Folder of this model's detections in the val ROIs; None: it detects now.
+        orientations: In which images are shown to the model. The threshold for several is stored
+            beside the one for images as they are, and taken when so many are asked for.
         mpp: um/px of the ROIs; None: each ROI's own, or that of its image.
         device: Where to detect.
         on_image: Called with the name and the number of figures of each image.
@@ -161,20 +163,21 @@ def tune(
     # before detection takes its time
     _require_figures(sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in val))
     folder = find_folder(Path(model).expanduser())
-    detector = Detector.load(folder, device=device)
+    detector = Detector.load(folder, device=device, orientations=orientations)
     if not other_data:
-        _check_unseen(detector, rois, folder / CARD)
+        check_unseen(detector, rois, folder / CARD)
     with tempfile.TemporaryDirectory() as scratch:
         if detections is None:
             detections = Path(scratch)
-            _detect(detector, val, detections, mpp, on_image)
+            detect_rois(detector, val, detections, mpp, on_image)
         else:
             _check_origin(Path(detections), detector, val)
         scored = score_rois(detections, val, threshold=detector.threshold, mpp=mpp)
     points = [roi.points for roi in scored]
     area = math.fsum(roi.area_mm2 for roi in scored)
     threshold = choose_threshold(points, area, goal)
-    _store(folder / CARD, threshold, goal, len(val))
+    tuning = Tuning(str(goal), "val", len(val))
+    store_threshold(folder / CARD, threshold, tuning, orientations)
     return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
 
 
@@ -210,30 +213,44 @@ def _thousandths(value: float, rounding: str) -> str:
     return str(Decimal(value).quantize(Decimal("0.001"), rounding))
 
 
-def _check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
-    """The ROIs must be those that the model was trained from, by the same split, so that it was
-    never trained on val."""
-    trained_from = detector.info.get("data")
-    if not isinstance(trained_from, str):
-        logger.warning(
-            "%s does not state what data the model was trained from: val must be none of them", card
-        )
-    elif trained_from != data_fingerprint(rois):
-        raise DetectionsError(
-            "these data or this split are not those that the model was trained from: it may have"
-            " been trained on these val ROIs",
-            "give those, or {other_data} if you know that it was not",
-            {"other_data": True},
-        )
+def check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
+    """Check that the ROIs are those that the models were trained from, by the same split, so that
+    none was ever trained on val.
+
+    Raises:
+        DetectionsError: If they are others.
+    """
+    own = [{"name": "the model", "data": detector.info.get("data")}]
+    fingerprint = data_fingerprint(rois)
+    for model in detector.info.get("members", own):
+        if not isinstance(model["data"], str):
+            logger.warning(
+                "%s does not state what data %s was trained from: val must be none of them",
+                card,
+                model["name"],
+            )
+        elif model["data"] != fingerprint:
+            raise DetectionsError(
+                f"these data or this split are not those that {model['name']} was trained from: it"
+                " may have been trained on these val ROIs",
+                "give those, or {other_data} if you know that it was not",
+                {"other_data": True},
+            )
 
 
-def _detect(
+def detect_rois(
     detector: Detector,
     rois: Sequence[Roi],
     out: Path,
     mpp: float | None,
     on_image: Callable[[str, int | None], None] | None,
 ) -> None:
+    """Detect in ROIs; the first that fails is an error.
+
+    Raises:
+        DataError: If an image is missing.
+        DetectionsError: If an image cannot be read.
+    """
     require_images(rois)
     jobs = [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
     outcome = infer(jobs, detector, out, on_image=on_image)
@@ -245,16 +262,16 @@ def _detect(
 def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> None:
     """The detections must be this model's, as their threshold would mean nothing to another, and of
     all the ROIs."""
-    weights = (read_settings(detections) or {}).get("weights")
-    if weights is None:
+    recorded, own = read_settings(detections) or {}, detector.settings()
+    if not recorded.keys() & {"weights", "members"}:
         raise DetectionsError(
             f"{detections}/ does not state which model made it",
             "give a folder that `midog infer` wrote with this model, or leave {detections} out",
             {"detections": None},
         )
-    if weights != detector.settings()["weights"]:
+    if _made_by(recorded) != _made_by(own):
         raise DetectionsError(
-            f"{detections}/ holds detections of another model",
+            f"{detections}/ holds detections of another model, or in other orientations",
             "leave {detections} out",
             {"detections": None},
         )
@@ -275,7 +292,7 @@ def _require_figures(number: int) -> None:
         )
 
 
-def _store(card: Path, threshold: float, goal: Goal, rois: int) -> None:
-    tree: dict[str, Any] = read_json(card, WeightsError)
-    tree |= {"threshold": threshold, "tuned": {"goal": str(goal), "subset": "val", "rois": rois}}
-    replace_text(card, to_json(tree, ascii_only=False))
+def _made_by(settings: Mapping[str, Any]) -> tuple[list[str], int]:
+    """The digests of a detector's weights, and its number of orientations."""
+    members = settings.get("members", [settings])
+    return sorted(str(member.get("weights")) for member in members), settings.get("orientations", 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,11 +22,22 @@ from midog.images.decode import rows_of
 from midog.inference.detector import Detector
 from midog.inference.image_identity import state_of
 from midog.inference.jobs import Job, require_own_files
+from midog.inference.opened_image import OpenedImage
 from midog.inference.output_folder import OutputFolder
-from midog.inference.tiles import OpenTiles
 from midog.progress import OnImage, OnStep
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What detection in an image took.
+
+    seconds: of the clock, with reading what was not read ahead. pixels: level-0 px of the image.
+    """
+
+    seconds: float
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,20 @@ class Outcome:
         figures: The mitotic figures at or over the threshold in each image that was done now.
         skipped: Images that were done before.
         failed: What is wrong with each other image.
+        spent: What detection took, of the images in which it ended.
     """
 
     figures: dict[str, int] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, MidogError] = field(default_factory=dict)
+    spent: dict[str, Spent] = field(default_factory=dict)
+
+    @property
+    def ms_per_megapixel(self) -> float:
+        """Milliseconds that detection took per 10^6 level-0 px; NaN if nothing was detected in."""
+        pixels = sum(spent.pixels for spent in self.spent.values())
+        seconds = math.fsum(spent.seconds for spent in self.spent.values())
+        return seconds * 1e9 / pixels if pixels else math.nan
 
 
 def infer(
@@ -95,11 +117,11 @@ def count_figures(detections: Detections, threshold: float) -> int:
 class _Opened:
     """An open image, and the state of its file before it was read."""
 
-    tiles: OpenTiles
+    image: OpenedImage
     state: str
 
     def close(self) -> None:
-        self.tiles.close()
+        self.image.close()
 
 
 class _Batch:
@@ -140,10 +162,10 @@ class _Batch:
             if opened is None:
                 self.outcome.skipped.append(job.name)
             else:
-                with opened.tiles as tiles:
+                with opened.image as image:
                     self._folder.begin(job.stem, job.mpp, self._formats)
-                    self._announce(job, tiles)
-                    detections = self._detector.detect(tiles, self._tick)
+                    self._announce(job, image)
+                    detections = self._detect(job, image)
                 writing = self._writer.submit(self._write, job, opened, detections)
                 self._writing.append((job, writing))
         self.settle(0 if writing is None else 1)
@@ -160,11 +182,18 @@ class _Batch:
             if self._on_image is not None:
                 self._on_image(job.name, figures.get(job.name))
 
-    def _announce(self, job: Job, tiles: OpenTiles) -> None:
+    def _detect(self, job: Job, image: OpenedImage) -> Detections:
+        begun = time.perf_counter()
+        detections = self._detector.detect(image, self._tick)
+        took = time.perf_counter() - begun
+        self.outcome.spent[job.name] = Spent(took, image.image.width * image.image.height)
+        return detections
+
+    def _announce(self, job: Job, opened: OpenedImage) -> None:
         """State what the formats will do with an image of this size, before the work."""
         for name in self._formats:
             remark = FORMATS[name].remark
-            if remark and (words := remark(tiles.image.width, tiles.image.height)):
+            if remark and (words := remark(opened.image.width, opened.image.height)):
                 logger.info("%s: %s", job.name, words)
 
     def _tick(self, done: int, total: int) -> None:
@@ -174,12 +203,12 @@ class _Batch:
 
     def _write(self, job: Job, opened: _Opened, detections: Detections) -> int:
         """Write the files of an image; return its figures at or over the threshold."""
-        tiles = opened.tiles
+        image = opened.image
         detected = DetectedImage(
             file_name=job.name,
-            width=tiles.image.width,
-            height=tiles.image.height,
-            mpp=tiles.mpp,
+            width=image.image.width,
+            height=image.image.height,
+            mpp=image.mpp,
             threshold=self._detector.threshold,
             detections=detections,
             truth=job.truth,

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.config.schema import RunConfig
-from midog.data.mpp import mpp_of_image, resampling
-from midog.devices import is_out_of_memory, pick_device
-from midog.errors import ConfigError
+from midog.devices import pick_device
+from midog.errors import ConfigError, WeightsError
 from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
-from midog.inference.model_folder import read_model, weights_digest, write_model
-from midog.inference.network import (
-    Backend,
-    TorchBackend,
-    out_of_memory,
-    pick_precision,
-)
-from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
-from midog.inference.tile_results import BoxArrays, joined, place_tiles
-from midog.inference.tiles import OpenTiles, ResidentTiles, Tiles, as_opened
-from midog.models.protocol import Candidates, DetectionNetwork
-from midog.mpp import MppLike, Scale
+from midog.inference.fusion import FUSION, fuse
+from midog.inference.loaded_models import read_models
+from midog.inference.member import Member
+from midog.inference.model_folder import write_model
+from midog.inference.network import pick_precision
+from midog.inference.opened_image import OpenedImage, open_for, resident
+from midog.inference.orientations import orientations as orientations_of
+from midog.inference.views import OnTiles, views_of
+from midog.models.protocol import DetectionNetwork
+from midog.mpp import MppLike
 from midog.names import real_path
-from midog.tiling import merge
-
-OnTiles = Callable[[int, int], None]
-"""Called with the number of tiles done and that of all tiles."""
 
 
 class Detector:
-    """Detects figures in images of any size, tile by tile.
+    """Detects figures in images of any size, tile by tile; with one model or several.
 
     Args:
         model: the network. It is moved to `device`, and copied for detection when the first image
@@ -54,9 +44,18 @@ class Detector:
         tile, overlap, batch_size, precision, floor: None takes config.inference.
         workers: threads that read tiles ahead; any number gives the same detections, to the bit.
         info: further plain values for model.json (data fingerprint, git revision).
+        orientations: how many of the eight orientations every tile is shown in: 1, 2, 4 or 8; what
+            is detected in each is fused, see `midog.inference.fusion.fuse`.
+        merged_with: detectors of further models on the same device, whose detections are fused with
+            these. They may be of other kinds and other mpp, with the same classes.
+
+    Attributes:
+        members: the networks, this one's first.
+        threshold_from: in words, how the threshold was chosen.
+        threshold_is_tuned: it was given, or chosen for detections that are merged like these.
 
     Raises:
-        ConfigError: for a setting out of range.
+        ConfigError: for a setting out of range, and for models of other classes.
         DeviceError: for a device that does not exist.
     """
 
@@ -75,6 +74,8 @@ class Detector:
         floor: float | None = None,
         workers: int = 2,
         info: Mapping[str, Any] | None = None,
+        orientations: int = 1,
+        merged_with: Sequence[Detector] = (),
     ) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold {threshold} is not a score", "give a number from 0 to 1")
@@ -91,12 +92,26 @@ class Detector:
         ).inference
         self.config, self.mpp = config, config.data.mpp
         self.class_names, self.threshold = tuple(class_names), float(threshold)
+        self.threshold_from, self.threshold_is_tuned = "given", True
         self.workers, self.info = workers, dict(info or {})
         self.device = pick_device(device)
         self.precision = pick_precision(self.inference.precision, self.device)
         self.model = model.to(self.device)
-        self._backend: Backend | None = None
-        self._making = threading.Lock()
+        own = Member(
+            self.model,
+            config.model,
+            self.inference,
+            mpp=self.mpp,
+            magnification=config.model.magnification(config.sampling.patch_size),
+            device=self.device,
+            precision=self.precision,
+        )
+        self.members: tuple[Member, ...] = (
+            own,
+            *(member for other in merged_with for member in other.members),
+        )
+        self.orientations = orientations_of(orientations)
+        _require_same_classes([self, *merged_with])
 
     def __call__(
         self,
@@ -122,60 +137,46 @@ class Detector:
         with self.open(image, mpp=mpp) as opened:
             return self.detect(opened, progress)
 
+    @property
+    def views(self) -> int:
+        """How often an image is looked at: the number of models times that of orientations."""
+        return len(self.members) * len(self.orientations)
+
     def open(
         self, image: Path | str | AnyPixels | SlideImage, *, mpp: MppLike | None = None
-    ) -> OpenTiles:
+    ) -> OpenedImage:
         """Open an image for `detect`; its tiles are read ahead from now on.
 
         Arguments and errors are those of calling the detector.
         """
-        opened = image if isinstance(image, SlideImage) else as_opened(image)
-        try:
-            own_mpp = mpp_of_image(opened, mpp)
-            size = opened.width, opened.height
-            scale = resampling(str(opened.path), size, own_mpp, self.mpp)
-            return OpenTiles(
-                opened,
-                own_mpp,
-                self._plan(opened.scaled_size(scale), scale),
-                own=opened is not image,
-                workers=self.workers,
-                pinned=self.device.type == "cuda",
-            )
-        except BaseException:
-            if opened is not image:
-                opened.close()
-            raise
+        return open_for(self.members, image, mpp=mpp, workers=self.workers)
 
     def detect_resident(self, pixels: Tensor) -> Detections:
         """Detect figures in pixels (H, W, 3) uint8 of the model's mpp that lie on a device."""
-        height, width = pixels.shape[:2]
-        return self.detect(ResidentTiles(pixels, self._plan((width, height), (1.0, 1.0))))
+        return self.detect(resident(self.members, pixels))
 
-    def detect(self, opened: Tiles, progress: OnTiles | None = None) -> Detections:
+    def detect(self, opened: OpenedImage, progress: OnTiles | None = None) -> Detections:
         """Detect figures in an image from `open`, once."""
-        image, scale, (width, height) = opened.image, opened.plan.scale, opened.plan.size
-        boxes, scores, labels = self._detect_tiles(opened, progress or (lambda done, total: None))
-        boxes = np.clip(boxes, 0, [width, height, width, height])
-        boxes = np.minimum(boxes / (scale * 2), [image.width, image.height] * 2)
-        keep = merge(boxes, scores, labels, self.config.model.nms_iou)
-        keep = keep[(boxes[keep, 2:] > boxes[keep, :2]).all(axis=1)]
-        return Detections(boxes[keep].astype(np.float32), scores[keep], labels[keep])
+        views = views_of(opened, self.orientations, progress)
+        nms_iou = min(member.settings.nms_iou for member in self.members)
+        boxes, scores, labels = fuse(views, opened.mpp, nms_iou, self._floor)
+        return Detections(boxes.astype(np.float32), scores, labels)
 
     def settings(self) -> dict[str, Any]:
         """What decides the detections in an image, as plain JSON values; weights as a digest."""
-        tile: int | str = self.inference.tile
-        return {
-            "weights": weights_digest(self._state()),
+        settings: dict[str, Any] = {
             "class_names": list(self.class_names),
-            "nms_iou": self.config.model.nms_iou,
-            "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
             "threshold": self.threshold,
-            "overlap": self.inference.overlap,
-            "precision": self.precision,
-            "floor": self.inference.floor,
-            "mpp": self.mpp,
         }
+        identities = [member.identity() for member in self.members]
+        if len(identities) == 1:
+            settings |= identities[0]
+        else:  # in an order of their own, as that in which they were given does not matter
+            identities.sort(key=lambda identity: json.dumps(identity, sort_keys=True))
+            settings |= {"members": identities, "floor": self._floor}
+        if self.views > 1:
+            settings |= {"orientations": len(self.orientations), "merge": FUSION}
+        return settings
 
     def save(self, folder: Path | str) -> None:
         """Write model.safetensors and model.json into a folder, both or neither.
@@ -183,11 +184,16 @@ class Detector:
         A model that is there is replaced.
 
         Raises:
-            WeightsError: where the folder holds other files or cannot be written.
+            WeightsError: where the folder holds other files or cannot be written, or these are
+                several models.
         """
+        if len(self.members) > 1:
+            raise WeightsError(
+                "an ensemble is made of the folders of its models", "use `midog ensemble make`"
+            )
         write_model(
             real_path(folder),
-            self._state(),
+            self.members[0].state(),
             self.config,
             class_names=self.class_names,
             threshold=self.threshold,
@@ -197,7 +203,7 @@ class Detector:
     @classmethod
     def load(
         cls,
-        folder: Path | str,
+        folder: Path | str | Sequence[Path | str],
         *,
         device: str = "auto",
         threshold: float | None = None,
@@ -207,92 +213,57 @@ class Detector:
         precision: str | None = None,
         floor: float | None = None,
         workers: int = 2,
+        orientations: int = 1,
     ) -> Self:
         """Load the detector of a model folder, or of the `best` in a run's folder.
 
         Args:
-            folder: the model's or the run's folder.
-            device, workers: as of Detector.
-            threshold, tile, overlap, batch_size, precision, floor: None takes what the model holds.
+            folder: the model's or the run's folder, the folder of an ensemble, or the folders of
+                several models that are to be one.
+            device, workers, orientations: as of Detector.
+            threshold, tile, overlap, batch_size, precision, floor: None takes what each model
+                holds. The threshold is then the one that was tuned for these models and
+                orientations; where none was, `threshold_from` says what was taken.
 
         Raises:
             WeightsError: for a folder that is missing, damaged, pickled, or whose files do not fit
-                each other.
+                each other, and for models that cannot be merged.
         """
-        model, config, card = read_model(Path(folder).expanduser())
-        return cls(
-            model,
-            config,
-            class_names=card.class_names,
-            threshold=card.threshold if threshold is None else threshold,
-            device=device,
-            tile=tile,
-            overlap=overlap,
-            batch_size=batch_size,
-            precision=precision,
-            floor=floor,
-            workers=workers,
-            info=card.model_extra,
-        )
+        folders = [folder] if isinstance(folder, Path | str) else folder
+        orientations_of(orientations)  # before weights are read
+        loaded = read_models([Path(path).expanduser() for path in folders], orientations)
 
-    def _state(self) -> dict[str, Tensor]:
-        return {
-            name: value.detach().cpu().contiguous()
-            for name, value in self.model.state_dict().items()
-        }
-
-    def _running(self) -> Backend:
-        """The backend, made by the first thread that needs it."""
-        with self._making:
-            if self._backend is None:
-                self._backend = TorchBackend(self.model, self.device, self.precision)
-            return self._backend
-
-    def _limits(self) -> TileLimits:
-        return TileLimits(
-            magnification=self.config.model.magnification(self.config.sampling.patch_size),
-            pixels=self._running().pixels_per_step(),
-            one_by_one=self.device.type == "cpu",
-        )
-
-    def _plan(self, size: tuple[int, int], scale: Scale) -> TilePlan:
-        return plan_tiles(size, scale, self.inference, self._limits())
-
-    def _detect_tiles(self, opened: Tiles, progress: OnTiles) -> BoxArrays:
-        """What all tiles report, in the order of the tiles."""
-        parts, total, done = list[BoxArrays](), len(opened.origins), 0
-        pending: deque[tuple[int, Future[BoxArrays]]] = deque()
-        model = self.config.model
-
-        def place(wait: Callable[[], Candidates], corners: NDArray[np.int64]) -> BoxArrays:
-            return place_tiles(
-                wait(),
-                corners,
-                opened.plan,
-                nms_iou=model.nms_iou,
-                max_detections=model.max_detections,
+        merged = list[Detector]()
+        for model in reversed(loaded.models):
+            detector = cls(
+                model.network,
+                model.config,
+                class_names=model.class_names,
+                threshold=loaded.threshold.value if threshold is None else threshold,
+                device=device,
+                tile=tile,
+                overlap=overlap,
+                batch_size=batch_size,
+                precision=precision,
+                floor=floor,
+                workers=workers,
+                info=loaded.info,
+                orientations=orientations,
+                merged_with=merged if model is loaded.models[0] else (),
             )
+            merged.append(detector)
+        if threshold is None:
+            detector.threshold_from = loaded.threshold.origin
+            detector.threshold_is_tuned = loaded.threshold.is_tuned
+        return detector
 
-        # A thread places the results of a batch while the network runs on the next one.
-        with ThreadPoolExecutor(1, thread_name_prefix="midog-results") as results:
-            for corners, images in opened.batches():
-                candidates = self._start(images)
-                done += len(corners)
-                pending.append((done, results.submit(place, candidates, corners)))
-                while len(pending) > (done < total):
-                    so_far, result = pending.popleft()
-                    parts.append(result.result())
-                    progress(so_far, total)
-        return joined(parts)
+    @property
+    def _floor(self) -> float:
+        return min(member.inference.floor for member in self.members)
 
-    def _start(self, images: Tensor) -> Callable[[], Candidates]:
-        """Start on tiles (B, tile, tile, 3) uint8; what is returned waits for the result."""
-        try:
-            return self._running().start(images, self.inference.floor)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        # out here, where the failed call's tensors are freed
-        batch_size, tile = images.shape[:2]
-        overlap = self.inference.overlap
-        raise out_of_memory(self._running(), self.device, batch_size, tile, overlap)
+
+def _require_same_classes(detectors: Sequence[Detector]) -> None:
+    names = {detector.class_names for detector in detectors}
+    if len(names) > 1:
+        classes = " and ".join(sorted(", ".join(own) for own in names))
+        raise ConfigError(f"models of the classes {classes} cannot be merged", "choose one kind")

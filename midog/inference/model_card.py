@@ -41,6 +41,8 @@ class Card(AnyCard):
     task: Literal["detection"]
 
 
+_COPY = "copy the model's folder again"
+
 CardT = TypeVar("CardT", bound=AnyCard)
 
 
@@ -50,13 +52,18 @@ def read_card(path: Path) -> tuple[Card, RunConfig]:
     Raises:
         WeightsError: where it is missing, damaged, of another format, or contradicts itself.
     """
-    card, config = read_any_card(path, Card, TASK)
+    return parse_card(_read(path), path)
+
+
+def parse_card(tree: Any, path: Path) -> tuple[Card, RunConfig]:
+    """Check what model.json, or an ensemble's for one of its members, holds; see `read_card`."""
+    card, config = _parse(tree, path, Card, TASK)
     classes = num_classes(config.sampling)
     if len(card.class_names) != classes or card.mpp != config.data.mpp:
         raise WeightsError(
             f"{path} contradicts itself: classes {', '.join(card.class_names)} and mpp {card.mpp},"
             f" but its config has {classes} class(es) and mpp {config.data.mpp}",
-            "copy the model's folder again",
+            _COPY,
         )
     return card, config
 
@@ -67,16 +74,22 @@ def read_any_card(path: Path, kind: type[CardT], task: str) -> tuple[CardT, RunC
     Raises:
         WeightsError: where it is missing, damaged, of another format or of another task.
     """
-    copy = "copy the model's folder again"
+    return _parse(_read(path), path, kind, task)
+
+
+def _read(path: Path) -> Any:
     if not path.exists():
-        raise WeightsError(f"{path} does not exist", copy)
-    tree = read_json(path, WeightsError, copy)
+        raise WeightsError(f"{path} does not exist", _COPY)
+    return read_json(path, WeightsError, _COPY)
+
+
+def _parse(tree: Any, path: Path, kind: type[CardT], task: str) -> tuple[CardT, RunConfig]:
     if isinstance(tree, dict) and tree.get("task", task) != task:
         raise WeightsError(
             f"{path} is of a model of task {tree['task']}", f"give a model of task {task}"
         )
     if not isinstance(tree, dict) or "format" not in tree:
-        raise WeightsError(f"{path} is not a model's description: it has no key format", copy)
+        raise WeightsError(f"{path} is not a model's description: it has no key format", _COPY)
     wrote = tree.get("versions")
     writer = f"midog {wrote.get('midog', '?') if isinstance(wrote, dict) else '?'}"
     if tree["format"] != FORMAT:
@@ -90,7 +103,7 @@ def read_any_card(path: Path, kind: type[CardT], task: str) -> tuple[CardT, RunC
         text = "; ".join(
             f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()
         )
-        raise WeightsError(f"{path}: {text}", copy) from None
+        raise WeightsError(f"{path}: {text}", _COPY) from None
     try:
         config = parse_config(card.config, source=f"config in {path}")
     except ConfigError as error:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from midog._version import __version__
+from midog.config.load import parse_config
 from midog.config.schema import RunConfig
 from midog.errors import WeightsError
 from midog.files import replace_folder
@@ -87,10 +88,15 @@ def read_model(path: Path) -> tuple[DetectionNetwork, RunConfig, Card]:
     """
     folder = find_folder(path)
     card, config = read_card(folder / CARD)
+    return read_network(folder / WEIGHTS, card), config, card
+
+
+def read_network(weights: Path, card: Card) -> DetectionNetwork:
+    """Build the network of a card, in eval mode on the CPU, and fill it from a safetensors file."""
     with without_first_weights():
-        network = build_model(config, pretrained=False)
-    load_weights(network, folder / WEIGHTS, card.class_names, card.weights_sha256)
-    return network.eval(), config, card
+        network = build_model(parse_config(card.config), pretrained=False)
+    load_weights(network, weights, card.class_names, card.weights_sha256)
+    return network.eval()
 
 
 def weights_digest(state: Mapping[str, Tensor]) -> str:

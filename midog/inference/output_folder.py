@@ -254,7 +254,12 @@ def _is_whole(path: Path, name: str, digest: str | None) -> bool:
 
 def _changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
     """Names of the settings that differ from the recorded ones, if any are recorded."""
-    return [] if before is None else [key for key in now if before.get(key) != now[key]]
+    if before is None:
+        return []
+    changed = [key for key in {**now, **before} if before.get(key) != now.get(key)]
+    # of one model and several, what only one of the two states is no difference of its own
+    shared = before.keys() & now.keys() | {"members", "orientations", "merge"}
+    return [key for key in changed if key in shared] or changed
 
 
 def _digest_of(settings: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from midog.inference.orientations import AS_IT_IS, Orientation
 from midog.inference.tile_plan import TilePlan
 from midog.models.postprocess import suppress
 from midog.models.protocol import Candidates
@@ -23,6 +24,7 @@ def place_tiles(
     *,
     nms_iou: float,
     max_detections: int,
+    orientation: Orientation = AS_IT_IS,
 ) -> BoxArrays:
     """Move a batch's detections to the image, without those that a neighbouring tile shows whole.
 
@@ -32,11 +34,15 @@ def place_tiles(
         plan: how the image is divided.
         nms_iou: boxes of a class that overlap a better one by more than this are dropped.
         max_detections: most detections of a tile.
+        orientation: in which the tiles were shown.
     """
     parts = list[BoxArrays]()
     tiles = suppress(candidates, nms_iou, max_detections)
     for tile, (x, y) in zip(tiles, corners.tolist(), strict=False):
-        boxes = tile["boxes"].double().numpy() + np.array([x, y, x, y])
+        boxes = tile["boxes"].double().numpy()
+        if orientation != AS_IT_IS:
+            boxes = orientation.turn_back(boxes, plan.tile, plan.tile)
+        boxes = boxes + np.array([x, y, x, y])
         keep = inside_tile(boxes, (x, y), plan.tile, plan.overlap, *plan.size)
         parts.append((boxes[keep], tile["scores"].numpy()[keep], tile["labels"].numpy()[keep]))
     return joined(parts)

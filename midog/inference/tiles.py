@@ -26,10 +26,9 @@ class OpenTiles:
     """An open image whose tiles are being read; closing it (or leaving `with`) ends the threads.
 
     Args:
-        image: the image.
+        image: the image; it is left open.
         mpp: um/px of the image.
         plan: its tiles.
-        own: whether closing this closes the image.
         workers: threads that read; with 0 a tile is read when its turn comes.
         pinned: batches lie where a GPU can fetch them.
     """
@@ -40,13 +39,12 @@ class OpenTiles:
         mpp: Mpp,
         plan: TilePlan,
         *,
-        own: bool,
         workers: int,
         pinned: bool = False,
     ) -> None:
         self.image, self.mpp, self.plan = image, mpp, plan
         self.origins = plan.origins()
-        self._own, self._pinned, self._ahead = own, pinned, workers + plan.batch_size
+        self._pinned, self._ahead = pinned, workers + plan.batch_size
         self._pool = (
             ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
         )
@@ -61,11 +59,9 @@ class OpenTiles:
         self.close()
 
     def close(self) -> None:
-        """End the threads; close the image if it is this object's own."""
+        """End the threads."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        if self._own:
-            self.image.close()
 
     def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Iterate over the tiles, in order and once.

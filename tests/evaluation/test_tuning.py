@@ -59,7 +59,7 @@ def loaded(model: Path) -> Detector:
 @pytest.fixture
 def quick(loaded: Detector, monkeypatch) -> None:
     """For what goes wrong after the model is loaded: it is loaded once."""
-    monkeypatch.setattr(Detector, "load", lambda folder, device: loaded)
+    monkeypatch.setattr(Detector, "load", lambda folder, device, orientations: loaded)
 
 
 @pytest.fixture
@@ -384,7 +384,10 @@ SPOILED = [
     ),
     (record_of_something_else, "does not state which model made it"),
     (record_is_no_text, "does not state which model made it"),
-    (other_weights, "holds detections of another model; leave detections out"),
+    (
+        other_weights,
+        "holds detections of another model, or in other orientations; leave detections out",
+    ),
     (roi_is_missing, "has no detections for v.tiff; run `midog infer` on val"),
     (file_is_bad, "v.json is not JSON"),
     (shutil.rmtree, "does not state which model made it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,14 @@ def images(tmp_path: Path) -> Path:
             folder / name, pixels, resolution=(40000, 40000), resolutionunit="CENTIMETER"
         )
     return folder
+
+
+@pytest.fixture
+def two_models(retinanet: nn.Module, saved: Path, tmp_path: Path) -> list[Path]:
+    """The folder of `saved`, with threshold 0.4, and that of a similar model with 0.6."""
+    other = copy.deepcopy(retinanet)
+    with torch.no_grad():
+        other.head.classification_head.cls_logits.bias += 0.2
+    folder = tmp_path / "runs" / "b" / "best"
+    Detector(other, CONFIG, threshold=0.6, device="cpu", info={"data": "abc123"}).save(folder)
+    return [saved, folder]

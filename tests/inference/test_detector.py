@@ -185,7 +185,8 @@ def test_each_axis_is_resampled_by_its_own_factor(mpp: tuple[float, float]) -> N
         detections = detector.detect(opened)
     check_found(detections, truth, within=1.0)
     x, y = (1, 1) if mpp == (0.25, 0.26) else (mpp[0] / 0.25, mpp[1] / 0.25)
-    assert opened.plan.size == (round(700 * x), round(600 * y))
+    ((tiles, _),) = opened.groups
+    assert tiles.plan.size == (round(700 * x), round(600 * y))
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,8 @@ def pixels() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 255, (300, 500, 3), dtype=np.uint8)
 
 
-def opened(
-    image: SlideImage, workers: int = 2, batch_size: int = 3, own: bool = False
-) -> OpenTiles:
-    return OpenTiles(image, 0.25, plan(batch_size), own=own, workers=workers)
+def opened(image: SlideImage, workers: int = 2, batch_size: int = 3) -> OpenTiles:
+    return OpenTiles(image, 0.25, plan(batch_size), workers=workers)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
@@ -53,7 +51,7 @@ def test_tiles_of_pixels_on_a_device_are_those_of_the_host(size, batch_size, pix
     part = np.ascontiguousarray(pixels[: size[1], : size[0]])
     layout = TilePlan(scale=(1.0, 1.0), size=size, tile=128, overlap=32, batch_size=batch_size)
     resident = ResidentTiles(torch.from_numpy(part), layout)
-    with OpenTiles(as_image(part, 0.25), 0.25, layout, own=False, workers=0) as tiles:
+    with OpenTiles(as_image(part, 0.25), 0.25, layout, workers=0) as tiles:
         for (corners, batch), (same, other) in zip(
             resident.batches(), tiles.batches(), strict=True
         ):
@@ -76,12 +74,11 @@ def test_reading_begins_when_it_is_opened_and_stops_a_few_tiles_ahead(
         assert sorted(read) == sorted(map(tuple, tiles.origins[:ahead].tolist()))
 
 
-def test_closing_ends_the_threads_and_closes_only_its_own_image(pixels: NDArray[np.uint8]) -> None:
+def test_closing_ends_the_threads_and_leaves_the_image_open(pixels: NDArray[np.uint8]) -> None:
     threads, closed = threading.active_count(), []
-    for own in (True, False):
-        image = as_image(pixels, 0.25)
-        image.close = lambda own=own: closed.append(own)  # type: ignore[method-assign,misc]
-        with opened(image, own=own) as tiles:
-            next(iter(tiles.batches()))
-        assert threading.active_count() == threads
-    assert closed == [True]
+    image = as_image(pixels, 0.25)
+    image.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    with opened(image) as tiles:
+        next(iter(tiles.batches()))
+    assert threading.active_count() == threads
+    assert closed == []

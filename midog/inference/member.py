@@ -1,0 +1,163 @@
+"""One network of a detector: its tiles, and what it reports in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from midog.config.schema import InferenceSettings
+from midog.data.mpp import resampling
+from midog.devices import is_out_of_memory
+from midog.images.image import SlideImage
+from midog.inference.model_folder import weights_digest
+from midog.inference.network import Backend, TorchBackend, out_of_memory
+from midog.inference.orientations import Orientation
+from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
+from midog.inference.tile_results import BoxArrays, place_tiles
+from midog.models.protocol import Candidates, DetectionNetwork
+from midog.models.registry import DetectorSettings
+from midog.mpp import Mpp, Scale
+from midog.tiling import merge
+
+
+class Member:
+    """A network that detects in tiles; it is copied for that when it first does.
+
+    Args:
+        network: The network, on `device`.
+        settings: Of the network.
+        inference: Its tiles, and its lowest score.
+        mpp: um/px that it sees.
+        magnification: How many times larger than it is it sees a tile.
+        device: Where it runs.
+        precision: '32-true' or 'bf16'.
+    """
+
+    def __init__(
+        self,
+        network: DetectionNetwork,
+        settings: DetectorSettings,
+        inference: InferenceSettings,
+        *,
+        mpp: float,
+        magnification: float,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.network, self.settings, self.inference = network, settings, inference
+        self.mpp, self.magnification = mpp, magnification
+        self.device, self.precision = device, precision
+        self._backend: Backend | None = None
+        self._making = threading.Lock()
+
+    def state(self) -> dict[str, Tensor]:
+        """The network's state dict, on the CPU."""
+        state = self.network.state_dict()
+        return {name: value.detach().cpu().contiguous() for name, value in state.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its detections in an image, as plain JSON values; weights as a digest."""
+        tile: int | str = self.inference.tile
+        return {
+            "weights": weights_digest(self.state()),
+            "nms_iou": self.settings.nms_iou,
+            "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
+            "overlap": self.inference.overlap,
+            "precision": self.precision,
+            "floor": self.inference.floor,
+            "mpp": self.mpp,
+        }
+
+    def plan(self, image: SlideImage, mpp: Mpp) -> TilePlan:
+        """Divide an image of that mpp into tiles.
+
+        Raises:
+            ImageError: Where it would have to be enlarged beyond reason.
+        """
+        scale = resampling(str(image.path), (image.width, image.height), mpp, self.mpp)
+        return self.plan_of(image.scaled_size(scale), scale)
+
+    def plan_of(self, size: tuple[int, int], scale: Scale) -> TilePlan:
+        """Divide an image into tiles that has (width, height) px once resampled by `scale`."""
+        return plan_tiles(size, scale, self.inference, self._limits())
+
+    def start(
+        self, images: Tensor, orientation: Orientation, corners: NDArray[np.int64], plan: TilePlan
+    ) -> Callable[[], BoxArrays]:
+        """Start on tiles.
+
+        Args:
+            images: (B, tile, tile, 3) uint8, shown in that orientation.
+            orientation: It.
+            corners: (n, 2) x y of the tiles, px of the resampled image.
+            plan: How the image is divided.
+
+        Returns:
+            A function for any thread, which waits for the network and gives what the tiles report,
+            in px of the resampled image.
+
+        Raises:
+            DeviceError: Where memory runs out.
+        """
+        candidates = self._candidates(orientation.turn(images))
+
+        def report() -> BoxArrays:
+            return place_tiles(
+                candidates(),
+                corners,
+                plan,
+                nms_iou=self.settings.nms_iou,
+                max_detections=self.settings.max_detections,
+                orientation=orientation,
+            )
+
+        return report
+
+    def in_image(self, reports: BoxArrays, plan: TilePlan, size: tuple[int, int]) -> BoxArrays:
+        """Merge what all tiles of an image report.
+
+        Args:
+            reports: In the order of the tiles.
+            plan: How the image is divided.
+            size: (width, height) of the image, level-0 px.
+
+        Returns:
+            Boxes (N, 4) in level-0 px, none empty, with their scores and labels, best first.
+        """
+        boxes, scores, labels = reports
+        boxes = np.clip(boxes, 0, [*plan.size, *plan.size])
+        boxes = np.minimum(boxes / (plan.scale * 2), [*size, *size])
+        keep = merge(boxes, scores, labels, self.settings.nms_iou)
+        keep = keep[(boxes[keep, 2:] > boxes[keep, :2]).all(axis=1)]
+        return boxes[keep], scores[keep], labels[keep]
+
+    def _candidates(self, images: Tensor) -> Callable[[], Candidates]:
+        try:
+            return self._running().start(images, self.inference.floor)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # out here, where the failed call's tensors are freed
+        batch_size, tile = images.shape[:2]
+        overlap = self.inference.overlap
+        raise out_of_memory(self._running(), self.device, batch_size, tile, overlap)
+
+    def _running(self) -> Backend:
+        """The backend, made by the first thread that needs it."""
+        with self._making:
+            if self._backend is None:
+                self._backend = TorchBackend(self.network, self.device, self.precision)
+            return self._backend
+
+    def _limits(self) -> TileLimits:
+        return TileLimits(
+            magnification=self.magnification,
+            pixels=self._running().pixels_per_step(),
+            one_by_one=self.device.type == "cpu",
+        )
