@@ -73,7 +73,7 @@ def make(
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
 ) -> None:
-    """Make an ensemble of models: a folder that every command takes as a model.
+    """Make a folder of several models that is used as one model.
 
     It holds copies of the models. Its detections are the models' own, fused: where n models look
     and some of them see a figure, it scores the sum of their scores over n.

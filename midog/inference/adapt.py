@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 NOT_RETUNED = "not re-tuned"
 """What model.json states of a threshold that was chosen before the scores moved."""
-_OF_OTHER_WEIGHTS = ("val", "tuned")
+_OF_OTHER_WEIGHTS = ("val", "tuned", "oriented")
 """What model.json states of the scores before."""
 
 

@@ -47,14 +47,16 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "train",
         "tune",
         "adapt",
+        "ensemble",
         "infer",
         "evaluate",
         "compare",
         "shift",
     ]
     assert [name for name in listed if name in order] == list(cli.COMMANDS) == order
+    widest = max(map(len, cli.COMMANDS))
     for name, entry in cli.COMMANDS.items():
-        assert f"  {name.ljust(8)}  {entry.about}" in lines, "a sentence fits its line"
+        assert f"  {name.ljust(widest)}  {entry.about}" in lines, "a sentence fits its line"
     assert max(map(len, lines)) <= columns
 
 
