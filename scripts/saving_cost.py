@@ -21,7 +21,7 @@ import torch
 from midog.config.schema import MachineSettings, TrainSettings
 from midog.training import saver as saving
 from midog.training.learner import Learner, make_fabric, make_learner
-from midog.training.loop import is_due
+from midog.training.optimise import is_due
 from midog.training.runs import Run
 from midog.training.saver import Saver
 
