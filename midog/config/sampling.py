@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from midog.config.settings import Settings
 
 Imposters = Literal["leave_out", "ignore", "hard_negative", "second_class"]
-Balance = Literal["roi", "scanner", "figure", "sqrt_figure"]
+Balance = Literal["roi", "scanner", "roi_type", "figure", "sqrt_figure"]
 
 
 class SamplingSettings(Settings):
@@ -43,8 +43,14 @@ class SamplingSettings(Settings):
     )
     balance: Balance = Field(
         "roi",
-        description="roi, scanner: equal draws of each; figure: draws on figures take every figure"
-        " of all ROIs equally often; sqrt_figure: between it and roi",
+        description="roi, scanner, roi_type: equal draws of each; figure: draws on figures take"
+        " every figure of all ROIs equally often; sqrt_figure: between it and roi",
+    )
+    p_figure_free: float | None = Field(
+        None,
+        ge=0,
+        le=0.95,
+        description="share of draws in ROIs without a mitotic figure; null: as balance has it",
     )
     mine_every: int = Field(
         0,

@@ -9,7 +9,7 @@ Where false alarms are mined, it is a pure function of them as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -25,6 +25,12 @@ from midog.random_streams import generator, generators
 ANYWHERE, ALARM = 0, -1
 """What a draw requests: ANYWHERE, MITOTIC_FIGURE (1), IMPOSTER (2) or a mined false ALARM."""
 
+_DOMAINS: dict[str, Callable[[SampledRoi], str]] = {
+    "scanner": lambda roi: roi.scanner,
+    "roi_type": lambda roi: roi.roi_type,
+}
+"""By the balance that makes draws even over them: the domain of an ROI."""
+
 _REQUESTED = ("hard_negative", "second_class")
 """Policies under which imposters are requested."""
 
@@ -34,7 +40,8 @@ class SampledRoi:
     """An ROI as sampling sees it, in px of the model's mpp.
 
     width, height: px. boxes: figures, px. scanner: the domain it belongs to. ignored: (N, 4)
-    float32 px, boxes that are neither targets nor background.
+    float32 px, boxes that are neither targets nor background. roi_type: how it was chosen, "" where
+    nothing states it.
     """
 
     width: int
@@ -42,6 +49,7 @@ class SampledRoi:
     boxes: Boxes
     scanner: str = ""
     ignored: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    roi_type: str = ""
 
     @cached_property
     def visible_boxes(self) -> dict[int, list[list[float]]]:
@@ -143,20 +151,40 @@ def roi_order(
 ) -> NDArray[np.int64]:
     """Return the ROI of each draw of an epoch, (epoch_length,) int64, shuffled.
 
-    balance 'scanner': scanners differ by at most one draw, and so do the ROIs of one scanner.
-    Otherwise exactly patches_per_roi of each ROI; see `figure_shares` for those on a figure.
+    balance 'scanner' or 'roi_type': scanners (types) differ by at most one draw, and so do the ROIs
+    of one of them. Otherwise exactly patches_per_roi of each ROI; see `figure_shares` for those on
+    a figure. With p_figure_free exactly that share is of ROIs without a mitotic figure, and these,
+    like the others among themselves, are balanced so.
     """
     rng = generator(seed, "order", epoch, 0)
-    total = epoch_length(rois, sampling)
-    if sampling.balance != "scanner":
+    total, share = epoch_length(rois, sampling), sampling.p_figure_free
+    free = np.array([not roi.visible_boxes[MITOTIC_FIGURE] for roi in rois], bool)
+    if share is not None and free.any() and not free.all():
+        count = round(share * total)
+        parts = ((np.flatnonzero(free), count), (np.flatnonzero(~free), total - count))
+        orders = [_balanced(rois, numbers, draws, sampling, rng) for numbers, draws in parts]
+        return rng.permutation(np.concatenate(orders))
+    if sampling.balance not in _DOMAINS:
         order = np.repeat(np.arange(len(rois)), sampling.patches_per_roi)
         return rng.permutation(order)
-    scanners = sorted({roi.scanner for roi in rois})
-    # which scanners get the odd draws changes from epoch to epoch
-    turn = rng.permutation(len(scanners))[np.arange(total) % len(scanners)]
-    order = np.empty(total, dtype=np.int64)
-    for number, scanner in enumerate(scanners):
-        own = rng.permutation([i for i, roi in enumerate(rois) if roi.scanner == scanner])
+    return _balanced(rois, np.arange(len(rois)), total, sampling, rng)
+
+
+def _balanced(
+    rois: Sequence[SampledRoi],
+    numbers: NDArray[np.int64],
+    draws: int,
+    sampling: SamplingSettings,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """So many draws (draws,) of these ROIs, shuffled, even over their domains and within each."""
+    domain_of = _DOMAINS.get(sampling.balance, lambda roi: "")
+    domains = sorted({domain_of(rois[number]) for number in numbers})
+    # which domains get the odd draws changes from epoch to epoch
+    turn = rng.permutation(len(domains))[np.arange(draws) % len(domains)]
+    order = np.empty(draws, dtype=np.int64)
+    for number, domain in enumerate(domains):
+        own = rng.permutation([i for i in numbers if domain_of(rois[i]) == domain])
         places = np.flatnonzero(turn == number)
         order[places] = own[np.arange(len(places)) % len(own)]
     return rng.permutation(order)
@@ -199,7 +227,8 @@ def _draw(
         if alarm is not None:
             number, box = int(mined.alarms.rois[alarm]), mined.alarms.boxes[alarm].tolist()
             return _around(rois, number, box, sampling, rng, ALARM, window)
-    if requested == MITOTIC_FIGURE and shares is not None:
+    stays = sampling.p_figure_free is not None and not rois[number].visible_boxes[MITOTIC_FIGURE]
+    if requested == MITOTIC_FIGURE and shares is not None and not stays:
         number = int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
     roi = rois[number]
     boxes = roi.visible_boxes.get(requested)

@@ -284,5 +284,12 @@ def _decode(
         warm(pixels)
     factors = np.array(scale * 2, np.float32)
     boxes, ignored = Boxes(roi.boxes.xyxy * factors, roi.boxes.labels), roi.ignored * factors
-    sampled = SampledRoi(pixels.shape[1], pixels.shape[0], boxes, roi.scanner, ignored)
+    sampled = SampledRoi(
+        pixels.shape[1],
+        pixels.shape[0],
+        boxes,
+        roi.scanner,
+        ignored,
+        roi.columns.get("roi_type", ""),
+    )
     return pixels, sampled, Mpp(mpp.x / scale[0], mpp.y / scale[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -300,6 +301,48 @@ def test_draws_are_those_of_every_release(balance):
         (0, 730, 516, 0),
         (0, 258, 401, 0),
     ]
+
+
+def mixed(balance: str, **more: object) -> tuple[list[SampledRoi], SamplingSettings]:
+    """Two ROIs with figures and three without, of two scanners and two types."""
+    rois = [
+        replace(field(0), roi_type="hotspot"),
+        replace(field(1), roi_type="hotspot", scanner="B"),
+        replace(field(2, figures=0), roi_type="random"),
+        replace(field(3, figures=0, imposters=0), roi_type="random"),
+        replace(field(4, figures=0), roi_type="random", scanner="B"),
+    ]
+    return rois, SamplingSettings(patch_size=256, patches_per_roi=20, balance=balance, **more)
+
+
+def test_draws_are_even_over_roi_types():
+    rois, config = mixed("roi_type")
+    counts = np.bincount(roi_order(rois, config, 1, 0), minlength=5)
+    assert counts[:2].sum() == counts[2:].sum() == 50
+    assert set(counts[:2]) == {25}
+    assert set(counts[2:]) <= {16, 17}
+
+
+@pytest.mark.parametrize("balance", ["roi", "scanner", "roi_type", "figure", "sqrt_figure"])
+@pytest.mark.parametrize("share", [0, 0.2, 0.75])
+def test_that_share_of_draws_is_in_rois_without_figures(balance, share):
+    rois, config = mixed(balance, p_figure_free=share)
+    for epoch in range(2):
+        places = locations(rois, config, 3, epoch, range(100))
+        counts = np.bincount([place.roi for place in places], minlength=5)
+        assert counts[2:].sum() == round(100 * share)
+        if balance not in ("figure", "sqrt_figure"):
+            assert abs(counts[0] - counts[1]) <= 1
+        if balance in ("roi", "roi_type"):
+            assert np.ptp(counts[2:]) <= 1
+        if balance == "scanner":
+            assert abs(counts[2:4].sum() - counts[4]) <= 1
+
+
+def test_a_share_of_none_there_are_changes_nothing():
+    rois, config = [field(i) for i in range(3)], SamplingSettings(patch_size=256)
+    shared = config.model_copy(update={"p_figure_free": 0.5})
+    assert locations(rois, shared, 1, 0, range(30)) == locations(rois, config, 1, 0, range(30))
 
 
 def mined_of(*rows: tuple[int, float, float], rois: list[SampledRoi]) -> MinedAlarms:

@@ -11,6 +11,7 @@ import torch
 
 from midog.augment.draw import cut_side, ops_with_references
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+from midog.config.sampling import SamplingSettings
 from midog.config.schema import DataSettings, RunConfig
 from midog.data.folder import data_fingerprint, read_rois, require_images
 from midog.data.roi import Roi
@@ -81,12 +82,33 @@ def read_detection_data(config: RunConfig, rois: Iterable[Roi] | None = None) ->
     Raises:
         DataError: There is nothing to train on or to validate on, or an image is missing.
     """
-    if rois is None:
-        return DetectionData(config, read_training_rois(config.data))
-    given = list(rois)
+    given = read_training_rois(config.data) if rois is None else list(rois)
     for role in ("train", "val"):
         of_role(given, role)
+    check_sampling(config.sampling, of_role(given, "train"))
     return DetectionData(config, given)
+
+
+def check_sampling(sampling: SamplingSettings, train: Sequence[Roi]) -> None:
+    """Check that settings of sampling have something to work on.
+
+    Raises:
+        DataError: Draws are to be even over roi_types and no ROI states one, or some are to be in
+            ROIs without figures and there are none.
+    """
+    if sampling.balance == "roi_type" and not any(roi.columns.get("roi_type") for roi in train):
+        raise DataError(
+            "no ROI of train states a roi_type, over which draws were to be even",
+            "write the column into the split, or choose another {sampling.balance}",
+            {"sampling.balance": None},
+        )
+    if sampling.p_figure_free and all(map(has_figures, train)):
+        raise DataError(
+            f"every ROI of train has a mitotic figure, and a share of {sampling.p_figure_free:g} of"
+            " draws was to be in ROIs without",
+            "add such ROIs, or leave {sampling.p_figure_free} out",
+            {"sampling.p_figure_free": None},
+        )
 
 
 def read_training_rois(settings: DataSettings) -> list[Roi]:
