@@ -170,6 +170,10 @@ def roi_order(
     return _balanced(rois, np.arange(len(rois)), total, sampling, rng)
 
 
+def _one_domain(roi: SampledRoi) -> str:
+    return ""
+
+
 def _balanced(
     rois: Sequence[SampledRoi],
     numbers: NDArray[np.int64],
@@ -178,7 +182,7 @@ def _balanced(
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     """So many draws (draws,) of these ROIs, shuffled, even over their domains and within each."""
-    domain_of = _DOMAINS.get(sampling.balance, lambda roi: "")
+    domain_of = _DOMAINS.get(sampling.balance, _one_domain)
     domains = sorted({domain_of(rois[number]) for number in numbers})
     # which domains get the odd draws changes from epoch to epoch
     turn = rng.permutation(len(domains))[np.arange(draws) % len(domains)]
