@@ -156,3 +156,30 @@ def midog(monkeypatch, capsys) -> Callable[..., Ran]:
         return Ran(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a study trained and tested; trainings finish at once, and all tests score alike."""
+    from midog.metrics.scored_rois import write_arrays
+    from midog.studies import run, trainings
+    from tests.studies.small import finish_at_once, scored
+
+    asked: list[str] = []
+
+    def train(config, *, name, runs, rois):
+        asked.append(name.rsplit("-", 1)[0])
+        return finish_at_once(config, name=name, runs=runs, rois=rois)
+
+    def fill(cells, runs, folder, device, on_image) -> bool:
+        for cell in cells:
+            rois = [roi for rois in cell.rois.values() for roi in rois]
+            cell.file.parent.mkdir(parents=True, exist_ok=True)
+            found = {roi.file_name: (roi.scanner, 1, [(0.9, True)]) for roi in rois}
+            write_arrays(cell.file, scored(found))
+        asked.append(f"test {cells[0].detector.name}")
+        return True
+
+    monkeypatch.setattr(trainings, "train", train)
+    monkeypatch.setattr(run, "fill_cells", fill)
+    return asked

@@ -43,6 +43,7 @@ metrics: points near_pairs matching ignored pooled_points dense_points pooled_ma
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
+metrics: scored_rois
 data: text_file csv_text columns roi mpp roi_types facts candidates seen
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json registry read
@@ -70,18 +71,24 @@ training: train
 evaluation: groups measure threshold_cost figure_free measures
 evaluation: detection_layouts detection_files uncounted points written_scores result scoring
 evaluation: comparison tuning
+studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs domain_shift
+studies: study_settings columns study_file budget rates tested plan
+studies: detect cells table result store outlook
 report: page charts pictures evaluation_style evaluation_charts evaluation_page
 report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
+report: study_page
+studies: run
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
 cli: infer adapt scores tune ensemble shift bench demo main
 __main__
+cli: study
 """
 
 

@@ -72,6 +72,11 @@ COMMANDS = {
         "Measure how far apart scanners are, and the F1 that it costs.",
         "midog.cli.shift:shift_app",
     ),
+    "study": Entry(
+        "Study",
+        "Train and test rows of settings, and compare them in one table.",
+        "midog.cli.study:study_app",
+    ),
 }
 """Every command, in the order in which one uses them."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from midog.errors import CheckpointError, ConfigError, MidogError
 from midog.files import read_bytes
 from midog.json_text import checked, read_json, to_json
 from midog.training.checkpoint import read_checkpoint
+
+_KINDS = ("task.kind", "model.kind", "model.backbone.kind")
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,20 @@ class Identity:
     def data_json(self) -> str:
         """The text of data.json."""
         return to_json({"fingerprint": self.fingerprint}, indent=None)
+
+    def digest(self) -> str:
+        """12 hex digits that differ where settings or data do, but for settings that change only
+        where or how fast a run is computed.
+
+        Settings that have their default are left out, so that a setting of a later version does not
+        make it another run.
+        """
+        tree = self.config.model_dump(mode="json", exclude_defaults=True)
+        free = set(resumable_keys(OnResume.FREELY))
+        stated = {key: value for key, value in _by_key(tree).items() if key not in free}
+        chosen = {key: self.config.by_key().get(key) for key in _KINDS}
+        text = json.dumps([self.fingerprint, stated, chosen], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def facts(self) -> dict[str, Any]:
         """Plain values for the checkpoint, from which the run's own files can be made again."""
@@ -98,3 +117,12 @@ def read_identity(folder: Path) -> Identity:
     data = folder / "data.json"
     stated = checked(read_json(data, ConfigError), _Data, str(data), ConfigError)
     return Identity(load_config(path), stated.fingerprint)
+
+
+def _by_key(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Plain settings by key path."""
+    values: dict[str, Any] = {}
+    for name, value in tree.items():
+        inner = _by_key(value, f"{path}{name}.") if isinstance(value, Mapping) else None
+        values |= {f"{path}{name}": value} if inner is None else inner
+    return values

@@ -18,6 +18,7 @@ COMMANDS = [
     *(f"data {name}" for name in ("draw", "download", "check", "preview")),
     *(f"splits {name}" for name in ("make", "check")),
     *(f"shift {name}" for name in ("train", "report")),
+    *(f"study {name}" for name in ("run", "show")),
 ]
 
 
@@ -52,6 +53,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "evaluate",
         "compare",
         "shift",
+        "study",
     ]
     assert [name for name in listed if name in order] == list(cli.COMMANDS) == order
     widest = max(map(len, cli.COMMANDS))

@@ -16,6 +16,7 @@ from midog.config.load import load_config
 from midog.report import shift_page
 from midog.shift import domain_shift as measure
 from midog.studies import scanners as study
+from midog.studies import trainings
 from midog.studies.scanners import train_study
 from midog.training.runs import list_runs
 from tests.processes import start, wait_for
@@ -162,7 +163,7 @@ def test_trainings_of_other_processes_are_counted_and_no_report_is_advised(
         tried.append(lock.name)
         raise refusal
 
-    monkeypatch.setattr(study, "held_file", busy)
+    monkeypatch.setattr(trainings, "held_file", busy)
     ran = midog("shift", "train", *settings(TINY), "--data", phantom)
     assert ran.code == 0
     assert len(tried) == 2
@@ -435,7 +436,7 @@ def test_a_user_gets_from_a_folder_to_a_report(midog, phantom, plain_page, tmp_p
     """With the study interrupted between its two trainings."""
     monkeypatch.chdir(tmp_path)
     words = ["shift", "train", *settings(TINY), "--data", phantom, "--epochs", 1]
-    write = study.write_split
+    write = trainings.write_split
 
     def stop(split, path) -> None:
         if path.stem == "only_phantom_b" and not path.exists():
@@ -443,7 +444,7 @@ def test_a_user_gets_from_a_folder_to_a_report(midog, phantom, plain_page, tmp_p
             raise KeyboardInterrupt
         write(split, path)
 
-    monkeypatch.setattr(study, "write_split", stop)
+    monkeypatch.setattr(trainings, "write_split", stop)
     assert midog(*words).code == 130
     assert [run.name for run in list_runs(tmp_path / "runs")] == ["only_phantom_a"]
     ran = midog(*words)

@@ -20,10 +20,10 @@ from midog.config.load import load_config
 from midog.config.schema import RunConfig
 from midog.data.folder import data_fingerprint, read_rois
 from midog.data.roi import Roi
-from midog.data.split_file import read_split
+from midog.data.split_file import Split, read_split
 from midog.errors import CheckpointError, ConfigError, DataError
 from midog.locks import being_written, held_file
-from midog.studies import scanners as study
+from midog.studies import trainings
 from midog.studies.scanners import plan_study, train_study
 from midog.training import loop
 from midog.training.identity import Identity
@@ -54,7 +54,7 @@ def rois_of(scanners: Sequence[str]) -> list[Roi]:
     return [*labelled, roi("new_1", "New", "unlabelled"), roi("new_2", "New", "unlabelled")]
 
 
-def listed(split: study.Split, role: str) -> set[str]:
+def listed(split: Split, role: str) -> set[str]:
     return {row.file_name for row in split.rows if row.split == role}
 
 
@@ -183,7 +183,7 @@ def asked(monkeypatch) -> Asked:
         calls.append((name, config, rois))
         return folder
 
-    monkeypatch.setattr(study, "train", note)
+    monkeypatch.setattr(trainings, "train", note)
     return calls
 
 

@@ -1,0 +1,187 @@
+"""`midog study`: rows of settings trained, tested and compared in one table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midog.cli.command import Command, Group
+from midog.cli.options import (
+    DATA,
+    RUN,
+    JsonOption,
+    ResamplesOption,
+    SetOption,
+    TrainingDeviceOption,
+    argument,
+    option,
+)
+from midog.cli.shared import print_result, print_table, stoppable
+from midog.cli.terminal import say, show
+from midog.errors import ConfigError, MidogError
+
+if TYPE_CHECKING:
+    from midog.studies.plan import Plan
+    from midog.studies.result import StudyResult
+
+study_app = typer.Typer(
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Train and test rows of settings, and compare them in one table.",
+    no_args_is_help=True,
+)
+
+StudiesOption = Annotated[Path, option("--studies", "FOLDER", "Folder of studies.", RUN)]
+
+
+@study_app.command("run", cls=Command)
+def run(
+    file: Annotated[Path, argument("FILE", "Study file, e.g. configs/studies/phantom.yaml.")],
+    data: Annotated[
+        list[str] | None,
+        option(
+            "--data",
+            "NAME=FOLDER",
+            "Data folder that the study file calls NAME; repeatable.",
+            DATA,
+        ),
+    ] = None,
+    overrides: SetOption = None,
+    device: TrainingDeviceOption = None,
+    dry_run: Annotated[
+        bool,
+        option("--dry-run", None, "Print the plan and what it will cost; train nothing.", RUN),
+    ] = False,
+    resamples: ResamplesOption = 1000,
+    studies: StudiesOption = Path("studies"),
+) -> None:
+    """Train and test what a study file plans, and write its table.
+
+    What is done is skipped and what was interrupted is resumed; trainings that rows have in common
+    are trained once. Processes that are started with the same command share the trainings. The
+    table is STUDIES/NAME/table.html, .csv and .json.
+    """
+    from midog.config.load import parse_override
+    from midog.studies.run import plan_study, run_study, write_table
+    from midog.studies.study_file import read_study
+
+    study = read_study(file)
+    folder = studies / study.name
+    overlay = dict(parse_override(text) for text in overrides or [])
+    overlay |= {} if device is None else {"machine.device": device}
+    folders = named_folders(data or [])
+    with stoppable("stopped; the same command resumes from what is saved"):
+        plan = plan_study(study, folders, folder, overlay=overlay, measure=not dry_run, say=say)
+        if dry_run:
+            print_plan(plan, folder)
+            return
+        where = plan.trainings[0].config.machine.device
+        try:
+            done = run_study(plan, folder, device=where, say=say, on_image=lambda *_: None)
+        finally:
+            result = write_table(folder, resamples=resamples)
+    print_study(result)
+    say(f"the table is {folder}/table.html, .csv and .json")
+    if done.held:
+        say(
+            f"{len(done.held)} are still worked on by other processes: ask again when they are done"
+        )
+    if done.failed:
+        raise MidogError(
+            f"{len(done.failed)} of {len(plan.trainings)} trainings or their tests failed:"
+            f" {', '.join(done.failed)}",
+            "the same command tries them again",
+        )
+
+
+@study_app.command("show", cls=Command)
+def show_study(
+    name: Annotated[str, argument("NAME", "Of a study, the stem of its file.")],
+    resamples: ResamplesOption = 1000,
+    studies: StudiesOption = Path("studies"),
+    as_json: JsonOption = False,
+) -> None:
+    """Print the table of a study so far."""
+    from midog.studies.store import read_result
+
+    print_result(read_result(studies / name, resamples=resamples), as_json, print_study)
+
+
+def named_folders(texts: list[str]) -> dict[str, Path]:
+    """Read what `--data` was given: NAME=FOLDER each.
+
+    Raises:
+        ConfigError: It is written in another way, or names a folder twice.
+    """
+    folders: dict[str, Path] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not sign or not name or not path:
+            raise ConfigError(
+                f"data folder {text!r} is not NAME=FOLDER", "write for example composite=data"
+            )
+        if name in folders:
+            raise ConfigError(f"the data folder {name} is stated twice", "state each once")
+        folders[name] = Path(path)
+    return folders
+
+
+def print_study(result: StudyResult) -> None:
+    """Print the lines of all seen and all unseen scanners, the costs, and what val chose."""
+    from midog.report.study_page import shown, words_of_choice
+    from midog.studies.columns import COLUMNS
+
+    header = ["row", "design", "test", "scanners", "done"]
+    rows = [
+        [
+            line.row,
+            line.design,
+            line.test,
+            line.scanners,
+            f"{line.done}/{line.planned}",
+            *(_plain(shown(line, key).value) for key in COLUMNS),
+        ]
+        for line in result.lines
+        if line.is_summary
+    ]
+    print_table([*header, *(column.header for column in COLUMNS.values())], rows)
+    show("")
+    cost_rows = [
+        [
+            row.name,
+            row.budget or "as set",
+            f"{row.trained}/{row.trainings}",
+            _whole(row.cost.updates),
+            _whole(row.cost.patches),
+            _whole(row.cost.update_seconds),
+            _whole(row.cost.seconds),
+            _whole(row.ms_per_megapixel),
+        ]
+        for row in result.rows
+    ]
+    costs = ["row", "budget", "trained", "updates", "patches", "s of updates", "s", "ms/Mpx"]
+    print_table(costs, cost_rows)
+    if words := words_of_choice(result.choice):
+        show(f"{words}; tests are reported and choose nothing")
+
+
+def print_plan(plan: Plan, folder: Path) -> None:
+    """Print every training, by how many detectors it is shared, and what is left to do."""
+    from midog.studies.outlook import outlook
+
+    rows, closing = outlook(plan, folder / "runs")
+    print_table(["training", "updates", "detectors", "rows", "state"], rows)
+    for line in closing:
+        show(line)
+
+
+def _plain(text: str) -> str:
+    return text.replace("–", "-").replace("−", "-")
+
+
+def _whole(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.0f}"

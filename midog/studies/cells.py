@@ -1,0 +1,161 @@
+"""A detector on a test set: detected, scored, and kept as arrays from which the table is made."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from midog.data.folder import data_fingerprint, require_images
+from midog.data.roi import Roi
+from midog.errors import DetectionsError
+from midog.evaluation.points import ScoredRoi, score_rois
+from midog.evaluation.scoring import matched_rois
+from midog.inference.batch import infer
+from midog.inference.detector import Detector
+from midog.inference.jobs import job_of
+from midog.locks import being_written, held_file
+from midog.metrics.scored_rois import ScoredArrays, joined, write_arrays
+from midog.progress import OnImage
+from midog.studies.detect import load_detector
+from midog.studies.plan import Plan, Planned
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A detector and a test set.
+
+    Attributes:
+        detector: The detector.
+        test: Name of the test set.
+        rois: Its ROIs by data folder.
+        file: Where its arrays are kept.
+    """
+
+    detector: Planned
+    test: str
+    rois: Mapping[str, Sequence[Roi]]
+    file: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is scored."""
+        return self.file.is_file()
+
+
+def cells_of(plan: Plan, detector: Planned, tests: Sequence[str], folder: Path) -> list[Cell]:
+    """The cells of a detector.
+
+    Args:
+        plan: The plan.
+        detector: One of its detectors.
+        tests: Names of test sets.
+        folder: Of the study.
+    """
+    cells = []
+    for test in tests:
+        rois = plan.tested(detector, test)
+        facts = [(name, data_fingerprint(theirs)) for name, theirs in sorted(rois.items())]
+        digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+        cells.append(Cell(detector, test, rois, folder / "cells" / f"{detector.key}-{digest}.npz"))
+    return cells
+
+
+def fill_cells(
+    cells: Sequence[Cell], runs: Sequence[Path], folder: Path, device: str, on_image: OnImage
+) -> bool:
+    """Detect and score what is left to do of one detector.
+
+    The detections are kept in FOLDER/detections/ and not made again.
+
+    Args:
+        cells: Of one detector.
+        runs: Folders of its finished trainings.
+        folder: Of the study.
+        device: Where to detect.
+        on_image: Called after each image.
+
+    Returns:
+        False where another process does so now.
+
+    Raises:
+        MidogError: An image cannot be read, or the device is out of memory.
+    """
+    left = [cell for cell in cells if not cell.is_done]
+    if not left:
+        return True
+    detector = left[0].detector
+    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    lock = folder / "cells" / f".{detector.key}.lock"
+    refusal = being_written(lock, DetectionsError)
+    try:
+        with held_file(lock, refusal):
+            model = load_detector(runs, detector.row.detect, device)
+            for cell in left:
+                if not cell.is_done:
+                    write_arrays(cell.file, _score(cell, model, folder, on_image))
+    except DetectionsError as error:
+        if error is refusal:
+            return False
+        raise
+    return True
+
+
+def _score(cell: Cell, model: Detector, folder: Path, on_image: OnImage) -> ScoredArrays:
+    parts = []
+    for name, rois in cell.rois.items():
+        out = folder / "detections" / cell.detector.key / name
+        speed = _detect(rois, model, out, on_image)
+        with _unsaid():
+            scored = score_rois(out, rois)
+        parts.append(_arrays(scored, model.threshold, speed))
+    return joined(parts)
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Leave out what scoring remarks on a folder: it holds the ROIs of other tests as well, and the
+    table holds the counts."""
+    logger = logging.getLogger("midog.evaluation")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _detect(rois: Sequence[Roi], model: Detector, out: Path, on_image: OnImage) -> float:
+    """Detect, unless that was done; ms per 10^6 px, NaN where nothing was left to do."""
+    require_images(rois)
+    jobs = [job_of(roi, roi.path) for roi in rois if roi.path is not None]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = infer(jobs, model, out, on_image=on_image)
+    except DetectionsError:  # of an earlier version or other settings
+        shutil.rmtree(out)
+        outcome = infer(jobs, model, out, on_image=on_image)
+    if outcome.failed:
+        first = next(iter(outcome.failed.values()))
+        raise DetectionsError(first.what, first.fix, first.settings)
+    return getattr(outcome, "ms_per_megapixel", math.nan)
+
+
+def _arrays(scored: Sequence[ScoredRoi], threshold: float, speed: float) -> ScoredArrays:
+    matched = matched_rois(scored)
+    return ScoredArrays(
+        tuple(one.roi.file_name for one in scored),
+        tuple(one.roi.scanner for one in scored),
+        tuple(one.roi.patient_or_name for one in scored),
+        np.asarray(matched.areas_mm2, np.float64),
+        matched.matches,
+        threshold,
+        speed,
+    )
