@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from midog.augment.on_device import to_float
 from midog.data.facts import normalise_scanner
 from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.mpp import mpp_of_image, resampling
+from midog.devices import pick_device
 from midog.errors import DataError, WeightsError
 from midog.images.image import open_image
 from midog.inference.batch_statistics import adapt_norms
-from midog.inference.detector import Detector
 from midog.inference.jobs import Job, find_jobs, job_of
-from midog.inference.model_folder import find_folder
+from midog.inference.model_folder import find_folder, read_model, weights_digest, write_model
 from midog.inference.network import pixels_per_step
 from midog.mpp import Scale
 from midog.names import real_path
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 NOT_RETUNED = "not re-tuned"
 """What model.json states of a threshold that was chosen before the scores moved."""
 _OF_OTHER_WEIGHTS = ("val", "tuned", "oriented")
-"""What model.json states of the scores before."""
+"""What model.json states of the scores before: on val, and thresholds chosen by them."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,21 @@ def adapt(
         raise WeightsError(
             f"{out} is the model that is to be adapted", "give another {out}", {"out": None}
         )
-    detector = Detector.load(source, device=device)
-    side = detector.config.sampling.patch_size
-    pixels = read_tiles(jobs, detector.mpp, side, tiles)
-    magnification = detector.config.model.magnification(side)
-    size = max(1, int(pixels_per_step(detector.device) / (side * magnification) ** 2))
+    network, config, card = read_model(source)
+    where, side = pick_device(device), config.sampling.patch_size
+    stated: dict[str, Any] = card.model_extra or {}
+    before = {key: stated[key] for key in _OF_OTHER_WEIGHTS if key in stated}
+    origin = {"model": source.name, "weights": weights_digest(_state(network)), **before}
+    pixels = read_tiles(jobs, config.data.mpp, side, tiles)
+    magnification = config.model.magnification(side)
+    size = max(1, int(pixels_per_step(where) / (side * magnification) ** 2))
+    network.to(where)
 
     def batches() -> Iterator[Tensor]:
         for first in range(0, len(pixels), size):
-            part = torch.from_numpy(pixels[first : first + size])
-            yield to_float(part.to(detector.device))
+            yield to_float(torch.from_numpy(pixels[first : first + size]).to(where))
 
-    origin = _origin(detector, source)
-    norms = adapt_norms(detector.model, batches, on_pass)
+    norms = adapt_norms(network, batches, on_pass)
     facts = {
         "method": "adaptive BatchNorm",
         "layers": len(norms),
@@ -105,10 +107,16 @@ def adapt(
         "threshold": NOT_RETUNED,
         "from": origin,
     }
-    kept = {key: value for key, value in detector.info.items() if key not in _OF_OTHER_WEIGHTS}
-    detector.info = {**kept, "adapted": facts}
-    detector.save(out)
-    return Adapted(len(norms), len(pixels), side, len(jobs), detector.threshold)
+    write_model(
+        real_path(out),
+        _state(network),
+        config,
+        class_names=card.class_names,
+        threshold=card.threshold,
+        info={key: value for key, value in stated.items() if key not in before}
+        | {"adapted": facts},
+    )
+    return Adapted(len(norms), len(pixels), side, len(jobs), card.threshold)
 
 
 def find_images_to_adapt_to(
@@ -194,7 +202,5 @@ def read_tiles(jobs: Sequence[Job], mpp: float, side: int, most: int) -> NDArray
     return out
 
 
-def _origin(detector: Detector, folder: Path) -> dict[str, Any]:
-    """What model.json states of the model before: its weights, and its scores on val."""
-    stated = {key: detector.info[key] for key in _OF_OTHER_WEIGHTS if key in detector.info}
-    return {"model": folder.name, "weights": detector.settings()["weights"], **stated}
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.cpu().contiguous() for name, value in network.state_dict().items()}

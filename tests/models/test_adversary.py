@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from midog.config.load import load_config
 from midog.models.adversary import (
     AdversarialNetwork,
     DomainClassifier,
@@ -14,7 +15,9 @@ from midog.models.adversary import (
     reverse_gradient,
     strength_at,
 )
+from midog.models.build import build_model
 from midog.models.protocol import example_targets
+from midog.models.registry import DETECTORS
 from tests.models.networks import retinanet
 
 
@@ -119,3 +122,16 @@ def test_a_classifier_can_learn_to_tell_colours():
         functional.cross_entropy(classifier([maps], 1.0), domains).backward()
         optimizer.step()
     assert torch.equal(classifier([maps], 1.0).argmax(dim=1), domains)
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_any_detector_of_the_registry_is_misled(kind):
+    config = load_config(
+        None, [f"model.kind={kind}", "model.backbone=resnet18", "model.weights=none"]
+    )
+    torch.manual_seed(0)
+    network = AdversarialNetwork(build_model(config, pretrained=False), 3)
+    losses = network(IMAGES[:2], example_targets(2, torch.device("cpu")), IMAGES[2:], DOMAINS, 0.5)
+    own = gradients(network, losses["domain"])
+    assert any(name.startswith("detector.") and value.any() for name, value in own.items())
+    assert len(losses) > 1
