@@ -18,6 +18,7 @@ def test_it_writes_a_model_and_says_that_the_threshold_is_of_another(
     image = phantom / "images" / "001.tiff"
     ran = midog("infer", image, "--model", out, "--out", tmp_path / "d", "--device", "cpu")
     assert ran.code == 0, ran.err
+    assert "(best F1 on val in training, before the model was adapted: not re-tuned)" in ran.err
 
 
 def test_a_scanner_that_is_not_there_is_one_line(midog, model, phantom, tmp_path):
