@@ -36,9 +36,10 @@ config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
 images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
 images: open_picture open_file image decode
-models: frame protocol backbones pyramid anchors heads losses loss_balance postprocess
-models: detection_copy retinanet spread_scores centre_maps centroid weights build adversary
-models: classifier
+models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
+models: detection_copy pyramid_detector retinanet fcos_losses fcos
+models: proposals rcnn_losses roi_pooling faster_rcnn
+models: spread_scores centre_maps centroid weights build adversary classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois

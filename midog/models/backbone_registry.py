@@ -30,6 +30,16 @@ class ResNetSettings(BackboneSettings):
     )
 
 
+class TimmSettings(BackboneSettings):
+    """Settings of timm's networks."""
+
+    name: str = Field(
+        "convnext_tiny",
+        pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$",
+        description="network of timm, with or without the tag of its weights",
+    )
+
+
 OfBackbone = TypeVar("OfBackbone", bound=BackboneSettings)
 
 
@@ -42,14 +52,15 @@ class BackboneEntry(Generic[OfBackbone]):
         settings: The class of its section `model.backbone`.
         build: Builds it, with random weights, from its settings and the number of maps wanted: 1 to
             3, of strides 8, 16 and 32.
-        imagenet: URL of weights trained on ImageNet with the backbone's names; empty: none.
+        imagenet: URL of weights trained on ImageNet with the backbone's names, or a function that
+            gives it for its settings; empty: none.
         needs: A package that it imports and midog does not always install; empty: none.
     """
 
     about: str
     settings: type[OfBackbone]
     build: Callable[[OfBackbone, int], Backbone]
-    imagenet: str = ""
+    imagenet: str | Callable[[OfBackbone], str] = ""
     needs: str = ""
 
 
@@ -64,6 +75,18 @@ def _build_resnet(settings: ResNetSettings, maps: int) -> Backbone:
         "resnet50": models.resnet50,
     }
     return ResNetBody(makers[settings.kind], settings.unfrozen_layers, maps)
+
+
+def _build_timm(settings: TimmSettings, maps: int) -> Backbone:
+    from midog.models.timm_backbone import TimmBody
+
+    return TimmBody(settings.name, maps)
+
+
+def _timm_weights(settings: TimmSettings) -> str:
+    from midog.models.timm_backbone import weights_url
+
+    return weights_url(settings.name)
 
 
 BACKBONES: dict[str, BackboneEntry[Any]] = {
@@ -81,6 +104,13 @@ BACKBONES: dict[str, BackboneEntry[Any]] = {
         ResNetSettings,
         _build_resnet,
         imagenet=f"{_WEIGHTS}resnet50-0676ba61.pth",  # torchvision's own detectors start from it
+    ),
+    "timm": BackboneEntry(
+        "any network of timm with maps of strides 8, 16 and 32, by its name",
+        TimmSettings,
+        _build_timm,
+        imagenet=_timm_weights,
+        needs="timm",
     ),
 }
 """The backbones by name. A further one is a file and an entry here."""

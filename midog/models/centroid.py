@@ -75,7 +75,7 @@ class Centroid(DetectionNetwork):
         nn.init.normal_(self.scores.weight, std=0.01)
         assert self.scores.bias is not None
         nn.init.constant_(self.scores.bias, -math.log((1 - _PRIOR) / _PRIOR))
-        self.frame = Frame(magnification)
+        self.frame = Frame(magnification, mean=body.mean, sd=body.sd)
         self.figure_px, self.stride, self.loss = figure_px, stride, loss
         self.nms_iou, self.max_detections = nms_iou, max_detections
         self._dtype = torch.float32

@@ -43,10 +43,17 @@ def merge_batchnorm(network: Network) -> Network:
     """Copy a network in eval mode with convolutions that do the work of the BatchNorm behind them.
 
     Pairs are recognised by torchvision's names (conv1 and bn1) and, in a Sequential, by their
-    order; another BatchNorm stays. The outputs are the same but for float32 rounding.
+    order; another BatchNorm stays, and so does every one in a backbone whose names say nothing
+    (`named_norms`). The outputs are the same but for float32 rounding.
     """
     merged = copy.deepcopy(network).eval().requires_grad_(False)
-    for parent in list(merged.modules()):
+    left = {
+        module
+        for backbone in merged.modules()
+        if not getattr(backbone, "named_norms", True)
+        for module in backbone.modules()
+    }
+    for parent in [module for module in merged.modules() if module not in left]:
         children = dict(parent.named_children())
         for name, norm in children.items():
             if not isinstance(norm, nn.BatchNorm2d):

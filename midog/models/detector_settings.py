@@ -48,14 +48,33 @@ class DetectorSettings(KindSettings):
         return self
 
 
-class RetinaNetSettings(DetectorSettings):
-    """Settings of RetinaNet."""
+class AnchorSettings(DetectorSettings):
+    """Settings of detectors with anchors."""
 
     anchor_sizes: tuple[tuple[float, ...], ...] = Field(
         ((40, 50, 63), (56, 71, 90), (80, 101, 127), (160, 202, 254), (320, 403, 508)),
         description="anchor sides in px, a list per level from P3 (stride 8) up, 1 to 5 levels",
     )
     anchor_ratios: tuple[float, ...] = Field((1.0,), description="height / width of the anchors")
+
+    @model_validator(mode="after")
+    def _anchors(self) -> AnchorSettings:
+        sizes = self.anchor_sizes
+        if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
+            raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
+        ratios, most = self.anchor_ratios, _MOST_ANCHORS
+        if not 0 < len(ratios) * len(sizes[0]) <= most:
+            raise ValueError(f"anchor_sizes times anchor_ratios need 1 to {most} anchors per place")
+        if not all(1 <= side <= 8192 for level in sizes for side in level):
+            raise ValueError("anchor_sizes need sides of 1 to 8192 px")
+        if not all(0.01 <= ratio <= 100 for ratio in ratios):
+            raise ValueError("anchor_ratios need numbers from 0.01 to 100")
+        return self
+
+
+class RetinaNetSettings(AnchorSettings):
+    """Settings of RetinaNet."""
+
     pyramid_channels: int = Field(
         256,
         ge=32,
@@ -87,19 +106,64 @@ class RetinaNetSettings(DetectorSettings):
         2.0, ge=0, le=10, description="focal loss: how much less sure anchors count; 0: not at all"
     )
 
-    @model_validator(mode="after")
-    def _anchors(self) -> RetinaNetSettings:
-        sizes = self.anchor_sizes
-        if not 1 <= len(sizes) <= 5 or len({len(level) for level in sizes}) != 1 or not sizes[0]:
-            raise ValueError("anchor_sizes needs 1 to 5 lists (P3 to P7) of equal, non-zero length")
-        ratios, most = self.anchor_ratios, _MOST_ANCHORS
-        if not 0 < len(ratios) * len(sizes[0]) <= most:
-            raise ValueError(f"anchor_sizes times anchor_ratios need 1 to {most} anchors per place")
-        if not all(1 <= side <= 8192 for level in sizes for side in level):
-            raise ValueError("anchor_sizes need sides of 1 to 8192 px")
-        if not all(0.01 <= ratio <= 100 for ratio in ratios):
-            raise ValueError("anchor_ratios need numbers from 0.01 to 100")
-        return self
+
+class FCOSSettings(DetectorSettings):
+    """Settings of FCOS."""
+
+    levels: int = Field(
+        5, ge=1, le=5, description="levels of the feature pyramid, from P3 (stride 8) up"
+    )
+    pyramid_channels: int = Field(
+        256,
+        ge=32,
+        le=1024,
+        multiple_of=32,
+        description="channels of the feature pyramid and of the head",
+    )
+    head_convs: int = Field(
+        4, ge=1, le=8, description="convolutions in each of the head's two branches"
+    )
+    center_radius: float = Field(
+        1.5,
+        gt=0,
+        le=8,
+        description="distance from a figure's centre up to which a place learns it, in strides of"
+        " its level",
+    )
+
+
+class FasterRCNNSettings(AnchorSettings):
+    """Settings of Faster R-CNN."""
+
+    pyramid_channels: int = Field(
+        256,
+        ge=32,
+        le=1024,
+        multiple_of=32,
+        description="channels of the feature pyramid and of the heads",
+    )
+    version: int = Field(
+        2,
+        ge=1,
+        le=2,
+        description="torchvision's network (1: two linear layers for a proposal; 2: four"
+        " convolutions with BatchNorm, ten times the work)",
+    )
+    box_width: int = Field(
+        1024, ge=16, le=4096, description="width of the linear layers for a proposal"
+    )
+    proposals: int = Field(
+        1000,
+        ge=1,
+        le=10_000,
+        description="proposals per tile that are classified; training draws from twice as many",
+    )
+    rpn_samples: int = Field(
+        256, ge=2, le=100_000, description="anchors per patch that proposals are learned from"
+    )
+    box_samples: int = Field(
+        512, ge=4, le=10_000, description="proposals per patch that classes are learned from"
+    )
 
 
 class CentroidSettings(DetectorSettings):

@@ -129,55 +129,74 @@ def match_each(anchors: Tensor, targets: BoxTargets) -> Tensor:
     return torch.stack(matches)
 
 
-def match_anchors(anchors: Tensor, targets: BoxTargets) -> Tensor:
+def match_anchors(
+    anchors: Tensor,
+    targets: BoxTargets,
+    *,
+    foreground: float = FOREGROUND_IOU,
+    background: float = BACKGROUND_IOU,
+    best: bool = True,
+) -> Tensor:
     """Assign a box, background or no part in the loss to every anchor.
 
     The rules are those of torchvision's Matcher, with ignored boxes on top. A box that no anchor
     overlaps changes nothing.
 
     Args:
-        anchors: (A, 4) float32 px.
+        anchors: (A, 4) float32 px, or (B, A, 4) where every image has its own.
         targets: of B images, in the same px.
+        foreground: IoU from which an anchor is a box's.
+        background: IoU under which it is background.
+        best: a box's best anchor is its own at any IoU.
 
     Returns:
-        (B, A) int64: the row of a box (IoU >= 0.5, or the anchor is a box's best one); BACKGROUND
-        (IoU < 0.4); or NO_PART: between the two, or background that overlaps an ignored box
-        (IoU >= 0.4, or its centre inside it).
+        (B, A) int64: the row of a box; BACKGROUND; or NO_PART: between the two, or background that
+        overlaps an ignored box (IoU >= `background`, or its centre inside it).
     """
     boxes, ignore = targets["boxes"], targets["ignore"]
     if boxes.shape[1]:
         real = is_real(boxes, targets["labels"])[..., None]
         quality = _overlaps(boxes, anchors).masked_fill(~real, -1)
-        overlap, best = quality.max(dim=1)
-        peak = quality.amax(dim=2, keepdim=True)
-        taken = (overlap >= FOREGROUND_IOU) | ((quality == peak) & (peak > 0)).any(dim=1)
-        near = overlap >= BACKGROUND_IOU
-        matches = best.masked_fill(~taken, NO_PART).masked_fill(~(taken | near), BACKGROUND)
+        overlap, rows = quality.max(dim=1)
+        taken = overlap >= foreground
+        if best:
+            peak = quality.amax(dim=2, keepdim=True)
+            taken = taken | ((quality == peak) & (peak > 0)).any(dim=1)
+        near = overlap >= background
+        matches = rows.masked_fill(~taken, NO_PART).masked_fill(~(taken | near), BACKGROUND)
     else:
         matches = torch.full(
-            (len(boxes), len(anchors)), BACKGROUND, dtype=torch.int64, device=anchors.device
+            (len(boxes), anchors.shape[-2]), BACKGROUND, dtype=torch.int64, device=anchors.device
         )
     if ignore.shape[1] == 0:
         return matches
-    center = (anchors[:, :2] + anchors[:, 2:]) / 2
+    center = ((anchors[..., :2] + anchors[..., 2:]) / 2).unsqueeze(-3)
     corners = ignore[:, :, None]
     inside = ((center >= corners[..., :2]) & (center <= corners[..., 2:])).all(dim=-1)
     spared = (
-        (inside | (_overlaps(ignore, anchors) >= BACKGROUND_IOU)) & has_area(ignore)[..., None]
+        (inside | (_overlaps(ignore, anchors) >= background)) & has_area(ignore)[..., None]
     ).any(dim=1)
     return matches.masked_fill(spared & (matches == BACKGROUND), NO_PART)
 
 
 def decode_boxes(codes: Tensor, anchors: Tensor) -> Tensor:
-    """Decode codes (…, A, 4), dx dy dw dh relative to anchors (A, 4) px, as torchvision's BoxCoder.
+    """Decode codes (…, A, 4), dx dy dw dh relative to anchors (…, A, 4) px, as torchvision's
+    BoxCoder.
 
     Returns:
         Boxes (…, A, 4) `x1 y1 x2 y2` px.
     """
-    sides = anchors[:, 2:] - anchors[:, :2]
-    center = codes[..., :2] * sides + (anchors[:, :2] + 0.5 * sides)
+    sides = anchors[..., 2:] - anchors[..., :2]
+    center = codes[..., :2] * sides + (anchors[..., :2] + 0.5 * sides)
     half = 0.5 * (torch.exp(codes[..., 2:].clamp(max=_LARGEST_GROWTH)) * sides)
     return torch.cat([center - half, center + half], dim=-1)
+
+
+def encode_boxes(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Encode boxes (…, 4) px relative to anchors (…, 4) px: the reverse of `decode_boxes`."""
+    sides, true_sides = (own[..., 2:] - own[..., :2] for own in (anchors, boxes))
+    shift = (boxes[..., :2] + 0.5 * true_sides) - (anchors[..., :2] + 0.5 * sides)
+    return torch.cat([shift / sides, torch.log(true_sides / sides)], dim=-1)
 
 
 def giou_loss(boxes: Tensor, true: Tensor) -> Tensor:
@@ -212,9 +231,11 @@ def _area(sides: Tensor) -> Tensor:
 
 
 def _overlaps(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """IoU (B, N, A) of padded boxes (B, N, 4) with anchors (A, 4).
+    """IoU (B, N, A) of padded boxes (B, N, 4) with anchors (A, 4), or with each image's (B, A, 4).
 
     The arithmetic is torchvision's own, so that its ties are ties here.
     """
+    if anchors.ndim == 3:
+        return torch.stack([box_iou(*image) for image in zip(boxes, anchors, strict=True)])
     iou: Tensor = box_iou(boxes.flatten(0, 1), anchors)
     return iou.view(*boxes.shape[:2], len(anchors))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -33,11 +33,49 @@ def find_candidates(
     Returns:
         Candidates in px of the anchors.
     """
-    lengths = [len(level) for level in anchors]
-    logits = torch.split(outputs["cls_logits"][..., 1:], lengths, dim=1)
-    codes = torch.split(outputs["bbox_regression"], lengths, dim=1)
-    levels = [_best_of_level(*level, floor) for level in zip(logits, codes, anchors, strict=True)]
+    logits = by_level(outputs["cls_logits"][..., 1:], anchors)
+    codes = by_level(outputs["bbox_regression"], anchors)
+    levels = [best_of_level(*level, _decode) for level in zip(logits, codes, anchors, strict=True)]
+    candidates = joined(levels)
+    return over(candidates._replace(scores=candidates.scores.sigmoid()), floor)
+
+
+def by_level(outputs: Tensor, anchors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Split outputs (B, A, …) into those of the anchors (A_l, 4) of every level."""
+    return torch.split(outputs, [len(level) for level in anchors], dim=1)
+
+
+def best_of_level(
+    ranks: Tensor, codes: Tensor, anchors: Tensor, decode: Callable[[Tensor, Tensor], Tensor]
+) -> Candidates:
+    """Take the PER_LEVEL best pairs of anchor and class of a level.
+
+    Args:
+        ranks: (B, A, K) of the foreground classes, higher is better.
+        codes: (B, A, 4).
+        anchors: (A, 4) px.
+        decode: from codes and anchors (B, C, 4) to boxes (B, C, 4).
+
+    Returns:
+        Candidates, best first, with the ranks for scores.
+    """
+    classes = ranks.shape[2]
+    flat = ranks.flatten(1)
+    best, index = flat.topk(min(PER_LEVEL, flat.shape[1]), dim=1)
+    place = index.div(classes, rounding_mode="floor")
+    chosen = codes.gather(1, place[..., None].expand(-1, -1, 4))
+    return Candidates(decode(chosen, anchors[place]), best, index % classes + 1)
+
+
+def joined(levels: Sequence[Candidates]) -> Candidates:
+    """Join the candidates of all levels of B images."""
     return Candidates(*(torch.cat(column, dim=1) for column in zip(*levels, strict=True)))
+
+
+def over(candidates: Candidates, floor: float) -> Candidates:
+    """The candidates with score 0 where theirs is not over the floor."""
+    scores = candidates.scores
+    return candidates._replace(scores=scores.where(scores > floor, 0))
 
 
 def suppress(candidates: Candidates, nms_iou: float, max_detections: int) -> list[ImageDetections]:
@@ -62,13 +100,6 @@ def suppress(candidates: Candidates, nms_iou: float, max_detections: int) -> lis
     return detections
 
 
-def _best_of_level(logits: Tensor, codes: Tensor, anchors: Tensor, floor: float) -> Candidates:
-    """Of logits (B, A, K) and codes (B, A, 4) of anchors (A, 4)."""
-    classes = logits.shape[2]
-    flat = logits.flatten(1)
-    best, index = flat.topk(min(PER_LEVEL, flat.shape[1]), dim=1)
-    scores = best.sigmoid()
-    place = index.div(classes, rounding_mode="floor")
-    chosen = codes.gather(1, place[..., None].expand(-1, -1, 4))
-    boxes = _CODER.decode_single(chosen.flatten(0, 1), anchors[place].flatten(0, 1)).view_as(chosen)
-    return Candidates(boxes, scores.where(scores > floor, 0), index % classes + 1)
+def _decode(codes: Tensor, anchors: Tensor) -> Tensor:
+    boxes: Tensor = _CODER.decode_single(codes.flatten(0, 1), anchors.flatten(0, 1))
+    return boxes.view_as(codes)

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, Self, TypedDict
 import torch
 from torch import Tensor, nn
 
-from midog.models.frame import Frame
+from midog.models.frame import IMAGENET_MEAN, IMAGENET_SD, Frame
 
 ROWS = 8
 """Padded boxes come in multiples of this many rows: with few shapes, compiled code stays valid."""
@@ -62,9 +62,16 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         channels: of each map that it returns, finest first.
+        mean: of the colours R, G, B in [0, 1] that the images' normalisation subtracts.
+        sd: of the same colours, by which it divides.
+        named_norms: whether a BatchNorm stands behind the convolution that its name is made of
+            (bn1, conv1), so that the two can be merged.
     """
 
     channels: tuple[int, ...]
+    named_norms: ClassVar[bool] = True
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    sd: tuple[float, float, float] = IMAGENET_SD
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -77,6 +84,14 @@ class Backbone(nn.Module, ABC):
             Maps (B, channels[i], H / s, W / s), of strides s = 8, 16, 32: as many as there are
             `channels`.
         """
+
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename a classifier's published weights to the names that they have here.
+
+        Args:
+            state: Tensors by name, of any file.
+        """
+        return dict(state)
 
 
 class DetectionNetwork(nn.Module, ABC):
@@ -156,6 +171,14 @@ class DetectionNetwork(nn.Module, ABC):
             A copy in eval mode, without gradients, whose `candidates` are those of this network up
             to rounding.
         """
+
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename published weights to the names that they have here, and leave out what is other.
+
+        Args:
+            state: Tensors by name, of any file.
+        """
+        return dict(state)
 
     @abstractmethod
     def compile_parts(self) -> None:

@@ -11,15 +11,24 @@ from midog.models.backbone_registry import (
     BackboneEntry,
     BackboneSettings,
     ResNetSettings,
+    TimmSettings,
     build_backbone,
     require,
 )
-from midog.models.detector_settings import CentroidSettings, DetectorSettings, RetinaNetSettings
+from midog.models.detector_settings import (
+    CentroidSettings,
+    DetectorSettings,
+    FasterRCNNSettings,
+    FCOSSettings,
+    RetinaNetSettings,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from midog.models.centroid import Centroid
+    from midog.models.faster_rcnn import FasterRCNN
+    from midog.models.fcos import FCOS
     from midog.models.protocol import DetectionNetwork
     from midog.models.retinanet import RetinaNet
 
@@ -31,8 +40,11 @@ __all__ = [
     "CentroidSettings",
     "DetectorEntry",
     "DetectorSettings",
+    "FCOSSettings",
+    "FasterRCNNSettings",
     "ResNetSettings",
     "RetinaNetSettings",
+    "TimmSettings",
     "build_backbone",
     "build_detector",
 ]
@@ -52,7 +64,8 @@ class DetectorEntry(Generic[OfDetector, OfNetwork]):
         settings: The class of its section `model`.
         build: Builds it, with random weights, from its settings, the number of foreground classes
             and the factor by which it magnifies images.
-        coco: URL of weights trained on COCO by the kind of backbone.
+        coco: URL of weights trained on COCO by the kind of backbone, or a function that gives them
+            for its settings.
         needs: A package that it imports and midog does not always install; empty: none.
         spread: Sets the last layer of a network with random weights so that in such images
             (B, 3, H, W) this share of its anchors scores over 0.5, for `midog bench`; None: the
@@ -62,7 +75,9 @@ class DetectorEntry(Generic[OfDetector, OfNetwork]):
     about: str
     settings: type[OfDetector]
     build: Callable[[OfDetector, int, float], OfNetwork]
-    coco: Mapping[str, str] = field(default_factory=dict)
+    coco: Mapping[str, str] | Callable[[OfDetector], Mapping[str, str]] = field(
+        default_factory=dict
+    )
     needs: str = ""
     spread: Callable[[OfNetwork, Tensor, float], None] | None = None
 
@@ -109,16 +124,67 @@ def _build_centroid(settings: CentroidSettings, num_classes: int, magnification:
     )
 
 
+def _build_fcos(settings: FCOSSettings, num_classes: int, magnification: float) -> FCOS:
+    from midog.models.fcos import FCOS
+    from midog.models.pyramid import BACKBONE_LEVELS
+
+    return FCOS(
+        build_backbone(settings.backbone, min(settings.levels, BACKBONE_LEVELS)),
+        num_classes,
+        levels=settings.levels,
+        channels=settings.pyramid_channels,
+        head_convs=settings.head_convs,
+        center_radius=settings.center_radius,
+        magnification=magnification,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+    )
+
+
+def _build_faster_rcnn(
+    settings: FasterRCNNSettings, num_classes: int, magnification: float
+) -> FasterRCNN:
+    from midog.models.faster_rcnn import FasterRCNN
+    from midog.models.pyramid import BACKBONE_LEVELS
+
+    return FasterRCNN(
+        build_backbone(settings.backbone, min(len(settings.anchor_sizes), BACKBONE_LEVELS)),
+        num_classes,
+        anchor_sizes=settings.anchor_sizes,
+        anchor_ratios=settings.anchor_ratios,
+        channels=settings.pyramid_channels,
+        version=settings.version,
+        width=settings.box_width,
+        proposals=settings.proposals,
+        rpn_samples=settings.rpn_samples,
+        box_samples=settings.box_samples,
+        magnification=magnification,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+    )
+
+
+def _faster_rcnn_coco(settings: FasterRCNNSettings) -> dict[str, str]:
+    of_version = {1: "fpn_coco-258fb6c6", 2: "fpn_v2_coco-dd69338a"}
+    return {"resnet50": f"{_WEIGHTS}fasterrcnn_resnet50_{of_version[settings.version]}.pth"}
+
+
 def _spread_centroid(network: Centroid, images: Tensor, share: float) -> None:
     from midog.models.centroid import spread_centres
 
     spread_centres(network, images, share)
 
 
-def _spread_retinanet(network: RetinaNet, images: Tensor, share: float) -> None:
+def _spread(network: RetinaNet | FCOS, images: Tensor, share: float) -> None:
     from midog.models.spread_scores import spread_scores
 
     spread_scores(network, images, share)
+
+
+def _spread_boxes(network: FasterRCNN, images: Tensor, share: float) -> None:
+    from midog.models.spread_scores import spread_box_scores
+
+    spread_box_scores(network, images, share)
 
 
 DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
@@ -127,7 +193,21 @@ DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
         RetinaNetSettings,
         _build_retinanet,
         coco={"resnet50": f"{_WEIGHTS}retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"},
-        spread=_spread_retinanet,
+        spread=_spread,
+    ),
+    "fcos": DetectorEntry(
+        "one-stage detector without anchors (Tian et al. 2019)",
+        FCOSSettings,
+        _build_fcos,
+        coco={"resnet50": f"{_WEIGHTS}fcos_resnet50_fpn_coco-99b0c9b7.pth"},
+        spread=_spread,
+    ),
+    "faster_rcnn": DetectorEntry(
+        "two-stage detector: proposals, then a class for each (Ren et al. 2015)",
+        FasterRCNNSettings,
+        _build_faster_rcnn,
+        coco=_faster_rcnn_coco,
+        spread=_spread_boxes,
     ),
     "centroid": DetectorEntry(
         "map of figures' centres on a light network (after Zhou et al. 2019)",

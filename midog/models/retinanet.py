@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from midog.models.anchors import Anchors
-from midog.models.detection_copy import detection_copy
 from midog.models.detector_settings import LossNormalizer, Norm
-from midog.models.frame import Frame, Framed
+from midog.models.frame import Framed
 from midog.models.heads import TORCHVISION_CONVS, TORCHVISION_PRIOR, make_head, norm_layer
 from midog.models.loss_balance import LossBalance
 from midog.models.losses import (
@@ -21,19 +20,12 @@ from midog.models.losses import (
     match_each,
     per_image_losses,
 )
-from midog.models.postprocess import find_candidates, suppress
-from midog.models.protocol import (
-    Backbone,
-    BoxTargets,
-    Candidates,
-    DetectionNetwork,
-    ImageDetections,
-)
+from midog.models.postprocess import find_candidates
+from midog.models.protocol import Backbone, BoxTargets, Candidates
 from midog.models.pyramid import TORCHVISION_CHANNELS, FeaturePyramid
+from midog.models.pyramid_detector import PyramidDetector
 
 LossMethod = Literal["batched", "per_image"]
-
-_FLOAT32_LAYERS = ("cls_logits", "bbox_reg")  # the last convolutions of the head
 
 
 def faster_losses(device: torch.device) -> LossMethod:
@@ -50,7 +42,7 @@ class _Seen(NamedTuple):
     levels: list[Tensor]
 
 
-class RetinaNet(DetectionNetwork):
+class RetinaNet(PyramidDetector):
     """One-stage detector (Lin et al. 2017, arXiv:1708.02002) with torchvision's v2 head and losses.
 
     With ResNet-50, five levels and torchvision's anchors, its state dict, losses and detections are
@@ -78,8 +70,7 @@ class RetinaNet(DetectionNetwork):
         loss_method: how losses are computed, equal up to rounding; None: as suits the device best.
     """
 
-    body_name = "backbone.body"
-    head_name = "head"
+    float32_layers = ("cls_logits", "bbox_reg")
 
     def __init__(
         self,
@@ -99,19 +90,19 @@ class RetinaNet(DetectionNetwork):
         nms_iou: float = 0.2,
         max_detections: int = 300,
     ) -> None:
-        super().__init__()
         sizes = tuple(tuple(level) for level in anchor_sizes)
-        self.backbone = FeaturePyramid(body, len(sizes), channels, norm_layer(pyramid_norm))
+        super().__init__(
+            FeaturePyramid(body, len(sizes), channels, norm_layer(pyramid_norm)),
+            magnification=magnification,
+            nms_iou=nms_iou,
+            max_detections=max_detections,
+        )
         self.anchor_generator = Anchors(sizes, tuple(anchor_ratios))
         per_place = self.anchor_generator.num_anchors_per_location()[0]
         self.head = make_head(channels, per_place, num_classes + 1, head_convs, head_norm, prior)
         self.loss_balance, self.focal = LossBalance(loss_normalizer), focal
-        self.frame = Frame(magnification)
-        self.nms_iou = nms_iou
-        self.max_detections = max_detections
         self.loss_method: LossMethod | None = None
         self._match, self._batched_losses = match_anchors, batched_losses
-        self._dtype = torch.float32
 
     def forward(self, images: Tensor, targets: BoxTargets) -> dict[str, Tensor]:
         """Compute the losses "classification" and "bbox_regression", means over the images.
@@ -136,21 +127,6 @@ class RetinaNet(DetectionNetwork):
         framed, outputs, _, levels = self._see(images)
         candidates = find_candidates(outputs, levels, floor)
         return candidates._replace(boxes=framed.boxes_out(candidates.boxes))
-
-    def detections(self, images: Tensor, floor: float) -> list[ImageDetections]:
-        """Detect figures by class-wise suppression; see `DetectionNetwork.detections`."""
-        return suppress(self.candidates(images, floor), self.nms_iou, self.max_detections)
-
-    def features(self, images: Tensor) -> list[Tensor]:
-        """Compute the backbone's own maps, below the pyramid; see `DetectionNetwork.features`."""
-        maps: list[Tensor] = self.backbone.body(self.frame(images).images.to(self._dtype))
-        return maps
-
-    def for_detection(self, dtype: torch.dtype) -> Self:
-        """Copy the network with BatchNorm merged; see `DetectionNetwork.for_detection`."""
-        copied = detection_copy(self, dtype, float32_layers=_FLOAT32_LAYERS)
-        copied._dtype = dtype
-        return copied
 
     def compile_parts(self) -> None:
         """Have backbone, head, matching and batched losses compiled at their next use."""

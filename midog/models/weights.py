@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 import torch
@@ -14,12 +15,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from midog.errors import WeightsError
-from midog.models.protocol import DetectionNetwork
+from midog.models.protocol import Backbone, DetectionNetwork
 from midog.models.registry import BACKBONES, DETECTORS, DetectorSettings
 
 logger = logging.getLogger(__name__)
 
 _WITHOUT = {"model.weights": "none"}
+
+OfUrl = TypeVar("OfUrl")
 
 
 def load_pretrained(network: DetectionNetwork, settings: DetectorSettings) -> None:
@@ -45,14 +48,21 @@ def load_pretrained(network: DetectionNetwork, settings: DetectorSettings) -> No
             )
         return
     if weights == "coco":
-        state = _fetch(_url(DETECTORS[settings.kind].coco, weights, backbone))
+        coco = DETECTORS[settings.kind].coco
+        urls = coco(settings) if callable(coco) else coco
+        state = network.own_names(_fetch(_url(urls, weights, backbone)))
         head = f"{network.head_name}."
         state = {name: value for name, value in state.items() if not name.startswith(head)}
     elif weights == "imagenet":
-        urls = {kind: entry.imagenet for kind, entry in BACKBONES.items() if entry.imagenet}
-        state = _fetch(_url(urls if network.body_name else {}, weights, backbone))
+        published: dict[str, str | Callable[[Any], str]] = {
+            kind: entry.imagenet for kind, entry in BACKBONES.items() if entry.imagenet
+        }
+        url = _url(published if network.body_name else {}, weights, backbone)
+        state = _of_body(network, _fetch(url(settings.backbone) if callable(url) else url))
     else:
-        state = _read_given(Path(weights).expanduser())
+        state = network.own_names(_read_given(Path(weights).expanduser()))
+        if not any(name.startswith(f"{network.body_name}.") for name in state):
+            state = _of_body(network, state)
     _fit(network, state, settings)
 
 
@@ -61,7 +71,13 @@ def checkpoints_dir() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _url(urls: Mapping[str, str], weights: str, backbone: str) -> str:
+def _of_body(network: DetectionNetwork, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A classifier's weights by the names that they have in the network's backbone."""
+    body = network.get_submodule(network.body_name) if network.body_name else None
+    return body.own_names(state) if isinstance(body, Backbone) else dict(state)
+
+
+def _url(urls: Mapping[str, OfUrl], weights: str, backbone: str) -> OfUrl:
     if backbone not in urls:
         only = f"exists for {', '.join(urls)} only, not for model.backbone={backbone}"
         other = "imagenet" if weights == "coco" and BACKBONES[backbone].imagenet else "none"
@@ -74,7 +90,7 @@ def _url(urls: Mapping[str, str], weights: str, backbone: str) -> str:
 
 def _fetch(url: str) -> dict[str, Tensor]:
     """The tensors behind `url`, from the checkpoints folder if they are in it already."""
-    path = checkpoints_dir() / Path(urlparse(url).path).name
+    path = checkpoints_dir() / _file_name(url)
     if not path.is_file():
         _download(url, path)
     try:
@@ -85,6 +101,14 @@ def _fetch(url: str) -> dict[str, Tensor]:
             f"delete {path} and start again to fetch it anew, or start without: {{model.weights}}",
             _WITHOUT,
         ) from None
+
+
+def _file_name(url: str) -> str:
+    """The name that a fetched file is kept by; a hub calls every model's file the same."""
+    parts = urlparse(url).path.strip("/").split("/")
+    if "resolve" in parts:
+        return "--".join([*parts[: parts.index("resolve")], parts[-1]])
+    return parts[-1]
 
 
 def _download(url: str, path: Path) -> None:

@@ -6,14 +6,32 @@ import copy
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from midog.models.frame import Frame
 from midog.models.postprocess import suppress
 from midog.models.protocol import Backbone, BoxTargets, DetectionNetwork, ImageDetections
 from midog.models.pyramid import BACKBONE_LEVELS, FeaturePyramid
-from midog.models.registry import ResNetSettings, build_backbone
+from midog.models.registry import DETECTORS, ResNetSettings, build_backbone
 from midog.models.retinanet import RetinaNet
+
+LEAN = {
+    "pyramid_channels": 32,
+    "head_convs": 1,
+    "version": 1,
+    "box_width": 32,
+    "proposals": 50,
+    "rpn_samples": 64,
+    "box_samples": 64,
+}
+"""Settings with which a test costs little, of the detectors that have them."""
+
+
+def lean(kind: str) -> dict[str, Any]:
+    """The section `model` of a detector of the registry that costs little."""
+    fields = DETECTORS[kind].settings.model_fields
+    own = {name: value for name, value in LEAN.items() if name in fields}
+    return {"kind": kind, "backbone": "resnet18", "weights": "none", **own}
 
 
 def body(backbone: str = "resnet18", levels: int = 5, unfrozen_layers: int = 5) -> Backbone:
@@ -48,6 +66,17 @@ def share_over_a_half(network: RetinaNet, images: Tensor) -> float:
         network.candidates(images, 0.5)
     hook.remove()
     return float((seen[0][..., 1:] > 0).float().mean())
+
+
+class NamedMaps(nn.Module):
+    """Our pyramid as torchvision's detectors want it: named maps and out_channels."""
+
+    def __init__(self, pyramid: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.pyramid, self.out_channels = pyramid, channels
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {str(i): level for i, level in enumerate(self.pyramid(images))}
 
 
 class CandidatesAlone(DetectionNetwork):

@@ -32,7 +32,7 @@ from midog.models.losses import (
     per_image_losses,
 )
 from midog.models.protocol import ROWS, BoxTargets, pad_targets
-from tests.models.networks import retinanet
+from tests.models.networks import NamedMaps, retinanet
 
 SIZES = ((24.0, 32.0), (48.0, 64.0))
 BOXES = ((5.0, 5, 40, 50), (20, 20, 44, 44), (70, 3, 95, 30))
@@ -42,17 +42,6 @@ TIED = ((8.0, 8, 40, 40), (8.0, 8, 40, 40), (16, 0, 48, 32))
 def target(*boxes: tuple[float, ...], label: int = 1, **extra: Tensor) -> dict[str, Tensor]:
     xyxy = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
     return {"boxes": xyxy, "labels": torch.full((len(boxes),), label), **extra}
-
-
-class _Named(torch.nn.Module):
-    """Our pyramid as torchvision's detector wants it: named maps and out_channels."""
-
-    def __init__(self, pyramid: torch.nn.Module, channels: int) -> None:
-        super().__init__()
-        self.pyramid, self.out_channels = pyramid, channels
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {str(i): level for i, level in enumerate(self.pyramid(images))}
 
 
 def gradients(model: torch.nn.Module, losses: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -86,7 +75,7 @@ def test_losses_and_all_gradients_equal_torchvisions_own_retinanet(way: str, cas
     torch.manual_seed(0)
     ours = retinanet("resnet18", 2, anchor_sizes=SIZES, channels=64, head_convs=2)
     theirs = TorchvisionRetinaNet(
-        _Named(ours.backbone, 64),
+        NamedMaps(ours.backbone, 64),
         3,
         head=ours.head,
         anchor_generator=ours.anchor_generator,

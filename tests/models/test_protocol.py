@@ -12,6 +12,7 @@ from midog.config.load import parse_config
 from midog.models.build import build_model, num_classes
 from midog.models.protocol import ROWS, DetectionNetwork, example_targets, pad_targets
 from midog.models.registry import DETECTORS
+from tests.models.networks import lean
 
 
 @pytest.mark.parametrize(("rows", "length"), [(0, 8), (1, 8), (8, 8), (9, 16)])
@@ -124,4 +125,4 @@ def _check_copy(network: DetectionNetwork, images: Tensor) -> None:
 @pytest.mark.parametrize("imposters", ["ignore", "second_class"])
 @pytest.mark.parametrize("kind", DETECTORS)
 def test_every_detector_keeps_the_protocol(kind: str, imposters: str) -> None:
-    check_detector({"kind": kind, "backbone": "resnet18", "weights": "none"}, imposters)
+    check_detector(lean(kind), imposters)

@@ -13,7 +13,7 @@ from torchvision.ops import box_iou
 
 from midog.models.protocol import pad_targets
 from midog.models.retinanet import LossMethod, RetinaNet
-from tests.models.networks import retinanet
+from tests.models.networks import NamedMaps, retinanet
 
 SMALL = ((24.0, 32.0), (48.0, 64.0))
 TORCHVISION_SIZES = tuple(
@@ -105,7 +105,7 @@ def test_equals_torchvision_with_resnet50() -> None:
 def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
     ours = small(magnification=shown / side)
     theirs = TorchvisionRetinaNet(
-        _Named(ours.backbone),
+        NamedMaps(ours.backbone, 256),
         2,
         head=ours.head,
         anchor_generator=ours.anchor_generator,
@@ -118,19 +118,6 @@ def test_resize_and_padding_equal_torchvision(side: int, shown: int) -> None:
         torch.testing.assert_close(losses[name], value, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
         assert_same_detections(ours.eval().detections(images, 0.05), theirs.eval()(list(images)))
-
-
-class _Named(torch.nn.Module):
-    """Our pyramid as torchvision's detector wants it: named maps and out_channels."""
-
-    out_channels = 256
-
-    def __init__(self, pyramid: torch.nn.Module) -> None:
-        super().__init__()
-        self.pyramid = pyramid
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {str(i): level for i, level in enumerate(self.pyramid(images))}
 
 
 def test_detections_are_boxes_in_the_image_best_first() -> None:

@@ -26,18 +26,33 @@ from torchvision.models import (
     resnet34,
 )
 from torchvision.models.detection import (
+    FasterRCNN_ResNet50_FPN_V2_Weights,
+    FasterRCNN_ResNet50_FPN_Weights,
+    FCOS_ResNet50_FPN_Weights,
     RetinaNet_ResNet50_FPN_V2_Weights,
+    fasterrcnn_resnet50_fpn,
+    fasterrcnn_resnet50_fpn_v2,
+    fcos_resnet50_fpn,
     retinanet_resnet50_fpn_v2,
 )
 
 from midog.errors import WeightsError
 from midog.models.protocol import DetectionNetwork
-from midog.models.registry import BACKBONES, DETECTORS, ResNetSettings, RetinaNetSettings
+from midog.models.registry import (
+    BACKBONES,
+    DETECTORS,
+    FasterRCNNSettings,
+    FCOSSettings,
+    ResNetSettings,
+    RetinaNetSettings,
+    build_detector,
+)
 from midog.models.retinanet import RetinaNet
 from midog.models.weights import load_pretrained
 from tests.models.networks import retinanet
 
 SIZES = ((40.0,), (80.0,), (160.0,), (320.0,), (500.0,))
+SECOND_STAGE_ANEW = {"rpn.head", "roi_heads.box_predictor", "draws"}
 COCO_NAME = "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth"
 
 
@@ -144,6 +159,12 @@ def test_the_urls_are_torchvisions() -> None:
     assert DETECTORS["retinanet"].coco == {
         "resnet50": RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1.url
     }
+    assert DETECTORS["fcos"].coco == {"resnet50": FCOS_ResNet50_FPN_Weights.COCO_V1.url}
+    of_version = {1: FasterRCNN_ResNet50_FPN_Weights, 2: FasterRCNN_ResNet50_FPN_V2_Weights}
+    coco = DETECTORS["faster_rcnn"].coco
+    assert callable(coco)
+    for version, theirs in of_version.items():
+        assert coco(FasterRCNNSettings(version=version)) == {"resnet50": theirs.COCO_V1.url}
 
 
 def test_none_leaves_all_as_it_is(checkpoints: Path) -> None:
@@ -184,6 +205,49 @@ def test_coco_fills_backbone_and_pyramid_and_leaves_the_head(
     assert (
         "fresh: head.classification_head.cls_logits, head.classification_head.conv" in caplog.text
     )
+
+
+def old_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names that pyramids have in files of before torchvision 0.13."""
+    return {
+        name.replace(".0.weight", ".weight").replace(".0.bias", ".bias")
+        if "fpn.inner" in name or "fpn.layer" in name
+        else name: value
+        for name, value in state.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "make", "anew"),
+    [
+        (
+            FCOSSettings(kind="fcos"),
+            fcos_resnet50_fpn,
+            {"head.classification_head", "head.regression_head"},
+        ),
+        (FasterRCNNSettings(kind="faster_rcnn"), fasterrcnn_resnet50_fpn_v2, SECOND_STAGE_ANEW),
+        (
+            FasterRCNNSettings(kind="faster_rcnn", version=1),
+            fasterrcnn_resnet50_fpn,
+            SECOND_STAGE_ANEW,
+        ),
+    ],
+    ids=["fcos", "faster_rcnn 2", "faster_rcnn 1"],
+)
+def test_coco_of_other_detectors_fills_all_but_what_is_of_the_classes(
+    settings: Any, make: Any, anew: set[str], checkpoints: Path
+) -> None:
+    theirs = filled(make(weights=None, weights_backbone=None))
+    state = old_names(theirs) if make is not fasterrcnn_resnet50_fpn_v2 else theirs
+    coco = DETECTORS[settings.kind].coco
+    urls = coco(settings) if callable(coco) else coco
+    checkpoints.mkdir(parents=True)
+    published = checkpoints / Path(urls["resnet50"]).name
+    torch.save(state, published)
+    model = build_detector(settings, 1, 1.0)
+    load_pretrained(model, settings)
+    published.unlink()
+    assert {".".join(name.split(".")[:2]) for name in fresh(model)} == anew
 
 
 def test_coco_fills_the_backbone_where_pyramid_and_head_are_narrower(
