@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,14 @@ from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.scoring import matched_rois
+from midog.files import make_folder
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
-from midog.inference.jobs import job_of
+from midog.inference.jobs import Job, job_of
 from midog.locks import being_written, held_file
 from midog.metrics.scored_rois import ScoredArrays, joined, write_arrays
 from midog.progress import OnImage
-from midog.studies.detect import load_detector
+from midog.studies.detect import ADAPT, adapted_models, load_detector
 from midog.studies.plan import Plan, Planned
 
 
@@ -92,15 +92,14 @@ def fill_cells(
     if not left:
         return True
     detector = left[0].detector
-    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "cells")
     lock = folder / "cells" / f".{detector.key}.lock"
     refusal = being_written(lock, DetectionsError)
     try:
         with held_file(lock, refusal):
-            model = load_detector(runs, detector.row.detect, device)
             for cell in left:
                 if not cell.is_done:
-                    write_arrays(cell.file, _score(cell, model, folder, on_image))
+                    write_arrays(cell.file, _score(cell, runs, folder, device, on_image))
     except DetectionsError as error:
         if error is refusal:
             return False
@@ -108,15 +107,35 @@ def fill_cells(
     return True
 
 
-def _score(cell: Cell, model: Detector, folder: Path, on_image: OnImage) -> ScoredArrays:
+def _score(
+    cell: Cell, runs: Sequence[Path], folder: Path, device: str, on_image: OnImage
+) -> ScoredArrays:
+    detector = cell.detector
+    options = detector.row.detect
     parts = []
     for name, rois in cell.rois.items():
-        out = folder / "detections" / cell.detector.key / name
-        speed = _detect(rois, model, out, on_image)
-        with _unsaid():
-            scored = score_rois(out, rois)
-        parts.append(_arrays(scored, model.threshold, speed))
-    return joined(parts)
+        require_images(rois)
+        scanners = dict.fromkeys(roi.scanner for roi in rois) if options.get(ADAPT) else [""]
+        for number, scanner in enumerate(scanners):
+            own = [roi for roi in rois if scanner in ("", roi.scanner)]
+            jobs = [job_of(roi, roi.path) for roi in own if roi.path is not None]
+            out = folder / "detections" / detector.key / name
+            used = runs
+            if options.get(ADAPT):  # to the very ROIs of this test
+                out = out.with_name(f"{name}-{cell.file.stem}-{number}")
+                models_of = out.with_name(f"{out.name}-models")
+                used = adapted_models(runs, jobs, scanner, models_of, device)
+            model = load_detector(used, options, device)
+            speed = _detect(jobs, model, out, on_image)
+            with _unsaid():
+                scored = score_rois(out, own)
+            parts.append(_arrays(scored, model.threshold, speed))
+    return _in_order(joined(parts), [roi.file_name for rois in cell.rois.values() for roi in rois])
+
+
+def _in_order(scored: ScoredArrays, names: Sequence[str]) -> ScoredArrays:
+    place = {name: number for number, name in enumerate(scored.names)}
+    return scored.select([place[name] for name in names])
 
 
 @contextmanager
@@ -132,11 +151,9 @@ def _unsaid() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _detect(rois: Sequence[Roi], model: Detector, out: Path, on_image: OnImage) -> float:
+def _detect(jobs: Sequence[Job], model: Detector, out: Path, on_image: OnImage) -> float:
     """Detect, unless that was done; ms per 10^6 px, NaN where nothing was left to do."""
-    require_images(rois)
-    jobs = [job_of(roi, roi.path) for roi in rois if roi.path is not None]
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     try:
         outcome = infer(jobs, model, out, on_image=on_image)
     except DetectionsError:  # of an earlier version or other settings
@@ -145,7 +162,7 @@ def _detect(rois: Sequence[Roi], model: Detector, out: Path, on_image: OnImage) 
     if outcome.failed:
         first = next(iter(outcome.failed.values()))
         raise DetectionsError(first.what, first.fix, first.settings)
-    return getattr(outcome, "ms_per_megapixel", math.nan)
+    return outcome.ms_per_megapixel
 
 
 def _arrays(scored: Sequence[ScoredRoi], threshold: float, speed: float) -> ScoredArrays:

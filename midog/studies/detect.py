@@ -8,14 +8,18 @@ from typing import Any
 
 from midog.config.settings import near, one_of
 from midog.errors import ConfigError
+from midog.inference.adapt import adapt
 from midog.inference.detector import Detector
+from midog.inference.jobs import Job
 
+ADAPT = "adapt"
 OPTIONS: dict[str, str] = {
+    ADAPT: "true: BatchNorm statistics of the tested ROIs of each scanner, labels unused",
     "orientations": "in how many of the eight orientations every tile is shown: 1, 2, 4 or 8",
     "overlap": "px by which tiles overlap",
     "tile": "side of a tile, px",
 }
-"""Options of `detect:` in a row, which `Detector.load` takes."""
+"""Options of `detect:` in a row; all but the first are those of `Detector.load`."""
 
 
 def check_options(row: str, options: Mapping[str, Any]) -> None:
@@ -28,18 +32,41 @@ def check_options(row: str, options: Mapping[str, Any]) -> None:
         if name not in OPTIONS:
             what = f"row {row}: detect has no option {name}{near(name, OPTIONS)}"
             raise ConfigError(what, f"choose {one_of(OPTIONS)}")
+    if not isinstance(options.get(ADAPT, False), bool):
+        raise ConfigError(f"row {row}: detect.{ADAPT} is {options[ADAPT]!r}", "write true or false")
 
 
 def load_detector(runs: Sequence[Path], options: Mapping[str, Any], device: str) -> Detector:
     """Load the models of some runs as one detector.
 
     Args:
-        runs: Folders of finished runs; the detections of several are fused.
-        options: Of OPTIONS.
+        runs: Folders of finished runs, or of models; the detections of several are fused.
+        options: Of OPTIONS; `adapt` plays no part here.
         device: Where to detect.
 
     Raises:
         MidogError: As of `Detector.load`.
     """
-    folders: Any = list(runs) if len(runs) > 1 else runs[0]
-    return Detector.load(folders, device=device, **options)
+    own = {name: value for name, value in options.items() if name != ADAPT}
+    return Detector.load(list(runs), device=device, **own)
+
+
+def adapted_models(
+    runs: Sequence[Path], jobs: Sequence[Job], scanner: str, out: Path, device: str
+) -> list[Path]:
+    """Adapt the models of some runs to images of a scanner; their labels play no part.
+
+    Args:
+        runs: Folders of finished runs.
+        jobs: The images.
+        scanner: Of the images.
+        out: Folder for the adapted models; those that are there are replaced.
+        device: Where to detect.
+
+    Raises:
+        MidogError: As of `adapt`.
+    """
+    models = [out / f"model{number}" for number in range(1, len(runs) + 1)]
+    for run, model in zip(runs, models, strict=True):
+        adapt(run, jobs, model, scanner=scanner, device=device)
+    return models

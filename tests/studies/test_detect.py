@@ -10,7 +10,9 @@ from midog.studies.detect import OPTIONS, check_options, load_detector
 
 
 def test_an_option_that_does_not_exist_is_named_with_the_nearest():
-    check_options("r", dict.fromkeys(OPTIONS, 64))
+    check_options("r", {**dict.fromkeys(OPTIONS, 64), "adapt": True})
+    with pytest.raises(ConfigError, match=r"row r: detect\.adapt is 3; write true or false"):
+        check_options("r", {"adapt": 3})
     with pytest.raises(ConfigError, match=r"row r: detect has no option overlapp \(did you mean"):
         check_options("r", {"overlapp": 1})
 
@@ -29,5 +31,5 @@ def test_several_runs_are_loaded_as_one(monkeypatch, tmp_path):
     load_detector([tmp_path / "a"], {}, "cpu")
     assert asked == [
         ([tmp_path / "a", tmp_path / "b"], {"device": "cpu", "orientations": 8}),
-        (tmp_path / "a", {"device": "cpu"}),
+        ([tmp_path / "a"], {"device": "cpu"}),
     ]

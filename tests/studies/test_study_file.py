@@ -8,7 +8,10 @@ import pytest
 
 from midog.config.shipped import shipped_dir
 from midog.errors import ConfigError
+from midog.studies.detect import check_options
+from midog.studies.plan import row_config
 from midog.studies.study_file import flat, read_study
+from midog.training.tasks.registry import TASKS
 
 
 def study(folder: Path, text: str) -> Path:
@@ -82,3 +85,10 @@ def test_a_bad_study_file_gets_one_line(tmp_path, text, says):
 @pytest.mark.parametrize("file", sorted((shipped_dir("configs") / "studies").glob("*.yaml")))
 def test_the_shipped_studies_are_read(file):
     assert read_study(file).rows
+
+
+@pytest.mark.parametrize("file", sorted((shipped_dir("configs") / "studies").glob("*.yaml")))
+def test_the_rows_of_shipped_studies_are_settings_that_exist(file):
+    for row in read_study(file).rows.values():
+        check_options(row.name, row.detect)
+        assert row_config(row, {}).task.kind in TASKS
