@@ -69,6 +69,13 @@ def test_patches_are_of_all_scanners_at_places_that_names_decide(unlabelled):
     }
 
 
+def test_places_differ_from_roi_to_roi():
+    rois = decoded(["a1", "a2"])
+    assert np.array_equal(*rois.images)
+    patches = by_scanner(TrainingPixels(rois, (), DATA, 64))["A"]
+    assert not set(patches[:16]) & set(patches[16:])
+
+
 def test_rois_on_a_device_give_the_same(unlabelled):
     there = decoded(["a"])
     on_device = copy_to_device(there.images, 64, torch.device("cpu"))
