@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from midog.augment.draw import augmentation_of, draw_numbers
-from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
+from midog.augment.on_cpu import (
+    PatchAugmentation,
+    Scratch,
+    augment_patch,
+    opencv_on_one_thread,
+    patch_by_patch,
+)
 from midog.augment.on_device import augment, turn_images
 from midog.config.schema import AugmentSettings, augment_settings
 from midog.images.image import open_image
@@ -128,3 +134,10 @@ def test_opencv_gets_its_threads_back():
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
+
+
+def test_light_beyond_what_uint8_holds_is_white():
+    affine = np.concatenate([np.eye(3), [[30], [0], [99]]], axis=1).astype(np.float32)
+    patch, out = np.full((64, 64, 3), 100, np.uint8), np.empty((64, 64, 3), np.uint8)
+    augment_patch(Scratch(64), PatchAugmentation([False] * 3, affine, 0.0), patch, out)
+    assert out[0, 0].tolist() == [255, 100, 255]

@@ -78,7 +78,8 @@ def test_own_data_are_taken_where_they_are_given(midog, phantom, empty_temp):
     [
         (
             ["sampels"],
-            "error: unknown stage sampels; choose from samples, forward, step, infer, sweep, all",
+            "error: unknown stage sampels; choose from samples, augment, forward, step, infer,"
+            " sweep, all",
         ),
         (
             ["--roi", "big"],

@@ -153,3 +153,11 @@ def test_a_requested_figure_is_whole_in_its_window(rois):
         assert (np.abs(sizes - FIGURE) < 1e-3).all(axis=1).any()
     assert min(windows) < 100
     assert max(windows) > 160
+
+
+def test_windows_anywhere_lie_in_their_roi(rois):
+    chosen = [*settings_of("mpp", "cpu"), "augment.mpp=0.5", "sampling.p_mitotic=0"]
+    chosen.append("sampling.p_imposter=0")
+    ends = [max(place.x, place.y) + place.window for place, _ in boxes_by_place(rois, chosen)]
+    assert max(ends) <= 320
+    assert max(ends) > 300
