@@ -75,7 +75,7 @@ evaluation: comparison tuning
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
-shift: result confounders tested_runs domain_shift
+shift: result confounders tested_runs left_out domain_shift
 studies: study_settings columns study_file budget rates tested plan
 studies: detect cells table result store outlook
 report: page charts pictures evaluation_style evaluation_charts evaluation_page

@@ -63,6 +63,8 @@ def evaluate(
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.scoring import evaluate as score
     from midog.files import replace_text
+    from midog.inference.output_folder import threshold_origin
+    from midog.inference.stored_threshold import OF_TRAINING
 
     for name, path, kind in (("report", report, PAGE), ("csv", csv, ROI_TABLE)):
         if path is not None:
@@ -83,6 +85,9 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
+    origin = threshold_origin(detections)
+    if threshold is None and origin not in ("", "given", OF_TRAINING):
+        say(f"the threshold of {detections} was chosen so: {origin}")
     # files first, as a pipe that closes early must not cost them; the scores even if one of them
     # cannot be written
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
+
+import typer
 
 from midog.cli.options import (
     DATA,
     DATA_FOLDERS,
+    RUN,
     SCORING,
     AnnotationsOption,
     BboxOption,
@@ -24,6 +27,7 @@ from midog.cli.options import (
 from midog.cli.score_tables import print_tuned
 from midog.cli.shared import stoppable
 from midog.cli.terminal import say
+from midog.errors import MidogError
 
 
 def tune(
@@ -69,6 +73,25 @@ def tune(
             DATA,
         ),
     ] = False,
+    leave_out: Annotated[
+        Literal["scanner"] | None,
+        option(
+            "--leave-out",
+            "COLUMN",
+            "scanner: choose on scanners that training did not see, by runs of `midog shift train`"
+            " that left them out, each scored on the val ROIs of what it left out.",
+            SCORING,
+        ),
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        option(
+            "--run",
+            "FOLDER",
+            "Run for --leave-out; one for each scanner. [default: RUNS/without_*]",
+            RUN,
+        ),
+    ] = None,
     orientations: OrientationsOption = 1,
     device: DeviceOption = "auto",
     runs: RunsOption = Path("runs"),
@@ -81,9 +104,14 @@ def tune(
 
     The goal is the highest F1, unless one of --precision and --fp-per-mm2 sets another.
     """
+    if leave_out is None and run:
+        raise typer.BadParameter("it goes with --leave-out", param_hint="--run")
+    if leave_out is not None and detections is not None:
+        raise typer.BadParameter(
+            "they are this model's, and --leave-out scores other runs", param_hint="--detections"
+        )
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.tuning import Goal
-    from midog.evaluation.tuning import tune as run
     from midog.progress import bar
     from midog.training.runs import newest_model
 
@@ -100,16 +128,28 @@ def tune(
             done += 1
             move(done, total)
 
-        tuned = run(
-            where,
-            rois,
-            goal,
-            other_data=other_data,
-            detections=detections,
-            orientations=orientations,
-            mpp=mpp,
-            device=device,
-            on_image=count,
-        )
+        shared: dict[str, Any] = {
+            "other_data": other_data,
+            "orientations": orientations,
+            "mpp": mpp,
+            "device": device,
+            "on_image": count,
+        }
+        if leave_out is None:
+            from midog.evaluation.tuning import tune as choose
+
+            tuned = choose(where, rois, goal, detections=detections, **shared)
+        else:
+            from midog.shift.left_out import tune_left_out
+
+            left_out_runs = run or sorted(runs.glob("without_*"))
+            if not left_out_runs:
+                raise MidogError(
+                    f"{runs}/ has no run without_* to choose a threshold by",
+                    "train some with `midog shift train --design leave-one-out`, or name runs with"
+                    " {run}",
+                    {"run": None},
+                )
+            tuned = tune_left_out(where, rois, left_out_runs, goal, data=data, **shared)
     say(f"{where}: threshold {tuned.before:.3f} before, {tuned.threshold:.3f} now ({goal})")
     print_tuned(tuned)

@@ -165,7 +165,7 @@ def tune(
     folder = find_folder(Path(model).expanduser())
     detector = Detector.load(folder, device=device, orientations=orientations)
     if not other_data:
-        check_unseen(detector, rois, folder / CARD)
+        check_unseen(detector.info, rois, folder / CARD)
     with tempfile.TemporaryDirectory() as scratch:
         if detections is None:
             detections = Path(scratch)
@@ -213,16 +213,20 @@ def _thousandths(value: float, rounding: str) -> str:
     return str(Decimal(value).quantize(Decimal("0.001"), rounding))
 
 
-def check_unseen(detector: Detector, rois: Sequence[Roi], card: Path) -> None:
+def check_unseen(info: Mapping[str, Any], rois: Sequence[Roi], card: Path) -> None:
     """Check that the ROIs are those that the models were trained from, by the same split, so that
     none was ever trained on val.
+
+    Args:
+        info: Of the detector, as its model.json at `card` has it.
+        rois: All of the data folder.
 
     Raises:
         DetectionsError: If they are others.
     """
-    own = [{"name": "the model", "data": detector.info.get("data")}]
+    own = [{"name": "the model", "data": info.get("data")}]
     fingerprint = data_fingerprint(rois)
-    for model in detector.info.get("members", own):
+    for model in info.get("members", own):
         if not isinstance(model["data"], str):
             logger.warning(
                 "%s does not state what data %s was trained from: val must be none of them",

@@ -96,7 +96,13 @@ def infer(
     require_formats(formats)
     require_own_files(jobs, formats, ignores_case=False)  # before anything is made
     stems = [job.stem for job in jobs]
-    folder = OutputFolder(out, detector.settings(), stems, overwrite=overwrite)
+    folder = OutputFolder(
+        out,
+        detector.settings(),
+        stems,
+        overwrite=overwrite,
+        threshold_from=detector.threshold_from,
+    )
     require_own_files(jobs, formats, ignores_case=folder.ignores_case())
     with (
         _Batch(detector, folder, formats, on_image, on_tile) as batch,

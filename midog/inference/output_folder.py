@@ -35,10 +35,12 @@ RECORD_NAME = ".midog-infer.json"
 
 @dataclass(frozen=True)
 class _Record:
-    """The settings of the detector, and a digest by which damage is noticed."""
+    """The settings of the detector, a digest by which damage is noticed, and in words how its
+    threshold was chosen."""
 
     settings: dict[str, Any]
     digest: str
+    threshold_from: str = ""
 
 
 class OutputFolder:
@@ -53,6 +55,7 @@ class OutputFolder:
         settings: What decides the detections (`Detector.settings`), as JSON has it.
         stems: Of the images that are to be done now.
         overwrite: Do images again that are done, also those of other settings.
+        threshold_from: How the threshold was chosen, in words, for whoever scores the folder.
 
     Raises:
         DetectionsError: If the folder holds detections of other settings, unless `overwrite`; and
@@ -61,9 +64,16 @@ class OutputFolder:
     """
 
     def __init__(
-        self, path: Path, settings: Mapping[str, Any], stems: Sequence[str], *, overwrite: bool
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        stems: Sequence[str],
+        *,
+        overwrite: bool,
+        threshold_from: str = "",
     ) -> None:
         self.path, self.settings, self.overwrite = path, dict(settings), overwrite
+        self._threshold_from = threshold_from
         self._entries = path / ENTRIES_NAME
         self._digest = _digest_of(self.settings)
         with _writing(path):
@@ -171,7 +181,7 @@ class OutputFolder:
                 self._delete(stem)
         if (self.path / RECORD_NAME).exists() and read_settings(self.path) is None:
             logger.warning("%s is damaged and made anew", self.path / RECORD_NAME)
-        write_settings(self.path, self.settings)
+        write_settings(self.path, self.settings, self._threshold_from)
 
     def _unrecorded(self) -> list[str]:
         """What differs where the record is lost, by the digests in the entries."""
@@ -215,22 +225,34 @@ class OutputFolder:
 
 def read_settings(folder: Path) -> dict[str, Any] | None:
     """Return the settings of the detector that filled a folder, None if they are not recorded."""
+    record = _read_record(folder)
+    return None if record is None else record.settings
+
+
+def threshold_origin(folder: Path) -> str:
+    """Return how the threshold of a folder's detections was chosen, in words; "" if it is not
+    recorded."""
+    record = _read_record(folder)
+    return "" if record is None else record.threshold_from
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any], threshold_from: str = "") -> None:
+    """Record the settings of the detector that fills a folder, and how it got its threshold.
+
+    Raises:
+        DetectionsError: If the record cannot be written.
+    """
+    record = _Record(dict(settings), _digest_of(settings), threshold_from)
+    replace_text(folder / RECORD_NAME, to_json(asdict(record), indent=0), DetectionsError)
+
+
+def _read_record(folder: Path) -> _Record | None:
     path = folder / RECORD_NAME
     try:
         record = checked(read_json(path, DetectionsError), _Record, str(path), DetectionsError)
     except DetectionsError:
         return None
-    return record.settings if record.digest == _digest_of(record.settings) else None
-
-
-def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Record the settings of the detector that fills a folder.
-
-    Raises:
-        DetectionsError: If the record cannot be written.
-    """
-    record = _Record(dict(settings), _digest_of(settings))
-    replace_text(folder / RECORD_NAME, to_json(asdict(record), indent=0), DetectionsError)
+    return record if record.digest == _digest_of(record.settings) else None
 
 
 def _is_whole(path: Path, name: str, digest: str | None) -> bool:

@@ -16,6 +16,9 @@ ORIENTED = "oriented"
 TUNED = "tuned"
 """Key of how a threshold was chosen, where training did not choose it."""
 
+OF_TRAINING = "best F1 on val in training"
+"""How a threshold was chosen that nobody tuned."""
+
 
 @dataclass(frozen=True)
 class LeftOutRun:
@@ -100,7 +103,7 @@ def stored_threshold(
         WeightsError: If what model.json holds of thresholds is no such thing.
     """
     tuned = further.get(TUNED)
-    plain = Threshold(own, untuned or "best F1 on val in training", not untuned)
+    plain = Threshold(own, untuned or OF_TRAINING, not untuned)
     if tuned is not None:
         plain = Threshold(own, str(checked(tuned, Tuning, f"{path}: {TUNED}", WeightsError)))
     if orientations == 1:
