@@ -228,11 +228,8 @@ def check_unseen(info: Mapping[str, Any], rois: Sequence[Roi], card: Path) -> No
     fingerprint = data_fingerprint(rois)
     for model in info.get("members", own):
         if not isinstance(model["data"], str):
-            logger.warning(
-                "%s does not state what data %s was trained from: val must be none of them",
-                card,
-                model["name"],
-            )
+            text = "%s does not state what data %s was trained from: val must be none of them"
+            logger.warning(text, card, model["name"])
         elif model["data"] != fingerprint:
             raise DetectionsError(
                 f"these data or this split are not those that {model['name']} was trained from: it"

@@ -12,7 +12,9 @@ import pytest
 from midog.boxes import Detections
 from midog.evaluation import tuning
 from midog.formats.challenge import write_challenge
+from midog.inference.stored_threshold import LeftOutRun, Tuning, store_threshold
 from midog.mpp import Mpp
+from tests.spoiled import one_line
 
 
 @pytest.fixture
@@ -50,3 +52,32 @@ def test_a_threshold_for_several_orientations_stands_beside_the_other(
     threshold = oriented["2"]["threshold"]
     assert f"threshold {threshold:.3f} (best F1 on 2 val ROIs, in 2 orientations)" in ran.err
     assert "this threshold" not in ran.err
+
+
+def test_leave_out_names_what_is_wrong_with_its_flags(midog, run, phantom, tmp_path: Path) -> None:
+    words = ("tune", "--data", phantom, "--model", run, "--device", "cpu")
+    assert midog(*words, "--run", run).code == 2
+    assert midog(*words, "--leave-out", "scanner", "--detections", tmp_path).code == 2
+    none = midog(*words, "--leave-out", "scanner", "--runs", tmp_path)
+    assert "has no run without_* to choose a threshold by" in one_line(none)
+    assert "or name runs with --run" in one_line(none)
+    alone = midog(*words, "--leave-out", "scanner", "--run", run)
+    assert "was trained on every scanner of val" in one_line(alone)
+
+
+def test_evaluate_says_how_a_tuned_threshold_was_chosen(
+    midog, run, phantom, tmp_path: Path
+) -> None:
+    used = LeftOutRun("without_b", "ab", 0, ("B",), ("1.tiff",))
+    tuning = Tuning("best F1", "val", 1, "scanner", (used,))
+    store_threshold(run / "best" / "model.json", 0.4, tuning, 1)
+    out = tmp_path / "out"
+    ran = midog(
+        "infer", phantom, "--subset", "test", "--model", run, "--out", out, "--device", "cpu"
+    )
+    words = "best F1 on 1 val ROIs, each of a scanner left out of training: B by without_b"
+    assert f"threshold 0.400 ({words})" in ran.err
+    scored = midog("evaluate", out, "--data", phantom, "--resamples", 0)
+    assert f"the threshold of {out} was chosen so: {words}" in scored.err
+    given = midog("evaluate", out, "--data", phantom, "--resamples", 0, "--threshold", 0.5)
+    assert "was chosen so" not in given.err
