@@ -21,6 +21,7 @@ LEAN = {
     "version": 1,
     "box_width": 32,
     "proposals": 50,
+    "channels": 32,
     "rpn_samples": 64,
     "box_samples": 64,
 }
