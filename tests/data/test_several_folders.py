@@ -38,6 +38,7 @@ def folder(at: Path, *rows: Row, split: bool = True, imposters: int = 1) -> Path
     }
     (at / "annotations.json").write_text(json.dumps(tree))
     for row in rows:
+        (at / "images" / row[0]).parent.mkdir(exist_ok=True)
         (at / "images" / row[0]).touch()
     if split:
         lines = [",".join(row[:4]) for row in rows]
@@ -92,6 +93,22 @@ def test_one_split_of_all_gives_each_folder_its_rows(two, tmp_path):
         "9.tiff": "unlabelled",
     }
     assert rois[-1].path == two[1] / "images" / "9.tiff", "where its image is"
+
+
+def test_a_row_goes_to_the_folder_that_names_it_in_full(tmp_path):
+    a = folder(tmp_path / "a", ("x/1.tiff", "A", "p1", "train", 2), ("2.tiff", "A", "p2", "val", 1))
+    b = folder(tmp_path / "b", ("y/1.tiff", "B", "p3", "train", 1))
+    rows = ["y/1.tiff,B,p3,test", "x/1.tiff,A,p1,train", "2.tiff,A,p2,val"]
+    (tmp_path / "s.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    rois = read_rois([a, b], split=tmp_path / "s.csv")
+    assert {roi.file_name: roi.split for roi in rois} == {
+        "x/1.tiff": "train",
+        "2.tiff": "val",
+        "y/1.tiff": "test",
+    }
+    (tmp_path / "bare.csv").write_text(f"{HEADER}\n1.tiff,A,p1,train\n2.tiff,A,p2,val\n")
+    with pytest.raises(DataError, match=r"lists 1.tiff, and .*a/ and .*b/ have an ROI of that"):
+        read_rois([a, b], split=tmp_path / "bare.csv")
 
 
 def test_a_row_of_no_folder_is_named(two, tmp_path):
