@@ -27,7 +27,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
-SLOW_FIXTURES = {"chromium", "model", "trained", "unbroken", "whole"}
+SLOW_FIXTURES = {"chromium", "model", "planted", "trained", "unbroken", "whole"}
 """Those that train a model or open a browser."""
 
 SLOW_PATHS = (
@@ -138,6 +138,27 @@ def trained(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
 
     config = load_config(None, [f"data.dir={str(phantom)!r}", *TINY, "train.epochs=1"])
     return train_study(config, runs=tmp_path_factory.mktemp("study") / "runs")
+
+
+@pytest.fixture
+def dark_spots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The detector of `tests.planted` is one of DETECTORS."""
+    from tests.planted import register
+
+    register(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data/, detector/, alarms.csv and verifier/, a trained run; see
+    `tests.planted`."""
+    from tests.planted import register, train_verifier
+
+    root = tmp_path_factory.mktemp("planted")
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        train_verifier(root).rename(root / "verifier")
+    return root
 
 
 @pytest.fixture

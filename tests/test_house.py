@@ -17,7 +17,7 @@ import midog
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "midog"
 
-WHOLE_CONFIG = 13
+WHOLE_CONFIG = 19
 """Most functions that may take a whole RunConfig: a run or model is opened, written, described."""
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
@@ -59,7 +59,7 @@ loading: references
 formats: file_names shared challenge csv_table coco overlay registry
 inference: network tile_plan tiles orientations tile_results fusion model_card model_folder
 inference: stored_threshold ensemble_folder loaded_models member opened_image views detector
-inference: score_rule
+inference: score_rule verifier verified
 inference: image_identity output_entries output_folder image_files jobs batch
 inference: batch_statistics adapt
 training: batch_norm
@@ -85,8 +85,13 @@ report: study_page
 studies: run
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
+training.tasks: verify_scores verify_crops verify_weights verify
+evaluation: labelled_detections
+training.tasks: verify_data
+studies: out_of_fold
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
+cli: alarms
 cli: infer adapt scores tune ensemble shift bench demo main
 __main__
 cli: study

@@ -32,6 +32,7 @@ from midog.errors import MidogError, escaped
 if TYPE_CHECKING:
     from midog.inference.batch import Outcome
     from midog.inference.detector import Detector
+    from midog.inference.verified import VerifiedDetector
 
 
 def infer(
@@ -56,6 +57,17 @@ def infer(
             MODEL,
             min=0,
             max=1,
+        ),
+    ] = None,
+    verifier: Annotated[
+        Path | None,
+        option(
+            "--verifier",
+            "FOLDER",
+            "Run or model of task verify: a second look at each detection. With it, the default of"
+            " --model is the detector that it was trained for, and --threshold is of the joint"
+            " score.",
+            MODEL,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
@@ -124,13 +136,18 @@ def infer(
         classes=classes,
         mpp=mpp,
     )
-    models = model or [newest_model(runs, task="detection")]
-    from midog.inference.detector import Detector
+    from midog.inference.verifier import load_verifier
 
-    detector = Detector.load(
+    second = None if verifier is None else load_verifier(verifier, device=device)
+    of_verifier = second.detector_folder if second else None
+    models = model or [of_verifier or newest_model(runs, task="detection")]
+    from midog.inference.detector import Detector
+    from midog.inference.verified import VerifiedDetector
+
+    alone = Detector.load(
         models,
         device=device,
-        threshold=threshold,
+        threshold=None if second else threshold,
         tile=side,
         overlap=overlap,
         batch_size=together,
@@ -138,7 +155,9 @@ def infer(
         workers=workers,
         orientations=orientations,
     )
-    announce(detector, " + ".join(map(str, models)))
+    detector = alone if second is None else VerifiedDetector(alone, second, threshold=threshold)
+    also = "" if verifier is None else f", verifier {verifier}"
+    announce(detector, " + ".join(map(str, models)) + also)
     hint = f"stopped; finished images stay in {out}/, the same command detects in the rest"
     with stoppable(hint), infer_bars(len(jobs)) as (on_image, on_tile):
         outcome = infer_all(
@@ -150,20 +169,17 @@ def infer(
             on_image=on_image,
             on_tile=on_tile,
         )
+    if isinstance(detector, VerifiedDetector) and detector.crops:
+        say(detector.cost)
     if len(jobs) == 1 and outcome.failed:
         raise next(iter(outcome.failed.values()))
     print_outcome(outcome, out)
     if detector.views > 1 and outcome.spent:
         say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
-    for error in outcome.failed.values():
-        say(f"error: {error.line(flag_names(context.command))}")
-    if outcome.failed:
-        raise MidogError(
-            f"{len(outcome.failed)} of {len(jobs)} images failed: {', '.join(outcome.failed)}"
-        )
+    _raise_failed(outcome, len(jobs), context)
 
 
-def announce(detector: Detector, name: str) -> None:
+def announce(detector: Detector | VerifiedDetector, name: str) -> None:
     """State on stderr what detects, from which score on, and what is doubtful about that score."""
     say(f"model {name}, threshold {detector.threshold:.3f} ({detector.threshold_from})")
     if detector.views > 1:
@@ -176,6 +192,16 @@ def announce(detector: Detector, name: str) -> None:
         say(
             "this threshold was not chosen for scores that are merged like this, which have another"
             " scale: `midog tune` or `midog ensemble make --data` chooses one"
+        )
+
+
+def _raise_failed(outcome: Outcome, images: int, context: typer.Context) -> None:
+    """Print what is wrong with each image that failed, and raise an error that names them."""
+    for error in outcome.failed.values():
+        say(f"error: {error.line(flag_names(context.command))}")
+    if outcome.failed:
+        raise MidogError(
+            f"{len(outcome.failed)} of {images} images failed: {', '.join(outcome.failed)}"
         )
 
 

@@ -54,6 +54,11 @@ COMMANDS = {
         "midog.cli.adapt:adapt",
     ),
     "ensemble": Entry("Train", "Make one model of several.", "midog.cli.ensemble:ensemble_app"),
+    "alarms": Entry(
+        "Train",
+        "List a detector's false alarms in train ROIs that it did not see.",
+        "midog.cli.alarms:alarms",
+    ),
     "infer": Entry(
         "Detect", "Detect mitotic figures in images, one file per image.", "midog.cli.infer:infer"
     ),

@@ -47,6 +47,9 @@ def training_settings(
     epochs: int | None,
     seed: int | None,
     device: str | None,
+    task: str | None = None,
+    detector: Path | None = None,
+    candidates: Path | None = None,
 ) -> RunConfig:
     """Read the settings of a command that trains; arguments as its options, see `load_settings`."""
     values = {
@@ -56,6 +59,9 @@ def training_settings(
         "train.epochs": epochs,
         "train.seed": seed,
         "machine.device": device,
+        "task.kind": task,
+        "task.detector": detector,
+        "task.candidates": candidates,
     }
     return load_settings(config, overrides, values)
 

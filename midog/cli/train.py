@@ -8,6 +8,7 @@ from typing import Annotated
 
 from midog.cli.options import (
     RUN,
+    SETTINGS,
     ConfigOption,
     EpochsOption,
     RunsOption,
@@ -35,6 +36,35 @@ def train(
     name: Annotated[
         str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
     ] = None,
+    task: Annotated[
+        str | None,
+        option(
+            "--task",
+            "NAME",
+            "What is learned: {tasks}. A task with a shipped config of its name takes that where"
+            " --config names none. [default: detection]{=task.kind}",
+            SETTINGS,
+        ),
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        option(
+            "--detector",
+            "FOLDER",
+            "Of task verify: run or model of the detector to be verified.{=task.detector}",
+            SETTINGS,
+        ),
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        option(
+            "--candidates",
+            "FILE",
+            "Of task verify: false alarms in train ROIs, a CSV of `midog alarms` or a folder of"
+            " detections.{=task.candidates}",
+            SETTINGS,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
     ] = False,
@@ -59,9 +89,16 @@ def train(
     data are those of this command; --resume-with changes some of them. The best model on val is
     RUNS/NAME/best.
     """
+    from midog.training.tasks.registry import TASKS
+
+    if task in TASKS and config is None:
+        config = TASKS[task].config or None
     settings = training_settings(
         config,
         overrides,
+        task=task,
+        detector=detector,
+        candidates=candidates,
         data=data,
         split=split,
         classes=classes,
@@ -79,7 +116,6 @@ def train(
         return
     from midog.data.several_folders import listed_folders
     from midog.training.runs import read_state
-    from midog.training.tasks.registry import TASKS
 
     with stoppable("stopped; the same command resumes from what is saved"):
         folder = training.train(
@@ -98,7 +134,7 @@ def train(
     show(folder / "best")
     if after := TASKS[settings.task.kind].next:
         folders = shlex.join(map(str, listed_folders(settings.data.dir)))
-        say(f"next: {after.format(data=folders)}")
+        say(f"next: {after.format(data=folders, model=folder)}")
 
 
 def parse_changes(texts: list[str]) -> dict[str, object]:

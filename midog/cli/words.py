@@ -73,6 +73,12 @@ def _stages() -> Mapping[str, str]:
     return {name: stage.about for name, stage in STAGES.items()}
 
 
+def _tasks() -> Mapping[str, str]:
+    from midog.training.tasks.registry import TASKS
+
+    return {name: entry.about for name, entry in TASKS.items()}
+
+
 def _resumable() -> Mapping[str, str]:
     from midog.config.load import resumable_keys
     from midog.config.settings import OnResume
@@ -87,5 +93,6 @@ LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "readers": _readers,
     "stages": _stages,
     "resumable": _resumable,
+    "tasks": _tasks,
 }
 """What a help text may list: a registry's names when help is shown, with the words of each."""

@@ -108,10 +108,13 @@ def _of_every_kind(
 ) -> Iterator[Setting]:
     for name, field in kind.model_fields.items():
         inner, key = inner_classes(field), f"{path}{name}"
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, Settings):  # a kind inside another kind than the default
+            yield from _of_default(default, f"{key}.", _registry_of(field))
         for choice in inner:
             yield from _of_every_kind(choice, f"{key}.", _registry_of(field))
         if not inner:
-            yield _describe(key, field, field.get_default(call_default_factory=True), registry)
+            yield _describe(key, field, default, registry)
 
 
 def _registry_of(field: FieldInfo) -> Mapping[str, HasSettings] | None:

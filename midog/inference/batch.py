@@ -11,11 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from midog.boxes import Detections
+from midog.data.seen import TRAINED_ON
 from midog.errors import DeviceError, ImageError, MidogError
 from midog.formats.registry import FORMATS, DetectedImage, require_formats
 from midog.images.decode import rows_of
@@ -24,6 +25,7 @@ from midog.inference.image_identity import state_of
 from midog.inference.jobs import Job, require_own_files
 from midog.inference.opened_image import OpenedImage
 from midog.inference.output_folder import OutputFolder
+from midog.inference.verified import VerifiedDetector
 from midog.progress import OnImage, OnStep
 
 logger = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Outcome:
 
 def infer(
     jobs: Sequence[Job],
-    detector: Detector,
+    detector: Detector | VerifiedDetector,
     out: Path,
     *,
     formats: Sequence[str] = ("challenge",),
@@ -81,7 +83,7 @@ def infer(
 
     Args:
         jobs: The images; no two may have a file in common.
-        detector: The model and its settings.
+        detector: The model and its settings, with a verifier or without.
         out: Folder of the files; made if it does not exist. Several processes may fill it.
         formats: Names in FORMATS.
         overwrite: Do images again that are done; otherwise they are skipped.
@@ -98,7 +100,7 @@ def infer(
     stems = [job.stem for job in jobs]
     folder = OutputFolder(
         out,
-        detector.settings(),
+        _recorded(detector),
         stems,
         overwrite=overwrite,
         threshold_from=detector.threshold_from,
@@ -112,6 +114,13 @@ def infer(
             batch.detect(job, opening)
         batch.settle(0)
     return batch.outcome
+
+
+def _recorded(detector: Detector | VerifiedDetector) -> dict[str, Any]:
+    """What the folder states of the detector, and on which ROIs it was trained."""
+    trained_on = detector.info.get(TRAINED_ON)
+    stated = {} if trained_on is None else {TRAINED_ON: trained_on}
+    return {**detector.settings(), **stated}
 
 
 def count_figures(detections: Detections, threshold: float) -> int:
@@ -135,7 +144,7 @@ class _Batch:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Detector | VerifiedDetector,
         folder: OutputFolder,
         formats: Sequence[str],
         on_image: OnImage | None,

@@ -158,6 +158,10 @@ class CropSource:
         """Keep OpenCV to the threads that cut crops, where they use it."""
         return nullcontext() if self.scratch is None else opencv_on_one_thread()
 
+    def cut(self, number: int, out: Pixels) -> None:
+        """Write the crop around a place into `out` (side, side, 3) uint8, as it is."""
+        self._cut(self._at(number, 0, 0), out)
+
     def _at(self, number: int, across: float, down: float) -> CropLocation:
         x, y = self.places.centres[number].tolist()
         corner = crop_corner(x + across, y + down, self.side)

@@ -49,6 +49,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "tune",
         "adapt",
         "ensemble",
+        "alarms",
         "infer",
         "evaluate",
         "compare",

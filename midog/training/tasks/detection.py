@@ -19,6 +19,7 @@ from midog.augment.on_device import augment, to_float
 from midog.boxes import Detections
 from midog.config.schema import Imposters, RunConfig
 from midog.data.roi import Roi
+from midog.data.seen import TRAINED_ON
 from midog.devices import copies_alone
 from midog.inference.detector import Detector
 from midog.loading.batches import Loader, require_memory
@@ -171,9 +172,7 @@ class DetectionTask:
             class_names=class_names(self.config.sampling.imposters),
             threshold=validation.scalars["val/threshold"],
             device=str(self.device),
-            info={**info, "references": described_references(self.references)}
-            if self.references
-            else info,
+            info={**info, **self._facts()},
         )
         detector.save(folder)
 
@@ -191,6 +190,13 @@ class DetectionTask:
             {"file_name": self.train.rois[place.roi].file_name, "x": place.x, "y": place.y}
             for place in places
         ]
+
+    def _facts(self) -> dict[str, Any]:
+        """What model.json states of the data: the ROIs trained on, and what references are of."""
+        facts: dict[str, Any] = {TRAINED_ON: [roi.file_name for roi in self.train.rois]}
+        if self.references:
+            facts["references"] = described_references(self.references)
+        return facts
 
     def _request(self, mined: MinedAlarms | None) -> None:
         """Have the batches to come request these false alarms."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, model_validator
 
-from midog.config.settings import KindSettings
+from midog.config.settings import KindSettings, OnResume, by_kind
+from midog.models.registry import BACKBONES, BackboneSettings, ResNetSettings
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
@@ -41,6 +43,56 @@ class AdversarialSettings(TaskSettings):
     )
 
 
+class VerifySettings(TaskSettings):
+    """Settings of a verifier; its sections are `data`, `augment` and `train`, too."""
+
+    kind: str = "verify"
+    detector: Annotated[Path | None, OnResume.FREELY] = Field(
+        None, description="run or model folder of the detector whose detections are verified"
+    )
+    candidates: Annotated[Path | None, OnResume.FREELY] = Field(
+        None,
+        description="false alarms in train ROIs: a CSV of `midog alarms`, or a folder of"
+        " detections of models that did not train on these ROIs",
+    )
+    crop: int = Field(64, ge=32, le=512, multiple_of=32, description="side of a crop, px")
+    border: Literal["mirrored", "white"] = Field(
+        "mirrored", description="what a crop shows beyond the image's edge"
+    )
+    jitter: float = Field(
+        4, ge=0, le=256, description="largest shift of a training crop's centre, px"
+    )
+    crops_per_epoch: int = Field(1000, ge=1, le=1_000_000, description="crops drawn in an epoch")
+    p_figure: float = Field(0.5, gt=0, lt=1, description="share of draws that are mitotic figures")
+    p_imposter: float = Field(
+        0.2, ge=0, lt=1, description="share of draws that are imposters; the rest: false alarms"
+    )
+    body: Literal["detector", "own"] = Field(
+        "detector",
+        description="detector: backbone and first weights of the detector; own: those below",
+    )
+    backbone: Annotated[
+        SerializeAsAny[BackboneSettings], by_kind(lambda: BACKBONES, "resnet18")
+    ] = Field(ResNetSettings(kind="resnet18"), description="network, where `body` is own")
+    weights: str = Field(
+        "imagenet",
+        description="its first weights: imagenet, none, or a file (.safetensors, .pth)",
+    )
+    maps: int = Field(
+        2, ge=1, le=3, description="maps of the backbone that are built: to stride 8, 16 or 32"
+    )
+
+    @model_validator(mode="after")
+    def _settled(self) -> VerifySettings:
+        if self.p_figure + self.p_imposter > 1:
+            raise ValueError(
+                f"p_figure + p_imposter = {self.p_figure + self.p_imposter:g} is over 1"
+            )
+        if self.weights == "coco":
+            raise ValueError("weights coco are a detector's: choose imagenet, none or a file")
+        return self
+
+
 @dataclass(frozen=True)
 class TaskEntry:
     """A task.
@@ -50,13 +102,17 @@ class TaskEntry:
         settings: The class of its section `task`.
         read: Reads and checks what a run with this config trains on: the ROIs that are given, or
             else what the config names. Raises DataError.
-        next: What to do with a trained model, for the terminal; {data} is the data folder.
+        next: What to do with a trained model, for the terminal; {data} is the data folder, {model}
+            the model's.
+        config: The shipped config that `midog train --task` takes where none is named; empty: the
+            defaults.
     """
 
     about: str
     settings: type[TaskSettings]
     read: Callable[[RunConfig, Iterable[Roi] | None], TaskData]
     next: str = ""
+    config: str = ""
 
 
 def _read_detection(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
@@ -73,6 +129,12 @@ def _read_adversarial(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData
     return with_unlabelled(read_detection_data(config, rois), config.task)
 
 
+def _read_verify(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
+    from midog.training.tasks.verify_data import read_verify_data
+
+    return read_verify_data(config, rois)
+
+
 _DETECT = "midog infer {data} --subset test; midog evaluate detections --data {data}"
 
 TASKS: dict[str, TaskEntry] = {
@@ -87,5 +149,12 @@ TASKS: dict[str, TaskEntry] = {
         AdversarialSettings,
         _read_adversarial,
         _DETECT,
+    ),
+    "verify": TaskEntry(
+        "a second look at a detector's detections, crop by crop",
+        VerifySettings,
+        _read_verify,
+        "midog infer {data} --subset test --verifier {model}",
+        config="verify",
     ),
 }

@@ -1,0 +1,235 @@
+"""Verifier: a classifier of crops around detections, with the rule that joins both scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from midog.augment.on_device import to_float
+from midog.boxes import FloatArray
+from midog.config.schema import RunConfig
+from midog.data.candidates import FIGURE_LABEL, OTHER_LABEL
+from midog.data.mpp import resampling
+from midog.devices import is_out_of_memory, pick_device
+from midog.errors import DeviceError
+from midog.images.image import SlideImage
+from midog.images.pixels import Pixels
+from midog.inference.model_card import CARD, AnyCard, read_any_card
+from midog.inference.model_folder import (
+    WEIGHTS,
+    find_folder,
+    load_weights,
+    weights_digest,
+    write_model,
+)
+from midog.inference.score_rule import ScoreRule
+from midog.loading.crops import Border, crop_corner, cut_crop
+from midog.models.build import without_first_weights
+from midog.models.classifier import Classifier, log_odds
+from midog.models.registry import build_backbone
+from midog.mpp import Mpp
+from midog.training.tasks.registry import VerifySettings
+
+TASK = "verify"
+CLASSES = (OTHER_LABEL, FIGURE_LABEL)
+BATCH = 32
+"""Crops at a time, always: the last ones are filled up, so that all batches have one shape."""
+
+
+class RuleCard(BaseModel):
+    """The weights of a ScoreRule in model.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    bias: float
+    detector: float
+    verifier: float
+
+
+class VerifierCard(AnyCard):
+    """model.json of a verifier. detector: which detector its rule and threshold are for."""
+
+    task: Literal["verify"]
+    rule: RuleCard
+    detector: str
+
+
+@dataclass(frozen=True, eq=False)
+class Verifier:
+    """Looks at detections a second time.
+
+    network: in eval mode, float32, on `device`. side, border: of its crops. mpp: um/px that it
+    sees. rule: joins its score and the detector's. threshold: in [0, 1], of the joint score.
+    detector: which detector rule and threshold are for, see `identity_of`. device: where it runs.
+    detector_folder: the model of that detector, as it was named in training; None where there is no
+    such folder.
+    """
+
+    network: Classifier
+    side: int
+    border: Border
+    mpp: float
+    rule: ScoreRule
+    threshold: float
+    detector: str
+    device: torch.device
+    detector_folder: Path | None = None
+
+    def logits(self, image: SlideImage, mpp: Mpp, centres: NDArray[np.float64]) -> FloatArray:
+        """Score what is at some points of an image.
+
+        Args:
+            image: Open.
+            mpp: um/px of the image.
+            centres: (N, 2) x y, level-0 px.
+
+        Returns:
+            (N,) float32, log odds that it is a mitotic figure.
+
+        Raises:
+            ImageError: Pixels cannot be read.
+            DeviceError: Memory runs out.
+        """
+        scale = resampling(str(image.path), (image.width, image.height), mpp, self.mpp)
+        size, level = image.scaled_size(scale), np.array(scale)
+
+        def read_into(x: int, y: int, out: Pixels) -> None:
+            out[:] = image.read_scaled(x, y, out.shape[1], out.shape[0], scale)
+
+        def cut(number: int, out: Pixels) -> None:
+            x, y = (centres[number] * level).tolist()
+            cut_crop(size, read_into, *crop_corner(x, y, self.side), self.border, out)
+
+        return crop_logits(self.network, cut, len(centres), self.side, self.device)
+
+    def settings(self) -> dict[str, Any]:
+        """What decides its scores, as plain JSON values; weights as a digest."""
+        return {
+            "weights": weights_digest(state_of(self.network)),
+            "rule": asdict(self.rule),
+            "crop": self.side,
+            "border": self.border,
+            "mpp": self.mpp,
+        }
+
+
+def build_classifier(settings: VerifySettings) -> Classifier:
+    """Build the network of a verifier with random weights, its backbone as `own` settings say."""
+    return Classifier(build_backbone(settings.backbone, settings.maps), len(CLASSES))
+
+
+def crop_logits(
+    network: Classifier,
+    cut: Callable[[int, Pixels], None],
+    count: int,
+    side: int,
+    device: torch.device,
+) -> FloatArray:
+    """Score crops, some at a time, so that any number of them takes the same memory.
+
+    Args:
+        network: On `device`, for inference.
+        cut: Called as (number, out) to write a crop into `out` (side, side, 3) uint8.
+        count: Of the crops.
+        side: Of a crop, px.
+        device: Where the network runs.
+
+    Returns:
+        (count,) float32, log odds of the last class.
+
+    Raises:
+        DeviceError: Memory runs out.
+    """
+    logits = np.empty(count, np.float32)
+    batch = torch.empty((BATCH, side, side, 3), dtype=torch.uint8)
+    crops = batch.numpy()
+    for begin in range(0, count, BATCH):
+        size = min(BATCH, count - begin)
+        for slot in range(size):
+            cut(begin + slot, crops[slot])
+        crops[size:] = 255
+        try:
+            with torch.inference_mode():
+                scores = log_odds(network.logits(to_float(batch.to(device))))
+                logits[begin : begin + size] = scores[:size].cpu().numpy()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            what = f"{device} is out of memory with {BATCH} crops of {side} px at a time"
+            raise DeviceError(what, settings={"device": "cpu"}) from None
+    return logits
+
+
+def save_verifier(
+    folder: Path,
+    network: nn.Module,
+    config: RunConfig,
+    rule: ScoreRule,
+    *,
+    threshold: float,
+    detector: str,
+    info: Mapping[str, Any],
+) -> None:
+    """Write a verifier's model.safetensors and model.json, both or neither.
+
+    Args:
+        folder: Where; a model that is there is replaced.
+        network: As it was trained.
+        config: Of its run; its backbone as it is built, see `build_classifier`.
+        rule: Joins its score and the detector's.
+        threshold: In [0, 1], of the joint score.
+        detector: Which detector these are for.
+        info: Further plain values for model.json.
+
+    Raises:
+        WeightsError: The folder holds other files or cannot be written.
+    """
+    own = {"rule": asdict(rule), "detector": detector}
+    write_model(
+        folder,
+        state_of(network),
+        config,
+        class_names=CLASSES,
+        threshold=threshold,
+        info={**info, **own},
+        task=TASK,
+    )
+
+
+def load_verifier(path: Path | str, *, device: str = "auto") -> Verifier:
+    """Load the verifier of a model folder, or of the `best` in a run's folder.
+
+    Raises:
+        WeightsError: The folder is missing or damaged, or its model is of another task.
+        DeviceError: The device does not exist.
+    """
+    folder, where = find_folder(Path(path).expanduser()), pick_device(device)
+    card, config = read_any_card(folder / CARD, VerifierCard, TASK)
+    settings = cast(VerifySettings, config.task)
+    with without_first_weights():
+        network = build_classifier(settings)
+    load_weights(network, folder / WEIGHTS, card.class_names, card.weights_sha256)
+    return Verifier(
+        network.for_inference().to(where),
+        settings.crop,
+        settings.border,
+        config.data.mpp,
+        ScoreRule(**card.rule.model_dump()),
+        card.threshold,
+        card.detector,
+        where,
+        settings.detector if settings.detector and settings.detector.is_dir() else None,
+    )
+
+
+def state_of(network: nn.Module) -> dict[str, Tensor]:
+    """Return a network's state dict, on the CPU."""
+    state = network.state_dict()
+    return {name: value.detach().cpu().contiguous() for name, value in state.items()}

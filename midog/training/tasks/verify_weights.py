@@ -1,0 +1,61 @@
+"""The weights that a verifier starts from: the detector's own body, ImageNet's, or a file's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from midog.errors import WeightsError
+from midog.inference.model_folder import read_model
+from midog.models.classifier import Classifier
+from midog.models.registry import DetectorSettings
+from midog.models.weights import load_pretrained
+from midog.training.tasks.registry import VerifySettings
+
+
+def take_body(network: Classifier, *, folder: Path) -> None:
+    """Fill a verifier's backbone with that of a detector.
+
+    Args:
+        network: Built with the detector's kind of backbone.
+        folder: Of the detector's model.
+
+    Raises:
+        WeightsError: The detector cannot be read, or has fewer maps than the verifier takes.
+    """
+    detector, config, _ = read_model(folder)
+    fix = "use {task.maps}, or a backbone of its own with {task.body}"
+    named = {"task.maps": None, "task.body": "own"}
+    if not detector.body_name:
+        what = f"a detector of kind {config.model.kind} has no backbone to share"
+        raise WeightsError(what, "use {task.body}", {"task.body": "own"})
+    theirs = detector.get_submodule(detector.body_name).state_dict()
+    ours = network.body.state_dict()
+    missing = [name for name in ours if name not in theirs]
+    if missing:
+        raise WeightsError(
+            f"the backbone of {folder} has no {missing[0].split('.')[0]}: it has fewer maps than"
+            " the verifier takes",
+            fix,
+            named,
+        )
+    network.body.load_state_dict({name: theirs[name] for name in ours})
+
+
+def take_weights(network: Classifier, *, settings: VerifySettings) -> None:
+    """Fill a verifier's backbone with the weights that `task.weights` names.
+
+    Raises:
+        WeightsError: They cannot be fetched or read, or are of another network.
+    """
+    asked = DetectorSettings(kind="verify", backbone=settings.backbone, weights=settings.weights)
+    try:
+        load_pretrained(cast(Any, network), asked)
+    except WeightsError as error:
+        named = {_own(key): value for key, value in error.settings.items()}
+        raise WeightsError(_own(error.what), _own(error.fix), named) from None
+
+
+def _own(text: str) -> str:
+    """Words about the settings of a detector as words about those of a verifier."""
+    return text.replace("model.", "task.")
