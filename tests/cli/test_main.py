@@ -161,13 +161,15 @@ def test_a_user_gets_from_a_folder_to_an_f1_per_scanner(
     assert "4 were done before" in again.err
     ran = midog("evaluate", "detections", "--data", phantom)
     assert ran.code == 0
-    assert [line.split("  ")[0] for line in ran.out.splitlines()] == [
+    scores, costs, *_ = ran.out.split("\n\n")
+    assert [line.split("  ")[0] for line in scores.splitlines()] == [
         "group",
         "all",
         "Phantom A",
         "Phantom B",
         "Phantom C",
     ]
+    assert "threshold loss" in costs
     tree = json.loads(midog("evaluate", "detections", "--data", phantom, "--json").out)
     assert tree["threshold"] is None
     assert set(tree["groups"]) == {"all", "Phantom A", "Phantom B", "Phantom C"}
