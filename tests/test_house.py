@@ -76,7 +76,8 @@ studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs left_out domain_shift
-studies: study_settings columns study_file budget rates tested plan
+studies: study_settings columns study_file budget rates tested
+studies: second_look plan
 studies: detect cells table result store outlook
 report: page charts pictures evaluation_style evaluation_charts evaluation_page
 report: preview

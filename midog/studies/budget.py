@@ -31,6 +31,8 @@ def count_updates(training: Training) -> int:
     """The number of updates of all epochs of a training."""
     settings, sampling = training.config.train, training.config.sampling
     draws = draws_per_epoch(sampling.patches_per_roi, training.rois)
+    # a second look draws so many crops, whatever the ROIs
+    draws = getattr(training.config.task, "crops_per_epoch", draws)
     return settings.epochs * updates_per_epoch(settings, draws)
 
 

@@ -21,6 +21,7 @@ from midog.files import make_folder
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job, job_of
+from midog.inference.verified import VerifiedDetector
 from midog.locks import being_written, held_file
 from midog.metrics.scored_rois import ScoredArrays, joined, write_arrays
 from midog.progress import OnImage
@@ -77,7 +78,7 @@ def fill_cells(
 
     Args:
         cells: Of one detector.
-        runs: Folders of its finished trainings.
+        runs: Folders of its finished trainings, in the order of `Planned.needs`.
         folder: Of the study.
         device: Where to detect.
         on_image: Called after each image.
@@ -111,7 +112,8 @@ def _score(
     cell: Cell, runs: Sequence[Path], folder: Path, device: str, on_image: OnImage
 ) -> ScoredArrays:
     detector = cell.detector
-    options = detector.row.detect
+    models, looks = runs[: len(detector.trainings)], runs[len(detector.trainings) :]
+    options, second = detector.row.detect, next(iter(looks), None)
     parts = []
     for name, rois in cell.rois.items():
         require_images(rois)
@@ -120,12 +122,12 @@ def _score(
             own = [roi for roi in rois if scanner in ("", roi.scanner)]
             jobs = [job_of(roi, roi.path) for roi in own if roi.path is not None]
             out = folder / "detections" / detector.key / name
-            used = runs
+            used: Sequence[Path] = models
             if options.get(ADAPT):  # to the very ROIs of this test
                 out = out.with_name(f"{name}-{cell.file.stem}-{number}")
                 models_of = out.with_name(f"{out.name}-models")
-                used = adapted_models(runs, jobs, scanner, models_of, device)
-            model = load_detector(used, options, device)
+                used = adapted_models(models, jobs, scanner, models_of, device)
+            model = load_detector(used, options, device, second)
             speed = _detect(jobs, model, out, on_image)
             with _unsaid():
                 scored = score_rois(out, own)
@@ -151,7 +153,9 @@ def _unsaid() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _detect(jobs: Sequence[Job], model: Detector, out: Path, on_image: OnImage) -> float:
+def _detect(
+    jobs: Sequence[Job], model: Detector | VerifiedDetector, out: Path, on_image: OnImage
+) -> float:
     """Detect, unless that was done; ms per 10^6 px, NaN where nothing was left to do."""
     make_folder(out.parent)
     try:

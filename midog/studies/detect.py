@@ -11,6 +11,8 @@ from midog.errors import ConfigError
 from midog.inference.adapt import adapt
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job
+from midog.inference.verified import VerifiedDetector
+from midog.inference.verifier import load_verifier
 
 ADAPT = "adapt"
 OPTIONS: dict[str, str] = {
@@ -36,19 +38,28 @@ def check_options(row: str, options: Mapping[str, Any]) -> None:
         raise ConfigError(f"row {row}: detect.{ADAPT} is {options[ADAPT]!r}", "write true or false")
 
 
-def load_detector(runs: Sequence[Path], options: Mapping[str, Any], device: str) -> Detector:
+def load_detector(
+    runs: Sequence[Path],
+    options: Mapping[str, Any],
+    device: str,
+    verifier: Path | None = None,
+) -> Detector | VerifiedDetector:
     """Load the models of some runs as one detector.
 
     Args:
         runs: Folders of finished runs, or of models; the detections of several are fused.
         options: Of OPTIONS; `adapt` plays no part here.
         device: Where to detect.
+        verifier: Folder of the run of a second look; None: none.
 
     Raises:
         MidogError: As of `Detector.load`.
     """
     own = {name: value for name, value in options.items() if name != ADAPT}
-    return Detector.load(list(runs), device=device, **own)
+    detector = Detector.load(list(runs), device=device, **own)
+    if verifier is None:
+        return detector
+    return VerifiedDetector(detector, load_verifier(verifier, device=device))
 
 
 def adapted_models(

@@ -27,14 +27,14 @@ def outlook(plan: Plan, runs: Path) -> tuple[list[list[str]], list[str]]:
     """
     rows, left = [], []
     for training in plan.trainings:
-        users = [one for one in plan.detectors if training in one.trainings]
+        users = [one for one in plan.detectors if training in one.needs]
         names = list(dict.fromkeys(one.row.name for one in users))
         state = _state(runs, training)
         if state != "done":
             left.append(training)
         updates = count_updates(training)
         rows.append([training.name, str(updates), str(len(users)), ", ".join(names), state])
-    asked = sum(len(detector.trainings) for detector in plan.detectors)
+    asked = sum(len(detector.needs) for detector in plan.detectors)
     closing = [
         f"{len(plan.detectors)} detectors of {len(plan.study.rows)} rows need {asked} trainings;"
         f" {len(plan.trainings)} are planned, as equal ones are shared, and"

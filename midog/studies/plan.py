@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from midog.errors import ConfigError, DataError
 from midog.json_text import to_json
 from midog.studies.budget import budgeted, draws_per_epoch
 from midog.studies.designs import DESIGNS, Part, listed_in
+from midog.studies.second_look import plan_second_look
 from midog.studies.study_file import Row, Study
 from midog.studies.study_settings import VAL, Overlay
 from midog.studies.trainings import Training, require_one_device, run_of, split_file
@@ -40,6 +41,7 @@ class Planned:
         part: What it is trained on.
         seeds: Of its trainings.
         trainings: Its trainings, in the order of the seeds.
+        verifier: The training of the second look at its detections; None: there is none.
     """
 
     row: Row
@@ -47,17 +49,23 @@ class Planned:
     part: Part
     seeds: tuple[int, ...]
     trainings: tuple[Training, ...]
+    verifier: Training | None = None
+
+    @property
+    def needs(self) -> tuple[Training, ...]:
+        """All of its trainings."""
+        return self.trainings if self.verifier is None else (*self.trainings, self.verifier)
 
     @cached_property
     def key(self) -> str:
         """12 hex digits of its trainings and of how it detects: detectors of one key are one."""
-        facts = [[training.key for training in self.trainings], self.row.detect]
+        facts = [[training.key for training in self.needs], self.row.detect]
         return hashlib.sha256(to_json(facts).encode()).hexdigest()[:12]
 
     @property
     def is_retuned(self) -> bool:
         """It detects otherwise than its models did when they chose their threshold."""
-        return len(self.seeds) > 1 or bool(self.row.detect)
+        return len(self.seeds) > 1 or bool(self.row.detect) or self.verifier is not None
 
     @property
     def name(self) -> str:
@@ -84,8 +92,10 @@ class Plan:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        """Each once, in the order of the detectors that need them."""
-        return list(dict.fromkeys(t for detector in self.detectors for t in detector.trainings))
+        """Each once, those of detectors first, in the order in which they are needed."""
+        own = dict.fromkeys(t for detector in self.detectors for t in detector.trainings)
+        looks = {t.key: t for one in self.detectors if (t := one.verifier) is not None}
+        return [*own, *looks.values()]
 
     def tested(self, detector: Planned, test: str) -> dict[str, list[Roi]]:
         """The ROIs of a test set for a detector, by data folder.
@@ -171,6 +181,7 @@ def make_plan(
                     trainings = [own.training(seed, folders, runs) for seed in seeds]
                     shared = tuple(planned.setdefault(one.key, one) for one in trainings)
                     detectors.append(Planned(row, design, part, seeds, shared))
+    detectors = [_with_second_look(one, detectors, overlay, runs) for one in detectors]
     plan = Plan(study, folders, rois, detectors)
     for detector in detectors:  # before anything is trained
         for test in (VAL, *study.tests):
@@ -208,18 +219,47 @@ class _Planner:
         return Training(name, config, self.part.split, self.rois, about, key)
 
 
+def _with_second_look(
+    detector: Planned, detectors: Sequence[Planned], overlay: Overlay, runs: Path
+) -> Planned:
+    """The detector with the second look that its row states, trained on false alarms of the row's
+    detectors of the same seed that were trained on the most of its scanners, but not on all."""
+    row, stated = detector.row, detector.row.verifier
+    if stated is None:
+        return detector
+    own = set(detector.part.train_on)
+    fewer = [
+        one
+        for one in detectors
+        if (one.row.name, one.seeds) == (row.name, detector.seeds) and set(one.part.train_on) < own
+    ]
+    most = max((len(one.part.train_on) for one in fewer), default=0)
+    sources = [t for one in fewer if len(one.part.train_on) == most for t in one.trainings]
+    config = layered(row.name, stated.config, (stated.set, overlay))
+    trained = detector.trainings[0]
+    look = plan_second_look(
+        replace(trained, config=config), trained, list(dict.fromkeys(sources)), runs
+    )
+    return replace(detector, verifier=look)
+
+
 def row_config(row: Row, overlay: Overlay) -> RunConfig:
     """The settings of a row: its config, its layers, and those of this machine.
 
     Raises:
         ConfigError: One line with every wrong key.
     """
-    tree = read_yaml(find_config(row.config)) or {}
+    return layered(row.name, row.config, (*row.layers, overlay))
+
+
+def layered(row: str, config: str, layers: Sequence[Overlay]) -> RunConfig:
+    """The settings of a config with layers over it, the lowest first; errors name the row."""
+    tree = read_yaml(find_config(config)) or {}
     if not isinstance(tree, dict):
-        raise ConfigError(f"{row.config} holds no sections", "write sections with keys below")
-    for layer in (*row.layers, overlay):
+        raise ConfigError(f"{config} holds no sections", "write sections with keys below")
+    for layer in layers:
         tree = laid_over(tree, _nested(layer), RunConfig())
-    return parse_config(tree, f"row {row.name}")
+    return parse_config(tree, f"row {row}")
 
 
 def laid_over(

@@ -18,10 +18,17 @@ from midog.studies.detect import check_options
 from midog.studies.plan import Plan, Planned, make_plan
 from midog.studies.rates import Rates
 from midog.studies.result import StudyResult
+from midog.studies.second_look import find_candidates, is_ready
 from midog.studies.store import read_result, write_plan
 from midog.studies.study_file import Study
 from midog.studies.study_settings import VAL, Overlay
-from midog.studies.trainings import Training, finished_run, require_same, train_one
+from midog.studies.trainings import (
+    OnTraining,
+    Training,
+    finished_run,
+    require_same,
+    train_one,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +104,8 @@ def run_study(
     cells = {one: cells_of(plan, one, tests, folder) for one in plan.detectors}
     runs = folder / "runs"
     for training in plan.trainings:
-        require_same(runs, training)
+        if training.verifies is None:  # a second look's data hold false alarms not known yet
+            require_same(runs, training)
     write_plan(plan, cells, folder)
     worker = _Worker(plan, cells, folder, device, say, on_image)
     for _ in range(2):
@@ -148,7 +156,7 @@ class _Worker:
                 continue
             try:
                 report = partial(self._report, f"[{number}/{total}]")
-                folder = train_one(training, self._folder / "runs", report)
+                folder = self._train(training, report)
             except MidogError as error:
                 self._fail(training.name, error)
                 continue
@@ -157,12 +165,24 @@ class _Worker:
             else:
                 self._test_those_of(training)
 
+    def _train(self, training: Training, report: OnTraining) -> Path | None:
+        runs = self._folder / "runs"
+        if not is_ready(training, runs):
+            report(f"{training.name} waits for the models that it looks at")
+            return None
+        return train_one(
+            training,
+            runs,
+            report,
+            lambda: find_candidates(training, runs, self._folder),
+        )
+
     def _test_those_of(self, training: Training) -> None:
         """Test the detectors of a training whose other trainings are done as well."""
         for detector, cells in self._cells.items():
-            if training.key not in [one.key for one in detector.trainings]:
+            if training.key not in [one.key for one in detector.needs]:
                 continue
-            folders = [finished_run(self._folder / "runs", one) for one in detector.trainings]
+            folders = [finished_run(self._folder / "runs", one) for one in detector.needs]
             runs = [folder for folder in folders if folder is not None]
             left = [cell for cell in cells if not cell.is_done]
             if len(runs) < len(folders) or not left or detector.name in self.done.failed:

@@ -96,7 +96,7 @@ def write_plan(plan: Plan, cells: Mapping[Planned, Sequence[Cell]], folder: Path
                 list(detector.seeds),
                 list(detector.part.train_on),
                 detector.is_retuned,
-                [training.key for training in detector.trainings],
+                [training.key for training in detector.needs],
                 {cell.test: cell.file.name for cell in cells[detector]},
             )
             for detector in plan.detectors

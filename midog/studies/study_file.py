@@ -25,6 +25,7 @@ from midog.studies.study_settings import (
     RowSettings,
     StudySettings,
     TestSettings,
+    VerifierSettings,
 )
 
 MOST_ROWS = 500
@@ -42,6 +43,7 @@ class Row:
         data: Names of its data folders.
         detect: How its models detect.
         ensemble: Models of so many seeds that detect as one.
+        verifier: The second look at its detections; None: none.
         budget: Of each of its trainings; None: what its settings say.
         designs: Names in DESIGNS.
         seeds: Of its trainings.
@@ -54,6 +56,7 @@ class Row:
     data: tuple[str, ...]
     detect: Overlay
     ensemble: int
+    verifier: VerifierSettings | None
     budget: BudgetSettings | None
     designs: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -165,6 +168,7 @@ def _row(
             data=tuple(study.data),
             detect={},
             ensemble=1,
+            verifier=None,
             budget=study.budget,
             designs=tuple(study.designs),
             seeds=tuple(study.seeds),
@@ -179,10 +183,13 @@ def _row(
         data=below.data if stated.data is None else tuple(stated.data),
         detect={**below.detect, **stated.detect},
         ensemble=stated.ensemble if "ensemble" in stated.model_fields_set else below.ensemble,
+        verifier=stated.verifier or below.verifier,
         budget=stated.budget or below.budget,
         designs=below.designs if stated.designs is None else tuple(stated.designs),
         seeds=below.seeds if stated.seeds is None else tuple(stated.seeds),
     )
+    if row.verifier is not None and row.ensemble > 1:
+        raise ConfigError(f"{path}: row {name}: a second look is at one model, not an ensemble")
     if len(row.seeds) % row.ensemble:
         what = f"row {name}: {len(row.seeds)} seeds make no ensembles of {row.ensemble}"
         raise ConfigError(f"{path}: {what}", "state as many seeds, or a multiple")

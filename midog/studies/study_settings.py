@@ -66,6 +66,13 @@ class BudgetSettings(Settings):
         return f"{self.seconds:g} s"
 
 
+class VerifierSettings(Settings):
+    """A second look at a row's detections, trained on the same ROIs."""
+
+    config: str = Field("verify", description="a config file or a shipped one")
+    set: Overlay = Field(default_factory=dict, description="settings over it")
+
+
 class RowSettings(Settings):
     """One row of the table: settings over those of the study, and how the models are used."""
 
@@ -76,6 +83,9 @@ class RowSettings(Settings):
     data: list[str] | None = Field(None, description="its data folders; null: the study's")
     detect: Overlay = Field(default_factory=dict, description="how its models detect")
     ensemble: int = Field(1, ge=1, le=20, description="models of so many seeds that detect as one")
+    verifier: VerifierSettings | None = Field(
+        None, description="a second look at its detections; null: none"
+    )
     budget: BudgetSettings | None = Field(None, description="of each of its trainings")
     designs: list[str] | None = Field(None, description="its designs; null: the study's")
     seeds: list[int] | None = Field(None, description="its seeds; null: the study's")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from midog.config.schema import MachineSettings, RunConfig
 from midog.data.folder import data_fingerprint
@@ -38,6 +39,10 @@ class Training:
         split: Its ROIs by role, written when it begins.
         rois: These ROIs.
         about: What it is trained on, for a line.
+        verifies: The training of the detector at whose detections it is a second look; None: it
+            trains a detector.
+        sources: Trainings whose models find the false alarms that a second look is trained on, in
+            ROIs that they were not trained on.
         key: What makes it the same training, whichever process or study plans it: the end of its
             run's name, behind a hyphen; "": the name.
     """
@@ -48,6 +53,8 @@ class Training:
     rois: Sequence[Roi]
     about: str
     key: str = ""
+    verifies: Training | None = None
+    sources: tuple[Training, ...] = ()
 
     @property
     def identity(self) -> Identity:
@@ -100,7 +107,12 @@ def finished_run(runs: Path, training: Training) -> Path | None:
     return folder if folder is not None and is_finished(folder) else None
 
 
-def train_one(training: Training, runs: Path, report: OnTraining) -> Path | None:
+def train_one(
+    training: Training,
+    runs: Path,
+    report: OnTraining,
+    prepare: Callable[[], Mapping[str, Any]] = dict,
+) -> Path | None:
     """Train one run where that is left to do.
 
     A training that another process holds is left to it; one whose process was killed is resumed,
@@ -110,6 +122,7 @@ def train_one(training: Training, runs: Path, report: OnTraining) -> Path | None
         training: The training.
         runs: Folder of runs, made if it does not exist.
         report: Called with what becomes of it.
+        prepare: Called before it is trained: settings of `task` that are known only then.
 
     Returns:
         Its folder; None where another process trains it now.
@@ -134,5 +147,7 @@ def train_one(training: Training, runs: Path, report: OnTraining) -> Path | None
             report(f"{name} is done")
             return folder
         report(f"{name}: training on {training.about}")
+        known = prepare()
+        config = training.config.with_values(task=known) if known else training.config
         with timed(runs / name):
-            return train(training.config, name=name, runs=runs, rois=list(training.rois))
+            return train(config, name=name, runs=runs, rois=list(training.rois))
