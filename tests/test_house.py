@@ -76,9 +76,12 @@ studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs left_out domain_shift
-studies: study_settings columns study_file budget rates tested
-studies: second_look plan
-studies: detect cells table result store outlook
+training.tasks: verify_scores verify_crops verify_weights verify
+evaluation: labelled_detections
+training.tasks: verify_data
+studies: out_of_fold
+studies: study_settings columns study_file row_settings budget rates tested
+studies: second_look plan detect cells table result store outlook
 report: page charts pictures evaluation_style evaluation_charts evaluation_page
 report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
@@ -86,10 +89,6 @@ report: study_page
 studies: run
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
-training.tasks: verify_scores verify_crops verify_weights verify
-evaluation: labelled_detections
-training.tasks: verify_data
-studies: out_of_fold
 demo
 cli: flags words options terminal outputs shared command score_tables data settings train
 cli: alarms

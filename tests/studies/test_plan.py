@@ -1,4 +1,4 @@
-"""The plan: equal trainings once, what a detector is tested on, settings laid over others."""
+"""The plan: equal trainings once, and what a detector is tested on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from midog.config.schema import RunConfig
 from midog.errors import ConfigError, DataError
-from midog.studies.plan import Plan, laid_over, make_plan, row_config
+from midog.studies.plan import Plan, make_plan
 from tests.spoiled import copy
 from tests.studies.small import study_of
 
@@ -120,25 +119,3 @@ def test_a_folder_that_no_row_uses_is_named(phantom, tmp_path):
     folders = {"phantom": phantom, "fantom": phantom}
     with pytest.raises(ConfigError, match="uses no data folder named fantom; choose from phantom"):
         make_plan(study_of(tmp_path), folders, tmp_path, overlay={}, rate=lambda *_: math.nan)
-
-
-def test_a_section_of_another_kind_replaces_the_one_below():
-    below = {"model": {"backbone": "resnet18", "anchor_sizes": [[50]], "weights": "none"}}
-    defaults = RunConfig()
-    same = laid_over(below, {"model": {"kind": "retinanet", "prior": 0.1}}, defaults)
-    assert same["model"] == {**below["model"], "kind": "retinanet", "prior": 0.1}
-    other = laid_over(below, {"model": {"kind": "toy", "width": 3}}, defaults)
-    assert other["model"] == {"kind": "toy", "width": 3}
-    inner = laid_over(below, {"model": {"backbone": {"unfrozen_layers": 2}}}, defaults)
-    assert inner["model"]["backbone"] == {"kind": "resnet18", "unfrozen_layers": 2}
-    replaced = laid_over(below, {"model": {"backbone": {"kind": "resnet34"}}}, defaults)
-    assert replaced["model"]["backbone"] == {"kind": "resnet34"}
-
-
-def test_key_paths_and_sections_of_a_row_are_alike(tmp_path):
-    rows = {
-        "paths": {"set": {"model.backbone.kind": "resnet34", "train.lr": 0.5}},
-        "sections": {"set": {"model": {"backbone": {"kind": "resnet34"}}, "train": {"lr": 0.5}}},
-    }
-    study = study_of(tmp_path, rows=rows)
-    assert row_config(study.rows["paths"], {}) == row_config(study.rows["sections"], {})

@@ -9,7 +9,7 @@ import pytest
 from midog.config.shipped import shipped_dir
 from midog.errors import ConfigError
 from midog.studies.detect import check_options
-from midog.studies.plan import row_config
+from midog.studies.row_settings import row_config
 from midog.studies.study_file import flat, read_study
 from midog.training.tasks.registry import TASKS
 
