@@ -30,7 +30,8 @@ def test_a_union_is_listed_with_its_kinds(midog):
 def test_settings_and_sections_can_be_chosen(midog):
     lines = midog("settings", "train.lr", "model.backbone").out.splitlines()
     heads = [line.split()[0] for line in lines if not line.startswith(" ")]
-    assert heads == ["model.backbone.kind", "model.backbone.unfrozen_layers", "train.lr"]
+    own = ["model.backbone.kind", "model.backbone.unfrozen_layers", "train.lr"]
+    assert heads == [*own, "model.backbone.name"]  # of another kind than the default's
 
 
 def test_an_unknown_one_is_an_error_with_the_nearest(midog):
