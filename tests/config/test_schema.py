@@ -47,7 +47,7 @@ def test_reference_yaml_is_the_reference_study():
     assert (config.sampling.p_mitotic, config.sampling.p_imposter, config.sampling.imposters) == (
         0.5,
         0,
-        "ignore",
+        "leave_out",
     )
     train = config.train
     assert (train.optimizer, train.lr, train.weight_decay, train.schedule) == (
