@@ -159,7 +159,7 @@ def select_rois(rois: Sequence[Roi], subset: str) -> list[Roi]:
 
 
 def data_fingerprint(rois: Sequence[Roi]) -> str:
-    """16 hex digits that change with any ROI's name, size, mpp, boxes or place in the split.
+    """16 hex digits that change with an ROI's name, size, mpp, boxes, place in the split or type.
 
     They do not change with the order of the ROIs, where the images are, or their pixels.
     """
@@ -168,5 +168,6 @@ def data_fingerprint(rois: Sequence[Roi]) -> str:
         facts = (roi.file_name, roi.width, roi.height, roi.mpp, roi.scanner, roi.patient, roi.split)
         boxes = roi.boxes.xyxy.astype("<f4").tobytes() + roi.boxes.labels.astype("<i8").tobytes()
         boxes += roi.ignored.astype("<f4").tobytes()
-        digests.append(hashlib.sha256(repr(facts).encode() + boxes).digest())
+        roi_type = roi.columns.get("roi_type", "").encode()  # it may decide what is drawn
+        digests.append(hashlib.sha256(repr(facts).encode() + boxes + roi_type).digest())
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:16]

@@ -214,6 +214,8 @@ def test_the_fingerprint_knows_the_data_and_not_where_they_are(data: Path) -> No
         replace(rois[0], width=901),
         replace(rois[0], file_name="005.tiff"),
         replace(rois[0], mpp=0.5),
+        replace(rois[0], columns={"roi_type": "hotspot"}),
+        replace(rois[0], columns={"roi_type": "random"}),
     ]
     prints = {data_fingerprint([changed_roi, *rois[1:]]) for changed_roi in changed} | {
         fingerprint,
