@@ -18,7 +18,17 @@ validation patch is cut. augment: what is done to a training patch.
 """
 
 Purpose = Literal[
-    "bootstrap", "sides", "deals", "orders", "halves", "patches", "pixels", "tumour", "roi", "timed"
+    "bootstrap",
+    "sides",
+    "deals",
+    "orders",
+    "halves",
+    "patches",
+    "pixels",
+    "tumour",
+    "roi",
+    "timed",
+    "references",
 ]
 
 PURPOSES: dict[Purpose, str] = {
@@ -31,6 +41,7 @@ PURPOSES: dict[Purpose, str] = {
     "pixels": "0: the pixels of many that statistics are taken of (shift/images.py)",
     "tumour": "seed, 0, patient: how a drawn tumour looks (data/phantom)",
     "roi": "seed, 1, ROI: what is drawn into it (data/phantom)",
+    "references": "number of the ROI's file: where patches for ops are cut (loading/references.py)",
     "timed": "seed: ROIs that are made up to be timed (bench)",
 }
 """What `seeded` is used for, each with the numbers that its key is made of."""

@@ -18,9 +18,12 @@ from midog import mpp
 from midog.cli import main as cli
 from tests.spoiled import TINY, Ran
 
-# a background job of a shell ignores Ctrl-C, and so would the commands that the tests interrupt
+# a background job of a shell ignores Ctrl-C, one of nohup a closed terminal, and so would the
+# commands that the tests interrupt
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # the same cases on every run: a test that fails now and then is no test
 settings.register_profile("repeatable", derandomize=True, deadline=None)

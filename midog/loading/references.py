@@ -18,7 +18,7 @@ from midog.data.roi import Roi
 from midog.loading.cutting import cut_patch
 from midog.loading.locations import SampledRoi
 from midog.loading.rois import DecodedRois, decode_one
-from midog.random_streams import number_of_file
+from midog.random_streams import number_of_file, seeded
 from midog.stains import tissue_share
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class TrainingPixels:
 
 def _patches_of(image: Any, name: str, side: int, count: int) -> list[NDArray[np.uint8]]:
     """Patches of an ROI at places that its name decides."""
-    rng = np.random.default_rng(number_of_file(0, name, "references"))
+    rng = seeded("references", number_of_file(0, name, "references"))
     with_tissue: list[NDArray[np.uint8]] = []
     others: list[NDArray[np.uint8]] = []
     for _ in range(_CANDIDATES * count):

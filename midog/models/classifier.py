@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Self
 
 import torch
@@ -26,7 +27,7 @@ class Classifier(nn.Module):
     def __init__(self, body: Backbone, classes: int = 2) -> None:
         super().__init__()
         assert classes >= 2, classes
-        self.frame = Frame()
+        self.frame = Frame(mean=body.mean, sd=body.sd)
         self.body = body
         self.head = nn.Linear(body.channels[-1], classes)
         nn.init.normal_(self.head.weight, std=0.01)
@@ -49,6 +50,10 @@ class Classifier(nn.Module):
         maps: list[Tensor] = self.body(self.frame(images).images)
         scores: Tensor = self.head(maps[-1].mean(dim=(2, 3)))
         return scores
+
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take a file's tensors by the names that they have; see `DetectionNetwork.own_names`."""
+        return dict(state)
 
     def for_inference(self) -> Self:
         """Copy the network, which stays as it is: in eval mode, float32, without gradients."""

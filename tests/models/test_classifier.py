@@ -50,3 +50,10 @@ def test_it_learns_two_kinds_of_crops():
         network(images, labels)["classification"].backward()
         optimizer.step()
     assert torch.equal(network.logits(images).argmax(1), labels)
+
+
+def test_images_are_normalised_as_the_backbones_weights_want_them():
+    body = build_backbone(ResNetSettings(kind="resnet18"), 1)
+    body.mean, body.sd = (0.5, 0.4, 0.3), (0.2, 0.2, 0.1)
+    shown = Classifier(body).frame(torch.full((1, 3, 32, 32), 0.6)).images
+    assert shown[0, :, 0, 0].tolist() == pytest.approx([0.5, 1.0, 3.0])
