@@ -10,7 +10,7 @@ import pytest
 
 from midog.report.evaluation_page import write_evaluation_page
 from tests.evaluation.edges import EDGES
-from tests.report.test_evaluation_page import TABLES, with_images
+from tests.report.test_evaluation_page import tables_of, with_images
 
 WIDTHS = (1200, 390)
 
@@ -51,7 +51,7 @@ def test_an_evaluation(name: str, opened: Any, tmp_path: Path) -> None:
         tmp_path / "page.html", result, rois, title="Detections in " + "a_long_name_" * 12
     )
     page = opened(tmp_path / "page.html", WIDTHS[0])
-    for table in TABLES:
+    for table in tables_of(result):
         assert page.locator(f"table#{table}").is_visible()
     assert page.locator("table#groups tbody tr").count() == len(result.groups)
     assert page.locator("table#rois tbody tr").count() == len(rois)
