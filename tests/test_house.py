@@ -39,7 +39,7 @@ images: open_picture open_file image decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
-models: spread_scores centre_maps centroid weights build adversary classifier
+models: centre_maps centroid spread_scores weights build adversary classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois

@@ -102,10 +102,9 @@ class Centroid(DetectionNetwork):
         """
         framed, logits = self._see(images)
         peaks = find_peaks(logits, self.stride, PER_LEVEL)
-        across, down = (given / own for own, given in zip(framed.shown, framed.size, strict=True))
         height, width = framed.size
         sizes = peaks.centres.new_tensor([width, height])
-        centres = peaks.centres * peaks.centres.new_tensor([down, across])
+        centres = framed.points_out(peaks.centres)
         centres = torch.minimum(centres.clamp(min=0.5), sizes - 0.5)
         half = torch.minimum(centres, sizes - centres).clamp(max=self.figure_px / 2)
         boxes = torch.cat([centres - half, centres + half], dim=-1)
@@ -151,23 +150,4 @@ def _conv_norm(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
-    )
-
-
-@torch.no_grad()
-def spread_centres(network: Centroid, images: Tensor, share: float) -> None:
-    """Set the last layer of a network with random weights so that it detects something.
-
-    Args:
-        network: In eval mode; it is changed.
-        images: (B, 3, H, W) float32 in [0, 1], of the kind that it will be shown.
-        share: Of the cells, in (0, 1), that score over 0.5 in these images.
-    """
-    _, logits = network._see(images)
-    gain = 4.0 / float(logits.std())
-    network.scores.weight *= gain
-    assert network.scores.bias is not None
-    network.scores.bias *= gain
-    network.scores.bias -= gain * float(
-        logits.flatten()[:: 1 + logits.numel() // 10**6].quantile(1 - share)
     )

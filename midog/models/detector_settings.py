@@ -17,6 +17,19 @@ LossNormalizer = Literal["image", "batch", "running_mean"]
 FIGURE_UM = 12.5
 """Side of a figure's box, um: MIDOG's 50 px of 0.25 um."""
 
+PyramidChannels = Annotated[
+    int,
+    Field(
+        ge=32,
+        le=1024,
+        multiple_of=32,
+        description="channels of the feature pyramid and of the head",
+    ),
+]
+HeadConvs = Annotated[
+    int, Field(ge=1, le=8, description="convolutions in each of the head's two branches")
+]
+
 
 class DetectorSettings(KindSettings):
     """Settings that every detector has."""
@@ -75,16 +88,8 @@ class AnchorSettings(DetectorSettings):
 class RetinaNetSettings(AnchorSettings):
     """Settings of RetinaNet."""
 
-    pyramid_channels: int = Field(
-        256,
-        ge=32,
-        le=1024,
-        multiple_of=32,
-        description="channels of the feature pyramid and of the head",
-    )
-    head_convs: int = Field(
-        4, ge=1, le=8, description="convolutions in each of the head's two branches"
-    )
+    pyramid_channels: PyramidChannels = 256
+    head_convs: HeadConvs = 4
     head_norm: Norm = Field(
         "group",
         description="norm in the head; group: of each whole tile, so that scores depend on the"
@@ -113,16 +118,8 @@ class FCOSSettings(DetectorSettings):
     levels: int = Field(
         5, ge=1, le=5, description="levels of the feature pyramid, from P3 (stride 8) up"
     )
-    pyramid_channels: int = Field(
-        256,
-        ge=32,
-        le=1024,
-        multiple_of=32,
-        description="channels of the feature pyramid and of the head",
-    )
-    head_convs: int = Field(
-        4, ge=1, le=8, description="convolutions in each of the head's two branches"
-    )
+    pyramid_channels: PyramidChannels = 256
+    head_convs: HeadConvs = 4
     center_radius: float = Field(
         1.5,
         gt=0,
@@ -135,13 +132,7 @@ class FCOSSettings(DetectorSettings):
 class FasterRCNNSettings(AnchorSettings):
     """Settings of Faster R-CNN."""
 
-    pyramid_channels: int = Field(
-        256,
-        ge=32,
-        le=1024,
-        multiple_of=32,
-        description="channels of the feature pyramid and of the heads",
-    )
+    pyramid_channels: PyramidChannels = 256
     version: int = Field(
         2,
         ge=1,

@@ -37,6 +37,10 @@ class Framed:
         clipped: Tensor = clip_boxes_to_image(given, self.size)
         return clipped
 
+    def points_out(self, points: Tensor) -> Tensor:
+        """Points (…, 2) `x y` px as the layers see them, in px of the given images."""
+        return points / points.new_tensor([self._across, self._down])
+
     @property
     def _across(self) -> float:
         return self.shown[1] / self.size[1]

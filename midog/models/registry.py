@@ -170,7 +170,7 @@ def _faster_rcnn_coco(settings: FasterRCNNSettings) -> dict[str, str]:
 
 
 def _spread_centroid(network: Centroid, images: Tensor, share: float) -> None:
-    from midog.models.centroid import spread_centres
+    from midog.models.spread_scores import spread_centres
 
     spread_centres(network, images, share)
 

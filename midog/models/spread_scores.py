@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from midog.models.centroid import Centroid
 from midog.models.faster_rcnn import FasterRCNN
 from midog.models.fcos import FCOS
+from midog.models.protocol import DetectionNetwork
 from midog.models.retinanet import RetinaNet
 
 _LOGITS_SD = 4.0
@@ -51,6 +53,24 @@ def spread_scores(network: RetinaNet | FCOS, images: Tensor, share: float) -> No
 
 
 @torch.no_grad()
+def spread_centres(network: Centroid, images: Tensor, share: float) -> None:
+    """Do the same to a map of centres: this share of its cells scores over 0.5.
+
+    Args:
+        network: As for `spread_scores`.
+        images: As for `spread_scores`.
+        share: Of the cells, in (0, 1).
+    """
+    last = network.scores
+    (logits,) = _outputs_of(last, network, images)
+    gain = _LOGITS_SD / float(logits.std())
+    last.weight *= gain
+    assert last.bias is not None
+    last.bias *= gain
+    last.bias -= gain * float(logits.flatten().quantile(1 - share))
+
+
+@torch.no_grad()
 def spread_box_scores(network: FasterRCNN, images: Tensor, share: float) -> None:
     """Do the same to a detector with two stages: as many proposals score over 0.5.
 
@@ -85,9 +105,7 @@ def _bias_for(logits: Tensor, count: float) -> float:
     return (low + high) / 2
 
 
-def _outputs_of(
-    layer: nn.Module, network: RetinaNet | FCOS | FasterRCNN, images: Tensor
-) -> list[Tensor]:
+def _outputs_of(layer: nn.Module, network: DetectionNetwork, images: Tensor) -> list[Tensor]:
     """What a layer gives at every call while the network looks at images."""
     outputs: list[Tensor] = []
     hook = layer.register_forward_hook(lambda module, inputs, output: outputs.append(output))

@@ -72,6 +72,13 @@ def test_boxes_come_back_where_they_were_and_are_clipped_to_the_image() -> None:
     assert framed.boxes_out(inside).tolist() == [[[8, 8, 56, 60], [90, 0, 100, 64]]]
 
 
+def test_points_come_back_by_the_factor_of_each_axis() -> None:
+    framed = Frame(1.5)(torch.zeros(1, 3, 65, 99))  # shown as 97 x 148: other factors than 1.5
+    assert framed.shown == (97, 148)
+    points = framed.points_out(torch.tensor([[148.0, 97.0], [74.0, 48.5]]))
+    torch.testing.assert_close(points, torch.tensor([[99.0, 65.0], [49.5, 32.5]]))
+
+
 def test_boxes_are_scaled_by_axis_and_left_alone_where_nothing_is_to_be_done() -> None:
     boxes = torch.tensor([[[1.0, 2, 3, 4]]])
     assert scale_boxes(boxes, 2, 0.5).tolist() == [[[2, 1, 6, 2]]]

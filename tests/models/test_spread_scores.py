@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from midog.models.centroid import Centroid
 from midog.models.faster_rcnn import FasterRCNN
 from midog.models.fcos import FCOS
-from midog.models.spread_scores import spread_box_scores, spread_scores
+from midog.models.spread_scores import spread_box_scores, spread_centres, spread_scores
 from tests.models.networks import body, retinanet, share_over_a_half
 
 
@@ -37,6 +38,19 @@ def test_a_share_of_the_places_scores_over_a_half_by_class_and_centerness(
     pairs = 2 * (16 * 16 + 8 * 8) * classes
     over = (network.candidates(images, 0.5).scores > 0).sum()
     assert float(over) / pairs == pytest.approx(share, abs=0.005)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_a_share_of_the_cells_of_a_map_scores_over_a_half(stride: int) -> None:
+    torch.manual_seed(0)
+    network = Centroid(body("resnet18", 2), 2, figure_px=50, stride=stride).eval()
+    images = torch.rand(2, 3, 128, 128)
+    spread_centres(network, images, 0.05)
+    logits = network._see(images)[1].detach()
+    cells = logits.numel()
+    assert cells == 2 * 2 * (128 // stride) ** 2
+    assert int((logits > 0).sum()) == pytest.approx(0.05 * cells, abs=1)
+    assert float(logits.std()) == pytest.approx(4.0, rel=1e-3)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.01, 0.01), (0.9, None)])
