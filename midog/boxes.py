@@ -68,6 +68,11 @@ class Boxes:
         """Boxes of one class, (M, 4) float32, in file order."""
         return np.asarray(self.xyxy[self.labels == label])
 
+    @property
+    def has_figures(self) -> bool:
+        """Whether a mitotic figure is among them."""
+        return bool((self.labels == MITOTIC_FIGURE).any())
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:

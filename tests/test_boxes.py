@@ -63,3 +63,8 @@ def test_centres_keep_half_pixels_and_squares_surround_them():
     assert boxes[0].tolist() == [4336.5, 346, 4386.5, 396]
     assert centers_of(boxes).tolist() == [[4361.5, 371], [10, 20]]
     assert centers_of(boxes).dtype == np.float64
+
+
+@pytest.mark.parametrize(("labels", "has"), [([], False), ([2, 2], False), ([2, 1], True)])
+def test_boxes_know_whether_a_figure_is_among_them(labels, has):
+    assert Boxes(np.tile([0, 0, 9, 9], (len(labels), 1)), labels).has_figures is has

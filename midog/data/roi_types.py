@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from midog.boxes import MITOTIC_FIGURE
 from midog.data.columns import squeeze
 from midog.data.roi import Roi
 from midog.data.text_file import Problems
@@ -72,7 +71,7 @@ def is_declared_free(roi: Roi) -> bool:
 
 def has_figures(roi: Roi) -> bool:
     """Whether a mitotic figure is annotated in it."""
-    return bool((roi.boxes.labels == MITOTIC_FIGURE).any())
+    return roi.boxes.has_figures
 
 
 def other_types(rois: Sequence[Roi]) -> list[str]:

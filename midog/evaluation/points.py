@@ -136,7 +136,7 @@ def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
     The image is opened though all be stated: what it states otherwise is warned of. Raises
     ImageError where the ROI has figures and its mpp is not known.
     """
-    needed = bool((roi.boxes.labels == MITOTIC_FIGURE).any()) or len(roi.ignored) > 0
+    needed = roi.boxes.has_figures or len(roi.ignored) > 0
     is_stated = roi.mpp is not None or given is not None
     width, height, in_image = roi.width, roi.height, StatedMpp()
     if roi.path is not None:

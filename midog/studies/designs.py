@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from midog.boxes import MITOTIC_FIGURE
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow
 from midog.data.splits import k_fold
@@ -169,11 +168,7 @@ def _split_of(rois: Sequence[Roi], trained_on: str) -> Split:
 
 def _trainable(rois: Sequence[Roi], otherwise: str) -> list[str]:
     scanners = dict.fromkeys(roi.scanner for roi in rois if roi.split in ("train", "val"))
-    with_figures = {
-        roi.scanner
-        for roi in rois
-        if roi.split == "train" and (roi.boxes.labels == MITOTIC_FIGURE).any()
-    }
+    with_figures = {roi.scanner for roi in rois if roi.split == "train" and roi.boxes.has_figures}
     with_val = {roi.scanner for roi in rois if roi.split == "val"}
     for name in scanners:
         if name not in with_figures or name not in with_val:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from midog.boxes import MITOTIC_FIGURE
 from midog.data.roi import Roi
 from midog.errors import CheckpointError, MidogError
 from midog.files import make_folder, replace_text
@@ -80,9 +79,7 @@ def _measured(training: Identity, rois: Sequence[Roi], folder: Path) -> float:
     patches = config.train.batch_size * config.train.accumulate
     chosen = [roi for roi in rois if roi.split == "train"]
     # one is enough to validate on
-    chosen += [
-        roi for roi in rois if roi.split == "val" and (roi.boxes.labels == MITOTIC_FIGURE).any()
-    ][:1]
+    chosen += [roi for roi in rois if roi.split == "val" and roi.boxes.has_figures][:1]
     per_roi = -(-_UPDATES * patches // (len(chosen) - 1))
     trial = config.with_values(
         sampling={"patches_per_roi": per_roi}, train={"epochs": 2, "validate_every": 2}

@@ -114,7 +114,7 @@ def is_false_alarm(
 
 def is_figure_free(roi: SampledRoi) -> bool:
     """Return whether an ROI has no mitotic figure."""
-    return not bool((roi.boxes.labels == MITOTIC_FIGURE).any())
+    return not roi.boxes.has_figures
 
 
 def counted(mined: MinedAlarms, rois: Sequence[SampledRoi], seconds: float) -> dict[str, float]:
