@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from midog.augment.on_device import to_float
 from midog.data.facts import normalise_scanner
@@ -22,7 +22,13 @@ from midog.errors import DataError, WeightsError
 from midog.images.image import open_image
 from midog.inference.batch_statistics import adapt_norms
 from midog.inference.jobs import Job, find_jobs, job_of
-from midog.inference.model_folder import find_folder, read_model, weights_digest, write_model
+from midog.inference.model_folder import (
+    find_folder,
+    read_model,
+    weights_digest,
+    weights_of,
+    write_model,
+)
 from midog.inference.network import pixels_per_step
 from midog.mpp import Scale
 from midog.names import real_path
@@ -86,7 +92,7 @@ def adapt(
     where, side = pick_device(device), config.sampling.patch_size
     stated: dict[str, Any] = card.model_extra or {}
     before = {key: stated[key] for key in _OF_OTHER_WEIGHTS if key in stated}
-    origin = {"model": source.name, "weights": weights_digest(_state(network)), **before}
+    origin = {"model": source.name, "weights": weights_digest(weights_of(network)), **before}
     pixels = read_tiles(jobs, config.data.mpp, side, tiles)
     magnification = config.model.magnification(side)
     size = max(1, int(pixels_per_step(where) / (side * magnification) ** 2))
@@ -109,7 +115,7 @@ def adapt(
     }
     write_model(
         real_path(out),
-        _state(network),
+        weights_of(network),
         config,
         class_names=card.class_names,
         threshold=card.threshold,
@@ -200,7 +206,3 @@ def read_tiles(jobs: Sequence[Job], mpp: float, side: int, most: int) -> NDArray
             for slot, scale, (x, y) in tiles:
                 out[slot] = image.read_scaled(x, y, side, side, scale)
     return out
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.cpu().contiguous() for name, value in network.state_dict().items()}

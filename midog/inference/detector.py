@@ -20,7 +20,7 @@ from midog.images.tiff_mapped import AnyPixels
 from midog.inference.fusion import FUSION, fuse
 from midog.inference.loaded_models import read_models
 from midog.inference.member import Member
-from midog.inference.model_folder import write_model
+from midog.inference.model_folder import weights_of, write_model
 from midog.inference.network import pick_precision
 from midog.inference.opened_image import OpenedImage, open_for, resident
 from midog.inference.orientations import orientations as orientations_of
@@ -193,7 +193,7 @@ class Detector:
             )
         write_model(
             real_path(folder),
-            self.members[0].state(),
+            weights_of(self.members[0].network),
             self.config,
             class_names=self.class_names,
             threshold=self.threshold,

@@ -15,7 +15,7 @@ from midog.config.schema import InferenceSettings
 from midog.data.mpp import resampling
 from midog.devices import is_out_of_memory
 from midog.images.image import SlideImage
-from midog.inference.model_folder import weights_digest
+from midog.inference.model_folder import weights_digest, weights_of
 from midog.inference.network import Backend, TorchBackend, out_of_memory
 from midog.inference.orientations import Orientation
 from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
@@ -56,16 +56,11 @@ class Member:
         self._backend: Backend | None = None
         self._making = threading.Lock()
 
-    def state(self) -> dict[str, Tensor]:
-        """The network's state dict, on the CPU."""
-        state = self.network.state_dict()
-        return {name: value.detach().cpu().contiguous() for name, value in state.items()}
-
     def identity(self) -> dict[str, Any]:
         """What decides its detections in an image, as plain JSON values; weights as a digest."""
         tile: int | str = self.inference.tile
         return {
-            "weights": weights_digest(self.state()),
+            "weights": weights_digest(weights_of(self.network)),
             "nms_iou": self.settings.nms_iou,
             "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
             "overlap": self.inference.overlap,

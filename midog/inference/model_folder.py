@@ -99,6 +99,12 @@ def read_network(weights: Path, card: Card) -> DetectionNetwork:
     return network.eval()
 
 
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """A network's state dict, on the CPU."""
+    state = network.state_dict()
+    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
+
+
 def weights_digest(state: Mapping[str, Tensor]) -> str:
     """16 hexadecimal digits of a state dict on the CPU, whatever the order of its names."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor, nn
+from torch import nn
 
 from midog.augment.on_device import to_float
 from midog.boxes import FloatArray
@@ -28,6 +28,7 @@ from midog.inference.model_folder import (
     find_folder,
     load_weights,
     weights_digest,
+    weights_of,
     write_model,
 )
 from midog.inference.score_rule import ScoreRule
@@ -112,7 +113,7 @@ class Verifier:
     def settings(self) -> dict[str, Any]:
         """What decides its scores, as plain JSON values; weights as a digest."""
         return {
-            "weights": weights_digest(state_of(self.network)),
+            "weights": weights_digest(weights_of(self.network)),
             "rule": asdict(self.rule),
             "crop": self.side,
             "border": self.border,
@@ -194,7 +195,7 @@ def save_verifier(
     own = {"rule": asdict(rule), "detector": detector}
     write_model(
         folder,
-        state_of(network),
+        weights_of(network),
         config,
         class_names=CLASSES,
         threshold=threshold,
@@ -227,9 +228,3 @@ def load_verifier(path: Path | str, *, device: str = "auto") -> Verifier:
         where,
         settings.detector if settings.detector and settings.detector.is_dir() else None,
     )
-
-
-def state_of(network: nn.Module) -> dict[str, Tensor]:
-    """Return a network's state dict, on the CPU."""
-    state = network.state_dict()
-    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
