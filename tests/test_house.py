@@ -81,7 +81,7 @@ evaluation: labelled_detections
 training.tasks: verify_data
 studies: out_of_fold
 studies: study_settings columns study_file row_settings budget rates tested
-studies: second_look plan detect cells table result store outlook
+studies: second_look plan selection detect cells table result store outlook
 report: page charts pictures evaluation_style evaluation_charts evaluation_page
 report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page

@@ -35,6 +35,14 @@ study_app = typer.Typer(
     no_args_is_help=True,
 )
 
+RowsOption = Annotated[
+    list[str] | None,
+    option("--rows", "NAME,…", "Rows, repeatable. [default: all]", RUN),
+]
+DesignsOption = Annotated[
+    list[str] | None,
+    option("--designs", "NAME,…", "Designs, repeatable. [default: all]", RUN),
+]
 StudiesOption = Annotated[Path, option("--studies", "FOLDER", "Folder of studies.", RUN)]
 
 
@@ -50,6 +58,12 @@ def run(
             DATA,
         ),
     ] = None,
+    rows: RowsOption = None,
+    designs: DesignsOption = None,
+    seeds: Annotated[
+        list[str] | None,
+        option("--seeds", "N,…", "Seeds of trainings, repeatable. [default: all]", RUN),
+    ] = None,
     overrides: SetOption = None,
     device: TrainingDeviceOption = None,
     dry_run: Annotated[
@@ -62,29 +76,37 @@ def run(
     """Train and test what a study file plans, and write its table.
 
     What is done is skipped and what was interrupted is resumed; trainings that rows have in common
-    are trained once. Processes that are started with the same command share the trainings. The
-    table is STUDIES/NAME/table.html, .csv and .json.
+    are trained once. Processes that are started with the same command share the trainings. With
+    --rows, --designs or --seeds only a part is done; a later command does the rest. The table is
+    STUDIES/NAME/table.html, .csv and .json.
     """
     from midog.config.load import parse_override
     from midog.studies.run import plan_study, run_study, write_table
+    from midog.studies.selection import part_of_plan, read_selection
     from midog.studies.study_file import read_study
 
     study = read_study(file)
+    only = read_selection(study, rows or [], designs or [], seeds or [])
     folder = studies / study.name
     overlay = dict(parse_override(text) for text in overrides or [])
     overlay |= {} if device is None else {"machine.device": device}
     folders = named_folders(data or [])
     with stoppable("stopped; the same command resumes from what is saved"):
-        plan = plan_study(study, folders, folder, overlay=overlay, measure=not dry_run, say=say)
+        plan = plan_study(
+            study, folders, folder, overlay=overlay, measure=not dry_run, say=say, only=only
+        )
+        part = part_of_plan(plan, only)
         if dry_run:
-            print_plan(plan, folder)
+            print_plan(part, folder)
             return
         where = plan.trainings[0].config.machine.device
         try:
-            done = run_study(plan, folder, device=where, say=say, on_image=lambda *_: None)
+            done = run_study(
+                plan, folder, device=where, say=say, on_image=lambda *_: None, only=only
+            )
         finally:
             result = write_table(folder, resamples=resamples)
-    print_study(result)
+    print_study(result.part(only.rows, only.designs))
     say(f"the table is {folder}/table.html, .csv and .json")
     if done.held:
         say(
@@ -92,7 +114,7 @@ def run(
         )
     if done.failed:
         raise MidogError(
-            f"{len(done.failed)} of {len(plan.trainings)} trainings or their tests failed:"
+            f"{len(done.failed)} of {len(part.trainings)} trainings or their tests failed:"
             f" {', '.join(done.failed)}",
             "the same command tries them again",
         )
@@ -101,14 +123,21 @@ def run(
 @study_app.command("show", cls=Command)
 def show_study(
     name: Annotated[str, argument("NAME", "Of a study, the stem of its file.")],
+    rows: RowsOption = None,
+    designs: DesignsOption = None,
     resamples: ResamplesOption = 1000,
     studies: StudiesOption = Path("studies"),
     as_json: JsonOption = False,
 ) -> None:
-    """Print the table of a study so far."""
+    """Print the table of a study so far, or some of its rows."""
+    from midog.studies.designs import DESIGNS
+    from midog.studies.selection import chosen_names
     from midog.studies.store import read_result
 
-    print_result(read_result(studies / name, resamples=resamples), as_json, print_study)
+    result = read_result(studies / name, resamples=resamples)
+    own = chosen_names(rows or [], [row.name for row in result.rows], "row")
+    result = result.part(own, chosen_names(designs or [], DESIGNS, "design"))
+    print_result(result, as_json, print_study)
 
 
 def named_folders(texts: list[str]) -> dict[str, Path]:
@@ -162,9 +191,12 @@ def print_study(result: StudyResult) -> None:
             _whole(row.ms_per_megapixel),
         ]
         for row in result.rows
+        if row.trained or row.name not in result.unscored
     ]
     costs = ["row", "budget", "trained", "updates", "patches", "s of updates", "s", "ms/Mpx"]
     print_table(costs, cost_rows)
+    if result.unscored:
+        show(f"not scored yet: {', '.join(result.unscored)}")
     if words := words_of_choice(result.choice):
         show(f"{words}; tests are reported and choose nothing")
 

@@ -29,19 +29,27 @@ def outlook(plan: Plan, runs: Path) -> tuple[list[list[str]], list[str]]:
     for training in plan.trainings:
         users = [one for one in plan.detectors if training in one.needs]
         names = list(dict.fromkeys(one.row.name for one in users))
+        names = names or _looking_at(plan, training)
         state = _state(runs, training)
         if state != "done":
             left.append(training)
         updates = count_updates(training)
         rows.append([training.name, str(updates), str(len(users)), ", ".join(names), state])
+    rows_asked = {detector.row.name for detector in plan.detectors}
     asked = sum(len(detector.needs) for detector in plan.detectors)
     closing = [
-        f"{len(plan.detectors)} detectors of {len(plan.study.rows)} rows need {asked} trainings;"
+        f"{len(plan.detectors)} detectors of {len(rows_asked)} rows need {asked} trainings;"
         f" {len(plan.trainings)} are planned, as equal ones are shared, and"
         f" {len(plan.trainings) - len(left)} are done",
         _estimate(plan, runs, left),
     ]
     return rows, [line for line in closing if line]
+
+
+def _looking_at(plan: Plan, training: Training) -> list[str]:
+    """Rows whose second look is trained on a training's false alarms."""
+    looks = [one for one in plan.detectors if one.verifier and training in one.verifier.sources]
+    return [f"{name} (second look)" for name in dict.fromkeys(one.row.name for one in looks)]
 
 
 def _state(runs: Path, training: Training) -> str:

@@ -88,9 +88,11 @@ class Plan:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        """Each once, those of detectors first, in the order in which they are needed."""
-        own = dict.fromkeys(t for detector in self.detectors for t in detector.trainings)
+        """Each once, those of detectors first, in the order in which they are needed; with those
+        whose false alarms a second look is trained on."""
         looks = {t.key: t for one in self.detectors if (t := one.verifier) is not None}
+        own = dict.fromkeys(t for detector in self.detectors for t in detector.trainings)
+        own |= dict.fromkeys(source for look in looks.values() for source in look.sources)
         return [*own, *looks.values()]
 
     def tested(self, detector: Planned, test: str) -> dict[str, list[Roi]]:

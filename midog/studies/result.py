@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from midog._version import __version__
@@ -95,6 +95,26 @@ class StudyResult:
     def trainings(self) -> int:
         """Trainings of all rows; shared ones count for each of them."""
         return sum(row.trainings for row in self.rows)
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """Rows without a line, as none of their detectors is scored yet."""
+        scored = {line.row for line in self.lines}
+        return tuple(row.name for row in self.rows if row.name not in scored)
+
+    def part(self, rows: Collection[str], designs: Collection[str] = ()) -> StudyResult:
+        """Its lines of some rows and designs, as they are in the whole table; none named: all.
+
+        What val chose is chosen among all rows.
+        """
+        lines = tuple(
+            line
+            for line in self.lines
+            if (not rows or line.row in rows) and (not designs or line.design in designs)
+        )
+        names = {*(line.row for line in lines), *self.unscored}
+        own = (row for row in self.rows if row.name in names and (not rows or row.name in rows))
+        return replace(self, rows=tuple(own), lines=lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, NaN as None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from midog.studies.plan import Plan, Planned, make_plan
 from midog.studies.rates import Rates
 from midog.studies.result import StudyResult
 from midog.studies.second_look import find_candidates, is_ready
+from midog.studies.selection import EVERYTHING, Selection, part_of_plan
 from midog.studies.store import read_result, write_plan
 from midog.studies.study_file import Study
 from midog.studies.study_settings import VAL, Overlay
@@ -54,8 +55,9 @@ def plan_study(
     overlay: Overlay,
     measure: bool,
     say: Callable[[str], None],
+    only: Selection = EVERYTHING,
 ) -> Plan:
-    """Plan a study, and require what was done under its name to be of it.
+    """Plan a study, all of it, and require what was done under its name to be of it.
 
     Args:
         study: The study.
@@ -64,6 +66,7 @@ def plan_study(
         overlay: Settings of this machine, over those of all rows.
         measure: Measure the rate of trainings whose budget is in seconds, where it is not known.
         say: Called with a line before that.
+        only: Rates are measured for its rows alone.
 
     Raises:
         MidogError: As of `make_plan`.
@@ -72,6 +75,12 @@ def plan_study(
         check_options(row.name, row.detect)
     runs = folder / "runs"
     rates = Rates(folder, measure=measure, say=say)
+    if measure and only.rows:
+        rows = {name: row for name, row in study.rows.items() if name in only.rows}
+        part = replace(study, rows=rows)
+        own = {name: path for name, path in folders.items() if name in part.folders}
+        make_plan(part, own, runs, overlay=overlay, rate=rates.of)  # measures
+        rates = Rates(folder, measure=False, say=say)
     return make_plan(study, folders, runs, overlay=overlay, rate=rates.of)
 
 
@@ -82,8 +91,9 @@ def run_study(
     device: str,
     say: Callable[[str], None],
     on_image: OnImage,
+    only: Selection = EVERYTHING,
 ) -> Done:
-    """Train and test all that is left to do of a study.
+    """Train and test all that is left to do of a study, or of a part of it.
 
     Processes that are started with the same study share it: each takes a training that no other
     holds. A second look is taken at those that others held, as their processes may have ended. A
@@ -95,19 +105,23 @@ def run_study(
         device: Where to detect.
         say: Called with a line as each step begins.
         on_image: Called after each image that is detected in.
+        only: What is worked on; the plan that is kept is of the whole study.
 
     Raises:
+        ConfigError: The study plans no detector of `only`.
         Interrupted: After Ctrl-C or SIGTERM; everything is saved.
         MidogError: The folder cannot be written.
     """
     tests = [VAL, *plan.study.tests]
     cells = {one: cells_of(plan, one, tests, folder) for one in plan.detectors}
     runs = folder / "runs"
-    for training in plan.trainings:
+    part = part_of_plan(plan, only)
+    for training in part.trainings:
         if training.verifies is None:  # a second look's data hold false alarms not known yet
             require_same(runs, training)
     write_plan(plan, cells, folder)
-    worker = _Worker(plan, cells, folder, device, say, on_image)
+    own = {one: cells[one] for one in part.detectors}
+    worker = _Worker(part, own, folder, device, say, on_image)
     for _ in range(2):
         worker.done.held.clear()
         worker.work()

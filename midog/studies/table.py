@@ -58,8 +58,8 @@ class Line:
         rois: ROIs of the test set, of all detectors together.
         figures: True figures in these.
         scores: By key of COLUMNS.
-        gain: In each score over the first row, with the interval of the paired difference; empty
-            for the first row and where the two were not scored alike.
+        gain: In each score over the first row of the design, with the interval of the paired
+            difference; empty for the first row and where the two were not scored alike.
     """
 
     row: str
@@ -121,17 +121,21 @@ def make_lines(
         seed: Of the draws.
     """
     transferred = {one: transferred_threshold(one, detectors) for one in detectors}
-    first: dict[tuple[str, str, str], _Sampled] = {}
+    first: dict[str, str] = {}
+    bases: dict[tuple[str, str, str], _Sampled] = {}
     lines = []
     by_row = itertools.groupby(detectors, key=lambda one: (one.row, one.design))
     for (row, design), own in by_row:
         group = list(own)
+        is_first = first.setdefault(design, row) == row  # whether it is scored yet or not
         for test in tests:
             for scanners, seen, groups in _grouped(group, test, transferred):
                 sampled = _sample(groups, resamples, seed)
                 done = sum(test in one.tests for one in group)
-                base = first.setdefault((design, test, scanners), sampled)
-                alike = base is not sampled and base.names == sampled.names
+                base = bases.get((design, test, scanners))
+                if is_first:
+                    bases[design, test, scanners] = sampled
+                gains = _gains(sampled, base) if base and base.names == sampled.names else {}
                 rois, figures = _amounts(groups)
                 lines.append(
                     Line(
@@ -145,7 +149,7 @@ def make_lines(
                         rois,
                         figures,
                         _estimates(groups, sampled),
-                        _gains(sampled, base) if alike else {},
+                        gains,
                     )
                 )
     return lines

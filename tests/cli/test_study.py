@@ -52,10 +52,35 @@ def test_a_run_prints_the_table_and_show_prints_it_again(midog, file, phantom, q
     assert tree == json.loads(Path("studies/s/table.json").read_text())
 
 
+def test_a_part_of_a_study_is_planned_run_and_shown(midog, file, phantom, quick):
+    words = ["study", "run", file, "--data", f"phantom={phantom}", "--resamples", 5]
+    dry = midog(*words, "--rows", "hot", "--dry-run").out.splitlines()
+    assert len(dry) == 4, "a header, a training, two lines"
+    assert dry[2].startswith("1 detectors of 1 rows need 1 trainings")
+    ran = midog(*words, "--rows", "hot")
+    assert quick == ["hot-all-s0", "test hot, all, seed 0"]
+    assert "baseline" not in ran.out.split("val chooses by", 1)[0]
+    assert ran.out.endswith(
+        "not scored on it yet: baseline, same; tests are reported and choose nothing\n"
+    )
+    whole = midog("study", "show", "s", "--resamples", 5)
+    assert "\nnot scored yet: baseline, same\n" in whole.out
+    assert midog("study", "show", "s", "--rows", "hot", "--resamples", 5).out == ran.out
+    ran = midog(*words)
+    assert quick[2:] == ["baseline-all-s0", "test baseline, all, seed 0"]
+    assert "not scored yet" not in ran.out
+    tree = json.loads(midog("study", "show", "s", "--rows", "same,hot", "--json").out)
+    assert [row["name"] for row in tree["rows"]] == ["same", "hot"]
+    assert {line["row"] for line in tree["lines"]} == {"same", "hot"}
+    assert tree["choice"]["row"] == "baseline", "of all rows"
+
+
 BAD = [
     ([], "study s needs the data folder phantom; state where with --data phantom=FOLDER"),
     (["--data", "phantom"], "data folder 'phantom' is not NAME=FOLDER"),
     (["--data", "phantom=nowhere"], "there is no data folder nowhere"),
+    (["--data", "phantom={phantom}", "--rows", "hott"], "no row 'hott' (did you mean hot?)"),
+    (["--data", "phantom={phantom}", "--seeds", "x"], "the study has no seed 'x'; choose from 0"),
     (["--data", "phantom={phantom}", "--set", "train.lrr=1"], "unknown key train.lrr"),
 ]
 
