@@ -56,7 +56,7 @@ augment: colour_map draw on_device on_cpu alone
 loading: source buffers batches crops mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois
 loading: references
-formats: file_names shared challenge csv_table coco overlay registry
+formats: file_names shared challenge csv_table coco geojson overlay registry
 inference: network tile_plan tiles orientations tile_results fusion model_card model_folder
 inference: stored_threshold ensemble_folder loaded_models member opened_image views detector
 inference: score_rule verifier verified

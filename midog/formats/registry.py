@@ -32,6 +32,8 @@ class DetectedImage:
         truth: The annotated boxes in level-0 px, if the image is labelled.
         rows: Reads the image resampled by a factor, a band (h, w, 3) uint8 RGB at a time with the
             number of its first row, from the top down; the only thing here that takes time.
+        origin: (x, y), level-0 px: the corner of a slide's bounds, from which viewers count that
+            cut it to them, as QuPath does.
     """
 
     file_name: str
@@ -42,6 +44,7 @@ class DetectedImage:
     detections: Detections
     truth: Boxes | None
     rows: Callable[[float], Iterator[tuple[int, NDArray[np.uint8]]]]
+    origin: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,12 @@ def _write_overlay(path: Path, image: DetectedImage) -> None:
     )
 
 
+def _write_geojson(path: Path, image: DetectedImage) -> None:
+    from midog.formats.geojson import write_geojson
+
+    write_geojson(path, [image.detections], threshold=image.threshold, origin=image.origin)
+
+
 def _overlay_remark(width: int, height: int) -> str:
     from midog.formats.overlay import reduction
 
@@ -126,6 +135,8 @@ FORMATS: dict[str, Format] = {
         _write_overlay,
         remark=_overlay_remark,
     ),
+    "geojson": Format("objects that QuPath opens by drag and drop", ".geojson", _write_geojson),
+    "geojson.gz": Format("the same, compressed", ".geojson.gz", _write_geojson),
 }
 """The formats by name, the one to be scored first. A further one is a file and an entry here."""
 

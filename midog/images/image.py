@@ -31,6 +31,8 @@ class SlideImage:
     levels: what resolutions the file holds, the finest first.
     mapped: all of level 0 where it lies uncompressed in the file or in memory, else None; valid
         after `close`.
+    origin: (x, y), level-0 px: the corner of the slide's bounds, from which QuPath counts; (0, 0)
+        where the file states none.
     Any number of threads may read from one object.
     """
 
@@ -39,7 +41,7 @@ class SlideImage:
         self.width, self.height = file.size
         self.stated_mpp, self.mpp = file.mpp, file.mpp.mpp
         self.levels: tuple[Level, ...] = file.levels
-        self.mapped = file.mapped
+        self.mapped, self.origin = file.mapped, file.origin
         self._file = file
 
     def __enter__(self) -> Self:

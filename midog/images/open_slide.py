@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,19 @@ def open_slide(path: Path, mpp_in_tags: Sequence[Statement | None] = ()) -> Open
     ]
     levels = tuple(Level(reader.size, reader.downsample, reader.read_into) for reader in readers)
     mpp = settle(str(path), [*mpp_of_slide(slide.properties), *mpp_in_tags])
-    return OpenedFile(levels, mpp, slide.close)
+    return OpenedFile(levels, mpp, slide.close, origin=_origin(slide.properties))
+
+
+def _origin(properties: Mapping[str, str]) -> tuple[int, int]:
+    """The corner of the slide's bounds, px of level 0; (0, 0) unless all four numbers are stated,
+    as QuPath has it (`OpenslideImageServer`)."""
+    sides = (openslide.PROPERTY_NAME_BOUNDS_WIDTH, openslide.PROPERTY_NAME_BOUNDS_HEIGHT)
+    corner = (openslide.PROPERTY_NAME_BOUNDS_X, openslide.PROPERTY_NAME_BOUNDS_Y)
+    try:
+        x, y, *_ = (int(properties[name]) for name in (*corner, *sides))
+    except (KeyError, ValueError):
+        return (0, 0)
+    return (x, y)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class OpenedFile:
     close: closes the file and drops decoded pixels.
     mapped: all of level 0, where it lies uncompressed in the file or in memory.
     damage: looks through all of level 0 for damage over which reading passes, and names it.
+    origin: (x, y), px of level 0: the corner of the bounds outside of which a slide has no pixels,
+        where the file states them; QuPath counts from it. (0, 0) without bounds.
     """
 
     levels: tuple[Level, ...]
@@ -52,6 +54,7 @@ class OpenedFile:
     close: Callable[[], None]
     mapped: AnyPixels | None = None
     damage: Callable[[], str | None] = lambda: None
+    origin: tuple[int, int] = (0, 0)
 
     @property
     def size(self) -> tuple[int, int]:

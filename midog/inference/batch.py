@@ -228,6 +228,7 @@ class _Batch:
             detections=detections,
             truth=job.truth,
             rows=lambda scale: rows_of(job.path, scale),
+            origin=image.image.origin,
         )
         targets = self._folder.targets(job.stem, self._formats)
         for name, path in zip(self._formats, targets, strict=True):

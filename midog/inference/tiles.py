@@ -105,10 +105,11 @@ class OpenTiles:
 
 @dataclass(frozen=True)
 class Extent:
-    """Width and height of an image, px."""
+    """Width and height of an image, px, and `SlideImage.origin`."""
 
     width: int
     height: int
+    origin: tuple[int, int] = (0, 0)
 
 
 class ResidentTiles:

@@ -22,8 +22,9 @@ from tests.formats.cases import SOME
 
 
 def test_endings_tell_the_formats_of_one_image_apart() -> None:
-    assert list(FORMATS) == ["challenge", "csv", "coco", "overlay"]
-    assert len({entry.ending for entry in FORMATS.values()}) == 4
+    names = ["challenge", "csv", "coco", "overlay", "geojson", "geojson.gz"]
+    assert list(FORMATS) == names
+    assert len({entry.ending for entry in FORMATS.values()}) == len(names)
 
 
 def image(**changes: object) -> DetectedImage:

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from midog.images.image import open_image
-from midog.images.open_slide import _SlideLevel
+from midog.images.open_slide import _origin, _SlideLevel
 from tests.images.pictures import error_of, tissue
 
 REAL_SLIDES = {
@@ -112,3 +112,18 @@ def test_a_px_of_a_level_is_the_same_in_whatever_region(shared: Path) -> None:
     np.testing.assert_array_equal(part, whole[490:790, 411:744])
     tops = {corner[0] for corner in slide.corners if corner[1] == 0}
     assert tops == {0, round(512 * 3.3), round(1024 * 3.3)}
+
+
+def test_the_corner_of_the_bounds_is_the_origin_where_all_four_are_stated(shared: Path) -> None:
+    stated = {
+        f"openslide.bounds-{key}": value
+        for key, value in zip(
+            ("x", "y", "width", "height"), ("1200", "35", "5000", "6000"), strict=True
+        )
+    }
+    assert _origin(stated) == (1200, 35)
+    for name in stated:
+        assert _origin({key: text for key, text in stated.items() if key != name}) == (0, 0)
+        assert _origin(stated | {name: "12.5"}) == (0, 0)
+    with open_image(shared / "data" / "slides" / "CMU-1-Small-Region.svs") as image:
+        assert image.origin == (0, 0)
