@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -28,6 +29,12 @@ class ResNetSettings(BackboneSettings):
     unfrozen_layers: int = Field(
         5, ge=0, le=5, description="backbone stages that are trained, counted from the top"
     )
+
+
+class ResNet10Settings(ResNetSettings):
+    """Settings of ResNet-10."""
+
+    width: int = Field(64, ge=8, le=256, description="channels of the first of its four stages")
 
 
 class TimmSettings(BackboneSettings):
@@ -77,6 +84,12 @@ def _build_resnet(settings: ResNetSettings, maps: int) -> Backbone:
     return ResNetBody(makers[settings.kind], settings.unfrozen_layers, maps)
 
 
+def _build_resnet10(settings: ResNet10Settings, maps: int) -> Backbone:
+    from midog.models.backbones import ResNet10, ResNetBody
+
+    return ResNetBody(partial(ResNet10, settings.width), settings.unfrozen_layers, maps)
+
+
 def _build_timm(settings: TimmSettings, maps: int) -> Backbone:
     from midog.models.timm_backbone import TimmBody
 
@@ -90,6 +103,11 @@ def _timm_weights(settings: TimmSettings) -> str:
 
 
 BACKBONES: dict[str, BackboneEntry[Any]] = {
+    "resnet10": BackboneEntry(
+        "ResNet-10, of any width: the fastest, for two cores and minutes",
+        ResNet10Settings,
+        _build_resnet10,
+    ),
     "resnet18": BackboneEntry(
         "ResNet-18, for machines without a GPU",
         ResNetSettings,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models import ResNet
+from torchvision.models.resnet import BasicBlock
 
 from midog.models.protocol import Backbone
 
@@ -62,3 +63,38 @@ class ResNetBody(Backbone):
             x = getattr(self, name)(x)
             maps.append(x)
         return maps
+
+
+class ResNet10(ResNet):
+    """A ResNet of one basic block in each stage, of any width.
+
+    Parameters bear torchvision's names and are drawn as torchvision draws them.
+
+    Args:
+        width: channels of the first stage, 64 in other ResNets; each further stage has twice as
+            many.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=1)
+        if width == self.inplanes // 8:
+            return
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = nn.Sequential(BasicBlock(width, width))
+        self.layer2, self.layer3, self.layer4 = (
+            nn.Sequential(_halving(width * 2**stage)) for stage in range(3)
+        )
+        self.fc = nn.Linear(width * 8, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _halving(inputs: int) -> BasicBlock:
+    """A block that halves the map's sides and doubles its channels."""
+    outputs = 2 * inputs
+    shortcut = nn.Sequential(
+        nn.Conv2d(inputs, outputs, 1, stride=2, bias=False), nn.BatchNorm2d(outputs)
+    )
+    return BasicBlock(inputs, outputs, 2, shortcut)
