@@ -85,9 +85,9 @@ def _build_resnet(settings: ResNetSettings, maps: int) -> Backbone:
 
 
 def _build_resnet10(settings: ResNet10Settings, maps: int) -> Backbone:
-    from midog.models.backbones import ResNet10, ResNetBody
+    from midog.models.backbones import ResNetBody, resnet10
 
-    return ResNetBody(partial(ResNet10, settings.width), settings.unfrozen_layers, maps)
+    return ResNetBody(partial(resnet10, settings.width), settings.unfrozen_layers, maps)
 
 
 def _build_timm(settings: TimmSettings, maps: int) -> Backbone:

@@ -65,8 +65,8 @@ class ResNetBody(Backbone):
         return maps
 
 
-class ResNet10(ResNet):
-    """A ResNet of one basic block in each stage, of any width.
+def resnet10(width: int = 64) -> ResNet:
+    """Build a ResNet of one basic block in each stage, with random weights.
 
     Parameters bear torchvision's names and are drawn as torchvision draws them.
 
@@ -74,21 +74,20 @@ class ResNet10(ResNet):
         width: channels of the first stage, 64 in other ResNets; each further stage has twice as
             many.
     """
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=1)
-        if width == self.inplanes // 8:
-            return
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = nn.Sequential(BasicBlock(width, width))
-        self.layer2, self.layer3, self.layer4 = (
-            nn.Sequential(_halving(width * 2**stage)) for stage in range(3)
-        )
-        self.fc = nn.Linear(width * 8, 1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    resnet = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=1)
+    if width == resnet.bn1.num_features:
+        return resnet
+    resnet.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+    resnet.bn1 = nn.BatchNorm2d(width)
+    resnet.layer1 = nn.Sequential(BasicBlock(width, width))
+    resnet.layer2, resnet.layer3, resnet.layer4 = (
+        nn.Sequential(_halving(width * 2**stage)) for stage in range(3)
+    )
+    resnet.fc = nn.Linear(width * 8, 1)
+    for layer in resnet.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return resnet
 
 
 def _halving(inputs: int) -> BasicBlock:

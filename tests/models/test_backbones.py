@@ -8,7 +8,7 @@ from torchvision.models import ResNet, resnet18
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.models.resnet import BasicBlock
 
-from midog.models.backbones import ResNet10
+from midog.models.backbones import resnet10
 from midog.models.registry import BACKBONES, build_backbone
 from tests.models.networks import pyramid
 
@@ -69,7 +69,7 @@ def test_resnet10_is_torchvisions_of_one_block_a_stage() -> None:
     torch.manual_seed(3)
     theirs = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=1).state_dict()
     torch.manual_seed(3)
-    ours = ResNet10().state_dict()
+    ours = resnet10().state_dict()
     assert list(ours) == list(theirs)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
@@ -77,14 +77,14 @@ def test_resnet10_is_torchvisions_of_one_block_a_stage() -> None:
 @pytest.mark.parametrize("width", [16, 32, 96])
 def test_a_narrow_resnet10_is_one_of_other_widths(width: int) -> None:
     # the channels of every layer but the image's three and the one class scale with the width
-    wide, narrow = ResNet10().state_dict(), ResNet10(width).state_dict()
+    wide, narrow = resnet10().state_dict(), resnet10(width).state_dict()
     assert list(narrow) == list(wide)
     for name, value in wide.items():
         scaled = [side if side in (1, 3, 7) else side * width // 64 for side in value.shape]
         if name == "conv1.weight":
             scaled[1:] = [3, 7, 7]
         assert list(narrow[name].shape) == scaled, name
-    network = ResNet10(width).eval()
+    network = resnet10(width).eval()
     assert network(torch.rand(1, 3, 64, 64)).shape == (1, 1)
     # as drawn for rectifiers: Kaiming's deviation by what a layer gives
     weight = network.layer4[0].conv2.weight
