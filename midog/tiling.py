@@ -86,13 +86,28 @@ def grid(width: int, height: int, tile: int, overlap: int) -> IntArray:
     return np.stack([np.tile(x, len(y)), np.repeat(y, len(x))], axis=1)
 
 
+def neighbours(origins: IntArray, looked_at: Mask) -> Mask:
+    """Which edges of each tile of a grid have a neighbour beyond them that is looked at as well.
+
+    Args:
+        origins: (T, 2) x y of all tiles of a `grid`.
+        looked_at: (T,) which of them are looked at.
+
+    Returns:
+        (T, 4) bool: at the left, at the top, at the right and at the bottom.
+    """
+    across = len(np.unique(origins[:, 0]))
+    taken = np.pad(looked_at.reshape(-1, across), 1)
+    beside = [taken[1:-1, :-2], taken[:-2, 1:-1], taken[1:-1, 2:], taken[2:, 1:-1]]
+    return np.stack(beside, axis=2).reshape(-1, 4)
+
+
 def inside_tile(
-    boxes: NDArray[Any], origin: tuple[int, int], tile: int, overlap: int, width: int, height: int
+    boxes: NDArray[Any], origin: tuple[int, int], tile: int, overlap: int, inner: Mask
 ) -> Mask:
     """Which detections of a tile the tile may report; a neighbour has the others whole.
 
-    Edges of the tile that lie on the image's edge or beyond it do not count. A detection is dropped
-    if
+    Edges of the tile without a neighbour do not count. A detection is dropped if
     - its centre is within overlap/4 of an edge; or
     - an edge cuts it (ends it within overlap/16) and what is left reaches at most 3/4 overlap into
       the tile.
@@ -105,7 +120,7 @@ def inside_tile(
         boxes: (N, 4) x1 y1 x2 y2 in px of the image, cut to the tile.
         origin: x y of the tile, px.
         tile, overlap: of the grid, px.
-        width, height: of the image, px.
+        inner: (4,) bool, the edges with a neighbour that is looked at: left, top, right, bottom.
 
     Returns:
         (N,) bool.
@@ -114,8 +129,8 @@ def inside_tile(
     end = start + tile
     low, high = np.asarray(boxes[:, :2], np.float64), np.asarray(boxes[:, 2:], np.float64)
     dropped = np.zeros((len(boxes), 2), dtype=bool)
-    dropped |= (start > 0) & _seen_better(low - start, high - start, overlap)
-    dropped |= (end < (width, height)) & _seen_better(end - high, end - low, overlap)
+    dropped |= inner[:2] & _seen_better(low - start, high - start, overlap)
+    dropped |= inner[2:] & _seen_better(end - high, end - low, overlap)
     return np.asarray(~dropped.any(axis=1))
 
 
@@ -135,8 +150,7 @@ def merge(
         the order of the input does not matter.
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    x1, y1, x2, y2 = boxes.T
-    rank = np.lexsort((labels, x2, y2, x1, y1, -np.asarray(scores, dtype=np.float64)))
+    rank = best_first(boxes, scores, labels)
     alive = np.ones(len(boxes), dtype=bool)
     better, worse = _overlapping(boxes[rank], np.asarray(labels)[rank], nms_iou)
     counts = np.bincount(better, minlength=len(boxes))
@@ -145,6 +159,39 @@ def merge(
         if alive[winner]:
             alive[worse[ends[winner] - counts[winner] : ends[winner]]] = False
     return np.asarray(rank[alive], dtype=np.int64)
+
+
+def best_first(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any]) -> IntArray:
+    """Indices (N,) of detections by score, then y1, x1, y2, x2, label, whatever their order was."""
+    x1, y1, x2, y2 = np.asarray(boxes, dtype=np.float64).reshape(-1, 4).T
+    order = np.lexsort((labels, x2, y2, x1, y1, -np.asarray(scores, dtype=np.float64)))
+    return np.asarray(order, dtype=np.int64)
+
+
+def settled(boxes: NDArray[Any], labels: NDArray[Any], nms_iou: float, frontier: float) -> Mask:
+    """Which detections `merge` treats alike whatever else is reported below a line.
+
+    Those that lie above it, and overlap by more than `nms_iou` with none of their class that does
+    not, directly or through others. What reaches below the line may still be suppressed by what is
+    to come, and then suppresses no more what it overlaps itself.
+
+    Args:
+        boxes: (N, 4) x1 y1 x2 y2 in px of the image.
+        labels: (N,).
+        nms_iou: as of `merge`.
+        frontier: px; y1 of all that is to come is at least that.
+
+    Returns:
+        (N,) bool.
+    """
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    one, other = _overlapping(boxes, np.asarray(labels), nms_iou)
+    is_open = boxes[:, 3] > frontier
+    before = -1
+    while before != (before := int(np.count_nonzero(is_open))):
+        touched = is_open[one] | is_open[other]
+        is_open[one[touched]] = is_open[other[touched]] = True
+    return ~is_open
 
 
 def _up(side: int) -> int:

@@ -33,9 +33,9 @@ augment: ops
 models: backbone_registry detector_settings registry
 training.tasks: registry
 config: sampling training schema earlier shipped yaml_text load describe
-images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments tiff_bounds
-images: opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide open_tiff
-images: open_picture open_file image decode
+images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments jpeg_tiles
+images: tiff_bounds opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide
+images: open_tiff open_picture open_file damaged_tiles image decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
@@ -57,8 +57,9 @@ loading: source buffers batches crops mined_alarms locations box_targets placeme
 loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared challenge csv_table coco geojson overlay registry
-inference: network tile_plan tiles orientations tile_results fusion model_card model_folder
-inference: stored_threshold ensemble_folder loaded_models member opened_image views detector
+inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
+inference: model_card model_folder stored_threshold ensemble_folder loaded_models member
+inference: opened_image views detector
 inference: score_rule verifier verified
 inference: image_identity output_entries output_folder image_files jobs batch
 inference: batch_statistics adapt

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from midog.tiling import fit_batch, fit_tile, grid, inside_tile, merge
+from midog.tiling import fit_batch, fit_tile, grid, inside_tile, merge, neighbours, settled
 
 TILE, OVERLAP = 1024, 64
 Array = NDArray[np.float64]
+
+
+def inside(
+    boxes: Array, origin: tuple[int, int], tile: int, overlap: int, width: int, height: int
+) -> NDArray[np.bool_]:
+    """`inside_tile` of a tile in an image of that size, all of which is looked at."""
+    x, y = origin
+    inner = np.array([x > 0, y > 0, x + tile < width, y + tile < height])
+    return inside_tile(boxes, origin, tile, overlap, inner)
 
 
 def random_cases(count: int, seed: int) -> NDArray[np.int64]:
@@ -161,23 +170,19 @@ def box_at(center_x: float, center_y: float, side: float = 50) -> Array:
 )
 def test_the_edge_rule_at_a_tile_whose_right_edge_lies_inside(box: Array, stays: bool) -> None:
     width, height = 3000, TILE
-    assert inside_tile(box, (0, 0), TILE, OVERLAP, width, height).tolist() == [stays]
+    assert inside(box, (0, 0), TILE, OVERLAP, width, height).tolist() == [stays]
     mirrored = np.array([[3000 - box[0, 2], box[0, 1], 3000 - box[0, 0], box[0, 3]]])
-    assert inside_tile(mirrored, (3000 - TILE, 0), TILE, OVERLAP, width, height).tolist() == [stays]
+    assert inside(mirrored, (3000 - TILE, 0), TILE, OVERLAP, width, height).tolist() == [stays]
     turned = box[:, [1, 0, 3, 2]]
-    assert inside_tile(turned, (0, 0), TILE, OVERLAP, height, width).tolist() == [stays]
+    assert inside(turned, (0, 0), TILE, OVERLAP, height, width).tolist() == [stays]
 
 
 def test_the_edge_rule_spares_the_edges_of_the_image() -> None:
     boxes = np.vstack([box_at(x, y, side=30) for x in (3, 500, 1021) for y in (3, 500, 1021)])
-    assert inside_tile(boxes, (0, 0), TILE, OVERLAP, TILE, TILE).all()
-    assert inside_tile(boxes, (0, 0), TILE, OVERLAP, 1022, 700).all(), (
-        "also where the tile hangs over"
-    )
-    assert (
-        inside_tile(boxes, (0, 0), TILE, OVERLAP, 1025, TILE).tolist() == [True] * 6 + [False] * 3
-    )
-    assert inside_tile(np.zeros((0, 4)), (0, 0), TILE, OVERLAP, TILE, TILE).shape == (0,)
+    assert inside(boxes, (0, 0), TILE, OVERLAP, TILE, TILE).all()
+    assert inside(boxes, (0, 0), TILE, OVERLAP, 1022, 700).all(), "also where the tile hangs over"
+    assert inside(boxes, (0, 0), TILE, OVERLAP, 1025, TILE).tolist() == [True] * 6 + [False] * 3
+    assert inside(np.zeros((0, 4)), (0, 0), TILE, OVERLAP, TILE, TILE).shape == (0,)
 
 
 def seen_by_tiles(
@@ -202,7 +207,7 @@ def seen_by_tiles(
         guess = figures + np.hstack([shift - change / 2, shift + change / 2])
         guess = np.clip(guess, np.tile(low, 2), np.tile(high, 2))
         reported = (visible >= min_visible) & (guess[:, 2:] > guess[:, :2]).all(axis=1)
-        reported[reported] = inside_tile(guess[reported], tuple(origin), TILE, OVERLAP, *size)
+        reported[reported] = inside(guess[reported], tuple(origin), TILE, OVERLAP, *size)
         boxes.append(guess[reported])
         owners.append(np.flatnonzero(reported))
     return np.concatenate(boxes), np.concatenate(owners)
@@ -381,3 +386,49 @@ def test_merge_of_nothing_of_points_and_of_very_many() -> None:
     doubled = np.repeat(points, 2, axis=0) + rng.uniform(-5, 5, (45_000, 2))
     boxes = np.hstack([doubled - 25, doubled + 25])
     assert len(merge(boxes, rng.uniform(0, 1, 45_000), np.ones(45_000, np.int64), 0.3)) == 22_500
+
+
+def test_neighbours_are_those_of_the_whole_grid_that_are_looked_at() -> None:
+    origins = grid(640, 448, 256, 64)  # three columns, two rows
+    middle_missing = np.array([True, False, True, True, True, True])
+    assert neighbours(origins, middle_missing).tolist() == [
+        [False, False, False, True],
+        [True, False, True, True],
+        [False, False, False, True],
+        [False, True, True, False],
+        [True, False, True, False],
+        [True, True, False, False],
+    ]
+    assert neighbours(grid(10, 10, 64, 8), np.ones(1, bool)).tolist() == [[False] * 4]
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=100, deadline=None)
+def test_a_figure_that_is_whole_in_a_tile_is_reported_whichever_tiles_are_left_out(
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    width, height, tile, overlap = 700, 500, 256, 64
+    origins = grid(width, height, tile, overlap)
+    looked_at = rng.random(len(origins)) < rng.uniform(0.2, 1)
+    inner = neighbours(origins, looked_at)
+    sides = rng.uniform(8, overlap, (60, 2))
+    corners = rng.uniform(0, 1, (60, 2)) * ((width, height) - sides)
+    figures = np.hstack([corners, corners + sides])
+    reported = np.zeros(60, bool)
+    for number in np.flatnonzero(looked_at).tolist():
+        whole = whole_in_some(figures, origins[number : number + 1], tile)
+        kept = inside_tile(figures, tuple(origins[number]), tile, overlap, inner[number])
+        reported |= whole & kept
+    assert reported[whole_in_some(figures, origins[looked_at], tile)].all()
+
+
+def test_settled_is_what_nothing_below_the_line_can_change() -> None:
+    column = np.array([[0, y, 40, y + 40] for y in (0, 20, 40, 200)], float)
+    apart = np.array([[100.0, 0, 140, 40]])
+    boxes, labels = np.vstack([column, apart]), np.ones(5, int)
+    assert settled(boxes, labels, 0.2, 100).tolist() == [True, True, True, False, True]
+    assert settled(boxes, labels, 0.2, 70).tolist() == [False, False, False, False, True]
+    other_class = np.array([1, 2, 1, 1, 1])
+    assert settled(boxes, other_class, 0.2, 70).tolist() == [True, True, False, False, True]
+    assert settled(boxes[:0], labels[:0], 0.2, 70).tolist() == []

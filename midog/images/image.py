@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
+from midog.images.damaged_tiles import DamagedTiles
 from midog.images.open_file import open_file
 from midog.images.opened_file import Level, OpenedFile, damaged, in_memory
 from midog.images.pixels import Pixels, crop_on_white
@@ -36,8 +37,10 @@ class SlideImage:
     Any number of threads may read from one object.
     """
 
-    def __init__(self, path: Path, file: OpenedFile) -> None:
-        self.path = path
+    def __init__(self, path: Path, file: OpenedFile, *, past_damage: bool = False) -> None:
+        self.path, self._damaged = path, DamagedTiles(path)
+        if past_damage:
+            file = self._damaged.past(file)
         self.width, self.height = file.size
         self.stated_mpp, self.mpp = file.mpp, file.mpp.mpp
         self.levels: tuple[Level, ...] = file.levels
@@ -62,6 +65,14 @@ class SlideImage:
         """
         if damage := self._file.damage():
             raise damaged(self.path, damage)
+
+    def report_damage(self) -> None:
+        """State how many damaged tiles were read as white, of an image opened `past_damage`.
+
+        Raises:
+            ImageError: where all that was read is damaged.
+        """
+        self._damaged.report()
 
     def read(self, x: int, y: int, width: int, height: int, level: int = 0) -> Pixels:
         """A region of a level, white beyond its edges.
@@ -181,12 +192,17 @@ class SlideImage:
         return np.asarray(region.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def open_image(path: Path | str) -> SlideImage:
+def open_image(path: Path | str, *, past_damage: bool = False) -> SlideImage:
     """Open a slide (whatever OpenSlide opens), a plain or OME TIFF, a PNG, JPEG, BMP, GIF, WebP or
     JPEG 2000.
 
     Of several pictures in a TIFF, the largest is meant. Grey becomes RGB, what is transparent or
     left out becomes white, and the picture is turned as its orientation tag says.
+
+    Args:
+        path: the file.
+        past_damage: a damaged tile or strip is read as white, and a warning says where it is; else
+            it is an error on reading.
 
     Raises:
         ImageError: for a file that is missing, a folder, not an image, cut short or damaged, or
@@ -194,7 +210,7 @@ def open_image(path: Path | str) -> SlideImage:
             reading.
     """
     path = Path(path)
-    return SlideImage(path, open_file(path))
+    return SlideImage(path, open_file(path), past_damage=past_damage)
 
 
 def as_image(array: Pixels, mpp: MppLike | None) -> SlideImage:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openslide
+from PIL import Image
 
 from midog.images.opened_file import Level, OpenedFile, on_white, one_kind_of_error
 from midog.images.pixels import Pixels, pieces
@@ -19,6 +21,7 @@ GENERIC = "generic-tiff"
 """OpenSlide's name for a tiled TIFF of nobody's."""
 
 _BLOCK = 512  # px of a level
+_SIDES = ("width", "height")
 
 
 def vendor_of(path: Path) -> str | None:
@@ -40,13 +43,16 @@ def open_slide(path: Path, mpp_in_tags: Sequence[Statement | None] = ()) -> Open
     """
     if vendor_of(path) != GENERIC:  # whose numbers are all checked before
         try_slide(path)
-    slide = openslide.OpenSlide(path)
+    slide = _Handle(path)
     sizes, downsamples = slide.level_dimensions, slide.level_downsamples
     readers = [
         _SlideLevel(path, slide, number, size, downsample)
         for number, (size, downsample) in enumerate(zip(sizes, downsamples, strict=True))
     ]
-    levels = tuple(Level(reader.size, reader.downsample, reader.read_into) for reader in readers)
+    levels = tuple(
+        Level(reader.size, reader.downsample, reader.read_into, _tile_of(slide.properties, number))
+        for number, reader in enumerate(readers)
+    )
     mpp = settle(str(path), [*mpp_of_slide(slide.properties), *mpp_in_tags])
     return OpenedFile(levels, mpp, slide.close, origin=_origin(slide.properties))
 
@@ -61,6 +67,41 @@ def _origin(properties: Mapping[str, str]) -> tuple[int, int]:
     except (KeyError, ValueError):
         return (0, 0)
     return (x, y)
+
+
+def _tile_of(properties: Mapping[str, str], level: int) -> tuple[int, int]:
+    """(width, height) of the tiles in which a level is stored, px."""
+    sides = [properties.get(f"openslide.level[{level}].tile-{side}") for side in _SIDES]
+    width, height = (int(side) if side and side.isdigit() else _BLOCK for side in sides)
+    return max(width, 1), max(height, 1)
+
+
+class _Handle:
+    """An open slide, opened anew after an error: OpenSlide refuses all that is read after one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._slide = path, openslide.OpenSlide(path)
+        self._lock = threading.Lock()
+        self.level_dimensions = self._slide.level_dimensions
+        self.level_downsamples = self._slide.level_downsamples
+        self.properties = dict(self._slide.properties)
+
+    def close(self) -> None:
+        self._slide.close()
+
+    def read_region(
+        self, corner: tuple[int, int], level: int, size: tuple[int, int]
+    ) -> Image.Image:
+        """As OpenSlide's, from any thread; an error of another thread's region is none of this."""
+        slide = self._slide
+        try:
+            return slide.read_region(corner, level, size)
+        except openslide.OpenSlideError:
+            # a handle that is replaced is closed once no thread reads from it any more
+            with self._lock, openslide.OpenSlide(self._path) as alone:
+                if self._slide is slide:
+                    self._slide = openslide.OpenSlide(self._path)
+                return alone.read_region(corner, level, size)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import openslide
 import tifffile
 
 from midog.errors import ImageError
+from midog.images.jpeg_tiles import JpegTiles, is_checked, tile_of
 from midog.images.open_slide import GENERIC, open_slide, vendor_of
 from midog.images.opened_file import (
     Level,
@@ -29,7 +30,6 @@ from midog.images.tiff_colours import check_readable, to_rgb
 from midog.images.tiff_mapped import AnyPixels, crop_into, map_page
 from midog.images.tiff_pictures import TiffPicture, colour_planes, largest_picture
 from midog.images.tiff_segments import Segments, has_segments
-from midog.images.trial import damage_of_jpegs
 from midog.mpp import StatedMpp, settle
 
 _LOSSLESS = (1, 5, 8, 32773, 32946)
@@ -57,7 +57,7 @@ def open_tiff(path: Path) -> OpenedFile:
         if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
-            return _watched(path, open_slide(path, mpp_of_tiff(tiff, first)), first)
+            return _watched(path, open_slide(path, mpp_of_tiff(tiff, first)), tiff.pages)
         picture = largest_picture(path, tiff)
         axes = picture.axes
         if axes == "CYX" and not colour_planes(path, tiff, picture):
@@ -82,7 +82,8 @@ def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) 
         slide.close()
         slide = None
     if slide and page.compression not in _LOSSLESS:
-        return _with_levels(path, tiff, picture, _watched(path, slide, page))
+        pages = [level[0] for level in picture.levels]
+        return _with_levels(path, tiff, picture, _watched(path, slide, pages))
     mpp = slide.mpp if slide else settle(str(path), in_tags)
     ours = _open_levels(path, tiff, picture, mpp)
     if slide and ours:
@@ -90,16 +91,23 @@ def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) 
     return ours or slide or decoded_whole(picture.size, mpp, lambda: _decode(path))
 
 
-def _watched(path: Path, slide: OpenedFile, page: Any) -> OpenedFile:
-    """The slide, with the damage of its JPEG tiles; OpenSlide passes over half of it."""
-    if page.compression != tifffile.COMPRESSION.JPEG or not has_segments(page):
-        return slide
-    places = [
-        place for place in zip(page.dataoffsets, page.databytecounts, strict=True) if all(place)
+def _watched(path: Path, slide: OpenedFile, pages: Iterable[Any]) -> OpenedFile:
+    """The slide, with the damage of its JPEG tiles; OpenSlide passes over half of it.
+
+    pages: of the file, those of the slide's levels among them, the first of a size.
+    """
+    by_size: dict[tuple[int, int], Any] = {}
+    for page in pages:
+        by_size.setdefault((page.imagewidth, page.imagelength), page)
+    watched = {size: JpegTiles(path, page) for size, page in by_size.items() if is_checked(page)}
+    levels = [
+        replace(level, tile=watched[level.size].tile, damage_of=watched[level.size].damage_of)
+        if level.size in watched
+        else level
+        for level in slide.levels
     ]
-    return replace(
-        slide, damage=functools.partial(damage_of_jpegs, path, places, page.jpegtables or b"")
-    )
+    damage = watched[slide.size].damage if slide.size in watched else slide.damage
+    return replace(slide, levels=tuple(levels), damage=damage)
 
 
 def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile) -> OpenedFile:
@@ -135,7 +143,9 @@ def _open_levels(path: Path, tiff: Any, picture: TiffPicture, mpp: StatedMpp) ->
         if len(readers) == 1 and number == 0 and readers[0]:
             mapped = readers[0][2]
         read_into = reads[0] if len(reads) == 1 else functools.partial(_read_planes, reads)
-        levels.append(Level(size, downsample, read_into))
+        is_mapped = all(reader[2] is not None for reader in readers if reader)
+        tile = None if is_mapped else tile_of(pages[0])
+        levels.append(Level(size, downsample, read_into, tile))
 
     def close() -> None:
         for close_page in closers:

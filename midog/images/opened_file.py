@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,17 @@ class Level:
     downsample: px of level 0 for a px of this level, mean of x and y; 1 for level 0.
     read_into: (x, y, out) copies the region at x, y (px of this level) of the size of `out`
         (height, width, 3) uint8 RGB, wholly inside the level, into `out`; from any thread.
+    tile: (width, height), px: the parts in which it is stored, each of which may be damaged; None
+        where it is decoded as a whole, or not at all.
+    damage_of: names the damage, over which reading passes, of the first of some tiles, given by row
+        and column; None where they are sound, or it cannot be told.
     """
 
     size: tuple[int, int]
     downsample: float
     read_into: Callable[[int, int, Pixels], None]
+    tile: tuple[int, int] | None = None
+    damage_of: Callable[[Sequence[tuple[int, int]]], str | None] = lambda tiles: None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ _TURNS = {
 are then counted from the other edge."""
 
 
+_BLOCK = 256
+"""Side of the parts, px, that a damaged tile of a turned file spoils: its grid is turned too."""
+
+
 def turned(path: Path, file: OpenedFile, orientation: object) -> OpenedFile:
     """A file shown as its orientation tag says; a warning states that boxes refer to that.
 
@@ -47,7 +51,8 @@ def turned(path: Path, file: OpenedFile, orientation: object) -> OpenedFile:
 def _turned_level(level: Level, turn: tuple[bool, bool, bool]) -> Level:
     width, height = level.size[::-1] if turn[0] else level.size
     read_into = functools.partial(_read_into, level, (width, height), turn)
-    return replace(level, size=(width, height), read_into=read_into)
+    tile = None if level.tile is None else (_BLOCK, _BLOCK)
+    return Level((width, height), level.downsample, read_into, tile)
 
 
 def _read_into(

@@ -25,6 +25,7 @@ from midog.inference.image_identity import state_of
 from midog.inference.jobs import Job, require_own_files
 from midog.inference.opened_image import OpenedImage
 from midog.inference.output_folder import OutputFolder
+from midog.inference.stage_times import StageTimes
 from midog.inference.verified import VerifiedDetector
 from midog.progress import OnImage, OnStep
 
@@ -36,10 +37,12 @@ class Spent:
     """What detection in an image took.
 
     seconds: of the clock, with reading what was not read ahead. pixels: level-0 px of the image.
+    times: of the stages, which overlap.
     """
 
     seconds: float
     pixels: int
+    times: StageTimes
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,9 @@ class _Batch:
         begun = time.perf_counter()
         detections = self._detector.detect(image, self._tick)
         took = time.perf_counter() - begun
-        self.outcome.spent[job.name] = Spent(took, image.image.width * image.image.height)
+        self.outcome.spent[job.name] = Spent(
+            took, image.image.width * image.image.height, image.times
+        )
         return detections
 
     def _announce(self, job: Job, opened: OpenedImage) -> None:
@@ -218,6 +223,11 @@ class _Batch:
 
     def _write(self, job: Job, opened: _Opened, detections: Detections) -> int:
         """Write the files of an image; return its figures at or over the threshold."""
+        with opened.image.times.of("writing"):
+            self._write_files(job, opened, detections)
+        return count_figures(detections, self._detector.threshold)
+
+    def _write_files(self, job: Job, opened: _Opened, detections: Detections) -> None:
         image = opened.image
         detected = DetectedImage(
             file_name=job.name,
@@ -234,7 +244,6 @@ class _Batch:
         for name, path in zip(self._formats, targets, strict=True):
             FORMATS[name].write(path, detected)
         self._folder.finish(job.stem, job.path, opened.state, job.mpp, self._formats)
-        return count_figures(detections, self._detector.threshold)
 
 
 @contextmanager

@@ -158,6 +158,8 @@ class Detector:
     def detect(self, opened: OpenedImage, progress: OnTiles | None = None) -> Detections:
         """Detect figures in an image from `open`, once."""
         views = views_of(opened, self.orientations, progress)
+        if isinstance(opened.image, SlideImage):
+            opened.image.report_damage()
         nms_iou = min(member.settings.nms_iou for member in self.members)
         boxes, scores, labels = fuse(views, opened.mpp, nms_iou, self._floor)
         return Detections(boxes.astype(np.float32), scores, labels)

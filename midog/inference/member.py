@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.config.schema import InferenceSettings
@@ -18,12 +16,12 @@ from midog.images.image import SlideImage
 from midog.inference.model_folder import weights_digest, weights_of
 from midog.inference.network import Backend, TorchBackend, out_of_memory
 from midog.inference.orientations import Orientation
-from midog.inference.tile_plan import TileLimits, TilePlan, plan_tiles
+from midog.inference.strip_merge import StripMerge
+from midog.inference.tile_plan import TileLimits, TilePlaces, TilePlan, plan_tiles
 from midog.inference.tile_results import BoxArrays, place_tiles
 from midog.models.protocol import Candidates, DetectionNetwork
 from midog.models.registry import DetectorSettings
 from midog.mpp import Mpp, Scale
-from midog.tiling import merge
 
 
 class Member:
@@ -83,14 +81,14 @@ class Member:
         return plan_tiles(size, scale, self.inference, self._limits())
 
     def start(
-        self, images: Tensor, orientation: Orientation, corners: NDArray[np.int64], plan: TilePlan
+        self, images: Tensor, orientation: Orientation, places: TilePlaces, plan: TilePlan
     ) -> Callable[[], BoxArrays]:
         """Start on tiles.
 
         Args:
             images: (B, tile, tile, 3) uint8, shown in that orientation.
             orientation: It.
-            corners: (n, 2) x y of the tiles, px of the resampled image.
+            places: of the n tiles; images beyond them are filling.
             plan: How the image is divided.
 
         Returns:
@@ -105,7 +103,7 @@ class Member:
         def report() -> BoxArrays:
             return place_tiles(
                 candidates(),
-                corners,
+                places,
                 plan,
                 nms_iou=self.settings.nms_iou,
                 max_detections=self.settings.max_detections,
@@ -114,23 +112,9 @@ class Member:
 
         return report
 
-    def in_image(self, reports: BoxArrays, plan: TilePlan, size: tuple[int, int]) -> BoxArrays:
-        """Merge what all tiles of an image report.
-
-        Args:
-            reports: In the order of the tiles.
-            plan: How the image is divided.
-            size: (width, height) of the image, level-0 px.
-
-        Returns:
-            Boxes (N, 4) in level-0 px, none empty, with their scores and labels, best first.
-        """
-        boxes, scores, labels = reports
-        boxes = np.clip(boxes, 0, [*plan.size, *plan.size])
-        boxes = np.minimum(boxes / (plan.scale * 2), [*size, *size])
-        keep = merge(boxes, scores, labels, self.settings.nms_iou)
-        keep = keep[(boxes[keep, 2:] > boxes[keep, :2]).all(axis=1)]
-        return boxes[keep], scores[keep], labels[keep]
+    def merging(self, plan: TilePlan, size: tuple[int, int]) -> StripMerge:
+        """Begin to merge what the tiles of an image of (width, height) level-0 px report."""
+        return StripMerge(plan, size, self.settings.nms_iou)
 
     def _candidates(self, images: Tensor) -> Callable[[], Candidates]:
         try:

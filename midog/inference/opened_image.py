@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from midog.data.mpp import mpp_of_image
 from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.member import Member
+from midog.inference.stage_times import StageTimes
 from midog.inference.tile_plan import TilePlan
 from midog.inference.tiles import Extent, OpenTiles, ResidentTiles, Tiles, as_opened
 from midog.mpp import Mpp, MppLike
@@ -27,12 +29,14 @@ class OpenedImage:
         mpp: um/px of the image.
         groups: Tiles, and the members that are shown these.
         own: Whether closing this closes the image.
+        times: What reading, network and merging took so far.
     """
 
     image: SlideImage | Extent
     mpp: Mpp
     groups: tuple[tuple[Tiles, tuple[Member, ...]], ...]
     own: bool
+    times: StageTimes = field(default_factory=StageTimes)
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +75,13 @@ def open_for(
     try:
         own_mpp = mpp_of_image(opened, mpp)
         pinned = members[0].device.type == "cuda"
+        times = StageTimes()
+        tiles_of = partial(OpenTiles, opened, own_mpp, workers=workers, pinned=pinned, times=times)
         groups = tuple(
-            (OpenTiles(opened, own_mpp, plan, workers=workers, pinned=pinned), of_plan)
+            (tiles_of(plan), of_plan)
             for plan, of_plan in _grouped(members, lambda own: own.plan(opened, own_mpp)).items()
         )
-        return OpenedImage(opened, own_mpp, groups, own=opened is not image)
+        return OpenedImage(opened, own_mpp, groups, opened is not image, times)
     except BaseException:
         if opened is not image:
             opened.close()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from midog.config.schema import InferenceSettings
 from midog.mpp import Scale
-from midog.tiling import STEP, fit_batch, fit_tile, grid
+from midog.tiling import STEP, Mask, fit_batch, fit_tile, grid, neighbours
 
 LARGEST_TILE = 1536
 """Largest side of a tile, px as the network sees it, that `auto` takes.
@@ -18,6 +18,26 @@ A head's group norms (`model.head_norm: group`) see a whole tile, so scores depe
 size: it is the same on every device whose memory bears it. With other norms it moves only scores
 near a seam.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class TilePlaces:
+    """Where tiles lie.
+
+    Attributes:
+        corners: (T, 2) int64, upper left corners x y, px of the resampled image, row by row.
+        inner: (T, 4) bool, the edges with a neighbour that is looked at as well: left, top, right,
+            bottom.
+    """
+
+    corners: NDArray[np.int64]
+    inner: Mask
+
+    def __len__(self) -> int:
+        return len(self.corners)
+
+    def __getitem__(self, some: slice) -> TilePlaces:
+        return TilePlaces(self.corners[some], self.inner[some])
 
 
 @dataclass(frozen=True)
@@ -38,9 +58,15 @@ class TilePlan:
     overlap: int
     batch_size: int
 
-    def origins(self) -> NDArray[np.int64]:
-        """Upper left corners (T, 2) x y of the tiles, px of the resampled image."""
-        return grid(*self.size, self.tile, self.overlap)
+    def places(self, looked_at: Mask | None = None) -> TilePlaces:
+        """The tiles, row by row.
+
+        Args:
+            looked_at: (T,) which of them are looked at; None: all.
+        """
+        origins = grid(*self.size, self.tile, self.overlap)
+        chosen = np.ones(len(origins), dtype=bool) if looked_at is None else looked_at
+        return TilePlaces(origins[chosen], neighbours(origins, chosen)[chosen])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.inference.orientations import AS_IT_IS, Orientation
-from midog.inference.tile_plan import TilePlan
+from midog.inference.tile_plan import TilePlaces, TilePlan
 from midog.models.postprocess import suppress
 from midog.models.protocol import Candidates
 from midog.tiling import inside_tile
@@ -19,7 +19,7 @@ BoxArrays = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
 
 def place_tiles(
     candidates: Candidates,
-    corners: NDArray[np.int64],
+    places: TilePlaces,
     plan: TilePlan,
     *,
     nms_iou: float,
@@ -29,8 +29,8 @@ def place_tiles(
     """Move a batch's detections to the image, without those that a neighbouring tile shows whole.
 
     Args:
-        candidates: of the tiles, px of the tile; tiles beyond the last corner are filling.
-        corners: (n, 2) x y of the tiles, px of the resampled image.
+        candidates: of the tiles, px of the tile; tiles beyond the last place are filling.
+        places: of the n tiles.
         plan: how the image is divided.
         nms_iou: boxes of a class that overlap a better one by more than this are dropped.
         max_detections: most detections of a tile.
@@ -38,12 +38,12 @@ def place_tiles(
     """
     parts = list[BoxArrays]()
     tiles = suppress(candidates, nms_iou, max_detections)
-    for tile, (x, y) in zip(tiles, corners.tolist(), strict=False):
+    for tile, (x, y), inner in zip(tiles, places.corners.tolist(), places.inner, strict=False):
         boxes = tile["boxes"].double().numpy()
         if orientation != AS_IT_IS:
             boxes = orientation.turn_back(boxes, plan.tile, plan.tile)
         boxes = boxes + np.array([x, y, x, y])
-        keep = inside_tile(boxes, (x, y), plan.tile, plan.overlap, *plan.size)
+        keep = inside_tile(boxes, (x, y), plan.tile, plan.overlap, inner)
         parts.append((boxes[keep], tile["scores"].numpy()[keep], tile["labels"].numpy()[keep]))
     return joined(parts)
 

@@ -11,15 +11,16 @@ from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from midog.errors import ImageError
 from midog.images.image import SlideImage, as_image, open_image
 from midog.images.pixels import Pixels
 from midog.images.tiff_mapped import AnyPixels
-from midog.inference.tile_plan import TilePlan
+from midog.inference.stage_times import StageTimes
+from midog.inference.tile_plan import TilePlaces, TilePlan
 from midog.mpp import Mpp
+from midog.tiling import Mask
 
 
 class OpenTiles:
@@ -31,6 +32,8 @@ class OpenTiles:
         plan: its tiles.
         workers: threads that read; with 0 a tile is read when its turn comes.
         pinned: batches lie where a GPU can fetch them.
+        looked_at: (T,) bool, which of the plan's tiles are read; None: all.
+        times: where the time of reading is added.
     """
 
     def __init__(
@@ -41,9 +44,12 @@ class OpenTiles:
         *,
         workers: int,
         pinned: bool = False,
+        looked_at: Mask | None = None,
+        times: StageTimes | None = None,
     ) -> None:
         self.image, self.mpp, self.plan = image, mpp, plan
-        self.origins = plan.origins()
+        self.times = times or StageTimes()
+        self.places, self._level = plan.places(looked_at), image.level_for(plan.scale)
         self._pinned, self._ahead = pinned, workers + plan.batch_size
         self._pool = (
             ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
@@ -63,44 +69,47 @@ class OpenTiles:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    def batches(self) -> Iterator[tuple[TilePlaces, Tensor]]:
         """Iterate over the tiles, in order and once.
 
         Yields:
-            Corners (n, 2) x y, px of the resampled image, and tiles (batch_size, tile, tile, 3)
-            uint8 RGB. The last batch is filled with white tiles, so that all have one shape.
+            The places of n tiles, and these (batch_size, tile, tile, 3) uint8 RGB. The last batch
+            is filled with white tiles, so that all have one shape.
 
         Raises:
             ImageError: where a tile cannot be read.
         """
         side, size = self.plan.tile, self.plan.batch_size
-        for begin in range(0, len(self.origins), size):
-            corners = self.origins[begin : begin + size]
+        for begin in range(0, len(self.places), size):
+            places = self.places[begin : begin + size]
             batch = torch.empty((size, side, side, 3), dtype=torch.uint8, pin_memory=self._pinned)
-            for slot in range(len(corners)):
+            for slot in range(len(places)):
                 batch[slot] = torch.from_numpy(self._next(begin + slot))
-            batch[len(corners) :] = 255
-            yield corners, batch
+            batch[len(places) :] = 255
+            yield places, batch
 
     def _next(self, number: int) -> Pixels:
-        if self._pool is None:
-            return self._read(number)
-        tile = self._waiting.popleft().result()
+        with self.times.of("waiting"):
+            if self._pool is None:
+                return self._read(number)
+            tile = self._waiting.popleft().result()
         self._read_ahead()
         return tile
 
     def _read_ahead(self) -> None:
         while (
             self._pool is not None
-            and self._asked < len(self.origins)
+            and self._asked < len(self.places)
             and len(self._waiting) < self._ahead
         ):
             self._waiting.append(self._pool.submit(self._read, self._asked))
             self._asked += 1
 
     def _read(self, number: int) -> Pixels:
-        x, y = self.origins[number].tolist()
-        return self.image.read_scaled(x, y, self.plan.tile, self.plan.tile, self.plan.scale)
+        x, y = self.places.corners[number].tolist()
+        side = self.plan.tile
+        with self.times.of("reading"):
+            return self.image.read_scaled(x, y, side, side, self.plan.scale, self._level)
 
 
 @dataclass(frozen=True)
@@ -122,27 +131,27 @@ class ResidentTiles:
 
     def __init__(self, pixels: Tensor, plan: TilePlan) -> None:
         assert plan.scale == (1.0, 1.0), plan.scale
-        self.pixels, self.plan = pixels, plan
+        self.pixels, self.plan, self.times = pixels, plan, StageTimes()
         self.image = Extent(pixels.shape[1], pixels.shape[0])
-        self.origins = plan.origins()
+        self.places = plan.places()
 
-    def batches(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    def batches(self) -> Iterator[tuple[TilePlaces, Tensor]]:
         """Iterate over the tiles as `OpenTiles.batches` does; they are on the device."""
         side, size = self.plan.tile, self.plan.batch_size
-        for begin in range(0, len(self.origins), size):
-            corners = self.origins[begin : begin + size]
+        for begin in range(0, len(self.places), size):
+            places = self.places[begin : begin + size]
             batch = self.pixels.new_full((size, side, side, 3), 255)
-            for tile, (x, y) in zip(batch, corners.tolist(), strict=False):
+            for tile, (x, y) in zip(batch, places.corners.tolist(), strict=False):
                 part = self.pixels[y : y + side, x : x + side]
                 tile[: part.shape[0], : part.shape[1]] = part
-            yield corners, batch
+            yield places, batch
 
 
 Tiles = OpenTiles | ResidentTiles
 
 
 def as_opened(image: Path | str | AnyPixels) -> SlideImage:
-    """Open a file, or wrap pixels without copying them.
+    """Open a file, to be read past damaged tiles, or wrap pixels without copying them.
 
     Args:
         image: a path, or pixels (H, W, 3) uint8 RGB.
@@ -151,7 +160,7 @@ def as_opened(image: Path | str | AnyPixels) -> SlideImage:
         ImageError: for a file that cannot be read or an array of another kind.
     """
     if isinstance(image, Path | str):
-        return open_image(image)
+        return open_image(image, past_damage=True)
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise ImageError(

@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 
 from midog.inference.member import Member
 from midog.inference.opened_image import OpenedImage
 from midog.inference.orientations import Orientation
-from midog.inference.tile_results import BoxArrays, joined
+from midog.inference.stage_times import StageTimes
+from midog.inference.strip_merge import StripMerge
+from midog.inference.tile_results import BoxArrays
 from midog.inference.tiles import Tiles
 
 OnTiles = Callable[[int, int], None]
@@ -32,36 +35,55 @@ def views_of(
         first.
     """
     views, before = list[BoxArrays](), 0
-    total = sum(len(tiles.origins) for tiles, _ in opened.groups)
+    total = sum(len(tiles.places) for tiles, _ in opened.groups)
     size = opened.image.width, opened.image.height
     for tiles, members in opened.groups:
-        looks = [(member, turned) for member in members for turned in orientations]
-        reports: list[list[BoxArrays]] = [[] for _ in looks]
-        with closing(_reports(tiles, looks)) as coming:
-            for look, done, report in coming:
-                reports[look].append(report)
-                if progress is not None and look == len(looks) - 1:
+        looks = [
+            _Look(member, turned, member.merging(tiles.plan, size))
+            for member in members
+            for turned in orientations
+        ]
+        with closing(_look_through(tiles, looks)) as coming:
+            for done in coming:
+                if progress is not None:
                     progress(before + done, total)
-        for (member, _), parts in zip(looks, reports, strict=True):
-            views.append(member.in_image(joined(parts), tiles.plan, size))
-        before += len(tiles.origins)
+        views += [look.merging.result() for look in looks]
+        before += len(tiles.places)
     return views
 
 
-def _reports(
-    tiles: Tiles, looks: Sequence[tuple[Member, Orientation]]
-) -> Generator[tuple[int, int, BoxArrays]]:
-    """The number of the look, that of the tiles done with its batch, and what the batch reports."""
-    pending: deque[tuple[int, int, Future[BoxArrays]]] = deque()
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A member that is shown tiles in an orientation, and what becomes of its reports."""
+
+    member: Member
+    orientation: Orientation
+    merging: StripMerge
+
+
+def _look_through(tiles: Tiles, looks: Sequence[_Look]) -> Generator[int]:
+    """Yield the number of tiles done after each batch that every look has taken in."""
+    pending: deque[tuple[int | None, Future[None]]] = deque()
     done = 0
-    # A thread places the results of a batch while the network runs on the next one.
+    # A thread merges what a batch reports while the network runs on the next one.
     with ThreadPoolExecutor(1, thread_name_prefix="midog-results") as results:
-        for corners, images in tiles.batches():
-            done += len(corners)
-            for look, (member, turned) in enumerate(looks):
-                report = member.start(images, turned, corners, tiles.plan)
-                pending.append((look, done, results.submit(report)))
-                is_last = done == len(tiles.origins) and look == len(looks) - 1
-                while len(pending) > (not is_last):
-                    looked, so_far, result = pending.popleft()
-                    yield looked, so_far, result.result()
+        for places, images in tiles.batches():
+            done += len(places)
+            is_last = done == len(tiles.places)
+            frontier = tiles.plan.size[1] if is_last else int(tiles.places.corners[done, 1])
+            for look in looks:
+                with tiles.times.of("network"):
+                    report = look.member.start(images, look.orientation, places, tiles.plan)
+                all_looked = look is looks[-1]
+                merging = results.submit(_take, look, report, frontier, tiles.times)
+                pending.append((done if all_looked else None, merging))
+                while len(pending) > (not (is_last and all_looked)):
+                    taken_in, result = pending.popleft()
+                    result.result()
+                    if taken_in is not None:
+                        yield taken_in
+
+
+def _take(look: _Look, report: Callable[[], BoxArrays], frontier: int, times: StageTimes) -> None:
+    with times.of("merging"):
+        look.merging.take(report(), frontier)

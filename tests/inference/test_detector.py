@@ -423,7 +423,8 @@ def plain_way(model: Any, pixels: Pixels, floor: float) -> Detections:
         tile[: part.shape[0], : part.shape[1]] = part
         (result,) = model.detections(torch.from_numpy(tile).permute(2, 0, 1)[None] / 255, floor)
         boxes = result["boxes"].double().numpy() + np.array([x, y, x, y])
-        keep = inside_tile(boxes, (x, y), TILE, 32, width, height)
+        inner = np.array([x > 0, y > 0, x + TILE < width, y + TILE < height])
+        keep = inside_tile(boxes, (x, y), TILE, 32, inner)
         tiles.append((boxes[keep], result["scores"].numpy()[keep], result["labels"].numpy()[keep]))
     boxes, scores, labels = (np.concatenate(column) for column in zip(*tiles, strict=True))
     boxes = np.clip(boxes, 0, [width, height] * 2)

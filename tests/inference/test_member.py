@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from midog.images.image import as_image
 from midog.inference.detector import Detector
 from midog.inference.orientations import ORIENTATIONS, Orientation
-from midog.inference.tile_results import joined
 from midog.mpp import Mpp
 from tests.inference.small import CONFIG, TILE
 from tests.inference.squares import Squares
@@ -26,8 +24,9 @@ def test_reports_are_in_px_of_the_image_whatever_the_orientation(orientation: Or
     pixels[40:80, 100:150] = 30
     plan = own.plan(as_image(pixels, 0.25), Mpp.of(0.25))
     images = torch.from_numpy(pixels)[None]
-    reports = own.start(images, orientation, np.array([[0, 0]]), plan)()
-    boxes, scores, labels = own.in_image(joined([reports]), plan, (TILE, TILE))
+    merging = own.merging(plan, (TILE, TILE))
+    merging.take(own.start(images, orientation, plan.places(), plan)(), TILE)
+    boxes, scores, labels = merging.result()
     assert boxes.tolist() == [[100, 40, 150, 80]]
     assert (len(scores), labels.tolist()) == (1, [1])
 
@@ -49,14 +48,3 @@ def test_identity_is_of_weights_tiles_and_mpp() -> None:
     with torch.no_grad():
         other.network.norm.weight[0] = 2
     assert other.identity()["weights"] != first["weights"]
-
-
-def test_boxes_are_cut_to_the_image_and_empty_ones_dropped() -> None:
-    own = member()
-    plan = own.plan_of((100, 80), (1.0, 1.0))
-    boxes: NDArray[np.float64] = np.array([[-5.0, 10, 30, 90], [100, 0, 120, 30]])
-    kept, scores, _ = own.in_image(
-        (boxes, np.array([0.5, 0.9], np.float32), np.ones(2, np.int64)), plan, (100, 80)
-    )
-    assert kept.tolist() == [[0, 10, 30, 80]]
-    assert scores.tolist() == [0.5]

@@ -22,7 +22,7 @@ def tiles(*boxes: tuple[float, float, float, float]) -> Candidates:
 def test_boxes_are_moved_by_their_tiles_corner_and_filling_is_left_out() -> None:
     candidates = tiles((100, 100, 150, 150))
     boxes, scores, labels = place_tiles(
-        candidates, PLAN.origins(), PLAN, nms_iou=0.2, max_detections=10
+        candidates, PLAN.places(), PLAN, nms_iou=0.2, max_detections=10
     )
     assert boxes.tolist() == [[100, 100, 150, 150], [292, 100, 342, 150]]
     assert boxes.dtype == np.float64
@@ -32,7 +32,7 @@ def test_boxes_are_moved_by_their_tiles_corner_and_filling_is_left_out() -> None
 
 def test_overlapping_boxes_and_those_that_a_neighbour_shows_whole_are_dropped() -> None:
     candidates = tiles((100, 100, 150, 150), (102, 100, 152, 150), (230, 100, 256, 150))
-    boxes, _, _ = place_tiles(candidates, PLAN.origins(), PLAN, nms_iou=0.2, max_detections=10)
+    boxes, _, _ = place_tiles(candidates, PLAN.places(), PLAN, nms_iou=0.2, max_detections=10)
     assert boxes.tolist() == [
         [100, 100, 150, 150],
         [292, 100, 342, 150],
@@ -42,7 +42,7 @@ def test_overlapping_boxes_and_those_that_a_neighbour_shows_whole_are_dropped() 
 
 def test_at_most_so_many_detections_of_a_tile() -> None:
     candidates = tiles((100, 20, 150, 70), (100, 100, 150, 150))
-    boxes, _, _ = place_tiles(candidates, PLAN.origins()[:1], PLAN, nms_iou=0.2, max_detections=1)
+    boxes, _, _ = place_tiles(candidates, PLAN.places()[:1], PLAN, nms_iou=0.2, max_detections=1)
     assert boxes.tolist() == [[100, 20, 150, 70]]
 
 

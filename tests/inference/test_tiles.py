@@ -35,14 +35,14 @@ def test_each_tile_once_row_by_row_and_white_ones_behind(
 ) -> None:
     seen = []
     with opened(as_image(pixels, 0.25), workers, batch_size) as tiles:
-        for corners, batch in tiles.batches():
+        for places, batch in tiles.batches():
             assert batch.shape == (batch_size, 128, 128, 3)
-            assert len(corners) <= batch_size
-            for (x, y), tile in zip(corners.tolist(), batch.numpy(), strict=False):
+            assert len(places) <= batch_size
+            for (x, y), tile in zip(places.corners.tolist(), batch.numpy(), strict=False):
                 assert np.array_equal(tile, pixels[y : y + 128, x : x + 128])
                 seen.append([x, y])
-            assert (batch[len(corners) :] == 255).all()
-    assert seen == plan().origins().tolist()
+            assert (batch[len(places) :] == 255).all()
+    assert seen == plan().places().corners.tolist()
 
 
 @pytest.mark.parametrize("size", [(500, 300), (100, 90), (128, 300)])
@@ -52,10 +52,8 @@ def test_tiles_of_pixels_on_a_device_are_those_of_the_host(size, batch_size, pix
     layout = TilePlan(scale=(1.0, 1.0), size=size, tile=128, overlap=32, batch_size=batch_size)
     resident = ResidentTiles(torch.from_numpy(part), layout)
     with OpenTiles(as_image(part, 0.25), 0.25, layout, workers=0) as tiles:
-        for (corners, batch), (same, other) in zip(
-            resident.batches(), tiles.batches(), strict=True
-        ):
-            assert np.array_equal(corners, same)
+        for (places, batch), (same, other) in zip(resident.batches(), tiles.batches(), strict=True):
+            assert np.array_equal(places.corners, same.corners)
             assert torch.equal(batch, other)
 
 
@@ -71,7 +69,7 @@ def test_reading_begins_when_it_is_opened_and_stops_a_few_tiles_ahead(
         deadline = time.monotonic() + 10
         while len(read) < ahead and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert sorted(read) == sorted(map(tuple, tiles.origins[:ahead].tolist()))
+        assert sorted(read) == sorted(map(tuple, tiles.places.corners[:ahead].tolist()))
 
 
 def test_closing_ends_the_threads_and_leaves_the_image_open(pixels: NDArray[np.uint8]) -> None:

@@ -28,7 +28,7 @@ def test_every_member_in_every_orientation_in_px_of_the_image() -> None:
     )
     told = list[tuple[int, int]]()
     with detector.open(pixels(), mpp=0.25) as opened:
-        tiles = sum(len(tiles.origins) for tiles, _ in opened.groups)
+        tiles = sum(len(tiles.places) for tiles, _ in opened.groups)
         views = views_of(opened, ORIENTATIONS[4], lambda *count: told.append(count))
     assert len(views) == 8
     expected = [[20, 30, 40, 52], [200, 100, 220, 122], [228, 230, 248, 252], [350, 450, 370, 472]]
