@@ -83,7 +83,8 @@ training.tasks: verify_data
 studies: out_of_fold
 studies: study_settings columns study_file row_settings budget rates tested
 studies: second_look plan selection detect cells table result store outlook
-report: page charts pictures evaluation_style evaluation_charts evaluation_page
+report: page charts pictures worst_mistakes mistake_sheet
+report: evaluation_style evaluation_charts evaluation_page
 report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
 report: study_page

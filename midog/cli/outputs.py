@@ -27,6 +27,7 @@ class Output:
 
 PAGE = Output("report of midog", b'<meta name="generator" content="midog ')
 PREVIEW = Output("preview of midog", b"midog preview")
+SHEET = Output("sheet of midog", b"midog sheet of mistakes")
 ROI_TABLE = Output("CSV of midog's scores", b"file_name,patient,")
 
 

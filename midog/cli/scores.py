@@ -25,7 +25,7 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.outputs import PAGE, ROI_TABLE, check_output
+from midog.cli.outputs import PAGE, ROI_TABLE, SHEET, check_output
 from midog.cli.score_tables import print_comparison, print_scores
 from midog.cli.shared import print_result
 from midog.cli.terminal import say
@@ -50,6 +50,15 @@ def evaluate(
     csv: Annotated[
         Path | None, option("--csv", "FILE", "Write a CSV with a line per ROI.", OUTPUT)
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        option(
+            "--sheet", "FILE", "Write a PNG: the worst mistakes of each group, as crops.", OUTPUT
+        ),
+    ] = None,
+    worst: Annotated[
+        int, option("--worst", "N", "Crops in a row of the sheet.", OUTPUT, min=1, max=24)
+    ] = 8,
     as_json: JsonOption = False,
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
@@ -66,7 +75,8 @@ def evaluate(
     from midog.inference.output_folder import threshold_origin
     from midog.inference.stored_threshold import OF_TRAINING
 
-    for name, path, kind in (("report", report, PAGE), ("csv", csv, ROI_TABLE)):
+    outputs = (("report", report, PAGE), ("csv", csv, ROI_TABLE), ("sheet", sheet, SHEET))
+    for name, path, kind in outputs:
         if path is not None:
             check_output(path, kind, name)
     rois = select_rois(
@@ -99,6 +109,12 @@ def evaluate(
 
             write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
             say(f"the report is {report}")
+        if sheet is not None:
+            from midog.report.mistake_sheet import write_mistake_sheet
+
+            title = f"Worst mistakes of {detections}"
+            write_mistake_sheet(sheet, result, rois, title=title, most=worst)
+            say(f"the worst mistakes are in {sheet}")
     finally:
         print_result(result, as_json, print_scores)
 

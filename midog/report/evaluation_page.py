@@ -3,8 +3,6 @@ mistakes."""
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,10 @@ from typing import Any
 from markupsafe import Markup
 
 from midog.data.roi import Roi
-from midog.errors import ImageError
 from midog.evaluation.groups import ALL
 from midog.evaluation.measure import Measure
 from midog.evaluation.measures import MAIN, MEASURES
 from midog.evaluation.result import MISTAKES, Evaluation, Mistake
-from midog.images.image import SlideImage, open_image
 from midog.metrics.mistakes import (
     FALSE_ALARMS,
     MISS_DISTANCES,
@@ -28,20 +24,17 @@ from midog.metrics.mistakes import (
     NEAR_UM,
     OTHER_NAME,
 )
-from midog.mpp import Mpp
 from midog.report import evaluation_charts as charts
 from midog.report.charts import MOST_STYLES, to_svg
 from midog.report.evaluation_style import first_level
 from midog.report.page import write_page
-from midog.report.pictures import FALSE_ALARM, MISSED, crop_around, data_uri
+from midog.report.pictures import data_uri
+from midog.report.worst_mistakes import WORST, crops_of, left_out, worst_by_group
 
-logger = logging.getLogger(__name__)
+_SORTS = 2  # of a group: false alarms and misses
 
 TABLES = ("scores", "threshold", "figure-free", "errors", "agreement", "calibration")
 """Tables of the page that have a column for every measure that names them."""
-
-WORST = 8
-"""Pictures of each kind of mistake."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +54,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The worst mistakes of one kind.
+    """The worst mistakes of one kind, in all or of a group.
 
     Attributes:
-        kind: One of MISTAKES.
+        kind: One of MISTAKES, or a sort of them.
         title: Of the kind.
         words: A sentence about the kind.
         total: Number of mistakes of that kind.
         pictures: Of the worst.
+        order: Which score is the worst, "highest" or "lowest"; "" where none is.
     """
 
     kind: str
@@ -76,13 +70,7 @@ class Gallery:
     words: str
     total: int
     pictures: tuple[Picture, ...]
-
-    @property
-    def order(self) -> str:
-        """Which score is the worst; "" where none is."""
-        if self.kind in FALSE_ALARMS:
-            return "highest"
-        return "lowest" if self.kind == MISSED_BELOW else ""
+    order: str
 
     @property
     def shown(self) -> list[Picture]:
@@ -162,6 +150,8 @@ def write_evaluation_page(
         "most_rows": charts.MOST_ROWS,
         "first_level": len(first_level(result)),
         "galleries": galleries(result, rois),
+        "group_galleries": group_galleries(result, rois),
+        "groups_without_pictures": left_out(result),
     }
     write_page(path, "evaluation.html", values)
 
@@ -186,9 +176,36 @@ def galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
             *_KINDS[kind],
             result.groups[ALL].mistakes[kind],
             tuple(pictures[id(mistake)] for mistake in of_kind),
+            _order(kind),
         )
         for kind, of_kind in worst.items()
     ]
+
+
+def group_galleries(result: Evaluation, rois: Sequence[Roi]) -> list[Gallery]:
+    """Return the worst false alarms and the worst misses of each group, with the annotated boxes;
+    none where there is one group."""
+    worst = worst_by_group(result)
+    if len(worst) == _SORTS:
+        return []
+    pictures = _pictures([one for row in worst for one in row.mistakes], result, rois, boxes=True)
+    return [
+        Gallery(
+            row.sort,
+            f"{row.group}: {row.sort}",
+            "" if row.is_alarms else "Those not detected at all come first.",
+            row.total,
+            tuple(pictures[id(mistake)] for mistake in row.mistakes),
+            "highest" if row.is_alarms else "lowest",
+        )
+        for row in worst
+    ]
+
+
+def _order(kind: str) -> str:
+    if kind in FALSE_ALARMS:
+        return "highest"
+    return "lowest" if kind == MISSED_BELOW else ""
 
 
 def _worst(mistakes: Sequence[Mistake], kind: str) -> list[Mistake]:
@@ -201,39 +218,13 @@ def _worst(mistakes: Sequence[Mistake], kind: str) -> list[Mistake]:
 
 
 def _pictures(
-    mistakes: Sequence[Mistake], result: Evaluation, rois: Sequence[Roi]
+    mistakes: Sequence[Mistake], result: Evaluation, rois: Sequence[Roi], *, boxes: bool = False
 ) -> dict[int, Picture]:
-    """The picture of each mistake, by its id(); an image is opened once, whatever the number of its
-    mistakes."""
-    by_name = {roi.file_name: roi for roi in rois}
-    mpps = {roi.file_name: roi.mpp for roi in result.rois}
-    pictures: dict[int, Picture] = {}
-    for file_name in dict.fromkeys(mistake.file_name for mistake in mistakes):
-        roi = by_name[file_name]
-        of_roi = [mistake for mistake in mistakes if mistake.file_name == file_name]
-        for mistake, source in zip(of_roi, _crops(roi, of_roi, mpps[file_name]), strict=True):
-            pictures[id(mistake)] = Picture(mistake, roi.scanner, source)
-    return pictures
-
-
-def _crops(roi: Roi, mistakes: Sequence[Mistake], mpp: Mpp | None) -> list[str | None]:
-    """A data URI for each mistake of one ROI; None for all if its image does not exist or cannot be
-    read."""
-    if roi.path is None or mpp is None:
-        return [None] * len(mistakes)
-    try:
-        with open_image(roi.path) as image:
-            return [_crop(image, mistake, mpp) for mistake in mistakes]
-    except ImageError as error:
-        logger.warning("no pictures of %s: %s", roi.file_name, error)
-        return [None] * len(mistakes)
-
-
-def _crop(image: SlideImage, mistake: Mistake, mpp: Mpp) -> str | None:
-    if math.isnan(mistake.x_px):
-        return None
-    ring = FALSE_ALARM if mistake.kind in FALSE_ALARMS else MISSED
-    return data_uri(crop_around(image, mistake.x_px, mistake.y_px, mpp=mpp, ring=ring))
+    """The picture of each mistake, by its id()."""
+    return {
+        id(mistake): Picture(mistake, roi.scanner, None if crop is None else data_uri(crop))
+        for mistake, roi, crop in crops_of(mistakes, result, rois, boxes=boxes)
+    }
 
 
 def _charts(result: Evaluation) -> Mapping[str, Markup]:

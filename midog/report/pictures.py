@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, PngImagePlugin
 
+from midog.boxes import MITOTIC_FIGURE, Boxes
 from midog.formats.overlay import COLOURS
 from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
@@ -45,7 +47,13 @@ MISSED = Ring(COLOURS["missed"], "broken")
 
 
 def crop_around(
-    image: SlideImage, x_px: float, y_px: float, *, mpp: MppLike, ring: Ring | None = None
+    image: SlideImage,
+    x_px: float,
+    y_px: float,
+    *,
+    mpp: MppLike,
+    ring: Ring | None = None,
+    boxes: Boxes | None = None,
 ) -> Pixels:
     """Cut CROP_UM around a location; white beyond the edges of the image.
 
@@ -55,6 +63,8 @@ def crop_around(
         y_px: Likewise.
         mpp: um/px at level 0, or those along x and y.
         ring: Drawn around the location; None: nothing is.
+        boxes: Annotated ones of the image, drawn where they reach into the crop: figures green,
+            imposters blue.
 
     Returns:
         (CROP_PX, CROP_PX, 3) uint8 RGB.
@@ -66,10 +76,13 @@ def crop_around(
     left, top = round(x_px - width / 2), round(y_px - height / 2)
     pixels = Image.fromarray(image.read(left, top, width, height))
     resampled = pixels.resize((CROP_PX, CROP_PX), Image.Resampling.LANCZOS)
+    scale = np.array([CROP_PX / width, CROP_PX / height])
+    if boxes is not None:
+        _frame(resampled, boxes, np.array([left, top]), scale)
     if ring is None:
         return np.asarray(resampled)
-    x, y = (x_px - left) * (CROP_PX / width), (y_px - top) * (CROP_PX / height)
-    return _ringed(resampled, x, y, ring)
+    x, y = ((x_px, y_px) - np.array([left, top])) * scale
+    return _ringed(resampled, float(x), float(y), ring)
 
 
 def data_uri(pixels: Pixels, kind: Literal["jpeg", "png"] = "jpeg") -> str:
@@ -82,6 +95,30 @@ def data_uri(pixels: Pixels, kind: Literal["jpeg", "png"] = "jpeg") -> str:
     else:
         Image.fromarray(pixels).save(data, "PNG", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
+
+
+def png_of(picture: Image.Image, mark: str) -> bytes:
+    """Return a picture as PNG; `mark` is written in it, by which what wrote it is told."""
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Software", mark)
+    file = io.BytesIO()
+    picture.save(file, "PNG", pnginfo=told, compress_level=6)
+    return file.getvalue()
+
+
+def _frame(
+    picture: Image.Image, boxes: Boxes, corner: NDArray[np.int64], scale: NDArray[np.float64]
+) -> None:
+    """Draw the boxes that reach into a crop; `corner` is its own in level-0 px, `scale` px of the
+    crop for one of these, both along x and y."""
+    draw = ImageDraw.Draw(picture)
+    corners = (boxes.xyxy.reshape(-1, 2, 2).astype(np.float64) - corner) * scale
+    low, high = corners[:, 0], corners[:, 1]
+    inside = ((high > 0) & (low < CROP_PX)).all(axis=1)
+    for number in np.flatnonzero(inside):
+        is_figure = boxes.labels[number] == MITOTIC_FIGURE
+        colour = COLOURS["found"] if is_figure else COLOURS["imposter"]
+        draw.rectangle([*low[number], *np.maximum(high[number] - 1, low[number])], None, colour, 2)
 
 
 def _ringed(picture: Image.Image, x: float, y: float, ring: Ring) -> Pixels:

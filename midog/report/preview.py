@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont
 
 from midog.augment.alone import alone, none, setting_words
 from midog.augment.draw import cut_side
@@ -33,6 +32,7 @@ from midog.loading.references import make_references
 from midog.loading.rois import DecodedRois, decode_rois, training_source
 from midog.loading.source import Batch
 from midog.models.protocol import BoxTargets
+from midog.report.pictures import png_of
 from midog.training.tasks.detection_data import of_role, read_training_rois
 
 MARK = "midog preview"
@@ -141,11 +141,7 @@ def draw_preview(
     chosen, rows = shown.chosen(per_scanner), sheet_rows(augment)
     lines = [shown.pictures(row.augment, list(chosen)) for row in rows]
     names = [shown.scanner(place) or "unknown" for place in chosen.values()]
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Software", MARK)
-    file = io.BytesIO()
-    _sheet(rows, lines, names).save(file, "PNG", pnginfo=told, compress_level=6)
-    replace_bytes(path, file.getvalue(), MidogError)
+    replace_bytes(path, png_of(_sheet(rows, lines, names), MARK), MidogError)
     return [row.name for row in rows]
 
 

@@ -220,6 +220,18 @@ def test_evaluate_writes_one_page(midog, scored) -> None:
     assert "Scores of " in page
 
 
+def test_evaluate_writes_a_sheet_of_the_worst_mistakes(midog, scored) -> None:
+    words = ["evaluate", "b", *scored, "--resamples", 0, "--sheet", "worst.png"]
+    ran = midog(*words, "--worst", 3)
+    assert ran.code == 0, ran.err
+    assert "the worst mistakes are in worst.png" in ran.err
+    assert b"midog sheet of mistakes" in Path("worst.png").read_bytes()[:4096]
+    assert midog(*words).code == 0, "it is replaced"
+    Path("worst.png").write_bytes(b"another picture")
+    assert "is no sheet of midog" in one_line(midog(*words))
+    assert midog(*words[:-1], "s.png", "--worst", 25).code == 2
+
+
 @pytest.mark.parametrize(("option", "name"), [("--csv", "rois.csv"), ("--report", "page.html")])
 def test_a_folder_that_is_not_there_is_said_before_the_scoring(
     midog, scored, monkeypatch, option, name

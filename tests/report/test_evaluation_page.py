@@ -17,12 +17,14 @@ from midog.errors import MidogError
 from midog.evaluation.result import MISTAKES, Evaluation
 from midog.evaluation.scoring import evaluate
 from midog.metrics.mistakes import MISS_DISTANCES, MISSED_BELOW, MISSED_TAKEN, MISSED_WHOLLY
-from midog.report.evaluation_page import WORST, galleries, write_evaluation_page
+from midog.report.evaluation_page import galleries, group_galleries, write_evaluation_page
 from midog.report.page import between
+from midog.report.worst_mistakes import WORST
 from tests.evaluation.cases import YES, write
 from tests.evaluation.edges import EDGES, sized
 from tests.report.markup import Element, Page
 
+SORTS = ("false alarms", "missed figures")
 Plain = tuple[Evaluation, list[Roi], Page]
 
 
@@ -338,12 +340,24 @@ def test_each_mistake_is_shown_with_its_place_score_and_scanner(plain: Plain) ->
     result, _, page = plain
     assert page.problems == []
     shown = page.all("img")
-    assert len(shown) == len(result.mistakes)
+    assert len(shown) == 2 * len(result.mistakes), "by kind, and by group"
     assert all(each.attributes["src"].startswith("data:image/jpeg;base64,") for each in shown)
     captions = [" ".join(element.text.split()) for element in page.all("figcaption")]
     assert "1.pngx 500, y 500score 0.95A" in captions
     assert "1.pngx 700, y 700no scoreA" in captions
     assert "No picture" not in page.text
+
+
+def test_the_worst_of_each_group_are_shown_where_there_are_several(
+    plain: Plain, tmp_path: Path
+) -> None:
+    _, _, page = plain
+    titles = [element.text for element in page.all("h3")]
+    assert titles[-4:] == [f"{name}: {sort}" for name in "AB" for sort in SORTS]
+    result, rois = EDGES["one_patient"](tmp_path)
+    assert group_galleries(result, rois) == []
+    assert "annotated boxes: figures green" not in page_of(result, rois, tmp_path).text
+    assert "annotated boxes: figures green" in page.text
 
 
 def test_pictures_keep_to_the_um_per_px_that_was_scored_with(tmp_path: Path) -> None:
