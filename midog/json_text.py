@@ -37,7 +37,12 @@ def read_json(path: Path, kind: type[MidogError] = MidogError, fix: str = "") ->
 
 
 def parse_json(
-    text: str | bytes, where: str, kind: type[MidogError] = MidogError, fix: str = ""
+    text: str | bytes,
+    where: str,
+    kind: type[MidogError] = MidogError,
+    fix: str = "",
+    *,
+    equal_twice: bool = False,
 ) -> Any:
     """Parse JSON text; see `read_json`.
 
@@ -46,11 +51,13 @@ def parse_json(
         where: What it is, for the error.
         kind: The error to raise.
         fix: What to do about text that is not JSON.
+        equal_twice: A key may be named twice in an object with one value, as QuPath does.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode(json.detect_encoding(text))
-        tree = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_no_key_twice)
+        hook = _equal_twice if equal_twice else _no_key_twice
+        tree = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=hook)
     except RecursionError:
         raise kind(f"{where} is nested deeper than {_DEPTH}", fix) from None
     except UnicodeDecodeError as error:
@@ -145,6 +152,14 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {_short(twice)} is named twice in one object")
+    return tree
+
+
+def _equal_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which a key may stand twice with equal values."""
+    tree = dict(pairs)
+    if len(tree) < len(pairs) and any(tree[name] != value for name, value in pairs):
+        return _no_key_twice(pairs)
     return tree
 
 

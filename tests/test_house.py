@@ -45,9 +45,10 @@ metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
 metrics: scored_rois
-data: text_file csv_text columns roi mpp roi_types facts candidates seen
+data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
-data.annotations: other_kinds json_records midog_coco_json registry read
+data.annotations: other_kinds json_records midog_coco_json per_image geojson headerless
+data.annotations: sliderunner registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
@@ -92,8 +93,8 @@ studies: run
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
-cli: flags words options terminal outputs shared command score_tables data settings train
-cli: alarms
+cli: flags words options terminal outputs shared command score_tables data splits settings
+cli: train alarms
 cli: infer adapt scores tune ensemble shift bench demo main
 __main__
 cli: study

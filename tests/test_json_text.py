@@ -112,3 +112,10 @@ def test_json_has_null_for_nan_and_lists_for_arrays():
     assert to_json({"a": "ä"}, ascii_only=False) == '{\n "a": "ä"\n}\n'
     with pytest.raises(ValueError, match="JSON"):
         to_json(float("inf"))
+
+
+def test_a_key_may_stand_twice_with_one_value_where_that_is_known_of_the_writer():
+    assert parse_json('{"a": [1], "b": 2, "a": [1]}', "x", equal_twice=True) == {"a": [1], "b": 2}
+    for text in ('{"a": [1], "a": [2]}', '{"a": NaN, "a": NaN}'):
+        with pytest.raises(MidogError, match="the key 'a' is named twice in one object"):
+            parse_json(text, "x", equal_twice=True)

@@ -12,6 +12,7 @@ from midog.cli.options import (
     DATA,
     MODEL,
     OUTPUT,
+    AnnotationsFormatOption,
     AnnotationsOption,
     BboxOption,
     ClassesOption,
@@ -72,6 +73,7 @@ def make(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
+    annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
     """Make a folder of several models that is used as one model.
 
@@ -87,7 +89,14 @@ def make(
         )
     rois = []
     if data is not None:  # what is wrong with it comes before the work
-        rois = read_rois(data, split=split, annotations=annotations, bbox=bbox, classes=classes)
+        rois = read_rois(
+            data,
+            split=split,
+            annotations=annotations,
+            bbox=bbox,
+            classes=classes,
+            annotations_format=annotations_format,
+        )
     threshold = make_ensemble(model, out)
     show(out)
     if data is None:

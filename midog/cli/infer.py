@@ -13,6 +13,7 @@ from midog.cli.options import (
     DEVICE,
     MODEL,
     OUTPUT,
+    AnnotationsFormatOption,
     AnnotationsOption,
     BboxOption,
     ClassesOption,
@@ -111,6 +112,7 @@ def infer(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
+    annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
     """Detect mitotic figures in images, one file per image.
 
@@ -134,6 +136,7 @@ def infer(
         annotations=annotations,
         bbox=bbox,
         classes=classes,
+        annotations_format=annotations_format,
         mpp=mpp,
     )
     from midog.inference.verifier import load_verifier

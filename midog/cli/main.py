@@ -35,7 +35,7 @@ COMMANDS = {
     "splits": Entry(
         "Data",
         "Make and check splits into train, val, test and unlabelled.",
-        "midog.cli.data:splits_app",
+        "midog.cli.splits:splits_app",
     ),
     "settings": Entry(
         "Train",

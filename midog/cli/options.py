@@ -77,6 +77,9 @@ BboxOption = Annotated[
     Literal["auto", "xyxy", "xywh"], option("--bbox", "ORDER", "{data.bbox}", RARE)
 ]
 ClassesOption = Annotated[str, option("--classes", "NAME=CLASS,…", "{data.classes}", RARE)]
+AnnotationsFormatOption = Annotated[
+    str, option("--annotations-format", "NAME", "{data.annotations_format}", RARE)
+]
 MppOption = Annotated[
     float | None,
     option(

@@ -9,6 +9,7 @@ from midog.cli.options import (
     DATA_FOLDERS,
     OUTPUT,
     SCORING,
+    AnnotationsFormatOption,
     AnnotationsOption,
     BboxOption,
     BootstrapSeedOption,
@@ -64,6 +65,7 @@ def evaluate(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
+    annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
     """Score detections by scanner: F1, AP and FROC with intervals.
 
@@ -81,7 +83,12 @@ def evaluate(
             check_output(path, kind, name)
     rois = select_rois(
         read_rois(
-            data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+            data or DATA_FOLDERS,
+            split=split,
+            annotations=annotations,
+            bbox=bbox,
+            classes=classes,
+            annotations_format=annotations_format,
         ),
         subset,
     )
@@ -145,6 +152,7 @@ def compare(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
+    annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
     """Test whether model A scores higher than model B on the same ROIs.
 
@@ -155,7 +163,12 @@ def compare(
 
     rois = select_rois(
         read_rois(
-            data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+            data or DATA_FOLDERS,
+            split=split,
+            annotations=annotations,
+            bbox=bbox,
+            classes=classes,
+            annotations_format=annotations_format,
         ),
         subset,
     )

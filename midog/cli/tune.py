@@ -12,6 +12,7 @@ from midog.cli.options import (
     DATA_FOLDERS,
     RUN,
     SCORING,
+    AnnotationsFormatOption,
     AnnotationsOption,
     BboxOption,
     ClassesOption,
@@ -99,6 +100,7 @@ def tune(
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
+    annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
     """Choose a model's threshold on the val ROIs and store it.
 
@@ -117,7 +119,12 @@ def tune(
 
     goal = Goal(precision, fp_per_mm2)
     rois = read_rois(
-        data or DATA_FOLDERS, split=split, annotations=annotations, bbox=bbox, classes=classes
+        data or DATA_FOLDERS,
+        split=split,
+        annotations=annotations,
+        bbox=bbox,
+        classes=classes,
+        annotations_format=annotations_format,
     )
     total, done = len(select_rois(rois, "val")), 0
     where = model or newest_model(runs, task="detection")

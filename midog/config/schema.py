@@ -54,6 +54,11 @@ class DataSettings(Settings):
         "",
         description="further names of classes, such as 'tumor cell=skip,Mitosis=mitotic figure'",
     )
+    annotations_format: Annotated[str, _FREE] = Field(
+        "auto",
+        description="format of the annotations; auto: the one that their file shows; tupac16 and"
+        " mitos14: tables without a header, one per image",
+    )
     mpp: float = Field(
         0.25,
         ge=LOWEST_MPP,

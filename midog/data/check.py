@@ -10,9 +10,8 @@ from typing import Self
 
 import numpy as np
 
-from midog.data.annotations.read import scan_annotations
-from midog.data.annotations.reader import BoxChoice
-from midog.data.find_files import with_images
+from midog.data.annotations.reader import AUTO, BoxChoice
+from midog.data.find_images import with_images
 from midog.data.folder_report import FolderReport, groups_of
 from midog.data.in_use import ImageFacts, problems_in_use, warnings_in_use
 from midog.data.join_split import (
@@ -30,6 +29,7 @@ from midog.data.several_folders import (
     Located,
     locate_all,
     problems_across,
+    scan_files,
     scan_splits,
 )
 from midog.data.split_file import ROLES, Split, compact_names
@@ -64,22 +64,21 @@ def check_folder(
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
     classes: str = "",
+    annotations_format: str = AUTO,
     images: bool = True,
     pixels: bool = False,
 ) -> FolderReport:
-    """Read all that `read_rois` reads, and the images, past whatever is wrong.
-
-    Raises nothing for bad data.
+    """Read all that `read_rois` reads, and the images, past whatever is wrong; raise nothing of it.
 
     Args:
-        path, split, annotations, bbox, classes: as `read_rois`.
+        path, split, annotations, bbox, classes, annotations_format: as `read_rois`.
         images: open every image: its size, mpp and last pixels; False reads the annotation files
             and the splits alone.
         pixels: decode every image to the last pixel.
     """
     try:
-        folders = locate_all(path, annotations)
-        scanned = [scan_annotations(one.file, bbox=bbox, classes=classes) for one in folders]
+        folders = locate_all(path, annotations, annotations_format)
+        scanned = scan_files(folders, bbox, classes, annotations_format)
     except MidogError as error:
         return FolderReport("", (), (error,), ())
     findings = _Findings()

@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import cache
-from pathlib import Path, PurePath
+import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 from midog.data.annotations.other_kinds import kind_of_file
 from midog.data.annotations.read import (
     has_known_suffix,
+    is_database,
     looks_like_annotations,
     may_hold_annotations,
+    parts_in,
+    reader_named,
     why_none,
 )
-from midog.data.annotations.reader import AnnotationFile
+from midog.data.annotations.reader import AUTO, AnnotationFile
 from midog.data.annotations.registry import formats_in_words
-from midog.data.roi import Roi
 from midog.data.split_file import compact_names
-from midog.data.text_file import file_name_in, read_text
+from midog.data.text_file import read_text
 from midog.errors import DataError
 from midog.images.image import IMAGE_SUFFIXES
+
+logger = logging.getLogger(__name__)
 
 _MOST_SEEN = 1000
 
 
-def locate(path: Path | str, annotations: Path | str | None = None) -> tuple[Path, Path]:
+def locate(
+    path: Path | str, annotations: Path | str | None = None, annotations_format: str = AUTO
+) -> tuple[Path, Path]:
     """Find the annotation file of a data folder.
 
     Args:
         path: the folder, or the annotation file itself.
-        annotations: the file to take; None takes the only one in the folder.
+        annotations: the file to take, or the folder of files of one image each; None takes the only
+            one in the folder, or else such files in it, in its annotations/ or its images/.
+        annotations_format: as `read_annotations`.
 
     Returns:
-        The folder and the annotation file.
+        The folder and the annotation file, or the folder of annotation files.
 
     Raises:
         DataError: where there is none, or several to choose from.
     """
     path = Path(path)
-    if annotations is not None and not Path(annotations).is_file():
+    asked = reader_named(annotations_format)
+    if annotations is not None and not Path(annotations).exists():
         raise DataError(
             f"there is no annotation file {annotations}", f"give a {formats_in_words()}"
         )
@@ -50,6 +57,8 @@ def locate(path: Path | str, annotations: Path | str | None = None) -> tuple[Pat
         raise DataError(f"there is no data folder {path}", _remedy(path))
     if annotations is not None:
         return path, Path(annotations)
+    if asked is not None and asked.per_image:
+        return path, _place_of_parts(path, annotations_format) or path
     candidates = _candidates(path)
     if len(candidates) > 1:
         names = ", ".join(file.name for file in candidates)
@@ -59,7 +68,10 @@ def locate(path: Path | str, annotations: Path | str | None = None) -> tuple[Pat
             {"data.annotations": None},
         )
     if not candidates:
-        raise _no_annotations(path)
+        parts = _place_of_parts(path, annotations_format)
+        if parts is None:
+            raise _no_annotations(path)
+        return path, parts
     return path, candidates[0]
 
 
@@ -69,49 +81,38 @@ def default_split(path: Path | str) -> Path | None:
     return file if file.is_file() else None
 
 
-def with_images(rois: Sequence[Roi], folder: Path) -> list[Roi]:
-    """The ROIs with the paths of their images.
+def _place_of_parts(path: Path, annotations_format: str) -> Path | None:
+    """The folder that holds files of one image each: annotations/ or images/ of a data folder, or
+    itself; None where none does.
 
-    Args:
-        rois: ROIs without paths.
-        folder: images are looked for in its images/, then in itself, by full, then by bare name;
-            letters with accents are found however they are encoded.
+    Raises:
+        DataError: several do.
     """
-    names_in = cache(_names_in)
-
-    def image_of(name: str) -> Path | None:
-        places = (
-            (place, variant)
-            for variant in (name, PurePath(name).name)
-            for place in (folder / "images", folder)
+    inside = [path / "annotations", path / "images"]
+    places = [place for place in inside if place.is_dir() and parts_in(place, annotations_format)]
+    own = [part for part in parts_in(path, annotations_format) if part.parent == path]
+    if len(places) + bool(own) > 1:
+        names = ", ".join(f"{place}/" for place in [*places, *[path] * bool(own)])
+        raise DataError(
+            f"{names} have files of annotations",
+            "choose one folder with {data.annotations}",
+            {"data.annotations": None},
         )
-        for place, variant in places:
-            if os.path.isfile(place / variant):  # False, not an error, for any name
-                return place / variant
-            parent = place / PurePath(variant).parent
-            other = names_in(parent).get(PurePath(variant).name) if not variant.isascii() else None
-            if other is not None and os.path.isfile(parent / other):
-                return parent / other
-        return None
-
-    return [replace(roi, path=image_of(roi.file_name)) for roi in rois]
-
-
-def _names_in(folder: Path) -> dict[str, str]:
-    """The names in a folder as annotation files name them, and as the folder does."""
-    try:
-        return {file_name_in(name): name for name in sorted(os.listdir(folder))}
-    except OSError:
-        return {}
+    return places[0] if places else path if own else None
 
 
 def _candidates(path: Path) -> list[Path]:
     """The files of a folder that may hold annotations; JSON of something else only where there is
-    no other."""
+    no other, nor a database: MIDOG is published as both."""
     files = sorted(file for file in path.iterdir() if has_known_suffix(file))
     files = [file for file in files if may_hold_annotations(file)]
     likely = [file for file in files if looks_like_annotations(file)] if len(files) > 1 else files
-    return likely or files
+    likely = likely or files
+    texts = [file for file in likely if not is_database(file)]
+    if texts and len(texts) < len(likely):
+        left = compact_names(file.name for file in likely if file not in texts)
+        logger.info("%s is left out, as %s is there", left, texts[0].name)
+    return texts or likely
 
 
 def _no_annotations(path: Path) -> DataError:
@@ -122,7 +123,7 @@ def _no_annotations(path: Path) -> DataError:
         same = sum(1 for _, its in other if its is kind) - 1
         more = f" (and {same} more of it)" if same else ""
         what = f"{file.relative_to(path)}{more} is {kind.name}, which is not read"
-        return DataError(f"no annotation file in {path}/: {what}", kind.way)
+        return DataError(f"no annotation file in {path}/: {what}", kind.way, kind.settings)
     files = sorted(file for file in path.iterdir() if has_known_suffix(file))
     others = [file for file in files if file.name != "split.csv" and file.name[0] != "."]
     if others:

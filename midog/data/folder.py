@@ -7,9 +7,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from midog.data.annotations.read import read_annotations
-from midog.data.annotations.reader import BoxChoice
-from midog.data.find_files import with_images
+from midog.data.annotations.reader import AUTO, BoxChoice
+from midog.data.find_images import with_images
 from midog.data.in_use import (
     ImageFacts,
     facts_of_images,
@@ -20,7 +19,7 @@ from midog.data.in_use import (
 from midog.data.join_split import attach_split, contradictions, problems_with
 from midog.data.roi import Roi
 from midog.data.roi_types import other_types
-from midog.data.several_folders import Folders, locate_all, problems_across, scan_splits
+from midog.data.several_folders import Folders, locate_all, problems_across, scan_files, scan_splits
 from midog.data.split_file import ROLES, Split, compact_names
 from midog.data.text_file import raise_problems
 from midog.errors import DataError
@@ -35,6 +34,7 @@ def read_rois(
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
     classes: str = "",
+    annotations_format: str = AUTO,
     quiet: bool = False,
 ) -> list[Roi]:
     """Read the ROIs of a data folder, of several used as one, or of an annotation file alone.
@@ -47,6 +47,7 @@ def read_rois(
         annotations: the annotation file, where a folder has several or it is elsewhere.
         bbox: how the file writes boxes, see `read_annotations`.
         classes: what its classes are, see `read_annotations`.
+        annotations_format: of what format it is, see `read_annotations`.
         quiet: log neither what was read and assumed nor what was left out, for a split that is
             meant to leave ROIs out.
 
@@ -58,8 +59,11 @@ def read_rois(
     Raises:
         DataError: for what cannot be used, among it unlabelled ROIs in train, val or test.
     """
-    folders = locate_all(path, annotations)
-    contents = [read_annotations(one.file, bbox=bbox, classes=classes) for one in folders]
+    folders = locate_all(path, annotations, annotations_format)
+    scanned = scan_files(folders, bbox, classes, annotations_format)
+    contents = [content for content, _ in scanned]
+    for _, problems in scanned:
+        raise_problems(problems)
     level = logging.DEBUG if quiet else logging.INFO
     for line in (line for one in contents for line in (one.describe(), *one.notes)):
         logger.log(level, "%s", line)
@@ -67,9 +71,9 @@ def read_rois(
     parts: list[list[Roi]] = []
     facts: dict[str, ImageFacts] = {}
     warnings: list[str] = []
-    for one, content, scanned in zip(folders, contents, splits, strict=True):
-        places = scanned.split
-        raise_problems(scanned.problems)
+    for one, content, of_split in zip(folders, contents, splits, strict=True):
+        places = of_split.split
+        raise_problems(of_split.problems)
         rois = content.rois
         if places is not None:
             for line in places.notes:

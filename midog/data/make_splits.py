@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from midog.data.annotations.read import read_annotations
-from midog.data.annotations.reader import BoxChoice
+from midog.data.annotations.reader import AUTO, BoxChoice
 from midog.data.facts import normalise_scanner
 from midog.data.find_files import default_split, locate
 from midog.data.folder import listed
@@ -39,6 +39,7 @@ def make_splits(
     annotations: Path | str | None = None,
     bbox: BoxChoice = "auto",
     classes: str = "",
+    annotations_format: str = AUTO,
     overwrite: bool = False,
 ) -> list[Path]:
     """Make a split of a data folder, or several, and write them.
@@ -57,6 +58,7 @@ def make_splits(
         annotations: the annotation file, where the folder has several.
         bbox: how it writes boxes, see `read_annotations`.
         classes: what its classes are, see `read_annotations`.
+        annotations_format: of what format it is, see `read_annotations`.
         overwrite: whether files may be replaced.
 
     Returns:
@@ -72,7 +74,7 @@ def make_splits(
             "choose {folds} or {leave_out}",
             {"folds": None, "leave_out": None},
         )
-    rois = _read_rois(path, annotations, bbox, classes, scanners)
+    rois = _read_rois(path, annotations, bbox, classes, annotations_format, scanners)
     out = Path(out)
     if folds is not None:
         made = k_fold(rois, folds=folds, val=val, seed=seed)
@@ -129,10 +131,13 @@ def _read_rois(
     annotations: Path | str | None,
     bbox: BoxChoice,
     classes: str,
+    annotations_format: str,
     scanners: Path | str | None,
 ) -> list[Roi]:
-    _, file = locate(path, annotations)
-    content = read_annotations(file, bbox=bbox, classes=classes)
+    folder, file = locate(path, annotations, annotations_format)
+    content = read_annotations(
+        file, bbox=bbox, classes=classes, annotations_format=annotations_format, images=folder
+    )
     for line in content.notes:
         logger.info("%s", line)
     usual = default_split(path)

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from midog.data.find_files import default_split, locate, with_images
+from midog.data.annotations.figures import Annotations
+from midog.data.annotations.read import scan_annotations
+from midog.data.annotations.reader import AUTO, BoxChoice
+from midog.data.find_files import default_split, locate
+from midog.data.find_images import with_images
 from midog.data.join_split import name_index
 from midog.data.roi import Roi
 from midog.data.split_file import Split, SplitRow, compact_names, problems_within, scan_split
@@ -22,7 +26,7 @@ Folders = Path | str | Sequence[Path | str]
 @dataclass(frozen=True)
 class Located:
     """The place of a data folder. path: as it was given. folder: where its images are. file: its
-    annotation file."""
+    annotation file, or the folder of its annotation files."""
 
     path: Path
     folder: Path
@@ -42,12 +46,15 @@ def listed_folders(path: Folders) -> list[Path]:
     return [Path(path)] if isinstance(path, Path | str) else [Path(one) for one in path]
 
 
-def locate_all(path: Folders, annotations: Path | str | None = None) -> list[Located]:
+def locate_all(
+    path: Folders, annotations: Path | str | None = None, annotations_format: str = AUTO
+) -> list[Located]:
     """Find the annotation files of data folders.
 
     Args:
         path: one folder, or several.
         annotations: the file to take, of one folder; None takes the only one in each.
+        annotations_format: as `read_annotations`.
 
     Raises:
         DataError: for no folder, one that comes twice, or an annotation file for several; and as
@@ -64,7 +71,24 @@ def locate_all(path: Folders, annotations: Path | str | None = None) -> list[Loc
         )
     if twice := [one for one in paths if [real_path(p) for p in paths].count(real_path(one)) > 1]:
         raise DataError(f"the data folder {twice[0]} is given twice", "name each folder once")
-    return [Located(one, *locate(one, annotations)) for one in paths]
+    return [Located(one, *locate(one, annotations, annotations_format)) for one in paths]
+
+
+def scan_files(
+    folders: Sequence[Located], bbox: BoxChoice, classes: str, annotations_format: str
+) -> list[tuple[Annotations, Problems]]:
+    """What the annotation files of folders hold, and what is wrong with each; as
+    `scan_annotations`."""
+    return [
+        scan_annotations(
+            one.file,
+            bbox=bbox,
+            classes=classes,
+            annotations_format=annotations_format,
+            images=one.folder,
+        )
+        for one in folders
+    ]
 
 
 def scan_splits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,8 @@ Problems = list[DataError]
 
 LARGEST_TEXT_MB = 128
 """No file of annotations or places is as large: MIDOG++'s has 2.8 MB."""
+
+_MOST_BYTES = LARGEST_TEXT_MB * 2**20
 
 LONGEST_NAME = 1024
 """No file name is as long, in characters."""
@@ -55,10 +58,13 @@ class TextFile:
 def read_text(path: Path) -> TextFile:
     """The text of a file in UTF-8, UTF-16 or UTF-32, else in Windows-1252, which is then noted.
 
+    A file that ends in .gz is unpacked.
+
     Raises:
         DataError: where it cannot be read, is not text, holds NUL or is over LARGEST_TEXT_MB.
     """
-    raw = read_bytes(path, DataError, limit=LARGEST_TEXT_MB * 2**20)
+    raw = read_bytes(path, DataError, limit=_MOST_BYTES)
+    raw = _unpacked(path, raw) if path.suffix.lower() == ".gz" else raw
     encoding, text = _decode(path, raw)
     if "\0" in text:
         raise DataError(f"{path} holds NUL characters", "write it anew as plain text")
@@ -95,6 +101,21 @@ def wrong_name(name: str) -> str:
     if hidden and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         return "holds control characters"
     return "" if name.strip("/. ") else "is empty"
+
+
+def _unpacked(path: Path, raw: bytes) -> bytes:
+    """What gzip packed, no more of it than is read."""
+    unpacker = zlib.decompressobj(wbits=31)  # with gzip's header and its checksum
+    try:
+        text = unpacker.decompress(raw, _MOST_BYTES)
+    except zlib.error as error:
+        raise DataError(f"{path} is not compressed by gzip: {error}", "write it anew") from None
+    if unpacker.unconsumed_tail:
+        what = f"{path} unpacks to over {LARGEST_TEXT_MB} MB, which are not read"
+        raise DataError(what, "split it")
+    if not unpacker.eof or unpacker.unused_data:
+        raise DataError(f"{path} is cut short or goes on after its end", "write it anew")
+    return text
 
 
 def _decode(path: Path, raw: bytes) -> tuple[str, str]:

@@ -15,9 +15,12 @@ from midog.images.opened_file import Level, OpenedFile, damaged, in_memory
 from midog.images.pixels import Pixels, crop_on_white
 from midog.mpp import MppLike, Scale, StatedMpp, as_mpp, both_axes
 
-_SLIDES = {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
+SLIDE_SUFFIXES = frozenset(
+    {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
+)
+"""Endings, in lower case, of slides that are no TIFF by name."""
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".gif"}
-IMAGE_SUFFIXES = frozenset({".tif", ".tiff"} | _PICTURES | _SLIDES)
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff"} | _PICTURES | SLIDE_SUFFIXES)
 """Endings, in lower case, of the files of a folder that count as images."""
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from midog.boxes import Boxes
-from midog.data.annotations.read import may_hold_annotations, read_annotations
-from midog.data.annotations.reader import BoxChoice
-from midog.data.find_files import default_split, with_images
+from midog.data.annotations.read import is_database, may_hold_annotations, read_annotations
+from midog.data.annotations.reader import AUTO, BoxChoice
+from midog.data.find_files import default_split
+from midog.data.find_images import with_images
 from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
@@ -61,6 +62,7 @@ def find_jobs(
     annotations: Path | None = None,
     bbox: BoxChoice = "auto",
     classes: str = "",
+    annotations_format: str = AUTO,
     mpp: float | None = None,
 ) -> list[Job]:
     """Find the jobs in images, folders and data folders.
@@ -73,6 +75,7 @@ def find_jobs(
         annotations: The annotation file; None: all that the data folder holds.
         bbox: How it writes boxes, see `read_annotations`.
         classes: What its classes are, see `read_annotations`.
+        annotations_format: Of what format it is, see `read_annotations`.
         mpp: um/px of all of them; None: each image's own, for an ROI of a data folder what its
             split or annotation states, as `evaluate` takes it.
 
@@ -82,7 +85,14 @@ def find_jobs(
         DataError: For a subset that is empty or whose images are missing.
     """
     if subset is not None:
-        read = read_rois(paths, split=split, annotations=annotations, bbox=bbox, classes=classes)
+        read = read_rois(
+            paths,
+            split=split,
+            annotations=annotations,
+            bbox=bbox,
+            classes=classes,
+            annotations_format=annotations_format,
+        )
         rois = select_rois(read, subset)
         require_images(rois)
         return [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
@@ -93,7 +103,7 @@ def find_jobs(
         _require_listed(images, split)
     stated: dict[Path, float] = {}
     for folder in _data_folders(paths, images):
-        stated |= _stated_mpp(folder, split, annotations, bbox, classes)
+        stated |= _stated_mpp(folder, split, annotations, bbox, classes, annotations_format)
     return [
         Job(image.path, stated.get(real_path(image.path)), None, image.name) for image in images
     ]
@@ -155,7 +165,12 @@ def _data_folders(paths: Iterable[Path], images: Iterable[ImageFile]) -> list[Pa
 
 
 def _stated_mpp(
-    folder: Path, split: str | None, annotations: Path | None, bbox: BoxChoice, classes: str
+    folder: Path,
+    split: str | None,
+    annotations: Path | None,
+    bbox: BoxChoice,
+    classes: str,
+    annotations_format: str,
 ) -> dict[Path, float]:
     """um/px by image as a data folder states it, its split before its annotation files; a folder of
     images alone states nothing.
@@ -166,7 +181,13 @@ def _stated_mpp(
     stated: dict[Path, float] = {}
     for file in [annotations] if annotations else _annotation_files(folder):
         with _left_out(file, asked=annotations is not None):
-            rois = read_annotations(file, bbox=bbox, classes=classes).rois
+            rois = read_annotations(
+                file,
+                bbox=bbox,
+                classes=classes,
+                annotations_format=annotations_format,
+                images=folder,
+            ).rois
             _join(stated, _by_path(rois, folder), folder)
     chosen = default_split(folder) if split is None else split
     if chosen is not None:
@@ -188,14 +209,18 @@ def _left_out(file: Path | str, *, asked: bool) -> Iterator[None]:
 
 
 def _annotation_files(folder: Path) -> list[Path]:
-    """The files of a folder that may hold annotations, but for midog's own outputs."""
+    """The files of a folder that may hold annotations with um/px, but for midog's own outputs."""
     try:
         inside = sorted(folder.iterdir())
     except OSError as error:  # an image that does not exist fails in its turn
         if folder.exists():
             logger.warning("%s/ is not looked into for um/px: %s", folder, error.strerror)
         return []
-    return [path for path in inside if may_hold_annotations(path) and not is_output(path, folder)]
+    return [
+        path
+        for path in inside
+        if may_hold_annotations(path) and not is_database(path) and not is_output(path, folder)
+    ]
 
 
 def _by_path(rois: Iterable[Roi], folder: Path) -> dict[Path, float]:

@@ -158,6 +158,7 @@ def _read_run(folder: Path, data: Folders | None) -> ReadRun:
         annotations=_moved(settings.annotations, where[0]),
         bbox=settings.bbox,
         classes=settings.classes,
+        annotations_format=settings.annotations_format,
         quiet=True,
     )
     if data_fingerprint(rois) != _trained_from(folder):

@@ -105,4 +105,5 @@ def _read(settings: DataSettings) -> list[Roi]:
         annotations=settings.annotations,
         bbox=settings.bbox,
         classes=settings.classes,
+        annotations_format=settings.annotations_format,
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +67,39 @@ def _yaml(rng: random.Random, content: bytes) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _annotations(path: Path) -> Any:
+def _database(rng: random.Random, content: bytes) -> bytes:
+    """Mutants of a database: values of any type in its tables, and tables of other columns."""
+    values = (
+        *(None, -1, 0, 1, 2, 3, 1e300, -1e300, 2**62, 0.5, "", "1", "nan", "x" * 9000, b"\0\xff"),
+        *("../../a", "/etc/passwd", "C:\\a", "a\0b", "\ud7ff", "no agreed class"),
+    )
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.deserialize(content)
+        tables = [row[0] for row in base.execute("select name from sqlite_master")]
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            table = rng.choice(tables)
+            columns = [row[1] for row in base.execute(f"pragma table_info({table})")]
+            column, kind = rng.choice(columns), rng.randrange(8)
+            with suppress(sqlite3.Error):
+                if kind == 0:
+                    base.execute(f"alter table {table} rename column {column} to other")
+                elif kind == 1:
+                    base.execute(f"alter table {table} rename to {table}2")
+                elif kind == 2:
+                    base.execute(f"delete from {table}")
+                else:
+                    base.execute(f"update {table} set {column} = ?", (rng.choice(values),))
+        base.commit()
+        return base.serialize()
+
+
+def _annotations(annotations_format: str, path: Path) -> Any:
     from midog.data.annotations.read import read_annotations
 
-    return read_annotations(path).rois
+    return read_annotations(path, annotations_format=annotations_format).rois
+
+
+_shown = partial(_annotations, "auto")
 
 
 def _check_rois(rois: Any) -> None:
@@ -197,10 +229,17 @@ def _named(*patterns: str) -> Callable[[Path], list[Path]]:
 
 
 READERS = {
-    "annotations, JSON": Reader(_named("json/*.json"), _tree, _annotations, _check_rois),
-    "annotations, CSV": Reader(_named("csv/*.csv"), _text, _annotations, _check_rois),
-    "annotations, bytes": Reader(
-        _named("json/*", "csv/*"), mutated_bytes, _annotations, _check_rois
+    "annotations, JSON": Reader(_named("json/*.json"), _tree, _shown, _check_rois),
+    "annotations, CSV": Reader(_named("csv/*.csv"), _text, _shown, _check_rois),
+    "annotations, bytes": Reader(_named("json/*", "csv/*"), mutated_bytes, _shown, _check_rois),
+    "annotations, GeoJSON": Reader(_named("geojson/*"), _tree, _shown, _check_rois),
+    "annotations, SQLite": Reader(_named("sqlite/*"), mutated_bytes, _shown, _check_rois),
+    "annotations, records": Reader(_named("sqlite/*"), _database, _shown, _check_rois),
+    "annotations, row and column": Reader(
+        _named("headerless/*"), _text, partial(_annotations, "tupac16"), _check_rois
+    ),
+    "annotations, x and y": Reader(
+        _named("headerless/*"), mutated_bytes, partial(_annotations, "mitos14"), _check_rois
     ),
     "split": Reader(_named("data/split.csv"), _text, _split, _check_split),
     "settings, YAML": Reader(_named("yaml/*.yaml"), _yaml, _config, _check_config),

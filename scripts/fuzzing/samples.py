@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def make_samples(folder: Path) -> None:
     boxes = ["file_name,x1,y1,x2,y2,label", "001.tiff,20,30,70,80,1", "001.tiff,5,6,55,56,2"]
     (folder / "csv" / "points.csv").write_text("\n".join(points) + "\n")
     (folder / "csv" / "boxes.csv").write_text("\n".join(boxes) + "\n")
+    _write_objects_and_databases(folder)
     for name in ("default", "small", "fast"):
         shutil.copy(find_config(name), folder / "yaml")
     part = {"001.tiff": {"kind": "md5", "digest": "0" * 32, "size": 10}}
@@ -66,6 +68,43 @@ def make_samples(folder: Path) -> None:
     (folder / "detections" / ".midog-infer.json").write_text(settings)
     _draw_detections(folder / "detections")
     draw_images(folder / "images")
+
+
+def _write_objects_and_databases(folder: Path) -> None:
+    """GeoJSON of QuPath, a database of SlideRunner, and tables without a header."""
+    for name in ("geojson", "sqlite", "headerless"):
+        (folder / name).mkdir()
+    figure = {"name": "Mitosis", "color": [1, 2, 3]}
+    ring = [[1, 2], [30, 2], [30, 40], [1, 2]]
+    shapes = [
+        {"type": "Point", "coordinates": [10.5, 20], "plane": {"c": -1, "z": 1, "t": 0}},
+        {"type": "MultiPoint", "coordinates": [[10.5, 20], [7, 8]]},
+        {"type": "Polygon", "coordinates": [ring], "isEllipse": True},
+        {"type": "MultiPolygon", "coordinates": [[ring], [ring]]},
+    ]
+    features = [
+        {"type": "Feature", "geometry": shape, "properties": {"classification": figure}}
+        for shape in shapes
+    ]
+    features[0]["properties"] |= {"objectType": "tmaCore", "childObjects": [features[1]]}
+    tree = {"type": "FeatureCollection", "features": features}
+    (folder / "geojson" / "001.geojson").write_text(json.dumps(tree))
+    (folder / "headerless" / "001_mitosis.csv").write_text("120,100,0.5\n7,8,0.25\n")
+    base = sqlite3.connect(folder / "sqlite" / "a.sqlite")
+    base.executescript(_SLIDERUNNER)
+    base.close()
+
+
+_SLIDERUNNER = """
+create table Slides (uid integer primary key, filename text, width integer, directory text);
+create table Classes (uid integer primary key, name text);
+create table Annotations (uid integer primary key, slide, type, agreedClass, deleted default 0);
+create table Annotations_coordinates (coordinateX, coordinateY, annoId, orderIdx);
+insert into Slides values (1, '001.tiff', 256, ''), (2, '002.tiff', null, 'case');
+insert into Classes values (1, 'Mitosis'), (2, 'Nonmitosis');
+insert into Annotations values (1, 1, 1, 1, 0), (2, 1, 2, 2, 0), (3, 2, 1, 1, 1);
+insert into Annotations_coordinates values (10, 20, 1, 1), (5, 6, 2, 1), (55, 56, 2, 2);
+"""
 
 
 def _draw_detections(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`midog data` and `midog splits` as typed."""
+"""`midog data` as typed, and a split of what it draws."""
 
 from __future__ import annotations
 
@@ -51,22 +51,6 @@ def test_data_check_tells_everything_at_once(midog, phantom, tmp_path, monkeypat
     ran = midog("data", "check", "data")
     for name in ("001.tiff", "009.tiff", "patient001", "annotation 1"):
         assert name in ran.err
-
-
-def test_a_split_that_is_not_there_is_named_with_those_that_are(midog, phantom):
-    ran = midog("splits", "check", "nowhere.csv", "--data", phantom)
-    assert ran.code == 1
-    assert "error: no split file nowhere.csv; give a CSV file or one of midog21," in ran.err
-
-
-def test_unlabelled_rois_of_midog_in_train_are_named(midog, shared, tmp_path):
-    annotations = shared / "data" / "annotations" / "MIDOG.json"
-    assert midog("splits", "check", "midog21", "--data", annotations).code == 0
-    rows = [f"{n:03d}.tiff,X{n // 50},p{n},train" for n in range(1, 201)]
-    (tmp_path / "s.csv").write_text("\n".join(["file_name,scanner,patient,split", *rows]))
-    ran = midog("splits", "check", tmp_path / "s.csv", "--data", annotations)
-    assert ran.code == 1
-    assert "151.tiff to 200.tiff" in ran.err
 
 
 def test_boxes_forced_into_the_wrong_format_are_not_believed(midog, phantom):

@@ -1,15 +1,14 @@
-"""The files of a data folder: which is the annotation file, and which image is whose."""
+"""The files of a data folder: which is the annotation file, or which are."""
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 
 import pytest
 
-from midog.data.find_files import default_split, locate, with_images
-from midog.data.roi import Roi
+from midog.data.find_files import default_split, locate
 from midog.errors import DataError
+from tests.data.annotations.test_sliderunner import write_database
 
 POINTS = "file_name,x,y,label\na.tiff,1,2,mitosis\n"
 JSON = '{"images": [], "categories": [], "annotations": []}'
@@ -61,33 +60,49 @@ def test_several_files_of_one_kind_are_counted(tmp_path: Path) -> None:
         locate(tmp_path)
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
-@pytest.mark.parametrize("place", ["images", "images/s1", ""])
-def test_an_image_is_found_however_its_accents_are_encoded(
-    tmp_path: Path, form: str, place: str
-) -> None:
-    path = tmp_path / place / unicodedata.normalize(form, "Präparat 1.tiff")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    name = "s1/Präparat 1.tiff" if "s1" in place else "Präparat 1.tiff"
-    assert with_images([Roi(name)], tmp_path)[0].path == path
-
-
-def test_images_by_full_then_by_bare_name(tmp_path: Path) -> None:
-    for name in ("s1/a.tiff", "a.tiff"):
-        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "images" / name).touch()
-    rois = with_images([Roi("s1/a.tiff"), Roi("C:/old/a.tiff"), Roi("b.tiff")], tmp_path)
-    images = tmp_path / "images"
-    assert [roi.path for roi in rois] == [images / "s1" / "a.tiff", images / "a.tiff", None]
-
-
-def test_a_name_that_no_system_takes_is_no_image(tmp_path: Path) -> None:
-    rois = [Roi("a" * 3000), Roi("a/" * 200 + "b.tiff"), Roi("é" * 3000)]
-    assert [roi.path for roi in with_images(rois, tmp_path)] == [None] * 3
-
-
 def test_the_split_of_a_folder(tmp_path: Path) -> None:
     assert default_split(tmp_path) is None
     (tmp_path / "split.csv").touch()
     assert default_split(tmp_path) == tmp_path / "split.csv"
+
+
+OBJECTS = '{"type": "FeatureCollection", "features": []}'
+
+
+@pytest.mark.parametrize("place", ["annotations", "images", "."])
+def test_files_of_one_image_each_are_found_in_three_places(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / "a.geojson").write_text(OBJECTS)
+    (tmp_path / "detections").mkdir()
+    (tmp_path / "detections" / "a.geojson").write_text(OBJECTS)
+    assert locate(tmp_path) == (tmp_path, tmp_path / place)
+    assert locate(tmp_path, tmp_path / "detections")[1] == tmp_path / "detections"
+    (tmp_path / "points.csv").write_text(POINTS)
+    assert locate(tmp_path)[1] == tmp_path / "points.csv"
+
+
+def test_two_places_with_files_of_one_image_each_are_an_error(tmp_path: Path) -> None:
+    for place in ("annotations", "images"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "a.geojson").write_text(OBJECTS)
+    with pytest.raises(DataError, match=r"annotations/, .*images/ have files of annotations; choo"):
+        locate(tmp_path)
+
+
+def test_tables_without_a_header_are_found_by_request(tmp_path: Path) -> None:
+    (tmp_path / "annotations" / "01").mkdir(parents=True)
+    (tmp_path / "annotations" / "01" / "01.csv").write_text("120,100\n")
+    (tmp_path / "annotations" / "02.csv").write_text("120,100\n")
+    (tmp_path / "split.csv").write_text("file_name,split\n")
+    assert locate(tmp_path, annotations_format="tupac16")[1] == tmp_path / "annotations"
+    with pytest.raises(DataError, match=r"choose .*tupac16 for row,col"):
+        locate(tmp_path)
+
+
+def test_a_database_counts_where_there_is_no_other(tmp_path: Path, caplog) -> None:
+    write_database(tmp_path / "MIDOG.sqlite")
+    assert locate(tmp_path) == (tmp_path, tmp_path / "MIDOG.sqlite")
+    (tmp_path / "MIDOG.json").write_text(JSON)
+    with caplog.at_level("INFO"):
+        assert locate(tmp_path) == (tmp_path, tmp_path / "MIDOG.json")
+    assert caplog.messages == ["MIDOG.sqlite is left out, as MIDOG.json is there"]

@@ -113,10 +113,7 @@ class Ids:
 def lists_of(file: AnnotationFile) -> dict[str, list[Any]]:
     """The three lists of the file; DataError where it is not JSON or lacks one."""
     fix = "give a MIDOG or COCO annotation file"
-    if (nodes := file.text.count("{") + file.text.count("[")) > _MOST_NODES:
-        what = f"{file.path} has {nodes:,} objects and lists; at most {_MOST_NODES:,} are read"
-        raise DataError(what, "split it")  # before they fill the memory
-    tree = parse_json(file.text, str(file.path), DataError, fix)
+    tree = parse_bounded(file.path, file.text, fix)
     kind = kind_of_json(tree)
     if kind is not None:
         raise kind.error(file.path)
@@ -127,6 +124,24 @@ def lists_of(file: AnnotationFile) -> dict[str, list[Any]]:
             what = f"{file.path} has {len(tree[key]):,} {key}; at most {MOST_LINES:,} are read"
             raise DataError(what, "split it")
     return {key: tree[key] for key in LISTS}
+
+
+def parse_bounded(path: Path, text: str, fix: str, *, equal_twice: bool = False) -> Any:
+    """The JSON of a file that does not hold more than fits in memory.
+
+    Args:
+        path: the file, for messages.
+        text: its text.
+        fix: what to do about one that is not JSON.
+        equal_twice: as `parse_json`.
+
+    Raises:
+        DataError: as `parse_json`, and for over 3,000,000 objects and lists.
+    """
+    if (nodes := text.count("{") + text.count("[")) > _MOST_NODES:
+        what = f"{path} has {nodes:,} objects and lists; at most {_MOST_NODES:,} are read"
+        raise DataError(what, "split it")  # before they fill the memory
+    return parse_json(text, str(path), DataError, fix, equal_twice=equal_twice)
 
 
 def records(

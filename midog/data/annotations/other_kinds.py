@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,21 @@ _CSV = "file_name,x,y,label or file_name,x1,y1,x2,y2,label"
 class OtherKind:
     """A kind of file that is not read.
 
-    name: what it is, after "is". way: how to write it as what is read, an imperative.
+    name: what it is, after "is". way: how to write it as what is read, an imperative. settings:
+    those that it names.
     """
 
     name: str
     way: str = f"write its figures as a CSV with the header {_CSV}"
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def error(self, path: Path) -> DataError:
         """The error that names a file of this kind."""
-        return DataError(f"{path} is {self.name}, which is not read", self.way)
+        return DataError(f"{path} is {self.name}, which is not read", self.way, self.settings)
 
 
 _PIXELS = f"write its figures in px of level 0 as a CSV with the header {_CSV}"
 
-SQLITE = OtherKind(
-    "a SQLite database, as of SlideRunner or EXACT",
-    f"export its annotations to COCO JSON or to a CSV with the header {_CSV}",
-)
 XML_KINDS: dict[str, OtherKind] = {
     r"<ASAP_Annotations": OtherKind("XML of ASAP", _PIXELS),
     r"<annotation[\s>].*(?:<bndbox|<object|<filename)": OtherKind("XML of Pascal VOC", _PIXELS),
@@ -51,20 +49,16 @@ XML_KINDS: dict[str, OtherKind] = {
 }
 """By what the first 4 KB match, the first that does."""
 
-GEOJSON = OtherKind(
-    "GeoJSON, as QuPath exports it",
-    f"write the centroids of its objects, in px, as a CSV with the header {_CSV}",
-)
 YOLO = OtherKind(
     "a text file of YOLO, whose boxes are shares of the image's size", f"{_PIXELS}, one for all"
 )
 TUPAC = OtherKind(
     "a table without a header, such as the row,col of TUPAC16",
-    "write one CSV for all images with the header file_name,x,y,label, where x is col and y is row",
+    "choose {data.annotations_format}: tupac16 for row,col of one image per file, mitos14 for x,y",
+    {"data.annotations_format": None},
 )
 
 _BYTES: dict[bytes, OtherKind] = {
-    b"SQLite format 3\0": SQLITE,
     b"PK\x03\x04": OtherKind("a zip archive or a workbook of Excel", f"unpack it, or {_PIXELS}"),
     b"\xd0\xcf\x11\xe0": OtherKind("a workbook of old Excel", f"save it as CSV; header {_CSV}"),
     b"\x1f\x8b": OtherKind("compressed by gzip", "unpack it"),
@@ -85,11 +79,6 @@ def _is_results(tree: Any) -> bool:
     return isinstance(first, dict) and {"image_id", "bbox", "score"} <= set(first)
 
 
-def _is_geojson(tree: Any) -> bool:
-    first = tree[0] if isinstance(tree, list) and tree else tree
-    return isinstance(first, dict) and first.get("type") in ("FeatureCollection", "Feature")
-
-
 def _has(*keys: str) -> Callable[[Any], bool]:
     def test(tree: Any) -> bool:
         first = tree[0] if isinstance(tree, list) and tree else tree
@@ -99,7 +88,6 @@ def _has(*keys: str) -> Callable[[Any], bool]:
 
 
 _TREES: tuple[tuple[Callable[[Any], bool], OtherKind], ...] = (
-    (_is_geojson, GEOJSON),
     (_has("points", "version"), OtherKind("a list of points of the challenge, such as detections")),
     (_is_results, OtherKind("a list of COCO results (detections)", "give the ground truth")),
     (_has("shapes", "imagePath"), OtherKind("JSON of labelme", "export it as COCO JSON")),
@@ -124,6 +112,8 @@ def kind_of_file(path: Path) -> OtherKind | None:
             head = file.read(_HEAD)
     except OSError:
         return None
+    if path.name.lower().endswith(".geojson.gz"):
+        return None
     for mark, kind in _BYTES.items():
         if head.startswith(mark):
             return kind
@@ -134,8 +124,6 @@ def kind_of_file(path: Path) -> OtherKind | None:
         return next(
             (kind for how, kind in XML_KINDS.items() if re.search(how, body, re.DOTALL)), None
         )
-    if path.suffix.lower() == ".geojson" or re.match(r'[\[{][\s\[{]*"type"\s*:\s*"Feature', text):
-        return GEOJSON
     return _kind_of_lines(text, path.suffix.lower())
 
 

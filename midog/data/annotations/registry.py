@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from midog.data.annotations.reader import AnnotationFile, BoxChoice, Reader
+from midog.data.annotations.reader import GEOJSON_ENDINGS, AnnotationFile, BoxChoice, Reader
 
 if TYPE_CHECKING:
     from midog.data.annotations.figures import Annotations
@@ -29,12 +29,40 @@ def _read_csv_boxes(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations,
     return read_csv_boxes(file, bbox)
 
 
+def _read_geojson(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations, Problems]:
+    from midog.data.annotations.geojson import read_geojson
+
+    return read_geojson(file, bbox)
+
+
+def _read_tupac16(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations, Problems]:
+    from midog.data.annotations.headerless import read_tupac16
+
+    return read_tupac16(file, bbox)
+
+
+def _read_mitos14(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations, Problems]:
+    from midog.data.annotations.headerless import read_mitos14
+
+    return read_mitos14(file, bbox)
+
+
+def _read_sliderunner(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations, Problems]:
+    from midog.data.annotations.sliderunner import read_sliderunner
+
+    return read_sliderunner(file, bbox)
+
+
+def _never(file: AnnotationFile) -> bool:
+    return False
+
+
 READERS: dict[str, Reader] = {
     "midog_coco_json": Reader(
         name="MIDOG or COCO JSON",
         words="lists of images, categories and annotations",
         suffixes=(".json",),
-        takes=AnnotationFile.is_json,
+        takes=lambda file: file.is_json() and not file.is_geojson(),
         read=_read_midog_coco_json,
     ),
     "csv_points": Reader(
@@ -51,6 +79,39 @@ READERS: dict[str, Reader] = {
         takes=lambda file: file.layout() in ("corners", "sized", "centred"),
         read=_read_csv_boxes,
     ),
+    "geojson": Reader(
+        name="GeoJSON of QuPath",
+        words="points and polygons, one file per image",
+        suffixes=GEOJSON_ENDINGS,
+        takes=AnnotationFile.is_geojson,
+        read=_read_geojson,
+        per_image=True,
+    ),
+    "sliderunner": Reader(
+        name="SQLite of SlideRunner",
+        words="its agreed classes, as MIDOG, CCMCT and CMC are published",
+        suffixes=(".sqlite", ".sqlite3", ".db"),
+        takes=lambda file: file.is_database,
+        read=_read_sliderunner,
+    ),
+    "tupac16": Reader(
+        name="CSV of TUPAC16 or AMIDA13",
+        words="row,column without a header, one file per image",
+        suffixes=(".csv", ".txt"),
+        takes=_never,
+        read=_read_tupac16,
+        per_image=True,
+        asked=True,
+    ),
+    "mitos14": Reader(
+        name="CSV of MITOS-ATYPIA 14",
+        words="x,y without a header, one or two files per image",
+        suffixes=(".csv", ".txt"),
+        takes=_never,
+        read=_read_mitos14,
+        per_image=True,
+        asked=True,
+    ),
 }
 """The formats. A file is read by the last that takes it: a new one can take what an old one would.
 
@@ -60,5 +121,6 @@ The readers themselves are imported when they read, so that the help needs no nu
 
 def formats_in_words() -> str:
     """What annotation files can be read, in words for help and errors."""
-    *others, last = (f"{reader.name} ({reader.words})" for reader in READERS.values())
+    shown = (reader for reader in READERS.values() if not reader.asked)
+    *others, last = (f"{reader.name} ({reader.words})" for reader in shown)
     return f"{', '.join(others)} or {last}" if others else last

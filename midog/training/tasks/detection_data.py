@@ -119,6 +119,7 @@ def read_training_rois(settings: DataSettings) -> list[Roi]:
         annotations=settings.annotations,
         bbox=settings.bbox,
         classes=settings.classes,
+        annotations_format=settings.annotations_format,
     )
     require_images([*of_role(rois, "train"), *of_role(rois, "val")])
     return rois

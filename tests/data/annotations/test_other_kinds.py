@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,10 @@ from midog.data.annotations.other_kinds import kind_of_file, kind_of_json, quick
 from midog.data.annotations.read import read_annotations
 from midog.errors import DataError
 
-GEOJSON = '{"type": "FeatureCollection", "features": []}'
-
 
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("a.geojson", GEOJSON, "GeoJSON"),
-        ("a.json", GEOJSON, "GeoJSON"),
-        ("a.json", '[{"type": "Feature", "geometry": {}}]', "GeoJSON"),
         ("a.xml", "<?xml version='1.0'?><ASAP_Annotations></ASAP_Annotations>", "XML of ASAP"),
         ("a.xml", "<annotation><filename>a</filename></annotation>", "XML of Pascal VOC"),
         ("a.xml", "<!-- x --><annotation verified='no'><object/></annotation>", "Pascal VOC"),
@@ -42,14 +36,6 @@ def test_the_kind_is_named_with_a_way_out(tmp_path: Path, name: str, text: str, 
     with pytest.raises(DataError, match=rf"{name} is .*{kind}.*, which is not read; .+") as error:
         read_annotations(path)
     assert "\n" not in str(error.value)
-
-
-def test_a_sqlite_database_is_named(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "a.sqlite") as base:
-        base.execute("create table Slides (uid integer primary key)")
-    base.close()
-    with pytest.raises(DataError, match=r"a SQLite database, as of SlideRunner"):
-        read_annotations(tmp_path / "a.sqlite")
 
 
 @pytest.mark.parametrize(

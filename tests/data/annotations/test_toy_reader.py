@@ -102,5 +102,5 @@ def test_it_is_among_what_can_be_read(midog, data):
 
 def test_the_help_lists_it(midog):
     shown = " ".join(midog("data", "check", "--help").out.split())
-    assert "CSV of boxes, toy text." in shown
+    assert "CSV of MITOS-ATYPIA 14, toy text." in shown
     assert "lines of name x y kind" in shown
