@@ -49,7 +49,7 @@ data: text_file csv_text columns roi mpp roi_types facts candidates seen find_im
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json per_image geojson headerless
 data.annotations: sliderunner registry read
-data: split_file join_split splits find_files several_folders in_use folder make_splits
+data: split_file join_split splits find_files several_folders in_use folder make_splits cut_areas
 data: folder_report check
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download

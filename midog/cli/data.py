@@ -19,6 +19,7 @@ from midog.cli.options import (
     BboxOption,
     ClassesOption,
     ConfigOption,
+    DataOption,
     SetOption,
     SplitOption,
     TrainingClassesOption,
@@ -105,6 +106,30 @@ def download(
         )
     show(report.folder)
     say(f"next: midog data check {folder}")
+
+
+@data_app.command("cut", cls=Command)
+def cut(
+    data: DataOption,
+    out: Annotated[Path, option("--out", "FOLDER", "Data folder to make.", OUTPUT)],
+    split: SplitOption = None,
+    annotations: AnnotationsOption = None,
+    classes: ClassesOption = "",
+) -> None:
+    """Cut annotated areas out of slides, as ROIs of a data folder.
+
+    Areas are rectangles of a SlideRunner database; --classes "ROI=area" states their class.
+    """
+    from midog.data.cut_areas import cut_areas, said
+    from midog.data.folder import read_rois
+    from midog.progress import bar
+
+    rois = read_rois(data, split=split, annotations=annotations, classes=classes, in_areas=True)
+    with stoppable("stopped; nothing was left behind"), bar("areas cut") as move:
+        done = cut_areas(rois, out, on_area=move)
+    show(out)
+    for line in said(done, out):
+        say(line)
 
 
 @data_app.command("check", cls=Command)

@@ -35,6 +35,7 @@ def read_rois(
     bbox: BoxChoice = "auto",
     classes: str = "",
     annotations_format: str = AUTO,
+    in_areas: bool = False,
     quiet: bool = False,
 ) -> list[Roi]:
     """Read the ROIs of a data folder, of several used as one, or of an annotation file alone.
@@ -48,6 +49,7 @@ def read_rois(
         bbox: how the file writes boxes, see `read_annotations`.
         classes: what its classes are, see `read_annotations`.
         annotations_format: of what format it is, see `read_annotations`.
+        in_areas: they are used in their areas alone; otherwise areas are an error.
         quiet: log neither what was read and assumed nor what was left out, for a split that is
             meant to leave ROIs out.
 
@@ -87,7 +89,7 @@ def read_rois(
         facts |= stated
     raise_problems(problems_across(folders, parts))
     rois = [roi for part in parts for roi in part]
-    raise_problems(problems_in_use(rois, facts))
+    raise_problems(problems_in_use(rois, facts, in_areas=in_areas))
     for line in other_types(rois):
         logger.log(level, "%s", line)
     for line in [] if quiet else [*warnings, *warnings_in_use(rois, facts)]:

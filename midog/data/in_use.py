@@ -72,19 +72,23 @@ def size_squares(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> list[R
     return sized
 
 
-def problems_in_use(rois: Sequence[Roi], facts: Mapping[str, ImageFacts]) -> Problems:
+def problems_in_use(
+    rois: Sequence[Roi], facts: Mapping[str, ImageFacts], *, in_areas: bool = False
+) -> Problems:
     """What is wrong with ROIs, whatever they are used for: the same from every command.
 
     ROIs that share an image; figures outside their images, of more than one in a hundred (two of
     MIDOG++'s 26,286 are), as boxes were misread then; a column figure_free that the boxes do not
     bear out; a part val without a mitotic figure, by which no model and no threshold can be chosen,
-    unless all of it is declared free of figures.
+    unless all of it is declared free of figures; ROIs of which areas alone are annotated.
 
     Args:
         rois: with paths and places in the split.
         facts: what images state, by file name.
+        in_areas: they are used in their areas alone.
     """
     return [
+        *([] if in_areas else _in_areas(rois)),
         *_shared_images(rois),
         *_outside(rois, facts),
         *_not_as_declared(rois),
@@ -119,6 +123,15 @@ def _with_squares(roi: Roi, mpp: Mpp) -> Roi:
         return roi
     boxes = Boxes(squares_around(centers_of(roi.boxes.xyxy), sides), roi.boxes.labels)
     return replace(roi, boxes=boxes, ignored=squares_around(centers_of(roi.ignored), sides))
+
+
+def _in_areas(rois: Sequence[Roi]) -> Problems:
+    names = [roi.file_name for roi in rois if len(roi.areas)]
+    if not names:
+        return []
+    what = f"{len(names)} slides are annotated in areas alone: {compact_names(names)}"
+    fix = "cut these out with `midog data cut`, or leave their class out with {data.classes}"
+    return [DataError(what, fix, {"data.classes": None})]
 
 
 def _shared_images(rois: Sequence[Roi]) -> Problems:

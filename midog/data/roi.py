@@ -24,6 +24,8 @@ class Roi:
     mpp: micrometres per px of level 0 as the split or the annotation states it, None where neither
         does; `midog.data.mpp` knows what holds then.
     scanner, patient: from the split, else the annotation; "" where neither states it.
+    areas: (N, 4) float32, x1 y1 x2 y2 in level-0 px: the rectangles that alone are annotated; none:
+        all of it is.
     split: train, val, test or unlabelled; "" where no split was read.
     columns: further columns of the split and fields of the annotation, by name ("tumour": "canine
         lymphosarcoma").
@@ -40,6 +42,7 @@ class Roi:
     split: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     ignored: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    areas: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     @property
     def patient_or_name(self) -> str:

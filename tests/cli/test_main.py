@@ -15,7 +15,7 @@ from tests.spoiled import copy, one_line, settings
 GROUPS = {name: entry for name, entry in cli.COMMANDS.items() if entry.where.endswith("_app")}
 COMMANDS = [
     *(name for name in cli.COMMANDS if name not in GROUPS),
-    *(f"data {name}" for name in ("draw", "download", "check", "preview")),
+    *(f"data {name}" for name in ("draw", "download", "cut", "check", "preview")),
     *(f"splits {name}" for name in ("make", "check")),
     *(f"shift {name}" for name in ("train", "report")),
     *(f"study {name}" for name in ("run", "show")),

@@ -15,6 +15,8 @@ IGNORED = -1
 """Label of a box that is neither: what lies in it counts neither for nor against a detector."""
 SKIPPED = -2
 """Label of what is left out."""
+AREA = -3
+"""Label of a rectangle that is annotated, where the rest of its slide is not."""
 
 _NAMES = {
     MITOTIC_FIGURE: (
@@ -42,7 +44,7 @@ _PLAIN_NAMES = (
 )
 _PLAIN = {squeeze(name) for name in _PLAIN_NAMES.split(", ")}
 _IDS = {"1": MITOTIC_FIGURE, "2": IMPOSTER}
-_FURTHER = {"skip": SKIPPED, "ignore": IGNORED}
+_FURTHER = {"skip": SKIPPED, "ignore": IGNORED, "area": AREA}
 
 LABEL_FIX = (
     "name each category 'mitotic figure' or 'imposter' ('not mitotic figure'), or state what it is"
@@ -56,7 +58,7 @@ CLASSES_SETTING = {"data.classes": None}
 class ClassNames:
     """What names of classes mean: those of the field, and those that the user states.
 
-    given: by squeezed name, a label: MITOTIC_FIGURE, IMPOSTER, IGNORED or SKIPPED.
+    given: by squeezed name, a label: MITOTIC_FIGURE, IMPOSTER, IGNORED, SKIPPED or AREA.
     written: the same names as the user wrote them.
     """
 
@@ -90,7 +92,8 @@ def parse_classes(text: str) -> ClassNames:
 
     Args:
         text: "tumor cell=skip,Mitosis=mitotic figure": names as the file writes them, each with a
-            name that is known, skip (left out) or ignore (neither for nor against a detector).
+            name that is known, skip (left out), ignore (neither for nor against a detector) or area
+            (a rectangle that is annotated, where the rest of its slide is not).
 
     Raises:
         ConfigError: where it is not of that form, or one name stands for two things.
@@ -104,8 +107,8 @@ def parse_classes(text: str) -> ClassNames:
         if not equals or not word or label == UNKNOWN:
             raise ConfigError(
                 f"data.classes: {part.strip()!r} is not NAME=CLASS",
-                "write each class as NAME=mitotic figure, NAME=imposter, NAME=ignore or NAME=skip,"
-                " with commas between",
+                "write each class as NAME=mitotic figure, NAME=imposter, NAME=ignore, NAME=skip or"
+                " NAME=area, with commas between",
                 CLASSES_SETTING,
             )
         if given.setdefault(word, label) != label:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Boxes
 from midog.data.annotations.class_names import (
+    AREA,
     CLASSES_SETTING,
     IGNORED,
     LABEL_FIX,
@@ -27,6 +28,8 @@ from midog.errors import DataError
 BOX_FIX = "state how boxes are written: {data.bbox}, xyxy or xywh"
 """What to do about boxes that cannot be right, with `settings=BOX_SETTING`."""
 BOX_SETTING = {"data.bbox": None}
+_AREA_FIX = "areas are read of a database of SlideRunner alone; leave them out with {data.classes}"
+_WORDS = {UNKNOWN: "unknown", AREA: "areas of"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ class ClassTally:
 
     file: the file. declared: by name, the record that lists a class, where the file lists them.
     counts: figures by name of their class. labels: by the same names. first: the record to name
-    for each. by_id: names that were read as MIDOG's category ids.
+    for each. by_id: names that were read as MIDOG's category ids. areas: the format has areas.
     """
 
     file: AnnotationFile
@@ -91,6 +94,7 @@ class ClassTally:
     labels: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
     by_id: set[str] = field(default_factory=set)
+    areas: bool = False
 
     def label_of(self, where: str, name: str, *, ids: bool = False) -> int | None:
         """Count a figure; its label, None where it is left out.
@@ -108,7 +112,8 @@ class ClassTally:
                 self.by_id.add(name)
         self.counts[name] += 1
         label = self.labels[name]
-        return None if label in (UNKNOWN, SKIPPED) else label
+        unread = (UNKNOWN, SKIPPED) if self.areas else (UNKNOWN, SKIPPED, AREA)
+        return None if label in unread else label
 
     def problems(self, kind: str) -> Problems:
         """One for each unknown class.
@@ -116,13 +121,14 @@ class ClassTally:
         Args:
             kind: what the file calls a class ("label").
         """
-        unknown = [name for name, label in self.labels.items() if label == UNKNOWN]
+        bad = (UNKNOWN,) if self.areas else (UNKNOWN, AREA)
+        unknown = [name for name, label in self.labels.items() if label in bad]
         more = {name: self.counts[name] - 1 for name in unknown}
         return [
             DataError(
-                f"{self.first[name]}: unknown {kind} {name!r}"
+                f"{self.first[name]}: {_WORDS[self.labels[name]]} {kind} {name!r}"
                 + (f" ({more[name] + 1} figures)" if more[name] or self.declared else ""),
-                LABEL_FIX,
+                LABEL_FIX if self.labels[name] == UNKNOWN else _AREA_FIX,
                 CLASSES_SETTING,
             )
             for name in unknown
@@ -133,7 +139,11 @@ class ClassTally:
         name, notes = self.file.path.name, []
         if self.by_id:
             notes.append(f"{name}: category ids read as MIDOG's: 1 mitotic figure, 2 imposter")
-        for label, words in ((SKIPPED, "are left out"), (IGNORED, "are ignored")):
+        for label, words in (
+            (SKIPPED, "are left out"),
+            (IGNORED, "are ignored"),
+            (AREA, "are areas"),
+        ):
             theirs = [
                 f"{self.counts[key]} of {key!r}" for key in self.labels if self.labels[key] == label
             ]

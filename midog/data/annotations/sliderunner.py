@@ -5,11 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from midog.boxes import FIGURE_SIDE_UM, squares_around
+from midog.data.annotations.class_names import AREA
 from midog.data.annotations.figures import (
     Annotations,
     ClassTally,
@@ -41,8 +45,10 @@ _OPTIONAL = {
     "Annotations_coordinates": ("orderIdx",),
 }
 """Columns that older databases lack."""
+_RECTANGLE = 2
 _ON_SLIDE = 6
-"""The type of an annotation of a whole slide, which has no place (`AnnotationType` there)."""
+"""Types of annotations (`AnnotationType` there); one of a whole slide has no place."""
+_AREA_FIX = "draw it as a rectangle, or leave its class out with NAME=skip"
 _MOST_POINTS = 4 * MOST_LINES
 _LONGEST_VALUE = 1_000_000  # bytes
 _MOST_STEPS = 2000  # of 100,000 instructions each: seconds
@@ -53,7 +59,7 @@ def read_sliderunner(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations
 
     A figure is an annotation that is not deleted, of its agreed class, in the middle of its
     coordinates. Slides are its images, in folders where they have some; those without annotations
-    are ROIs without figures.
+    are ROIs without figures. Rectangles of a class that data.classes calls an area are areas.
     """
     with _opened(file.path) as base:
         _check_tables(file.path, base)
@@ -61,10 +67,19 @@ def read_sliderunner(file: AnnotationFile, bbox: BoxChoice) -> tuple[Annotations
         slides = _slides(file.path, base, problems)
         classes = {uid: str(name) for uid, name in _rows(base, "Classes") if name is not None}
         places = _places(file.path, base)
-        tally = ClassTally(file)
+        tally = ClassTally(file, areas=True)
         figures, deleted = _figures(file.path, base, slides, classes, places, tally, problems)
+    areas = {
+        uid: [figure.values for figure in figures if figure.label == AREA and figure.image == uid]
+        for uid in {figure.image for figure in figures if figure.label == AREA}
+    }
     problems.extend(tally.problems("class"))
+    figures = [figure for figure in figures if figure.label != AREA]
     rois = with_boxes(slides, figures, squares_around(values_of(figures, 2)), problems)
+    rois = [
+        replace(roi, areas=np.array(areas.get(uid, []), np.float32).reshape(-1, 4))
+        for uid, roi in zip(slides, rois, strict=True)
+    ]
     how = f"agreed classes, centres as squares of {FIGURE_SIDE_UM:g} um"
     notes = [*file.notes, *tally.notes()]
     if deleted:
@@ -218,6 +233,12 @@ def _figures(
         elif box is None or not all(map(is_coordinate, box)):
             what = f"{where}: its place is {_shown(box)}"
             problems.append(DataError(what, "give it coordinates in px, or drop it"))
+        elif label == AREA:
+            is_rectangle = kind == _RECTANGLE and box[0] < box[2] and box[1] < box[3]
+            if is_rectangle:
+                figures.append(Figure(where, slide, label, tuple(map(float, box))))
+            else:
+                problems.append(DataError(f"{where} is an area and no rectangle", _AREA_FIX))
         else:
             centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
             figures.append(Figure(where, slide, label, centre))
