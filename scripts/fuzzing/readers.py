@@ -75,9 +75,9 @@ def _database(rng: random.Random, content: bytes) -> bytes:
     )
     with closing(sqlite3.connect(":memory:")) as base:
         base.deserialize(content)
-        tables = [row[0] for row in base.execute("select name from sqlite_master")]
         for _ in range(rng.choice((1, 1, 2, 4))):
-            table = rng.choice(tables)
+            rows = base.execute("select name from sqlite_master where type = 'table'")
+            table = rng.choice([row[0] for row in rows])
             columns = [row[1] for row in base.execute(f"pragma table_info({table})")]
             column, kind = rng.choice(columns), rng.randrange(8)
             with suppress(sqlite3.Error):
