@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from midog.metrics.thresholds import best_threshold as best_threshold
     from midog.models.build import build_model as build_model
     from midog.shift.domain_shift import domain_shift as domain_shift
+    from midog.tissue.from_pixels import tissue_mask as tissue_mask
     from midog.training.train import train as train
 
 _HOME = {
@@ -36,6 +37,7 @@ _HOME = {
     "load_config": "midog.config.load",
     "match_points": "midog.metrics.matching",
     "read_rois": "midog.data.folder",
+    "tissue_mask": "midog.tissue.from_pixels",
     "train": "midog.training.train",
 }
 __all__ = [*_HOME, "__version__"]

@@ -51,6 +51,7 @@ data.annotations: other_kinds json_records midog_coco_json per_image geojson hea
 data.annotations: sliderunner registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits cut_areas
 data: folder_report check
+tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas picture chosen
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: colour_map draw on_device on_cpu alone
@@ -226,7 +227,7 @@ def test_few_functions_take_the_whole_config():
 
 
 EXPORTS = """Detections Detector MidogError Roi RunConfig best_threshold build_model domain_shift
-evaluate load_config match_points"""
+evaluate load_config match_points tissue_mask"""
 
 
 @pytest.mark.parametrize("name", [*EXPORTS.split(), "read_rois", "train"])
