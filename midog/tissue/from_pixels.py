@@ -101,7 +101,8 @@ def _colours(overview: Pixels) -> tuple[Floats, Floats, Kinds]:
     for top in range(0, height, _BAND):
         first, end = max(top - 1, 0), min(top + _BAND, height)
         band = overview[first : end + 1].astype(np.float32) / 255
-        rgb = ndimage.uniform_filter(band, (3, 3, 1), mode="nearest")[top - first :][: end - top]
+        smooth = ndimage.uniform_filter(band, (3, 3, 1), mode="nearest")
+        rgb = np.asarray(smooth[top - first :][: end - top], np.float32)
         brightest = rgb.max(axis=2)
         chroma = brightest - rgb.min(axis=2)
         saturation[top:end] = chroma / np.maximum(brightest, np.float32(1 / 255))

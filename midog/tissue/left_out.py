@@ -66,7 +66,7 @@ def whole_strokes(kinds: Kinds, px_mm2: float) -> Kinds:
     kinds = np.where(pen, np.uint8(GLASS), kinds)
     strokes = pen & ~_small(pen, _LEAST_PEN_MM2 / px_mm2)
     if strokes.any():
-        kinds[ndimage.binary_dilation(strokes, np.ones((3, 3)), iterations=_RIM_PX)] = PEN
+        kinds[ndimage.binary_dilation(strokes, np.ones((3, 3), bool), iterations=_RIM_PX)] = PEN
     return kinds
 
 
@@ -114,4 +114,4 @@ def _lines(tissue: Mask, px_mm: tuple[float, float]) -> Mask:
         return np.zeros_like(tissue)
     values = tissue.astype(np.uint8)
     thin = values & ~opened(values, _LINE_WIDTH_MM, _LINE_WIDTH_MM) & 1
-    return (opened(thin, _LINE_MM, 0) | opened(thin, 0, _LINE_MM)).astype(bool)
+    return np.asarray(opened(thin, _LINE_MM, 0) | opened(thin, 0, _LINE_MM), bool)

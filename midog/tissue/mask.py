@@ -78,7 +78,8 @@ class TissueMask:
             points: (N, 2) x y, level-0 px; outside the image none is.
         """
         points = np.asarray(points, np.float64).reshape(-1, 2)
-        inside = ((points >= 0) & (points < self.size)).all(axis=1)
+        within = (points >= 0) & (points < np.array(self.size))
+        inside = np.asarray(within.all(axis=1))
         column, row = (np.where(inside[:, None], points, 0) * self.scale).astype(np.int64).T
         height, width = self.kinds.shape
         kinds = self.kinds[np.minimum(row, height - 1), np.minimum(column, width - 1)]

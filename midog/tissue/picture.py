@@ -93,6 +93,6 @@ def _enlarged(mask: TissueMask, size: tuple[int, int]) -> Kinds:
         np.minimum(((np.arange(side) + 0.5) / side * end).astype(np.int64), most - 1)
         for side, end, most in zip(size, extent, (width, height), strict=True)
     )
-    kinds = mask.kinds[row[:, None], column]
+    kinds = np.asarray(mask.kinds[row[:, None], column])
     assert kinds.min(initial=GLASS) >= GLASS
     return kinds
