@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from midog.errors import MidogError as MidogError
     from midog.evaluation.scoring import evaluate as evaluate
     from midog.inference.detector import Detector as Detector
+    from midog.metrics.hotspot import hotspot as hotspot
     from midog.metrics.matching import match_points as match_points
     from midog.metrics.thresholds import best_threshold as best_threshold
     from midog.models.build import build_model as build_model
@@ -34,6 +35,7 @@ _HOME = {
     "build_model": "midog.models.build",
     "domain_shift": "midog.shift.domain_shift",
     "evaluate": "midog.evaluation.scoring",
+    "hotspot": "midog.metrics.hotspot",
     "load_config": "midog.config.load",
     "match_points": "midog.metrics.matching",
     "read_rois": "midog.data.folder",

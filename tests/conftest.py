@@ -52,6 +52,7 @@ SLOW_PATHS = (
     "inference/test_detector.py",
     "metrics/test_agreement.py",
     "metrics/test_froc.py",
+    "metrics/test_hotspot.py",
     "metrics/test_pooled_matches.py",
     "metrics/test_sweep.py",
     "metrics/test_thresholds.py",

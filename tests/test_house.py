@@ -44,6 +44,7 @@ metrics: points near_pairs matching ignored pooled_points dense_points pooled_ma
 metrics: sweep average_precision froc thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
+metrics: windows window_places densest hotspot
 metrics: scored_rois
 data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
@@ -227,7 +228,7 @@ def test_few_functions_take_the_whole_config():
 
 
 EXPORTS = """Detections Detector MidogError Roi RunConfig best_threshold build_model domain_shift
-evaluate load_config match_points tissue_mask"""
+evaluate hotspot load_config match_points tissue_mask"""
 
 
 @pytest.mark.parametrize("name", [*EXPORTS.split(), "read_rois", "train"])
