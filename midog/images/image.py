@@ -41,9 +41,8 @@ class SlideImage:
     """
 
     def __init__(self, path: Path, file: OpenedFile, *, past_damage: bool = False) -> None:
-        self.path, self._damaged = path, DamagedTiles(path)
-        if past_damage:
-            file = self._damaged.past(file)
+        self.path, self._damaged = path, DamagedTiles(path, is_white=past_damage)
+        file = self._damaged.watched(file)
         self.width, self.height = file.size
         self.stated_mpp, self.mpp = file.mpp, file.mpp.mpp
         self.levels: tuple[Level, ...] = file.levels
@@ -68,6 +67,7 @@ class SlideImage:
         """
         if damage := self._file.damage():
             raise damaged(self.path, damage)
+        self._damaged.all_sound()
 
     def report_damage(self) -> None:
         """State how many damaged tiles were read as white, of an image opened `past_damage`.

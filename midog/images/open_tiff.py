@@ -33,10 +33,11 @@ from midog.images.tiff_segments import Segments, has_segments
 from midog.mpp import StatedMpp, settle
 
 _LOSSLESS = (1, 5, 8, 32773, 32946)
-"""None, LZW, deflate, PackBits: read as OpenSlide reads them, but sooner. Of JPEG only OpenSlide
-reports damage."""
+"""None, LZW, deflate, PackBits: read as OpenSlide reads them, but sooner."""
 
 _ORIENTATION = 274
+_APERIO = "aperio"  # OpenSlide's name for it
+_SAMPLES = 3
 
 _Reader = tuple[Callable[[int, int, Pixels], None], Callable[[], None], AnyPixels | None]
 """read_into, close and mapped pixels of one page."""
@@ -57,7 +58,9 @@ def open_tiff(path: Path) -> OpenedFile:
         if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
-            return _watched(path, open_slide(path, mpp_of_tiff(tiff, first)), tiff.pages)
+            slide = _watched(path, open_slide(path, mpp_of_tiff(tiff, first)), first)
+            # tiles of other scanners may overlap, or lie elsewhere than in a grid
+            return _by_tile(path, slide, tiff.pages) if vendor == _APERIO else slide
         picture = largest_picture(path, tiff)
         axes = picture.axes
         if axes == "CYX" and not colour_planes(path, tiff, picture):
@@ -83,7 +86,8 @@ def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) 
         slide = None
     if slide and page.compression not in _LOSSLESS:
         pages = [level[0] for level in picture.levels]
-        return _with_levels(path, tiff, picture, _watched(path, slide, pages))
+        slide = _by_tile(path, _watched(path, slide, page), pages)
+        return _with_levels(path, tiff, picture, slide)
     mpp = slide.mpp if slide else settle(str(path), in_tags)
     ours = _open_levels(path, tiff, picture, mpp)
     if slide and ours:
@@ -91,23 +95,38 @@ def _open_picture(path: Path, tiff: Any, picture: TiffPicture, slide_too: bool) 
     return ours or slide or decoded_whole(picture.size, mpp, lambda: _decode(path))
 
 
-def _watched(path: Path, slide: OpenedFile, pages: Iterable[Any]) -> OpenedFile:
-    """The slide, with the damage of its JPEG tiles; OpenSlide passes over half of it.
+def _watched(path: Path, slide: OpenedFile, first: Any) -> OpenedFile:
+    """The slide, with the damage of the JPEG tiles of its first page, over half of which OpenSlide
+    passes."""
+    if not is_checked(first):
+        return slide
+    return replace(slide, damage=JpegTiles(path, first).damage)
+
+
+def _by_tile(path: Path, slide: OpenedFile, pages: Iterable[Any]) -> OpenedFile:
+    """The slide, whose JPEG tiles are decoded by us: the same pixels as OpenSlide's, twice as fast.
 
     pages: of the file, those of the slide's levels among them, the first of a size.
     """
     by_size: dict[tuple[int, int], Any] = {}
     for page in pages:
-        by_size.setdefault((page.imagewidth, page.imagelength), page)
-    watched = {size: JpegTiles(path, page) for size, page in by_size.items() if is_checked(page)}
-    levels = [
-        replace(level, tile=watched[level.size].tile, damage_of=watched[level.size].damage_of)
-        if level.size in watched
-        else level
-        for level in slide.levels
-    ]
-    damage = watched[slide.size].damage if slide.size in watched else slide.damage
-    return replace(slide, levels=tuple(levels), damage=damage)
+        if page.is_tiled and is_checked(page) and page.samplesperpixel == _SAMPLES:
+            by_size.setdefault((page.imagewidth, page.imagelength), page)
+    levels, closers = list[Level](), [slide.close]
+    for level in slide.levels:
+        if (page := by_size.get(level.size)) is not None:
+            tiles = JpegTiles(path, page)
+            segments = Segments(path, page, to_rgb(page), checks=False)
+            closers.append(segments.close)
+            read_into = functools.partial(_read_into, path, segments)
+            level = Level(level.size, level.downsample, read_into, tiles.tile, tiles.damage_of)
+        levels.append(level)
+    return replace(slide, levels=tuple(levels), close=functools.partial(_close_all, closers))
+
+
+def _close_all(closers: Iterable[Callable[[], None]]) -> None:
+    for close in closers:
+        close()
 
 
 def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile) -> OpenedFile:
@@ -118,11 +137,10 @@ def _with_levels(path: Path, tiff: Any, picture: TiffPicture, slide: OpenedFile)
     if ours is None:
         return slide
 
-    def close() -> None:
-        slide.close()
-        ours.close()
-
-    return replace(slide, levels=slide.levels + ours.levels[len(slide.levels) :], close=close)
+    levels = slide.levels + ours.levels[len(slide.levels) :]
+    return replace(
+        slide, levels=levels, close=functools.partial(_close_all, [slide.close, ours.close])
+    )
 
 
 def _open_levels(path: Path, tiff: Any, picture: TiffPicture, mpp: StatedMpp) -> OpenedFile | None:
@@ -147,11 +165,9 @@ def _open_levels(path: Path, tiff: Any, picture: TiffPicture, mpp: StatedMpp) ->
         tile = None if is_mapped else tile_of(pages[0])
         levels.append(Level(size, downsample, read_into, tile))
 
-    def close() -> None:
-        for close_page in closers:
-            close_page()
-
-    return OpenedFile(tuple(levels), mpp, close, mapped) if levels else None
+    if not levels:
+        return None
+    return OpenedFile(tuple(levels), mpp, functools.partial(_close_all, closers), mapped)
 
 
 def _open_page(path: Path, page: Any) -> _Reader | None:

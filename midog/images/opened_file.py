@@ -31,15 +31,15 @@ class Level:
         (height, width, 3) uint8 RGB, wholly inside the level, into `out`; from any thread.
     tile: (width, height), px: the parts in which it is stored, each of which may be damaged; None
         where it is decoded as a whole, or not at all.
-    damage_of: names the damage, over which reading passes, of the first of some tiles, given by row
-        and column; None where they are sound, or it cannot be told.
+    damage_of: names the damage, over which `read_into` passes, of the first of some tiles, given by
+        row and column, or gives None where they are sound; None where there is none such.
     """
 
     size: tuple[int, int]
     downsample: float
     read_into: Callable[[int, int, Pixels], None]
     tile: tuple[int, int] | None = None
-    damage_of: Callable[[Sequence[tuple[int, int]]], str | None] = lambda tiles: None
+    damage_of: Callable[[Sequence[tuple[int, int]]], str | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,20 @@ _JPEG = tifffile.COMPRESSION.JPEG
 _JPEG_2000 = (33003, 33004, 33005, 34712)
 
 _KEPT_BYTES = 384 * 2**20
-"""Decoded strips or tiles that one page keeps: a row of inference tiles of 1536 px across 85,000 px
-needs that much, and a larger image takes no more."""
+"""Decoded strips that one page keeps: a row of inference tiles of 1536 px across 85,000 px needs
+that much, and a larger image takes no more."""
+
+_KEPT_TILE_BYTES = 64 * 2**20
+"""Decoded tiles that one page keeps: those of a few inference tiles, however wide the image. What
+the next row of these shares with this one, some 60 px, is decoded again."""
 
 
 class Segments:
     """Pixels of a TIFF page by region. Threads that read at once share what is decoded."""
 
-    def __init__(self, path: Path, page: Any, to_rgb: Callable[[Pixels], Pixels]) -> None:
+    def __init__(
+        self, path: Path, page: Any, to_rgb: Callable[[Pixels], Pixels], *, checks: bool = True
+    ) -> None:
         """Open the file.
 
         Args:
@@ -35,10 +41,11 @@ class Segments:
             page: one of its pages, as tifffile gives it, that `has_segments`.
             to_rgb: makes (height, width, 3) RGB of a decoded (height, width, samples); a strip or
                 tile that the file leaves out is white.
+            checks: whether damage of a JPEG over which its decoder passes is an error.
         """
         self._path = path
         self._file = path.open("rb")
-        self._compression = page.compression
+        self._compression, self._checks = page.compression, checks
         self._decode = page.decode
         tables = page.jpegtables  # a tag, read from the file: now, while tifffile has it open
         self._tables = {"jpegtables": tables} if tables else {}
@@ -47,7 +54,8 @@ class Segments:
         self._to_rgb = to_rgb
         self._size = _segment_size(page)
         self._across = -(-page.imagewidth // self._size[1])
-        self._most = max(1, _KEPT_BYTES // (3 * self._size[0] * self._size[1]))
+        kept_bytes = _KEPT_TILE_BYTES if page.is_tiled else _KEPT_BYTES
+        self._most = max(1, kept_bytes // (3 * self._size[0] * self._size[1]))
         self._kept: dict[int, Future[Pixels]] = {}  # the one used least recently is the first
         self._lock = threading.Lock()
 
@@ -108,7 +116,7 @@ class Segments:
         size = stated_size(data)
         if size and (size[0] > self._size[1] or size[1] > self._size[0]):
             raise ValueError(f"a part of {self._size[1]} x {self._size[0]} px states {size}")
-        if self._compression == _JPEG:
+        if self._compression == _JPEG and self._checks:
             tables = self._tables.get("jpegtables", b"")
             if damage := damage_of_jpegs(self._path, [(start, len(data))], tables):
                 raise ValueError(damage)

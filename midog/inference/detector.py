@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,12 +23,15 @@ from midog.inference.loaded_models import read_models
 from midog.inference.member import Member
 from midog.inference.model_folder import weights_of, write_model
 from midog.inference.network import pick_precision
-from midog.inference.opened_image import OpenedImage, open_for, resident
+from midog.inference.opened_image import LookedAt, OpenedImage, open_for, resident
 from midog.inference.orientations import orientations as orientations_of
+from midog.inference.tiles import OpenTiles
 from midog.inference.views import OnTiles, views_of
 from midog.models.protocol import DetectionNetwork
 from midog.mpp import MppLike
 from midog.names import real_path
+
+logger = logging.getLogger(__name__)
 
 
 class Detector:
@@ -143,13 +147,19 @@ class Detector:
         return len(self.members) * len(self.orientations)
 
     def open(
-        self, image: Path | str | AnyPixels | SlideImage, *, mpp: MppLike | None = None
+        self,
+        image: Path | str | AnyPixels | SlideImage,
+        *,
+        mpp: MppLike | None = None,
+        looked_at: LookedAt | None = None,
     ) -> OpenedImage:
         """Open an image for `detect`; its tiles are read ahead from now on.
 
-        Arguments and errors are those of calling the detector.
+        Args:
+            image, mpp: as of calling the detector, and so are the errors.
+            looked_at: which tiles are looked at; None: all.
         """
-        return open_for(self.members, image, mpp=mpp, workers=self.workers)
+        return open_for(self.members, image, mpp=mpp, workers=self.workers, looked_at=looked_at)
 
     def detect_resident(self, pixels: Tensor) -> Detections:
         """Detect figures in pixels (H, W, 3) uint8 of the model's mpp that lie on a device."""
@@ -160,6 +170,11 @@ class Detector:
         views = views_of(opened, self.orientations, progress)
         if isinstance(opened.image, SlideImage):
             opened.image.report_damage()
+        if any(isinstance(tiles, OpenTiles) and tiles.is_dark for tiles, _ in opened.groups):
+            logger.warning(
+                "%s: most of it is black, as in fluorescence: a model of H&E means nothing there",
+                getattr(opened.image, "path", "the image"),
+            )
         nms_iou = min(member.settings.nms_iou for member in self.members)
         boxes, scores, labels = fuse(views, opened.mpp, nms_iou, self._floor)
         return Detections(boxes.astype(np.float32), scores, labels)

@@ -18,6 +18,10 @@ from midog.inference.stage_times import StageTimes
 from midog.inference.tile_plan import TilePlan
 from midog.inference.tiles import Extent, OpenTiles, ResidentTiles, Tiles, as_opened
 from midog.mpp import Mpp, MppLike
+from midog.tiling import Mask
+
+LookedAt = Callable[[TilePlan], Mask]
+"""Tells which tiles of a plan are looked at, (T,) bool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,7 @@ def open_for(
     *,
     mpp: MppLike | None,
     workers: int,
+    looked_at: LookedAt | None = None,
 ) -> OpenedImage:
     """Open an image for members, whose tiles are read ahead from now on.
 
@@ -67,6 +72,7 @@ def open_for(
         image: A file, pixels (H, W, 3) uint8 RGB, or an open image (left open).
         mpp: um/px of the image, or those along x and y; overrules what the file states.
         workers: Threads that read tiles.
+        looked_at: Which tiles are read; None: all.
 
     Raises:
         ImageError: Where the image cannot be read or its mpp is unknown.
@@ -78,7 +84,7 @@ def open_for(
         times = StageTimes()
         tiles_of = partial(OpenTiles, opened, own_mpp, workers=workers, pinned=pinned, times=times)
         groups = tuple(
-            (tiles_of(plan), of_plan)
+            (tiles_of(plan, looked_at=None if looked_at is None else looked_at(plan)), of_plan)
             for plan, of_plan in _grouped(members, lambda own: own.plan(opened, own_mpp)).items()
         )
         return OpenedImage(opened, own_mpp, groups, opened is not image, times)

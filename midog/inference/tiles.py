@@ -22,6 +22,9 @@ from midog.inference.tile_plan import TilePlaces, TilePlan
 from midog.mpp import Mpp
 from midog.tiling import Mask
 
+_DARK = 50
+"""Red, green and blue below that are black: the darkest nuclei of H&E are not, 0 to 255."""
+
 
 class OpenTiles:
     """An open image whose tiles are being read; closing it (or leaving `with`) ends the threads.
@@ -50,6 +53,8 @@ class OpenTiles:
         self.image, self.mpp, self.plan = image, mpp, plan
         self.times = times or StageTimes()
         self.places, self._level = plan.places(looked_at), image.level_for(plan.scale)
+        self.all_tiles = len(self.places if looked_at is None else looked_at)
+        self._dark_shares: list[float] = []
         self._pinned, self._ahead = pinned, workers + plan.batch_size
         self._pool = (
             ThreadPoolExecutor(workers, thread_name_prefix="midog-tiles") if workers else None
@@ -63,6 +68,12 @@ class OpenTiles:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether most of what was read so far is black, as in fluorescence."""
+        shares = self._dark_shares
+        return bool(shares) and sum(shares) > len(shares) / 2
 
     def close(self) -> None:
         """End the threads."""
@@ -109,7 +120,9 @@ class OpenTiles:
         x, y = self.places.corners[number].tolist()
         side = self.plan.tile
         with self.times.of("reading"):
-            return self.image.read_scaled(x, y, side, side, self.plan.scale, self._level)
+            tile = self.image.read_scaled(x, y, side, side, self.plan.scale, self._level)
+        self._dark_shares.append(float((tile[8::16, 8::16] < _DARK).all(axis=2).mean()))
+        return tile
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,7 @@ class ResidentTiles:
     def __init__(self, pixels: Tensor, plan: TilePlan) -> None:
         assert plan.scale == (1.0, 1.0), plan.scale
         self.pixels, self.plan, self.times = pixels, plan, StageTimes()
+        self.all_tiles = len(plan.places())
         self.image = Extent(pixels.shape[1], pixels.shape[0])
         self.places = plan.places()
 

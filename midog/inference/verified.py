@@ -17,7 +17,7 @@ from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
 from midog.inference.detector import Detector
 from midog.inference.member import Member
-from midog.inference.opened_image import OpenedImage
+from midog.inference.opened_image import LookedAt, OpenedImage
 from midog.inference.orientations import Orientation
 from midog.inference.verifier import Verifier
 from midog.inference.views import OnTiles
@@ -90,10 +90,14 @@ class VerifiedDetector:
             return self.detect(opened)
 
     def open(
-        self, image: Path | str | AnyPixels | SlideImage, *, mpp: MppLike | None = None
+        self,
+        image: Path | str | AnyPixels | SlideImage,
+        *,
+        mpp: MppLike | None = None,
+        looked_at: LookedAt | None = None,
     ) -> OpenedImage:
         """Open an image for `detect`; see `Detector.open`."""
-        return self.detector.open(image, mpp=mpp)
+        return self.detector.open(image, mpp=mpp, looked_at=looked_at)
 
     def detect(self, opened: OpenedImage, progress: OnTiles | None = None) -> Detections:
         """Detect figures in an image from `open`, once."""

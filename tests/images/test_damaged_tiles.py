@@ -62,10 +62,34 @@ def test_the_place_of_a_coarser_level_is_in_px_of_level_0(
     assert "x 256 to 300, y 0 to 128 (level-0 px) of level 1" in warning
 
 
-def test_what_is_not_read_past_damage_is_an_error(tmp_path: Path) -> None:
-    path = spoil(pyramid(tmp_path / "a.tif", "deflate"), 7)
-    with open_image(path) as image, pytest.raises(ImageError, match="cannot be read"):
+@pytest.mark.parametrize(
+    ("compression", "message"), [("deflate", "cannot be read"), ("jpeg", "tile at x 128 to 192")]
+)
+def test_what_is_not_read_past_damage_is_an_error(
+    tmp_path: Path, compression: str, message: str
+) -> None:
+    path = spoil(pyramid(tmp_path / "a.tif", compression), 7)
+    with open_image(path) as image:
+        image.read(0, 0, 128, 64)
+        for _ in range(2):
+            with pytest.raises(ImageError, match=message):
+                image.read(0, 0, 300, 200)
+
+
+def test_what_was_looked_through_is_not_looked_at_again(tmp_path: Path, monkeypatch) -> None:
+    path = pyramid(tmp_path / "a.tif", "jpeg")
+    asked = list[int]()
+    monkeypatch.setattr(
+        "midog.images.jpeg_tiles.damage_of_jpegs",
+        lambda path, places, tables: asked.append(len(places)),
+    )
+    with open_image(path) as image:
+        image.read(0, 0, 100, 64)
+        image.read(0, 0, 130, 64)
+        assert asked == [2, 1]
+        image.check()
         image.read(0, 0, 300, 200)
+        assert asked == [2, 1, 20]
 
 
 def test_an_image_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> None:
@@ -113,7 +137,7 @@ def test_what_is_decoded_as_a_whole_stays_an_error(caplog: pytest.LogCaptureFixt
         raise ImageError("no pixels")
 
     file = OpenedFile((Level((10, 10), 1.0, read_into),), StatedMpp(), lambda: None)
-    past = DamagedTiles(Path("a.png")).past(file)
+    past = DamagedTiles(Path("a.png"), is_white=True).watched(file)
     with pytest.raises(ImageError, match="no pixels"):
         past.levels[0].read_into(0, 0, np.empty((5, 5, 3), np.uint8))
     assert caplog.records == []

@@ -12,6 +12,7 @@ from PIL import Image
 from midog.images.image import open_image
 from midog.images.open_slide import _origin, _SlideLevel
 from tests.images.pictures import error_of, tissue
+from tests.images.scn import write_scn
 
 REAL_SLIDES = {
     "CMU-1-Small-Region.svs": (2220, 2967, 0.499),
@@ -127,3 +128,19 @@ def test_the_corner_of_the_bounds_is_the_origin_where_all_four_are_stated(shared
         assert _origin(stated | {name: "12.5"}) == (0, 0)
     with open_image(shared / "data" / "slides" / "CMU-1-Small-Region.svs") as image:
         assert image.origin == (0, 0)
+
+
+def test_a_slide_with_bounds_is_read_in_px_of_the_whole_glass(tmp_path: Path) -> None:
+    pixels = tissue(1024, 768)
+    path = write_scn(tmp_path / "a.scn", pixels, corner=(1000, 600), size=(4000, 3000))
+    with open_image(path, past_damage=True) as image:
+        assert (image.width, image.height, image.origin) == (4000, 3000, (1000, 600))
+        assert image.mpp == pytest.approx((0.5, 0.5))
+        assert [level.downsample for level in image.levels] == [1, 2]
+        part = image.read(900, 500, 300, 300).astype(int)
+        assert (part[:100] == 255).all()
+        assert (part[:, :100] == 255).all()
+        assert np.abs(part[100:, 100:] - pixels[:200, :200]).mean() < 3
+        half = image.read(500, 300, 512, 384, level=1).astype(int)
+        assert np.abs(half - pixels[::2, ::2]).mean() < 3
+        assert (image.read(3000, 2000, 500, 500) == 255).all()

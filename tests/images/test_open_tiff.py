@@ -275,7 +275,7 @@ def test_a_jpeg_tile_that_lacks_its_last_bytes(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(end - 2)
         file.write(bytes(2))
-    assert "end of JPEG" in error_of(path)
+    assert "cannot be decoded, in the tile at x 320 to 384, y 0 to 64" in error_of(path)
 
 
 def test_a_tiff_of_which_the_rest_is_zeros(tmp_path: Path) -> None:

@@ -135,9 +135,12 @@ def test_a_tile_over_whose_damage_openslide_passes(tmp_path: Path, cache: Path, 
         size = tag.valuebytecount // tag.count
         struct.pack_into("<I" if size == 4 else "<H", content, tag.valueoffset + 3 * size, value)
     path.write_bytes(content + tile)
+    damage = r"is damaged .Corrupt JPEG data: .* extraneous bytes"
     with open_image(path) as image:
-        image.read(0, 0, 700, 620)
-    with pytest.raises(ImageError, match=r"is damaged .Corrupt JPEG data: .* extraneous bytes"):
+        image.read(0, 0, 3 * TILE[0], TILE[1])
+        with pytest.raises(ImageError, match=damage):
+            image.read(0, 0, 700, 620)
+    with pytest.raises(ImageError, match=damage):
         decode(path, cache_dir=cache)
 
 

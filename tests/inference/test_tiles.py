@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,3 +81,45 @@ def test_closing_ends_the_threads_and_leaves_the_image_open(pixels: NDArray[np.u
         next(iter(tiles.batches()))
     assert threading.active_count() == threads
     assert closed == []
+
+
+def test_tiles_that_are_left_out_are_not_read(pixels: NDArray[np.uint8]) -> None:
+    layout = plan(2)
+    looked_at = np.arange(len(layout.places())) % 3 == 1
+    with OpenTiles(as_image(pixels, 0.25), 0.25, layout, workers=2, looked_at=looked_at) as tiles:
+        places = [corner for part, _ in tiles.batches() for corner in part.corners.tolist()]
+    assert places == layout.places().corners[looked_at].tolist()
+    assert (tiles.all_tiles, len(tiles.places)) == (len(looked_at), looked_at.sum())
+
+
+def test_the_coarsest_level_that_is_fine_enough_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from midog.images.opened_file import Level, OpenedFile
+    from midog.mpp import StatedMpp
+
+    read = list[int]()
+
+    def level(number: int) -> Level:
+        def read_into(x: int, y: int, out: NDArray[np.uint8]) -> None:
+            read.append(number)
+            out[:] = 100 + number
+
+        return Level((1024 >> number, 768 >> number), float(2**number), read_into)
+
+    file = OpenedFile(tuple(level(number) for number in range(4)), StatedMpp(), lambda: None)
+    image = SlideImage(Path("slide.tif"), file)
+    for scale, expected in ((1.0, 0), (0.6, 0), (0.5, 1), (0.45, 1), (0.25, 2), (0.2, 2)):
+        read.clear()
+        size = image.scaled_size(scale)
+        layout = TilePlan((scale, scale), size, tile=128, overlap=32, batch_size=4)
+        with OpenTiles(image, 0.25, layout, workers=0) as tiles:
+            inside = [batch[:, :32, :32] for _, batch in tiles.batches()]
+        assert set(read) == {expected}
+        assert (inside[0][0] == 100 + expected).all()
+
+
+@pytest.mark.parametrize(("value", "expected"), [(10, True), (90, False), (240, False)])
+def test_what_is_mostly_black_is_dark(value: int, expected: bool) -> None:
+    image = as_image(np.full((300, 500, 3), value, np.uint8), 0.25)
+    with opened(image) as tiles:
+        list(tiles.batches())
+        assert tiles.is_dark == expected
