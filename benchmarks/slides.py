@@ -1,7 +1,7 @@
 """Detection in whole slides: memory against the slide's size, the time of each stage, readers.
 
     python benchmarks/slides.py memory --images ../data/images [--model runs/a] [--sizes 1 4 16]
-    python benchmarks/slides.py stages slide.svs --model runs/a
+    python benchmarks/slides.py stages slide.svs --model runs/a [--tissue auto]
     python benchmarks/slides.py readers slide.svs
 
 `memory` makes slides of 1, 4, 16 ... times 4,096 x 3,072 px (scripts/make_slide.py) and detects in
@@ -34,7 +34,7 @@ Pixels = NDArray[np.uint8]
 Read = Callable[[int, int, int, int], Pixels]
 
 
-def stages(slide: Path, model: Path, threads: int) -> dict[str, float]:
+def stages(slide: Path, model: Path, tissue: str, threads: int) -> dict[str, float]:
     """Detect in a slide; return seconds of the clock and of the stages, and MiB at the peak."""
     import torch
 
@@ -43,13 +43,17 @@ def stages(slide: Path, model: Path, threads: int) -> dict[str, float]:
     from midog.inference.detector import Detector
     from midog.inference.jobs import Job
     from midog.inference.stage_times import STAGES
+    from midog.inference.tissue_tiles import TissueSearch
 
     torch.set_num_threads(threads)
     detector = Detector.load(model, device="cpu", workers=1)
     before = peak_mib()
     with tempfile.TemporaryDirectory(prefix="midog-slides-") as folder:
         began = time.perf_counter()
-        outcome = infer([Job(slide)], detector, Path(folder), formats=["challenge", "csv"])
+        search = TissueSearch(tissue)
+        outcome = infer(
+            [Job(slide)], detector, Path(folder), formats=["challenge", "csv"], tissue=search
+        )
         seconds = time.perf_counter() - began
     for error in outcome.failed.values():
         raise error
@@ -81,7 +85,7 @@ def memory(arguments: argparse.Namespace) -> None:
             made = [sys.executable, str(ROOT / "scripts/make_slide.py"), str(slide)]
             subprocess.run([*made, "--images", *images, *own], check=True, stdout=sys.stderr)
             command = [sys.executable, __file__, "stages", str(slide), "--json"]
-            command += ["--model", str(arguments.model)]
+            command += ["--model", str(arguments.model), "--tissue", arguments.tissue]
             command += ["--threads", str(arguments.threads)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             rows.append((area, json.loads(done.stdout)))
@@ -183,6 +187,7 @@ def main() -> int:
     of_stages.add_argument("--json", action="store_true")
     for own in (of_memory, of_stages):
         own.add_argument("--model", type=Path, required=True)
+        own.add_argument("--tissue", default="auto")
         own.add_argument("--threads", type=int, default=2, help="of the network")
     of_readers = commands.add_parser("readers")
     of_readers.add_argument("slide", type=Path)
@@ -193,7 +198,7 @@ def main() -> int:
     elif arguments.command == "readers":
         readers(arguments.slide, arguments.regions)
     else:
-        measured = stages(arguments.slide, arguments.model, arguments.threads)
+        measured = stages(arguments.slide, arguments.model, arguments.tissue, arguments.threads)
         print(json.dumps(measured)) if arguments.json else print_stages(measured)
     return 0
 

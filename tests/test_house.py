@@ -63,7 +63,7 @@ formats: file_names shared challenge csv_table coco geojson overlay registry
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
 inference: model_card model_folder stored_threshold ensemble_folder loaded_models member
 inference: opened_image views detector
-inference: score_rule verifier verified
+inference: score_rule verifier verified tissue_tiles
 inference: image_identity output_entries output_folder image_files jobs batch
 inference: batch_statistics adapt
 training: batch_norm

@@ -71,6 +71,27 @@ def infer(
             MODEL,
         ),
     ] = None,
+    tissue: Annotated[
+        str | None,
+        option(
+            "--tissue",
+            "WHERE",
+            "Where to look: auto (tissue, by rule otsu), saturation, grey, all, a GeoJSON file of"
+            " areas, or a folder of them. [default: auto for slides, over 25 mm2, else all]",
+            MODEL,
+        ),
+    ] = None,
+    min_tissue: Annotated[
+        float,
+        option(
+            "--min-tissue",
+            "SHARE",
+            "A tile is looked at if more of it than this share is tissue.",
+            MODEL,
+            min=0,
+            max=1,
+        ),
+    ] = 0.0,
     runs: RunsOption = Path("runs"),
     out: Annotated[Path, option("--out", "FOLDER", "Folder for the detections.", OUTPUT)] = Path(
         "detections"
@@ -124,11 +145,13 @@ def infer(
     from midog.formats.registry import require_formats
     from midog.inference.batch import infer as infer_all
     from midog.inference.jobs import find_jobs
+    from midog.inference.tissue_tiles import TissueSearch
     from midog.progress import infer_bars
     from midog.training.runs import newest_model
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
+    search = TissueSearch(tissue, min_tissue)
     jobs = find_jobs(
         images,
         subset=subset,
@@ -168,17 +191,15 @@ def infer(
             detector,
             out,
             formats=names,
+            tissue=search,
             overwrite=overwrite,
             on_image=on_image,
             on_tile=on_tile,
         )
-    if isinstance(detector, VerifiedDetector) and detector.crops:
-        say(detector.cost)
+    _print_cost(detector, outcome)
     if len(jobs) == 1 and outcome.failed:
         raise next(iter(outcome.failed.values()))
     print_outcome(outcome, out)
-    if detector.views > 1 and outcome.spent:
-        say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
     _raise_failed(outcome, len(jobs), context)
 
 
@@ -196,6 +217,16 @@ def announce(detector: Detector | VerifiedDetector, name: str) -> None:
             "this threshold was not chosen for scores that are merged like this, which have another"
             " scale: `midog tune` or `midog ensemble make --data` chooses one"
         )
+
+
+def _print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None:
+    """State what a second look and several views took."""
+    from midog.inference.verified import VerifiedDetector
+
+    if isinstance(detector, VerifiedDetector) and detector.crops:
+        say(detector.cost)
+    if detector.views > 1 and outcome.spent:
+        say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
 
 
 def _raise_failed(outcome: Outcome, images: int, context: typer.Context) -> None:

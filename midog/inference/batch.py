@@ -26,8 +26,10 @@ from midog.inference.jobs import Job, require_own_files
 from midog.inference.opened_image import OpenedImage
 from midog.inference.output_folder import OutputFolder
 from midog.inference.stage_times import StageTimes
+from midog.inference.tissue_tiles import TissueSearch
 from midog.inference.verified import VerifiedDetector
 from midog.progress import OnImage, OnStep
+from midog.tissue.picture import ENDING as TISSUE_ENDING
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ def infer(
     out: Path,
     *,
     formats: Sequence[str] = ("challenge",),
+    tissue: TissueSearch | None = None,
     overwrite: bool = False,
     on_image: OnImage | None = None,
     on_tile: OnStep | None = None,
@@ -89,6 +92,7 @@ def infer(
         detector: The model and its settings, with a verifier or without.
         out: Folder of the files; made if it does not exist. Several processes may fill it.
         formats: Names in FORMATS.
+        tissue: Which tiles are looked at; None: all. With tissue, STEM.tissue.png is the mask.
         overwrite: Do images again that are done; otherwise they are skipped.
         on_image: Called after each image.
         on_tile: Called while the tiles of an image are done.
@@ -103,14 +107,14 @@ def infer(
     stems = [job.stem for job in jobs]
     folder = OutputFolder(
         out,
-        _recorded(detector),
+        _recorded(detector) | (tissue.settings() if tissue else {}),
         stems,
         overwrite=overwrite,
         threshold_from=detector.threshold_from,
     )
     require_own_files(jobs, formats, ignores_case=folder.ignores_case())
     with (
-        _Batch(detector, folder, formats, on_image, on_tile) as batch,
+        _Batch(detector, folder, formats, tissue, on_image, on_tile) as batch,
         closing(_open_ahead(jobs, batch.open)) as opened,
     ):
         for job, opening in opened:
@@ -150,12 +154,13 @@ class _Batch:
         detector: Detector | VerifiedDetector,
         folder: OutputFolder,
         formats: Sequence[str],
+        tissue: TissueSearch | None,
         on_image: OnImage | None,
         on_tile: OnStep | None,
     ) -> None:
         self.outcome = Outcome()
         self._detector, self._folder, self._formats = detector, folder, formats
-        self._on_image, self._on_tile = on_image, on_tile
+        self._tissue, self._on_image, self._on_tile = tissue, on_image, on_tile
         self._writing: deque[tuple[Job, Future[int]]] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="midog-write")
 
@@ -170,7 +175,11 @@ class _Batch:
         if self._folder.is_done(job.stem, job.path, job.mpp, self._formats):
             return None
         state = state_of(job.path) if job.path.exists() else ""
-        return _Opened(self._detector.open(job.path, mpp=job.mpp), state)
+        if self._tissue is None:
+            return _Opened(self._detector.open(job.path, mpp=job.mpp), state)
+        picture = self._folder.path / f"{job.stem}{TISSUE_ENDING}"
+        opened = self._tissue.open(self._detector, job.path, job.name, mpp=job.mpp, picture=picture)
+        return _Opened(opened, state)
 
     def detect(self, job: Job, opening: Future[_Opened | None]) -> None:
         """Detect in an image and hand its detections to the writer."""

@@ -19,6 +19,7 @@ from midog.inference.tile_plan import TilePlan
 from midog.inference.tiles import Extent, OpenTiles, ResidentTiles, Tiles, as_opened
 from midog.mpp import Mpp, MppLike
 from midog.tiling import Mask
+from midog.tissue.mask import TissueMask
 
 LookedAt = Callable[[TilePlan], Mask]
 """Tells which tiles of a plan are looked at, (T,) bool."""
@@ -34,6 +35,7 @@ class OpenedImage:
         groups: Tiles, and the members that are shown these.
         own: Whether closing this closes the image.
         times: What reading, network and merging took so far.
+        tissue: The mask by which tiles were left out; None: none was.
     """
 
     image: SlideImage | Extent
@@ -41,6 +43,7 @@ class OpenedImage:
     groups: tuple[tuple[Tiles, tuple[Member, ...]], ...]
     own: bool
     times: StageTimes = field(default_factory=StageTimes)
+    tissue: TissueMask | None = None
 
     def __enter__(self) -> Self:
         return self

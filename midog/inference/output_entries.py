@@ -11,6 +11,7 @@ from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.registry import FORMATS
 from midog.json_text import checked, read_json, to_json
+from midog.tissue.picture import ENDING as TISSUE_ENDING
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def stems_in(folder: Path) -> list[str]:
 
 def is_output(path: Path, folder: Path) -> bool:
     """Whether a file in a folder of detections, or below it, is one that midog wrote there."""
+    if path.name.endswith(TISSUE_ENDING) and (folder / ENTRIES_NAME).is_dir():
+        return True  # also of an image that failed, as it has no tissue
     return next(owners_of(path, folder), None) is not None
 
 
