@@ -61,11 +61,11 @@ loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared challenge csv_table coco geojson overlay registry
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
-inference: model_card model_folder stored_threshold ensemble_folder loaded_models member
-inference: opened_image views detector
+inference: model_card model_folder stored_threshold ensemble_folder loaded_models score_shift
+inference: member opened_image views calibration detector
 inference: score_rule verifier verified tissue_tiles
 inference: image_identity output_entries output_folder image_files jobs batch
-inference: batch_statistics adapt
+inference: image_levels batch_statistics adapt
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
@@ -75,7 +75,7 @@ training.tasks: adversarial adversarial_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures
 evaluation: detection_layouts detection_files uncounted points written_scores result scoring
-evaluation: comparison tuning
+evaluation: comparison tuning calibrated_tuning
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners

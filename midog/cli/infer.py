@@ -92,6 +92,16 @@ def infer(
             max=1,
         ),
     ] = 0.0,
+    calibrate: Annotated[
+        bool,
+        option(
+            "--calibrate",
+            None,
+            "Move the scores of each image by what its unlabelled tissue scores, to the level that"
+            " `midog tune --calibrate` stored.",
+            MODEL,
+        ),
+    ] = False,
     runs: RunsOption = Path("runs"),
     out: Annotated[Path, option("--out", "FOLDER", "Folder for the detections.", OUTPUT)] = Path(
         "detections"
@@ -141,6 +151,7 @@ def infer(
     Images that are done already are skipped. An image that cannot be read is reported at the end,
     and the others are done.
     """
+    _require_one_rule(calibrate, verifier)
     side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
     from midog.formats.registry import require_formats
     from midog.inference.batch import infer as infer_all
@@ -180,6 +191,7 @@ def infer(
         precision=precision,
         workers=workers,
         orientations=orientations,
+        calibrate=calibrate,
     )
     detector = alone if second is None else VerifiedDetector(alone, second, threshold=threshold)
     also = "" if verifier is None else f", verifier {verifier}"
@@ -197,10 +209,7 @@ def infer(
             on_tile=on_tile,
         )
     _print_cost(detector, outcome)
-    if len(jobs) == 1 and outcome.failed:
-        raise next(iter(outcome.failed.values()))
-    print_outcome(outcome, out)
-    _raise_failed(outcome, len(jobs), context)
+    _report(outcome, out, len(jobs), context)
 
 
 def announce(detector: Detector | VerifiedDetector, name: str) -> None:
@@ -219,6 +228,13 @@ def announce(detector: Detector | VerifiedDetector, name: str) -> None:
         )
 
 
+def _require_one_rule(calibrate: bool, verifier: Path | None) -> None:
+    if calibrate and verifier is not None:
+        raise typer.BadParameter(
+            "the verifier's rule is for scores as they are", param_hint="--calibrate"
+        )
+
+
 def _print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None:
     """State what a second look and several views took."""
     from midog.inference.verified import VerifiedDetector
@@ -229,8 +245,12 @@ def _print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None
         say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
 
 
-def _raise_failed(outcome: Outcome, images: int, context: typer.Context) -> None:
-    """Print what is wrong with each image that failed, and raise an error that names them."""
+def _report(outcome: Outcome, out: Path, images: int, context: typer.Context) -> None:
+    """Print what was detected and what is wrong with each image that failed, and raise an error
+    that names them."""
+    if images == 1 and outcome.failed:
+        raise next(iter(outcome.failed.values()))
+    print_outcome(outcome, out)
     for error in outcome.failed.values():
         say(f"error: {error.line(flag_names(context.command))}")
     if outcome.failed:

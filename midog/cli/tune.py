@@ -93,6 +93,16 @@ def tune(
             RUN,
         ),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        option(
+            "--calibrate",
+            None,
+            "Store the level of scores on val as well, and the threshold for scores that `midog"
+            " infer --calibrate` moves to it.",
+            SCORING,
+        ),
+    ] = False,
     orientations: OrientationsOption = 1,
     device: DeviceOption = "auto",
     runs: RunsOption = Path("runs"),
@@ -106,12 +116,7 @@ def tune(
 
     The goal is the highest F1, unless one of --precision and --fp-per-mm2 sets another.
     """
-    if leave_out is None and run:
-        raise typer.BadParameter("it goes with --leave-out", param_hint="--run")
-    if leave_out is not None and detections is not None:
-        raise typer.BadParameter(
-            "they are this model's, and --leave-out scores other runs", param_hint="--detections"
-        )
+    _check_words(leave_out, run, detections, calibrate)
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.tuning import Goal
     from midog.progress import bar
@@ -126,7 +131,7 @@ def tune(
         classes=classes,
         annotations_format=annotations_format,
     )
-    total, done = len(select_rois(rois, "val")), 0
+    total, done = len(select_rois(rois, "val")) * (1 + calibrate), 0
     where = model or newest_model(runs, task="detection")
     with stoppable("stopped; the model is unchanged"), bar("val ROIs") as move:
 
@@ -142,7 +147,11 @@ def tune(
             "device": device,
             "on_image": count,
         }
-        if leave_out is None:
+        if calibrate:
+            from midog.evaluation.calibrated_tuning import tune_calibrated
+
+            tuned = tune_calibrated(where, rois, goal, **shared)
+        elif leave_out is None:
             from midog.evaluation.tuning import tune as choose
 
             tuned = choose(where, rois, goal, detections=detections, **shared)
@@ -160,3 +169,19 @@ def tune(
             tuned = tune_left_out(where, rois, left_out_runs, goal, data=data, **shared)
     say(f"{where}: threshold {tuned.before:.3f} before, {tuned.threshold:.3f} now ({goal})")
     print_tuned(tuned)
+
+
+def _check_words(
+    leave_out: str | None, run: list[Path] | None, detections: Path | None, calibrate: bool
+) -> None:
+    """Refuse options that do not go together."""
+    if leave_out is None and run:
+        raise typer.BadParameter("it goes with --leave-out", param_hint="--run")
+    if leave_out is not None and detections is not None:
+        raise typer.BadParameter(
+            "they are this model's, and --leave-out scores other runs", param_hint="--detections"
+        )
+    if calibrate and (leave_out is not None or detections is not None):
+        raise typer.BadParameter(
+            "it goes with neither --leave-out nor --detections", param_hint="--calibrate"
+        )

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 NOT_RETUNED = "not re-tuned"
 """What model.json states of a threshold that was chosen before the scores moved."""
-_OF_OTHER_WEIGHTS = ("val", "tuned", "oriented")
+_OF_OTHER_WEIGHTS = ("val", "tuned", "oriented", "calibrated")
 """What model.json states of the scores before: on val, and thresholds chosen by them."""
 
 

@@ -18,6 +18,7 @@ from midog.devices import pick_device
 from midog.errors import ConfigError, WeightsError
 from midog.images.image import SlideImage
 from midog.images.tiff_mapped import AnyPixels
+from midog.inference.calibration import Calibration, read_calibration, shifts_in
 from midog.inference.fusion import FUSION, fuse
 from midog.inference.loaded_models import read_models
 from midog.inference.member import Member
@@ -57,6 +58,7 @@ class Detector:
         members: the networks, this one's first.
         threshold_from: in words, how the threshold was chosen.
         threshold_is_tuned: it was given, or chosen for detections that are merged like these.
+        calibration: by which scores are moved, image by image; None: they stay.
 
     Raises:
         ConfigError: for a setting out of range, and for models of other classes.
@@ -97,6 +99,7 @@ class Detector:
         self.config, self.mpp = config, config.data.mpp
         self.class_names, self.threshold = tuple(class_names), float(threshold)
         self.threshold_from, self.threshold_is_tuned = "given", True
+        self.calibration: Calibration | None = None
         self.workers, self.info = workers, dict(info or {})
         self.device = pick_device(device)
         self.precision = pick_precision(self.inference.precision, self.device)
@@ -167,7 +170,8 @@ class Detector:
 
     def detect(self, opened: OpenedImage, progress: OnTiles | None = None) -> Detections:
         """Detect figures in an image from `open`, once."""
-        views = views_of(opened, self.orientations, progress)
+        shift_of = shifts_in(opened, self.calibration)
+        views = views_of(opened, self.orientations, progress, shift_of)
         if isinstance(opened.image, SlideImage):
             opened.image.report_damage()
         if any(isinstance(tiles, OpenTiles) and tiles.is_dark for tiles, _ in opened.groups):
@@ -193,6 +197,8 @@ class Detector:
             settings |= {"members": identities, "floor": self._floor}
         if self.views > 1:
             settings |= {"orientations": len(self.orientations), "merge": FUSION}
+        if self.calibration is not None:
+            settings["calibration"] = dict(sorted(self.calibration.references.items()))
         return settings
 
     def save(self, folder: Path | str) -> None:
@@ -231,6 +237,7 @@ class Detector:
         floor: float | None = None,
         workers: int = 2,
         orientations: int = 1,
+        calibrate: bool = False,
     ) -> Self:
         """Load the detector of a model folder, or of the `best` in a run's folder.
 
@@ -241,6 +248,8 @@ class Detector:
             threshold, tile, overlap, batch_size, precision, floor: None takes what each model
                 holds. The threshold is then the one that was tuned for these models and
                 orientations; where none was, `threshold_from` says what was taken.
+            calibrate: move scores by the levels that the model's model.json holds, see
+                `midog.inference.calibration`; the threshold is then the one chosen for that.
 
         Raises:
             WeightsError: for a folder that is missing, damaged, pickled, or whose files do not fit
@@ -269,9 +278,13 @@ class Detector:
                 merged_with=merged if model is loaded.models[0] else (),
             )
             merged.append(detector)
+        chosen = loaded.threshold
+        if calibrate:
+            stored = read_calibration(loaded.info, detector.members, folders[0])
+            detector.calibration, chosen = stored.levels, stored.for_orientations(orientations)
         if threshold is None:
-            detector.threshold_from = loaded.threshold.origin
-            detector.threshold_is_tuned = loaded.threshold.is_tuned
+            detector.threshold, detector.threshold_from = chosen.value, chosen.origin
+            detector.threshold_is_tuned = chosen.is_tuned
         return detector
 
     @property

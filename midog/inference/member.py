@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from midog.boxes import MITOTIC_FIGURE
 from midog.config.schema import InferenceSettings
 from midog.data.mpp import resampling
 from midog.devices import is_out_of_memory
@@ -16,6 +18,7 @@ from midog.images.image import SlideImage
 from midog.inference.model_folder import weights_digest, weights_of
 from midog.inference.network import Backend, TorchBackend, out_of_memory
 from midog.inference.orientations import Orientation
+from midog.inference.score_shift import lowered, shifted
 from midog.inference.strip_merge import StripMerge
 from midog.inference.tile_plan import TileLimits, TilePlaces, TilePlan, plan_tiles
 from midog.inference.tile_results import BoxArrays, place_tiles
@@ -54,11 +57,16 @@ class Member:
         self._backend: Backend | None = None
         self._making = threading.Lock()
 
+    @property
+    def weights(self) -> str:
+        """Digest of its weights, as they are now."""
+        return weights_digest(weights_of(self.network))
+
     def identity(self) -> dict[str, Any]:
         """What decides its detections in an image, as plain JSON values; weights as a digest."""
         tile: int | str = self.inference.tile
         return {
-            "weights": weights_digest(weights_of(self.network)),
+            "weights": self.weights,
             "nms_iou": self.settings.nms_iou,
             "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
             "overlap": self.inference.overlap,
@@ -81,7 +89,12 @@ class Member:
         return plan_tiles(size, scale, self.inference, self._limits())
 
     def start(
-        self, images: Tensor, orientation: Orientation, places: TilePlaces, plan: TilePlan
+        self,
+        images: Tensor,
+        orientation: Orientation,
+        places: TilePlaces,
+        plan: TilePlan,
+        shift: float = 0.0,
     ) -> Callable[[], BoxArrays]:
         """Start on tiles.
 
@@ -90,6 +103,7 @@ class Member:
             orientation: It.
             places: of the n tiles; images beyond them are filling.
             plan: How the image is divided.
+            shift: What `moved` will add to the log odds of scores.
 
         Returns:
             A function for any thread, which waits for the network and gives what the tiles report,
@@ -98,7 +112,8 @@ class Member:
         Raises:
             DeviceError: Where memory runs out.
         """
-        candidates = self._candidates(orientation.turn(images))
+        floor = lowered(self.inference.floor, shift)
+        candidates = self.candidates(orientation.turn(images), floor)
 
         def report() -> BoxArrays:
             return place_tiles(
@@ -116,9 +131,30 @@ class Member:
         """Begin to merge what the tiles of an image of (width, height) level-0 px report."""
         return StripMerge(plan, size, self.settings.nms_iou)
 
-    def _candidates(self, images: Tensor) -> Callable[[], Candidates]:
+    def moved(self, reports: BoxArrays, shift: float) -> BoxArrays:
+        """Add to the log odds of the scores of figures, and leave out what then scores the floor or
+        less.
+
+        Args:
+            reports: Merged ones of an image, best first.
+            shift: 0 leaves all as it is.
+        """
+        if not shift:
+            return reports
+        boxes, scores, labels = reports
+        scores = np.where(labels == MITOTIC_FIGURE, shifted(scores, shift), scores)
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] > np.float32(self.inference.floor)]
+        return boxes[order], scores[order], labels[order]
+
+    def candidates(self, images: Tensor, floor: float) -> Callable[[], Candidates]:
+        """Start on tiles (B, tile, tile, 3) uint8; see `Backend.start`.
+
+        Raises:
+            DeviceError: Where memory runs out.
+        """
         try:
-            return self._running().start(images, self.inference.floor)
+            return self._running().start(images, floor)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -127,7 +127,7 @@ def store_threshold(path: Path, threshold: float, tuning: Tuning, orientations: 
         MidogError: If the file cannot be read or written; it is then as it was.
     """
     tree: dict[str, Any] = read_json(path, WeightsError)
-    entry = {"threshold": threshold, TUNED: _plain(tuning)}
+    entry = {"threshold": threshold, TUNED: plain_tuning(tuning)}
     if orientations == 1:
         tree |= entry
     else:
@@ -135,8 +135,8 @@ def store_threshold(path: Path, threshold: float, tuning: Tuning, orientations: 
     replace_text(path, to_json(tree, ascii_only=False))
 
 
-def _plain(tuning: Tuning) -> dict[str, Any]:
-    """Plain JSON values, without those that say nothing."""
+def plain_tuning(tuning: Tuning) -> dict[str, Any]:
+    """Return plain JSON values, without those that say nothing."""
     return {key: value for key, value in asdict(tuning).items() if value not in ("", ())}
 
 

@@ -21,7 +21,10 @@ OnTiles = Callable[[int, int], None]
 
 
 def views_of(
-    opened: OpenedImage, orientations: Sequence[Orientation], progress: OnTiles | None
+    opened: OpenedImage,
+    orientations: Sequence[Orientation],
+    progress: OnTiles | None,
+    shift_of: Callable[[Member], float] = lambda member: 0.0,
 ) -> list[BoxArrays]:
     """Look at an image once; tiles that several members are shown are read once.
 
@@ -29,6 +32,7 @@ def views_of(
         opened: The image.
         orientations: In which every tile is shown to every member.
         progress: Called after every batch of tiles.
+        shift_of: What is added to the log odds of a member's scores; called once for each.
 
     Returns:
         Of each member in each orientation boxes (N, 4) in level-0 px, scores and labels, best
@@ -39,15 +43,15 @@ def views_of(
     size = opened.image.width, opened.image.height
     for tiles, members in opened.groups:
         looks = [
-            _Look(member, turned, member.merging(tiles.plan, size))
-            for member in members
+            _Look(member, turned, member.merging(tiles.plan, size), shift)
+            for member, shift in [(member, shift_of(member)) for member in members]
             for turned in orientations
         ]
         with closing(_look_through(tiles, looks)) as coming:
             for done in coming:
                 if progress is not None:
                     progress(before + done, total)
-        views += [look.merging.result() for look in looks]
+        views += [look.member.moved(look.merging.result(), look.shift) for look in looks]
         before += len(tiles.places)
     return views
 
@@ -59,6 +63,7 @@ class _Look:
     member: Member
     orientation: Orientation
     merging: StripMerge
+    shift: float
 
 
 def _look_through(tiles: Tiles, looks: Sequence[_Look]) -> Generator[int]:
@@ -73,7 +78,9 @@ def _look_through(tiles: Tiles, looks: Sequence[_Look]) -> Generator[int]:
             frontier = tiles.plan.size[1] if is_last else int(tiles.places.corners[done, 1])
             for look in looks:
                 with tiles.times.of("network"):
-                    report = look.member.start(images, look.orientation, places, tiles.plan)
+                    report = look.member.start(
+                        images, look.orientation, places, tiles.plan, look.shift
+                    )
                 all_looked = look is looks[-1]
                 merging = results.submit(_take, look, report, frontier, tiles.times)
                 pending.append((done if all_looked else None, merging))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +19,18 @@ from midog.evaluation.points import ScoredRoi, score_rois
 from midog.evaluation.scoring import matched_rois
 from midog.files import make_folder
 from midog.inference.batch import infer
+from midog.inference.calibration import Calibration
 from midog.inference.detector import Detector
+from midog.inference.image_levels import measure_calibration
 from midog.inference.jobs import Job, job_of
+from midog.inference.member import Member
 from midog.inference.verified import VerifiedDetector
 from midog.locks import being_written, held_file
 from midog.metrics.scored_rois import ScoredArrays, joined, write_arrays
 from midog.progress import OnImage
 from midog.studies.detect import ADAPT, adapted_models, load_detector
 from midog.studies.plan import Plan, Planned
+from midog.studies.study_settings import VAL
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,13 @@ def fill_cells(
     if not left:
         return True
     detector = left[0].detector
+    measured: list[Calibration] = []
+
+    def calibration_of(members: Sequence[Member]) -> Calibration:
+        if not measured:  # once for all cells
+            measured.append(measure_calibration(members, _levels_of(cells)))
+        return measured[0]
+
     make_folder(folder / "cells")
     lock = folder / "cells" / f".{detector.key}.lock"
     refusal = being_written(lock, DetectionsError)
@@ -100,7 +111,8 @@ def fill_cells(
         with held_file(lock, refusal):
             for cell in left:
                 if not cell.is_done:
-                    write_arrays(cell.file, _score(cell, runs, folder, device, on_image))
+                    own = _score(cell, runs, folder, device, on_image, calibration_of)
+                    write_arrays(cell.file, own)
     except DetectionsError as error:
         if error is refusal:
             return False
@@ -108,8 +120,25 @@ def fill_cells(
     return True
 
 
+def _levels_of(cells: Sequence[Cell]) -> list[Job]:
+    """The val ROIs of the scanners that a detector was trained on."""
+    return [
+        job_of(roi, roi.path)
+        for cell in cells
+        if cell.test == VAL
+        for rois in cell.rois.values()
+        for roi in rois
+        if roi.scanner in cell.detector.part.train_on and roi.path is not None
+    ]
+
+
 def _score(
-    cell: Cell, runs: Sequence[Path], folder: Path, device: str, on_image: OnImage
+    cell: Cell,
+    runs: Sequence[Path],
+    folder: Path,
+    device: str,
+    on_image: OnImage,
+    calibration_of: Callable[[Sequence[Member]], Calibration],
 ) -> ScoredArrays:
     detector = cell.detector
     models, looks = runs[: len(detector.trainings)], runs[len(detector.trainings) :]
@@ -127,7 +156,7 @@ def _score(
                 out = out.with_name(f"{name}-{cell.file.stem}-{number}")
                 models_of = out.with_name(f"{out.name}-models")
                 used = adapted_models(models, jobs, scanner, models_of, device)
-            model = load_detector(used, options, device, second)
+            model = load_detector(used, options, device, second, calibration_of)
             speed = _detect(jobs, model, out, on_image)
             with _unsaid():
                 scored = score_rois(out, own)

@@ -1,0 +1,70 @@
+"""The threshold of a model for scores that are moved to one level, image by image."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from midog.data.folder import require_images, select_rois
+from midog.data.roi import Roi
+from midog.evaluation.points import score_rois
+from midog.evaluation.tuning import Goal, Tuned, check_unseen, choose_threshold, detect_rois
+from midog.inference.calibration import StoredCalibration, store_calibration
+from midog.inference.detector import Detector
+from midog.inference.image_levels import measure_calibration
+from midog.inference.jobs import job_of
+from midog.inference.model_card import CARD
+from midog.inference.model_folder import find_folder
+from midog.inference.stored_threshold import Tuning
+from midog.metrics.counts import counts_at
+from midog.progress import OnImage
+
+
+def tune_calibrated(
+    model: Path | str,
+    rois: Sequence[Roi],
+    goal: Goal,
+    *,
+    other_data: bool = False,
+    orientations: int = 1,
+    mpp: float | None = None,
+    device: str = "auto",
+    on_image: OnImage | None = None,
+) -> Tuned:
+    """Measure the level of a model's scores in the val ROIs, choose the threshold there for scores
+    that are moved to it, and write both into the model's model.json.
+
+    Its other thresholds stay, for scores that are not moved.
+
+    Args:
+        model, rois, goal, other_data, orientations, mpp, device: As of `tune`.
+        on_image: Called with each image twice: as its level is measured, with None, and as figures
+            are detected.
+
+    Raises:
+        MidogError: As of `tune` and `measure_calibration`; the model then stays as it was.
+    """
+    val = select_rois(rois, "val")
+    require_images(val)
+    folder = find_folder(Path(model).expanduser())
+    detector = Detector.load(folder, device=device, orientations=orientations)
+    if not other_data:
+        check_unseen(detector.info, rois, folder / CARD)
+    jobs = [job_of(roi, roi.path, mpp) for roi in val if roi.path is not None]
+    detector.calibration = measure_calibration(detector.members, jobs, on_image)
+    with tempfile.TemporaryDirectory() as scratch:
+        detect_rois(detector, val, Path(scratch), mpp, on_image)
+        scored = score_rois(scratch, val, threshold=detector.threshold, mpp=mpp)
+    points = [roi.points for roi in scored]
+    area = math.fsum(roi.area_mm2 for roi in scored)
+    threshold = choose_threshold(points, area, goal)
+    stored = StoredCalibration(
+        dict(detector.calibration.references),
+        threshold,
+        Tuning(str(goal), "val", len(val)),
+        orientations,
+    )
+    store_calibration(folder / CARD, stored)
+    return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
