@@ -72,6 +72,7 @@ SLOW_PATHS = (
     "scripts",
     "shift",
     "studies",
+    "submission/test_kit.py",
     "test_demo.py",
     "test_tiling.py",
     "training/tasks/test_toy_task.py",

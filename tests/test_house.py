@@ -35,13 +35,13 @@ training.tasks: registry
 config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments jpeg_tiles
 images: tiff_bounds opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide
-images: open_tiff open_picture open_file damaged_tiles image decode
+images: open_tiff open_picture open_mha open_file damaged_tiles image decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
 models: centre_maps centroid spread_scores weights build adversary classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
-metrics: sweep average_precision froc thresholds
+metrics: sweep average_precision froc challenge_scores thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
 metrics: windows window_places densest hotspot
@@ -74,8 +74,11 @@ training.tasks: detection_scores detection_pictures mining detection detection_d
 training.tasks: adversarial adversarial_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures
+submission: contract refusals job kit_texts kit
 evaluation: detection_layouts detection_files uncounted points written_scores result scoring
 evaluation: comparison tuning calibrated_tuning
+evaluation: challenge_truth challenge_metrics
+submission: check
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
@@ -97,7 +100,7 @@ bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data splits settings
 cli: train alarms
-cli: infer adapt scores tune ensemble shift bench demo main
+cli: submission infer adapt scores tune ensemble shift bench demo main
 __main__
 cli: study
 """

@@ -71,7 +71,7 @@ def alarms(
         bool, option("--overwrite", None, "Replace a file that exists.", OUTPUT)
     ] = False,
 ) -> None:
-    """List a detector's false alarms in train ROIs that it did not see.
+    """List false alarms of a detector in train ROIs it did not see.
 
     `midog train --task verify` is trained on them. Each train ROI is looked at by a detector that
     was trained on no ROI of its patient: one of --folds, or the first of --model that fits. A CSV

@@ -56,7 +56,7 @@ COMMANDS = {
     "ensemble": Entry("Train", "Make one model of several.", "midog.cli.ensemble:ensemble_app"),
     "alarms": Entry(
         "Train",
-        "List a detector's false alarms in train ROIs that it did not see.",
+        "List false alarms of a detector in train ROIs it did not see.",
         "midog.cli.alarms:alarms",
     ),
     "infer": Entry(
@@ -69,7 +69,7 @@ COMMANDS = {
     ),
     "compare": Entry(
         "Score",
-        "Test whether model A scores higher than model B on the same ROIs.",
+        "Test whether model A scores higher than B on the same ROIs.",
         "midog.cli.scores:compare",
     ),
     "shift": Entry(
@@ -81,6 +81,11 @@ COMMANDS = {
         "Study",
         "Train and test rows of settings, and compare them in one table.",
         "midog.cli.study:study_app",
+    ),
+    "submission": Entry(
+        "Hand over",
+        "Make an entry to the MIDOG challenge, and check it.",
+        "midog.cli.submission:submission_app",
     ),
 }
 """Every command, in the order in which one uses them."""

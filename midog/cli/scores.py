@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from midog.cli.options import (
+    DATA,
     DATA_FOLDERS,
     OUTPUT,
     SCORING,
@@ -29,7 +32,13 @@ from midog.cli.options import (
 from midog.cli.outputs import PAGE, ROI_TABLE, SHEET, check_output
 from midog.cli.score_tables import print_comparison, print_scores
 from midog.cli.shared import print_result
-from midog.cli.terminal import say
+from midog.cli.terminal import say, show_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from midog.data.roi import Roi
+    from midog.evaluation.challenge_truth import TruthRoi
 
 
 def evaluate(
@@ -37,9 +46,27 @@ def evaluate(
         Path, argument("DETECTIONS", "Folder of detections, or one file of all.")
     ],
     data: DataFoldersOption = None,
+    truth: Annotated[
+        Path | None,
+        option(
+            "--truth",
+            "FILE",
+            "Ground truth as the MIDOG 2025 challenge has it, in mm, instead of --data.",
+            DATA,
+        ),
+    ] = None,
     split: SplitOption = None,
     subset: SubsetOption = "test",
-    by: ByOption = "scanner",
+    by: Annotated[
+        str | None,
+        option(
+            "--by",
+            "COLUMNS",
+            "Groups: columns of the split, e.g. roi_type; tumour,scanner nests. [default: scanner;"
+            " roi_type with --truth]",
+            SCORING,
+        ),
+    ] = None,
     threshold: ThresholdOption = None,
     resamples: ResamplesOption = 2000,
     seed: BootstrapSeedOption = 0,
@@ -61,6 +88,16 @@ def evaluate(
         int, option("--worst", "N", "Crops in a row of the sheet.", OUTPUT, min=1, max=24)
     ] = 8,
     as_json: JsonOption = False,
+    json_keys: Annotated[
+        Literal["midog", "challenge"],
+        option(
+            "--json-keys",
+            "WHOSE",
+            "Keys of the JSON: midog's, or challenge for those of the MIDOG 2025 metrics.json,"
+            " with its numbers.",
+            OUTPUT,
+        ),
+    ] = "midog",
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
@@ -72,36 +109,56 @@ def evaluate(
     Figures are matched as the MIDOG challenge does: within 7.5 um, the nearest detection first.
     """
     from midog.data.folder import read_rois, select_rois
+    from midog.evaluation.challenge_truth import evaluate_truth, read_truth
     from midog.evaluation.scoring import evaluate as score
     from midog.files import replace_text
     from midog.inference.output_folder import threshold_origin
     from midog.inference.stored_threshold import OF_TRAINING
 
     outputs = (("report", report, PAGE), ("csv", csv, ROI_TABLE), ("sheet", sheet, SHEET))
+    written = [name for name, path, _ in outputs if path is not None]
+    _require_one_of_each(truth, data, json_keys, written)
     for name, path, kind in outputs:
         if path is not None:
             check_output(path, kind, name)
-    rois = select_rois(
-        read_rois(
-            data or DATA_FOLDERS,
+    known = None if truth is None else read_truth(truth)
+    if known is not None:
+        rois = [own.roi for own in known]
+    else:
+        folders = data or DATA_FOLDERS
+        rois = read_rois(
+            folders,
             split=split,
             annotations=annotations,
             bbox=bbox,
             classes=classes,
             annotations_format=annotations_format,
-        ),
-        subset,
-    )
-    result = score(
-        detections,
-        rois,
-        by=by,
-        threshold=threshold,
-        mpp=mpp,
-        allow_missing=allow_missing,
-        resamples=resamples,
-        seed=seed,
-    )
+        )
+        rois = select_rois(rois, subset)
+    if json_keys == "challenge":
+        _print_as_challenge(detections, rois, known, mpp, threshold, allow_missing)
+        return
+    if known is not None:
+        result = evaluate_truth(
+            detections,
+            known,
+            by=by or "roi_type",
+            threshold=threshold,
+            allow_missing=allow_missing,
+            resamples=resamples,
+            seed=seed,
+        )
+    else:
+        result = score(
+            detections,
+            rois,
+            by=by or "scanner",
+            threshold=threshold,
+            mpp=mpp,
+            allow_missing=allow_missing,
+            resamples=resamples,
+            seed=seed,
+        )
     origin = threshold_origin(detections)
     if threshold is None and origin not in ("", "given", OF_TRAINING):
         say(f"the threshold of {detections} was chosen so: {origin}")
@@ -124,6 +181,43 @@ def evaluate(
             say(f"the worst mistakes are in {sheet}")
     finally:
         print_result(result, as_json, print_scores)
+
+
+def _require_one_of_each(
+    truth: Path | None, data: Sequence[Path] | None, json_keys: str, written: Sequence[str]
+) -> None:
+    """Refuse options that exclude each other; written: names of the files that are asked for."""
+    if truth is not None and data:
+        raise typer.BadParameter("give --truth or --data, not both", param_hint="--truth")
+    if json_keys == "challenge" and written:
+        raise typer.BadParameter(
+            f"the challenge's keys are printed alone, without --{written[0]}",
+            param_hint="--json-keys",
+        )
+
+
+def _print_as_challenge(
+    detections: Path,
+    rois: Sequence[Roi],
+    truth: Sequence[TruthRoi] | None,
+    mpp: float | None,
+    threshold: float | None,
+    allow_missing: bool,
+) -> None:
+    """Print scores as the challenge's metrics.json has them; truth: None where ROIs are data's."""
+    from midog.evaluation.challenge_metrics import challenge_metrics, truth_of
+    from midog.evaluation.challenge_truth import score_truth
+    from midog.evaluation.points import score_rois
+    from midog.json_text import to_json
+
+    if truth is None:
+        scored = score_rois(
+            detections, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing
+        )
+        truth = truth_of(scored)
+    else:
+        scored = score_truth(detections, truth, threshold=threshold, allow_missing=allow_missing)
+    show_text(to_json(challenge_metrics(scored, truth), indent=4))
 
 
 def compare(
@@ -154,7 +248,7 @@ def compare(
     classes: ClassesOption = "",
     annotations_format: AnnotationsFormatOption = "auto",
 ) -> None:
-    """Test whether model A scores higher than model B on the same ROIs.
+    """Test whether model A scores higher than B on the same ROIs.
 
     Prints A - B with a bootstrap interval and the p of a permutation test, both over patients.
     """

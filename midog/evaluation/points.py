@@ -98,14 +98,73 @@ def score_rois(
         _score(roi, of_roi, threshold, mpp) for roi, of_roi in zip(rois, detected, strict=True)
     ]
     scored = [one for one, _ in pairs]
-    placed = [PlacedPoints(of_roi, one.counted, one.size_px, one.size_mm) for one, of_roi in pairs]
     left = sum(len(of_roi.scores) for of_roi in detected)
     left -= sum(len(of_roi.scores) for _, of_roi in pairs)
     if left:
         logger.info("%d points lie in boxes to ignore and count neither as true nor false", left)
+    warn_of_odd_points(detections, scored, [of_roi for _, of_roi in pairs], threshold)
+    return scored
+
+
+def warn_of_odd_points(
+    detections: Path | str,
+    scored: Sequence[ScoredRoi],
+    detected: Sequence[DetectedPoints],
+    threshold: float | None,
+) -> None:
+    """Warn of points that do not count as their author may think.
+
+    Args:
+        detections: Where they come from, for the warning.
+        scored: The ROIs.
+        detected: Their points, as they were read.
+        threshold: From which points count; None: those named 'mitotic figure' do.
+    """
+    placed = [
+        PlacedPoints(of_roi, one.counted, one.size_px, one.size_mm)
+        for one, of_roi in zip(scored, detected, strict=True)
+    ]
     if odd := remark(placed, threshold):
         logger.warning("%s: %s", detections, odd)
-    return scored
+
+
+def as_scored(
+    roi: Roi,
+    figures: Points,
+    detected: DetectedPoints,
+    threshold: float | None,
+    *,
+    imposters: Points | None = None,
+    mpp: Mpp | None = None,
+    size_px: tuple[float, float] = (math.nan, math.nan),
+) -> ScoredRoi:
+    """Match the detections of an ROI.
+
+    Args:
+        roi: The ROI.
+        figures: (N, 2) float64, x y in mm.
+        detected: Its points.
+        threshold: From which points count; None: those named 'mitotic figure' do.
+        imposters: (K, 2) float64, x y in mm; None: none are known.
+        mpp: um/px; None: not known.
+        size_px: Width and height of the image, level-0 px; NaN where it is not known.
+    """
+    unstated = np.isnan(detected.scores)
+    scores = np.where(unstated, DEFAULT_PROBABILITY, detected.scores)
+    points = RoiPoints(figures, detected.points_mm, scores)
+    counted = detected.is_figure if threshold is None else scores >= threshold
+    width, height = (None if math.isnan(side) else int(side) for side in size_px)
+    return ScoredRoi(
+        roi,
+        points,
+        counted,
+        match_points(points.truth_mm, points.detected_mm[counted]),
+        np.zeros((0, 2)) if imposters is None else imposters,
+        mpp,
+        area_mm2(width, height, mpp),
+        size_px,
+        int(unstated.sum()),
+    )
 
 
 def _score(
@@ -117,15 +176,8 @@ def _score(
         centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
     )
     detected = detected.select(~is_ignored(detected.points_mm, figures, roi.ignored, value))
-    unstated = np.isnan(detected.scores)
-    scores = np.where(unstated, DEFAULT_PROBABILITY, detected.scores)
-    points = RoiPoints(figures, detected.points_mm, scores)
-    counted = detected.is_figure if threshold is None else scores >= threshold
-    matches = match_points(points.truth_mm, points.detected_mm[counted])
-    area = area_mm2(width, height, value)
     size = math.nan if width is None else width, math.nan if height is None else height
-    without = int(unstated.sum())
-    one = ScoredRoi(roi, points, counted, matches, imposters, value, area, size, without)
+    one = as_scored(roi, figures, detected, threshold, imposters=imposters, mpp=value, size_px=size)
     return one, detected
 
 

@@ -19,7 +19,7 @@ SLIDE_SUFFIXES = frozenset(
     {".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm"}
 )
 """Endings, in lower case, of slides that are no TIFF by name."""
-_PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".gif"}
+_PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2", ".j2k", ".gif", ".mha"}
 IMAGE_SUFFIXES = frozenset({".tif", ".tiff"} | _PICTURES | SLIDE_SUFFIXES)
 """Endings, in lower case, of the files of a folder that count as images."""
 
@@ -196,8 +196,8 @@ class SlideImage:
 
 
 def open_image(path: Path | str, *, past_damage: bool = False) -> SlideImage:
-    """Open a slide (whatever OpenSlide opens), a plain or OME TIFF, a PNG, JPEG, BMP, GIF, WebP or
-    JPEG 2000.
+    """Open a slide (whatever OpenSlide opens), a plain or OME TIFF, a PNG, JPEG, BMP, GIF, WebP,
+    JPEG 2000 or MetaImage (.mha).
 
     Of several pictures in a TIFF, the largest is meant. Grey becomes RGB, what is transparent or
     left out becomes white, and the picture is turned as its orientation tag says.

@@ -11,6 +11,7 @@ from PIL import UnidentifiedImageError
 
 from midog.errors import ImageError
 from midog.images.dicom import is_dicom, slide_in
+from midog.images.open_mha import is_mha, open_mha
 from midog.images.open_picture import open_picture
 from midog.images.open_slide import open_slide, vendor_of
 from midog.images.open_tiff import open_tiff
@@ -56,6 +57,8 @@ def open_file(path: Path) -> OpenedFile:
         if head[:4] in _TIFF_MAGIC:
             check_tiff(path)
             return open_tiff(path)
+        if is_mha(path, head):
+            return open_mha(path)
         if vendor_of(path):
             return open_slide(path)
         with _named_kind(path, head):

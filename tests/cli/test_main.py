@@ -36,7 +36,8 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
     lines = ran.out.splitlines()
     panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert panels == [
-        f"{name}:" for name in ["Start", "Data", "Train", "Detect", "Score", "Study", "Options"]
+        f"{name}:"
+        for name in ["Start", "Data", "Train", "Detect", "Score", "Study", "Hand over", "Options"]
     ]
     listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
     order = [
@@ -55,6 +56,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "compare",
         "shift",
         "study",
+        "submission",
     ]
     assert [name for name in listed if name in order] == list(cli.COMMANDS) == order
     widest = max(map(len, cli.COMMANDS))

@@ -630,3 +630,34 @@ def test_ctrl_c_leaves_the_model_as_it_was(midog, phantom, run, monkeypatch) -> 
     assert ran.err.splitlines()[-1] == "stopped; the model is unchanged"
     assert "Traceback" not in ran.err
     assert run.read_bytes() == before
+
+
+def test_the_challenges_truth_is_scored_and_its_keys_are_printed(midog, scored, tmp_path):
+    kinds = ["hotspot", "random", "challenging"]
+    truth = {
+        f"{number}.tiff": {
+            "annotations": [[0.025, 0.025, 0]] if number < 3 else [],
+            "tumor domain": number % 2,
+            "roi type": kind,
+        }
+        for number, kind in enumerate(kinds, 1)
+    }
+    Path("ground.json").write_text(json.dumps(truth))
+    words = ("evaluate", "b", "--truth", "ground.json", "--resamples", 0)
+    ran = midog(*words, "--report", "r.html", "--csv", "r.csv", "--json")
+    assert ran.code == 0, ran.err
+    groups = json.loads(ran.out)["groups"]
+    assert list(groups) == ["all", *kinds]
+    assert [groups["all"][key] for key in ("tp", "fp", "fn")] == [1, 1, 1]
+    assert Path("r.html").is_file()
+    ran = midog(*words, "--json-keys", "challenge")
+    assert ran.code == 0, ran.err
+    tree = json.loads(ran.out)
+    assert tree["aggregates"]["f1_score"] == pytest.approx(0.5, abs=1e-6)
+    assert tree["aggregates"]["roi_type_challenging_AP"] == -1
+    assert [row["metrics"]["false_positives"] for row in tree["results"]] == [0, 0, 1]
+    ran = midog("evaluate", "b", *scored, "--json-keys", "challenge")
+    assert "3 ROIs have no roi_type" in one_line(ran)
+    assert "--truth" in ran.err
+    for more in (scored, ["--json-keys", "challenge", "--csv", "r.csv"]):
+        assert midog(*words, *more).code == 2

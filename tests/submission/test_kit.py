@@ -1,0 +1,180 @@
+"""A kit: its folder, and its entry point run as the platform does, without Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+
+from midog.errors import WeightsError
+from midog.formats.challenge import read_challenge
+from midog.inference.detector import Detector
+from midog.inference.loaded_models import make_ensemble
+from midog.submission.job import Kit, Places, load_kit, run_job
+from midog.submission.kit import REQUIREMENTS, make_kit, requirements
+from midog.submission.refusals import refusals_of
+from tests.images.test_open_mha import mha
+from tests.submission.cases import pixels, write_input
+from tests.submission.confined import NOBODY, prefix, run_entry
+
+OF_TORCH = {"colorama", "tqdm"}
+"""What torch imports where it is installed, and does without."""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that any user may enter, which those of pytest are not."""
+    folder = Path(tempfile.mkdtemp(prefix="midog-kit-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def closure(names: tuple[str, ...]) -> set[str]:
+    """Packages, and what they need in turn."""
+    done: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        if name in done:
+            continue
+        done.add(name)
+        try:
+            needs = [Requirement(line) for line in requires(name) or ()]
+        except ModuleNotFoundError:  # of another platform
+            continue
+        todo += [own.name for own in needs if not own.marker or own.marker.evaluate({"extra": ""})]
+    return done
+
+
+@pytest.mark.slow
+def test_the_entry_point_runs_offline_as_another_user_on_what_the_kit_pins(
+    weights: Path, open_folder: Path
+) -> None:
+    kit, given, out = (open_folder / name for name in ("kit", "input", "output"))
+    make_kit(weights, kit, Kit())
+    image = write_input(given)
+    out.mkdir()
+    out.chmod(0o777)
+    words = ["--input", given, "--output", out, "--device", "cpu"]
+    ran = run_entry(kit / "inference.py", out / "report.json", *words)
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert Path(report["midog"]).is_relative_to(kit), "the kit's own midog ran"
+    if os.geteuid() == 0 and prefix():
+        assert report["user"] == NOBODY
+    path = out / "mitotic-figures.json"
+    assert refusals_of(json.loads(path.read_text())) == []
+    detections = Detector.load(weights, device="cpu")(image).figures()
+    points = read_challenge(path)
+    assert len(points.scores) == len(detections) > 0
+    np.testing.assert_allclose(points.scores, detections.scores, atol=1e-6)
+    np.testing.assert_allclose(points.points_mm, detections.centers * 0.25 / 1000, atol=1e-6)
+    assert "180 x 160 px of 0.25 um" in ran.stderr
+    of_module = packages_distributions()
+    loaded = {
+        re.sub(r"[-_.]+", "-", name).lower()
+        for own in report["modules"]
+        for name in of_module.get(own, ())
+    }
+    assert loaded - {"midog"} - OF_TORCH <= closure(REQUIREMENTS)
+    # a model that is uploaded by itself, on an image without one
+    shutil.move(kit / "model", open_folder / "mounted")
+    ran = run_entry(kit / "inference.py", out / "report.json", *words)
+    assert (ran.returncode, "no model in" in ran.stderr) == (1, True)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    write_input(tmp_path / "input")
+    return Places(tmp_path / "input", tmp_path / "output", (tmp_path / "kit" / "model",))
+
+
+def test_an_mha_gives_what_the_tiff_gives(weights: Path, places: Places, tmp_path: Path) -> None:
+    make_kit(weights, tmp_path / "kit", Kit())
+    first = run_job(places, device="cpu").read_bytes()
+    (image,) = (places.input / "images" / "histopathology-roi-cropout").iterdir()
+    image.unlink()
+    mha(image.with_suffix(".mha"), pixels(), deflated=True)
+    assert run_job(places, device="cpu").read_bytes() == first
+
+
+def test_settings_of_the_kit_hold(weights: Path, places: Places, tmp_path: Path) -> None:
+    words = make_kit(weights, tmp_path / "kit", Kit(threshold=0.9, orientations=2, mpp=0.26))
+    assert words.endswith("threshold 0.900 (given)")
+    tree = json.loads(run_job(places, device="cpu").read_text())
+    for point in tree["points"]:
+        assert (point["name"] == "mitotic figure") == (point["probability"] >= 0.9)
+    kit, detector = load_kit(tmp_path / "kit" / "model", device="cpu")
+    assert (kit.mpp, detector.views) == (0.26, 2)
+    points = np.array([point["point"][:2] for point in tree["points"]])
+    assert points.max() > 0.16 * 0.25
+
+
+def test_an_ensemble_is_packed(weights: Path, places: Places, tmp_path: Path) -> None:
+    import torch
+
+    other = Detector.load(weights, device="cpu")
+    with torch.no_grad():
+        other.model.head.classification_head.cls_logits.bias += 0.3
+    other.save(tmp_path / "b" / "best")
+    make_ensemble([weights, tmp_path / "b"], tmp_path / "both")
+    make_kit(tmp_path / "both", tmp_path / "kit", Kit())
+    run_job(places, device="cpu")
+    _, detector = load_kit(tmp_path / "kit" / "model", device="cpu")
+    assert len(detector.members) == 2
+
+
+def test_a_verifier_is_packed(planted: Path, dark_spots: None, tmp_path: Path) -> None:
+    verifier = planted / "verifier"
+    make_kit(planted / "detector", tmp_path / "kit", Kit(), verifier=verifier)
+    places = Places(tmp_path / "input", tmp_path / "output", (tmp_path / "kit" / "model",))
+    image = write_input(places.input)
+    shutil.copy(planted / "data" / "images" / "007.tiff", image)
+    points = read_challenge(run_job(places, device="cpu"))
+    assert points.is_figure.sum() == 3, "three figures, and three look-alikes that it refuses"
+
+
+def test_all_may_read_a_kit_and_it_is_replaced_whole(weights: Path, tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    for _ in range(2):
+        make_kit(weights, kit, Kit())
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in kit.rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o644, 0o755}
+    assert modes[kit / "try.sh"] == 0o755
+    assert not list(kit.rglob("__pycache__"))
+    assert (kit / "midog" / "submission" / "job.py").is_file()
+
+
+def test_other_folders_and_models_are_refused_and_nothing_is_left(
+    weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(WeightsError, match="mine exists and is no kit of midog"):
+        make_kit(weights, tmp_path / "mine", Kit())
+    (tmp_path / "m.onnx").touch()
+    with pytest.raises(WeightsError, match="is an ONNX file"):
+        make_kit(tmp_path / "m.onnx", tmp_path / "kit", Kit())
+    shutil.copytree(weights, tmp_path / "bad")
+    (tmp_path / "bad" / "model.safetensors").write_bytes(b"\0" * 90)
+    with pytest.raises(WeightsError, match="safetensors"):
+        make_kit(tmp_path / "bad", tmp_path / "kit", Kit())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "m.onnx", "mine"]
+
+
+def test_requirements_are_pinned_without_local_versions() -> None:
+    lines = requirements(["resnet18"]).splitlines()
+    assert len(lines) == len(REQUIREMENTS)
+    assert all(re.fullmatch(r"[a-z-]+==[0-9][0-9a-z.]*", line) for line in lines), lines
+    assert any(line.startswith("timm==") for line in requirements(["timm"]).splitlines())
