@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from midog.data.roi import Roi
     from midog.evaluation.challenge_truth import TruthRoi
+    from midog.evaluation.result import Evaluation
 
 
 def evaluate(
@@ -111,7 +112,6 @@ def evaluate(
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.challenge_truth import evaluate_truth, read_truth
     from midog.evaluation.scoring import evaluate as score
-    from midog.files import replace_text
     from midog.inference.output_folder import threshold_origin
     from midog.inference.stored_threshold import OF_TRAINING
 
@@ -165,22 +165,37 @@ def evaluate(
     # files first, as a pipe that closes early must not cost them; the scores even if one of them
     # cannot be written
     try:
-        if csv is not None:
-            replace_text(csv, result.to_csv())
-            say(f"scores of each ROI are in {csv}")
-        if report is not None:
-            from midog.report.evaluation_page import write_evaluation_page
-
-            write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
-            say(f"the report is {report}")
-        if sheet is not None:
-            from midog.report.mistake_sheet import write_mistake_sheet
-
-            title = f"Worst mistakes of {detections}"
-            write_mistake_sheet(sheet, result, rois, title=title, most=worst)
-            say(f"the worst mistakes are in {sheet}")
+        _write_files(result, rois, detections, csv, report, sheet, worst)
     finally:
         print_result(result, as_json, print_scores)
+
+
+def _write_files(
+    result: Evaluation,
+    rois: Sequence[Roi],
+    detections: Path,
+    csv: Path | None,
+    report: Path | None,
+    sheet: Path | None,
+    worst: int,
+) -> None:
+    """Write the files of an evaluation that are asked for, and say where they are."""
+    from midog.files import replace_text
+
+    if csv is not None:
+        replace_text(csv, result.to_csv())
+        say(f"scores of each ROI are in {csv}")
+    if report is not None:
+        from midog.report.evaluation_page import write_evaluation_page
+
+        write_evaluation_page(report, result, rois, title=f"Scores of {detections}")
+        say(f"the report is {report}")
+    if sheet is not None:
+        from midog.report.mistake_sheet import write_mistake_sheet
+
+        title = f"Worst mistakes of {detections}"
+        write_mistake_sheet(sheet, result, rois, title=title, most=worst)
+        say(f"the worst mistakes are in {sheet}")
 
 
 def _require_one_of_each(
