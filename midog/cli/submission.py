@@ -68,7 +68,7 @@ def make(
     runs: RunsOption = Path("runs"),
     mpp: MppOption = None,
 ) -> None:
-    """Write a folder to build a container from: an algorithm of MIDOG 2025, track 1.
+    """Write the folder of a container for MIDOG 2025, track 1.
 
     It holds a Dockerfile, pinned requirements, midog itself, the entry point, the model, and
     scripts that try and save the image. The model may be an ensemble.
@@ -109,9 +109,10 @@ def check(
         str, option("--subset", "ROLE", "ROIs of it: train, val, test or all.", DATA)
     ] = "test",
 ) -> None:
-    """List all that the scorer of MIDOG 2025 and its platform refuse, file by file.
+    """List what MIDOG 2025 would refuse, file by file.
 
-    The scorer ends at the first of them. Exits with 1 if anything is refused.
+    That is all that its scorer and its platform refuse; the scorer ends at the first of them. Exits
+    with 1 if anything is refused.
     """
     from midog.submission.check import check_folder
 
