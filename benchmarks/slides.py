@@ -5,10 +5,10 @@
     python benchmarks/slides.py readers slide.svs
 
 `memory` makes slides of 1, 4, 16 ... times 4,096 x 3,072 px (scripts/make_slide.py) and detects in
-each in a process of its own; it prints the most memory that the process held, and its ratio to that
-of the smallest slide. `stages` prints what reading, network, merging and writing took in one slide.
-`readers` decodes the tiles of level 0 with OpenSlide, with tifffile and with fastslide, if it is
-installed, and says whether their pixels are equal.
+each in a process of its own, with tiles of one size; it prints the most memory that the process
+held, and its ratio to that of the smallest slide. `stages` prints what reading, network, merging
+and writing took in one slide. `readers` decodes the tiles of level 0 with OpenSlide, with tifffile
+and with fastslide, if it is installed, and says whether their pixels are equal.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ Pixels = NDArray[np.uint8]
 Read = Callable[[int, int, int, int], Pixels]
 
 
-def stages(slide: Path, model: Path, tissue: str, threads: int) -> dict[str, float]:
+def stages(
+    slide: Path, model: Path, tissue: str, threads: int, tile: int | None
+) -> dict[str, float]:
     """Detect in a slide; return seconds of the clock and of the stages, and MiB at the peak."""
     import torch
 
@@ -46,7 +48,7 @@ def stages(slide: Path, model: Path, tissue: str, threads: int) -> dict[str, flo
     from midog.inference.tissue_tiles import TissueSearch
 
     torch.set_num_threads(threads)
-    detector = Detector.load(model, device="cpu", workers=1)
+    detector = Detector.load(model, device="cpu", workers=1, tile=tile)
     before = peak_mib()
     with tempfile.TemporaryDirectory(prefix="midog-slides-") as folder:
         began = time.perf_counter()
@@ -86,7 +88,7 @@ def memory(arguments: argparse.Namespace) -> None:
             subprocess.run([*made, "--images", *images, *own], check=True, stdout=sys.stderr)
             command = [sys.executable, __file__, "stages", str(slide), "--json"]
             command += ["--model", str(arguments.model), "--tissue", arguments.tissue]
-            command += ["--threads", str(arguments.threads)]
+            command += ["--threads", str(arguments.threads), "--tile", str(arguments.tile)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             rows.append((area, json.loads(done.stdout)))
             row, first = rows[-1][1], rows[0][1]
@@ -169,7 +171,7 @@ def _readers(slide: Path) -> Iterator[tuple[str, Read]]:
     yield (
         "fastslide",
         lambda x, y, width, height: np.asarray(
-            fast.read_region(location=(x, y), level=0, size=(width, height))
+            fast.read_region(location=(x, y), level=0, size=(width, height)).numpy()
         )[..., :3],
     )
 
@@ -189,6 +191,8 @@ def main() -> int:
         own.add_argument("--model", type=Path, required=True)
         own.add_argument("--tissue", default="auto")
         own.add_argument("--threads", type=int, default=2, help="of the network")
+    of_memory.add_argument("--tile", type=int, default=768, help="px, one for all slides")
+    of_stages.add_argument("--tile", type=int, help="px [default: the model's]")
     of_readers = commands.add_parser("readers")
     of_readers.add_argument("slide", type=Path)
     of_readers.add_argument("--regions", type=int, default=40, help="how many are read")
@@ -198,7 +202,13 @@ def main() -> int:
     elif arguments.command == "readers":
         readers(arguments.slide, arguments.regions)
     else:
-        measured = stages(arguments.slide, arguments.model, arguments.tissue, arguments.threads)
+        measured = stages(
+            arguments.slide,
+            arguments.model,
+            arguments.tissue,
+            arguments.threads,
+            arguments.tile,
+        )
         print(json.dumps(measured)) if arguments.json else print_stages(measured)
     return 0
 

@@ -247,12 +247,12 @@ def watched(monkeypatch: pytest.MonkeyPatch, fail_at: int = -1) -> tuple[SlideIm
     )
     real = image.read_scaled
 
-    def counted(x: int, y: int, width: int, height: int, scale: float) -> Pixels:
+    def counted(x: int, y: int, width: int, height: int, scale: float, level: int) -> Pixels:
         with lock:
             read.append(len(read) + 1)
             if read[-1] == fail_at:
                 raise ImageError("tile is damaged", "copy it again")
-        return real(x, y, width, height, scale)
+        return real(x, y, width, height, scale, level)
 
     monkeypatch.setattr(image, "read_scaled", counted)
     return image, read
