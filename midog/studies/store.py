@@ -14,6 +14,7 @@ from midog.files import make_folder, replace_text
 from midog.json_text import checked, read_json, to_json
 from midog.metrics.scored_rois import ScoredArrays, read_arrays
 from midog.studies.cells import Cell
+from midog.studies.columns import column_of
 from midog.studies.costs import Cost, cost_of, mean_cost, summed_cost
 from midog.studies.plan import Plan, Planned
 from midog.studies.result import Choice, RowFacts, StudyResult, choose_row
@@ -134,7 +135,11 @@ def read_result(folder: Path, *, resamples: int, seed: int = 0) -> StudyResult:
     choice: Choice | None = None
     if stored.choose is not None:
         names = [row.name for row in stored.rows]
-        settings = ChooseSettings.model_validate(stored.choose)
+        where = f"{path}: choose"
+        settings = checked(stored.choose, ChooseSettings, where, CheckpointError, _AGAIN)
+        if not column_of(settings.by) or not names or not stored.designs:
+            what = f"{path} is damaged: it names no row, design or score to choose by"
+            raise CheckpointError(what, _AGAIN)
         choice = choose_row(settings, names, stored.designs, lines)
     return StudyResult(
         stored.study, stored.about, rows, stored.tests, tuple(lines), choice, resamples, seed

@@ -22,6 +22,7 @@ OPTIONS = (
     *("--epochs", "--device", "--format", "--tile", "--overlap", "--batch-size", "--precision"),
     *("--workers", "--rois", "--size", "--name", "--runs", "--annotations", "--overwrite"),
     *("--allow-missing", "--help", "--version", "-q", "--design", "--"),
+    *("--rows", "--designs", "--seeds", "--studies", "--calibrate", "--sheet", "--worst"),
 )
 
 
@@ -60,6 +61,11 @@ COMMANDS = {
     "train": Command(
         ("train", "--data", "data", "--config", "yaml/small.yaml"),
         (("settings, YAML", "yaml/small.yaml"), ("split", "data/split.csv")),
+        ("--dry-run",),
+    ),
+    "study run": Command(
+        ("study", "run", "studies/phantom.yaml", "--data", "phantom=data", "--rows", "stain"),
+        (("study, YAML", "studies/phantom.yaml"), ("split", "data/split.csv")),
         ("--dry-run",),
     ),
     "evaluate": Command(
@@ -118,7 +124,7 @@ def _copy(samples: Path, place: Path, command: Command) -> None:
     """The files that the command reads, as links or copies."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    for name in ("data", "detections", "model", "yaml"):
+    for name in ("data", "detections", "model", "yaml", "studies"):
         shutil.copytree(samples / name, place / name, copy_function=_link)
     (place / "one").mkdir()
     _link(samples / "images" / "tiles.tiff", place / "one" / "a.tiff")

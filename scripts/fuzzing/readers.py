@@ -198,6 +198,45 @@ def _manifest(path: Path) -> Any:
     return open_manifest(path.parent, "midog21", "MIDOG.json")
 
 
+def _candidates(path: Path) -> Any:
+    from midog.data.candidates import read_candidates
+
+    return read_candidates(path)
+
+
+def _check_candidates(candidates: Any) -> None:
+    for one in candidates:
+        assert np.isfinite([one.x, one.y]).all(), "a place is not finite"
+        assert np.isnan(one.score) or 0 <= one.score <= 1, f"score {one.score!r}"
+        assert one.file_name, "no name"
+        assert one.label, "no label"
+
+
+def _study(path: Path) -> Any:
+    from midog.studies.study_file import read_study
+
+    return read_study(path)
+
+
+def _check_study(study: Any) -> None:
+    from midog.studies.designs import DESIGNS
+    from midog.studies.study_file import MOST_ROWS
+
+    assert 0 < len(study.rows) <= MOST_ROWS, len(study.rows)
+    assert study.folders, "no data"
+    for row in study.rows.values():
+        assert set(row.designs) <= set(DESIGNS), row.designs
+        assert all(type(seed) is int and 0 <= seed < 2**63 for seed in row.seeds), row.seeds
+        assert sum(row.seed_groups, ()) == row.seeds, "a seed is in no detector"
+        assert row.budget is None or (row.budget.updates or row.budget.seconds or 0) > 0
+
+
+def _study_plan(path: Path) -> Any:
+    from midog.studies.store import read_result
+
+    return read_result(path.parent, resamples=0).to_dict()
+
+
 def _record(path: Path) -> Any:
     from midog.inference.output_folder import read_settings
 
@@ -251,6 +290,9 @@ READERS = {
     "metrics.csv": Reader(_named("run/metrics.csv"), _text, _metrics),
     "manifest": Reader(_named("download/.midog-download.json"), _tree, _manifest),
     "record": Reader(_named("detections/.midog-infer.json"), _tree, _record),
+    "alarms, CSV": Reader(_named("alarms/*.csv"), _text, _candidates, _check_candidates),
+    "study, YAML": Reader(_named("studies/*.yaml"), _yaml, _study, _check_study),
+    "study, plan": Reader(_named("studies/plan.json"), _tree, _study_plan),
     "images": Reader(_named("images/*"), mutated_image, _image, _check_image),
 }
 """Every reader that is given mutants, by name."""

@@ -54,6 +54,11 @@ def make_samples(folder: Path) -> None:
     _write_objects_and_databases(folder)
     for name in ("default", "small", "fast"):
         shutil.copy(find_config(name), folder / "yaml")
+    _write_studies(folder / "studies")
+    (folder / "alarms").mkdir()
+    alarms = ["file_name,x,y,label,origin,score", "001.tiff,20.5,30,mitotic figure,annotation,"]
+    alarms += ["001.tiff,80,9,non-mitotic figure,out-of-fold,0.75", "002.tiff,9,8,debris,in-fold,1"]
+    (folder / "alarms" / "alarms.csv").write_text("\n".join(alarms) + "\n")
     part = {"001.tiff": {"kind": "md5", "digest": "0" * 32, "size": 10}}
     manifest = {"dataset": "midog21", "published": part, "done": part}
     (folder / "download" / ".midog-download.json").write_text(json.dumps(manifest))
@@ -104,6 +109,49 @@ insert into Slides values (1, '001.tiff', 256, ''), (2, '002.tiff', null, 'case'
 insert into Classes values (1, 'Mitosis'), (2, 'Nonmitosis');
 insert into Annotations values (1, 1, 1, 1, 0), (2, 1, 2, 2, 0), (3, 2, 1, 1, 1);
 insert into Annotations_coordinates values (10, 20, 1, 1), (5, 6, 2, 1), (55, 56, 2, 2);
+"""
+
+
+def _write_studies(folder: Path) -> None:
+    """Write the shipped study files, one that uses all that a file may hold, and a study's plan."""
+    from midog.config.shipped import shipped_dir
+
+    folder.mkdir()
+    for path in sorted((shipped_dir("configs") / "studies").glob("*.yaml")):
+        shutil.copy(path, folder)
+    (folder / "all.yaml").write_text(_STUDY)
+    detector = {"row": "r", "design": "all", "part": "all", "seeds": [0], "train_on": ["A"]}
+    detector |= {"retuned": False, "trainings": ["0" * 12], "cells": {"val": "none.npz"}}
+    plan = {"study": "s", "about": "why", "designs": ["all"], "tests": {"val": "the val ROIs"}}
+    plan |= {"choose": {"by": "val F1", "design": "", "scanners": ""}, "detectors": [detector]}
+    plan |= {
+        "rows": [{"name": "r", "about": "", "changes": ["config=demo"], "budget": "40 updates"}]
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+
+
+_STUDY = """about: why
+config: demo
+set: {train.pictures: 0}
+data: [phantom]
+designs: [all, leave-one-out, single, folds]
+folds: 3
+seeds: [0, 1]
+budget: {seconds: 9.5}
+tests:
+  t: {data: phantom, subset: test, where: {scanner: Phantom C}}
+choose: {by: val AP, design: all, scanners: seen}
+rows:
+  base:
+  like: {like: base, about: words, set: {augment.stain: 0.4}, budget: {updates: 7}}
+  three:
+    like: base
+    seeds: [1, 2, 3]
+    ensemble: 3
+    detect: {orientations: 8}
+  second: {verifier: {config: verify, set: {train.lr: 0.01}}, data: [phantom, more]}
+grids:
+  lr: {like: base, over: {train.lr: [0.1, 0.01], train.batch_size: [2, 4]}}
 """
 
 

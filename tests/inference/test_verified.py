@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -95,3 +96,26 @@ def test_nested_settings_of_an_ensemble_count_too():
     other = {"members": [{"weights": "a"}, {"weights": "c"}]}
     assert identity_of(members) == identity_of(other_tiles)
     assert identity_of(members) != identity_of(other)
+
+
+def test_an_ensemble_is_looked_at_like_one_detector(detector, verifier, retinanet, roi, caplog):
+    """Its detections are fused first; a rule that was fitted for one of its models is warned of."""
+    other = copy.deepcopy(retinanet)
+    with torch.no_grad():
+        next(iter(other.head.parameters())).mul_(1.01)
+    second = Detector(other, CONFIG, threshold=0.4, device="cpu", floor=0.3)
+    options = {"device": "cpu", "floor": 0.3, "merged_with": [second]}
+    ensemble = Detector(retinanet, CONFIG, **options)
+    both = VerifiedDetector(ensemble, verifier)
+    assert "fitted for another detector" in caplog.text
+    assert (both.views, both.threshold) == (2, 0.6)
+    roi = roi[:240, :240]
+    fused, verified = ensemble(roi, mpp=0.25), both(roi, mpp=0.25)
+    assert both.crops == len(fused) > 0
+    assert {tuple(box) for box in verified.boxes.tolist()} <= {
+        tuple(box) for box in fused.boxes.tolist()
+    }
+    own = replace(verifier, detector=identity_of(ensemble.settings()))
+    caplog.clear()
+    assert same(VerifiedDetector(ensemble, own)(roi, mpp=0.25), verified)
+    assert not caplog.records

@@ -25,6 +25,7 @@ from midog.data.split_file import compact_names
 from midog.errors import DataError
 from midog.evaluation.labelled_detections import candidates_of
 from midog.inference.detector import Detector
+from midog.inference.ensemble_folder import is_ensemble
 from midog.inference.model_card import CARD, Card, read_card
 from midog.inference.model_folder import find_folder
 from midog.inference.verified import identity_of
@@ -153,6 +154,12 @@ def read_verify_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> Ve
             {"task.detector": None},
         )
     folder = find_folder(settings.detector.expanduser())
+    if is_ensemble(folder):
+        raise DataError(
+            f"{folder} is an ensemble, and a verifier is of one detector",
+            "name one of its models with {task.detector}",
+            {"task.detector": None},
+        )
     card, _ = read_card(folder / CARD)
     _require_unseen(card, folder, data)
     return VerifyData(config, data, _false_alarms(settings.candidates, data), folder, card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from midog.config.load import load_config
 from midog.data.candidates import OTHER_LABEL, Candidate, read_candidates, write_candidates
 from midog.data.folder import read_rois
 from midog.errors import ConfigError, DataError, WeightsError
+from midog.inference import ensemble_folder
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import job_of
@@ -138,3 +140,13 @@ def test_another_list_or_detector_is_other_data(data, tmp_path):
 def test_a_wrong_setting_is_named(override, says):
     with pytest.raises(ConfigError, match=says):
         load_config(None, ["task.kind=verify", override])
+
+
+def test_an_ensemble_is_no_detector_of_a_verifier(data, tmp_path):
+    (tmp_path / "e").mkdir()
+    tree = {"format": ensemble_folder._FORMAT, "task": "detection", "members": ["a", "b"]}
+    (tmp_path / "e" / "model.json").write_text(json.dumps(tree))
+    with pytest.raises(
+        DataError, match="e is an ensemble, and a verifier is of one detector; name"
+    ):
+        read(data, tmp_path / "e")
