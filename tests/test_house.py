@@ -53,6 +53,7 @@ data.annotations: sliderunner registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits cut_areas
 data: folder_report check
 tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas picture chosen
+tissue: window_share
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: colour_map draw on_device on_cpu alone
@@ -60,6 +61,7 @@ loading: source buffers batches crops mined_alarms locations box_targets placeme
 loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared challenge csv_table coco geojson overlay registry
+formats: hotspot_files density
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
 inference: model_card model_folder stored_threshold ensemble_folder loaded_models score_shift
 inference: member opened_image views calibration detector

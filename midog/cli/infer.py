@@ -109,6 +109,27 @@ def infer(
     formats: Annotated[
         str, option("--format", "NAMES", "Formats, separated by commas: {formats}.", OUTPUT)
     ] = "challenge",
+    hotspot_area: Annotated[
+        float,
+        option(
+            "--hotspot-area", "MM2", "Area of the hotspot of formats hotspot and density.", OUTPUT
+        ),
+    ] = 2.0,
+    hotspot_shape: Annotated[
+        str,
+        option("--hotspot-shape", "SHAPE", "Its shape: circle, or width:height.", OUTPUT),
+    ] = "4:3",
+    hotspot_tissue: Annotated[
+        float,
+        option(
+            "--hotspot-tissue",
+            "SHARE",
+            "Least share of it that must be tissue, as --tissue tells it.",
+            OUTPUT,
+            min=0,
+            max=1,
+        ),
+    ] = 0.0,
     overwrite: Annotated[
         bool, option("--overwrite", None, "Detect again in images that are done.", OUTPUT)
     ] = False,
@@ -157,12 +178,14 @@ def infer(
     from midog.inference.batch import infer as infer_all
     from midog.inference.jobs import find_jobs
     from midog.inference.tissue_tiles import TissueSearch
+    from midog.metrics.hotspot import HotspotSettings
     from midog.progress import infer_bars
     from midog.training.runs import newest_model
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
     search = TissueSearch(tissue, min_tissue)
+    hotspot = HotspotSettings(hotspot_area, hotspot_shape, hotspot_tissue)
     jobs = find_jobs(
         images,
         subset=subset,
@@ -173,14 +196,13 @@ def infer(
         annotations_format=annotations_format,
         mpp=mpp,
     )
+    from midog.inference.detector import Detector
+    from midog.inference.verified import VerifiedDetector
     from midog.inference.verifier import load_verifier
 
     second = None if verifier is None else load_verifier(verifier, device=device)
     of_verifier = second.detector_folder if second else None
     models = model or [of_verifier or newest_model(runs, task="detection")]
-    from midog.inference.detector import Detector
-    from midog.inference.verified import VerifiedDetector
-
     alone = Detector.load(
         models,
         device=device,
@@ -204,12 +226,12 @@ def infer(
             out,
             formats=names,
             tissue=search,
+            hotspot=hotspot,
             overwrite=overwrite,
             on_image=on_image,
             on_tile=on_tile,
         )
-    _print_cost(detector, outcome)
-    _report(outcome, out, len(jobs), context)
+    _report(detector, outcome, out, len(jobs), context)
 
 
 def announce(detector: Detector | VerifiedDetector, name: str) -> None:
@@ -245,9 +267,15 @@ def _print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None
         say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
 
 
-def _report(outcome: Outcome, out: Path, images: int, context: typer.Context) -> None:
-    """Print what was detected and what is wrong with each image that failed, and raise an error
-    that names them."""
+def _report(
+    detector: Detector | VerifiedDetector,
+    outcome: Outcome,
+    out: Path,
+    images: int,
+    context: typer.Context,
+) -> None:
+    """Print what it took, what was detected and what failed; raise an error that names that."""
+    _print_cost(detector, outcome)
     if images == 1 and outcome.failed:
         raise next(iter(outcome.failed.values()))
     print_outcome(outcome, out)

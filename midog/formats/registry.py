@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from midog.boxes import Boxes, Detections
     from midog.formats.shared import DetectedPoints
+    from midog.metrics.hotspot import HotspotSettings
     from midog.mpp import MppLike
+    from midog.tissue.mask import TissueMask
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class DetectedImage:
             number of its first row, from the top down; the only thing here that takes time.
         origin: (x, y), level-0 px: the corner of a slide's bounds, from which viewers count that
             cut it to them, as QuPath does.
+        hotspot: Window of the hotspot; None: 2 mm2, 4:3.
+        tissue: The mask by which tiles were left out; None: none was.
     """
 
     file_name: str
@@ -45,6 +49,8 @@ class DetectedImage:
     truth: Boxes | None
     rows: Callable[[float], Iterator[tuple[int, NDArray[np.uint8]]]]
     origin: tuple[int, int] = (0, 0)
+    hotspot: HotspotSettings | None = None
+    tissue: TissueMask | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,24 @@ def _write_geojson(path: Path, image: DetectedImage) -> None:
     write_geojson(path, [image.detections], threshold=image.threshold, origin=image.origin)
 
 
+def _write_hotspot(path: Path, image: DetectedImage) -> None:
+    from midog.formats.hotspot_files import write_hotspot_json
+
+    write_hotspot_json(path, image)
+
+
+def _write_hotspot_row(path: Path, image: DetectedImage) -> None:
+    from midog.formats.hotspot_files import write_hotspot_csv
+
+    write_hotspot_csv(path, image)
+
+
+def _write_density(path: Path, image: DetectedImage) -> None:
+    from midog.formats.density import write_density
+
+    write_density(path, image)
+
+
 def _overlay_remark(width: int, height: int) -> str:
     from midog.formats.overlay import reduction
 
@@ -137,6 +161,15 @@ FORMATS: dict[str, Format] = {
     ),
     "geojson": Format("objects that QuPath opens by drag and drop", ".geojson", _write_geojson),
     "geojson.gz": Format("the same, compressed", ".geojson.gz", _write_geojson),
+    "hotspot": Format(
+        "JSON of the densest place: where it is, its count, figures per mm2",
+        ".hotspot.json",
+        _write_hotspot,
+    ),
+    "hotspot.csv": Format("the same as one line of CSV", ".hotspot.csv", _write_hotspot_row),
+    "density": Format(
+        "a PNG of the image with figures per mm2 and the hotspot", ".density.png", _write_density
+    ),
 }
 """The formats by name, the one to be scored first. A further one is a file and an entry here."""
 

@@ -6,9 +6,9 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,17 +17,18 @@ import numpy as np
 
 from midog.boxes import Detections
 from midog.data.seen import TRAINED_ON
-from midog.errors import DeviceError, ImageError, MidogError
+from midog.errors import MidogError
 from midog.formats.registry import FORMATS, DetectedImage, require_formats
 from midog.images.decode import rows_of
 from midog.inference.detector import Detector
 from midog.inference.image_identity import state_of
-from midog.inference.jobs import Job, require_own_files
+from midog.inference.jobs import Job, noting, require_own_files
 from midog.inference.opened_image import OpenedImage
 from midog.inference.output_folder import OutputFolder
 from midog.inference.stage_times import StageTimes
 from midog.inference.tissue_tiles import TissueSearch
 from midog.inference.verified import VerifiedDetector
+from midog.metrics.hotspot import HotspotSettings
 from midog.progress import OnImage, OnStep
 from midog.tissue.picture import ENDING as TISSUE_ENDING
 
@@ -78,6 +79,7 @@ def infer(
     *,
     formats: Sequence[str] = ("challenge",),
     tissue: TissueSearch | None = None,
+    hotspot: HotspotSettings | None = None,
     overwrite: bool = False,
     on_image: OnImage | None = None,
     on_tile: OnStep | None = None,
@@ -93,6 +95,7 @@ def infer(
         out: Folder of the files; made if it does not exist. Several processes may fill it.
         formats: Names in FORMATS.
         tissue: Which tiles are looked at; None: all. With tissue, STEM.tissue.png is the mask.
+        hotspot: Window of formats hotspot, hotspot.csv and density; None: 2 mm2, 4:3.
         overwrite: Do images again that are done; otherwise they are skipped.
         on_image: Called after each image.
         on_tile: Called while the tiles of an image are done.
@@ -107,14 +110,14 @@ def infer(
     stems = [job.stem for job in jobs]
     folder = OutputFolder(
         out,
-        _recorded(detector) | (tissue.settings() if tissue else {}),
+        {**_recorded(detector), **_stated(tissue), **_stated(hotspot)},
         stems,
         overwrite=overwrite,
         threshold_from=detector.threshold_from,
     )
     require_own_files(jobs, formats, ignores_case=folder.ignores_case())
     with (
-        _Batch(detector, folder, formats, tissue, on_image, on_tile) as batch,
+        _Batch(detector, folder, formats, tissue, hotspot, on_image, on_tile) as batch,
         closing(_open_ahead(jobs, batch.open)) as opened,
     ):
         for job, opening in opened:
@@ -128,6 +131,11 @@ def _recorded(detector: Detector | VerifiedDetector) -> dict[str, Any]:
     trained_on = detector.info.get(TRAINED_ON)
     stated = {} if trained_on is None else {TRAINED_ON: trained_on}
     return {**detector.settings(), **stated}
+
+
+def _stated(wanted: TissueSearch | HotspotSettings | None) -> dict[str, Any]:
+    """What the folder states of it."""
+    return wanted.settings() if wanted else {}
 
 
 def count_figures(detections: Detections, threshold: float) -> int:
@@ -155,12 +163,14 @@ class _Batch:
         folder: OutputFolder,
         formats: Sequence[str],
         tissue: TissueSearch | None,
+        hotspot: HotspotSettings | None,
         on_image: OnImage | None,
         on_tile: OnStep | None,
     ) -> None:
         self.outcome = Outcome()
         self._detector, self._folder, self._formats = detector, folder, formats
-        self._tissue, self._on_image, self._on_tile = tissue, on_image, on_tile
+        self._tissue, self._hotspot = tissue, hotspot
+        self._on_image, self._on_tile = on_image, on_tile
         self._writing: deque[tuple[Job, Future[int]]] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="midog-write")
 
@@ -184,7 +194,7 @@ class _Batch:
     def detect(self, job: Job, opening: Future[_Opened | None]) -> None:
         """Detect in an image and hand its detections to the writer."""
         writing = None
-        with _noting(job, self.outcome.failed):
+        with noting(job, self.outcome.failed):
             opened = opening.result()
             if opened is None:
                 self.outcome.skipped.append(job.name)
@@ -204,7 +214,7 @@ class _Batch:
         figures = self.outcome.figures
         while len(self._writing) > most or (self._writing and self._writing[0][1].done()):
             job, writing = self._writing.popleft()
-            with _noting(job, self.outcome.failed):
+            with noting(job, self.outcome.failed):
                 figures[job.name] = writing.result()
             if self._on_image is not None:
                 self._on_image(job.name, figures.get(job.name))
@@ -247,35 +257,14 @@ class _Batch:
             detections=detections,
             truth=job.truth,
             rows=lambda scale: rows_of(job.path, scale),
+            hotspot=self._hotspot,
+            tissue=image.tissue,
             origin=image.image.origin,
         )
         targets = self._folder.targets(job.stem, self._formats)
         for name, path in zip(self._formats, targets, strict=True):
             FORMATS[name].write(path, detected)
         self._folder.finish(job.stem, job.path, opened.state, job.mpp, self._formats)
-
-
-@contextmanager
-def _noting(job: Job, failed: dict[str, MidogError]) -> Iterator[None]:
-    """Note whatever is wrong with this image alone; what is wrong with the device is raised."""
-    try:
-        yield
-    except DeviceError:
-        raise
-    except MidogError as error:
-        failed[job.name] = error
-    except MemoryError:
-        failed[job.name] = ImageError(
-            f"{job.path} does not fit into memory",
-            "give its true {mpp}, or a smaller image",
-            {"mpp": None},
-        )
-    except OSError as error:
-        failed[job.name] = ImageError(f"{job.path}: {error.strerror or error}")
-    except Exception as error:  # our own mistake, or a library's: the others are done
-        logger.debug("%s", job.path, exc_info=True)
-        what = f"{job.path} failed with an unexpected {type(error).__name__}: {error}"
-        failed[job.name] = ImageError(what, "leave it out, or convert it to a tiled 8-bit RGB TIFF")
 
 
 def _open_ahead(

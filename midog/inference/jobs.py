@@ -17,7 +17,7 @@ from midog.data.find_images import with_images
 from midog.data.folder import read_rois, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import read_split
-from midog.errors import DataError, DetectionsError, ImageError
+from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
 from midog.formats.file_names import parts_of, stem_of
 from midog.formats.registry import FORMATS
 from midog.inference.image_files import ImageFile, find_images
@@ -240,3 +240,26 @@ def _join(stated: dict[Path, float], more: Mapping[Path, float], folder: Path) -
                 "give {mpp}, or choose with {annotations}",
                 {"mpp": None, "annotations": None},
             )
+
+
+@contextmanager
+def noting(job: Job, failed: dict[str, MidogError]) -> Iterator[None]:
+    """Note whatever is wrong with this image alone; what is wrong with the device is raised."""
+    try:
+        yield
+    except DeviceError:
+        raise
+    except MidogError as error:
+        failed[job.name] = error
+    except MemoryError:
+        failed[job.name] = ImageError(
+            f"{job.path} does not fit into memory",
+            "give its true {mpp}, or a smaller image",
+            {"mpp": None},
+        )
+    except OSError as error:
+        failed[job.name] = ImageError(f"{job.path}: {error.strerror or error}")
+    except Exception as error:  # our own mistake, or a library's: the others are done
+        logger.debug("%s", job.path, exc_info=True)
+        what = f"{job.path} failed with an unexpected {type(error).__name__}: {error}"
+        failed[job.name] = ImageError(what, "leave it out, or convert it to a tiled 8-bit RGB TIFF")

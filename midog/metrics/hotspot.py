@@ -24,6 +24,41 @@ _SAME = 1e-9  # of the window's width: places that differ by less are one
 
 
 @dataclass(frozen=True)
+class HotspotSettings:
+    """The hotspot that a user wants.
+
+    Attributes:
+        area_mm2: Of the window.
+        shape: `circle`, or width to height.
+        least_tissue: Share of the window that must be tissue; 0: the window may be anywhere.
+
+    Raises:
+        DetectionsError: For an area, a shape or a share that is none.
+    """
+
+    area_mm2: float = AREA_MM2
+    shape: str = SHAPE
+    least_tissue: float = 0.0
+
+    def __post_init__(self) -> None:
+        Window.of(self.area_mm2, self.shape)
+        if not 0 <= self.least_tissue <= 1:
+            raise DetectionsError(
+                f"a least share of tissue of {self.least_tissue:g}", "give a number from 0 to 1"
+            )
+
+    def settings(self) -> dict[str, str]:
+        """What decides it, for the record of a folder; empty for the default."""
+        return {} if self == HotspotSettings() else {"hotspot": self.words}
+
+    @property
+    def words(self) -> str:
+        """Such as: 2 mm2, 4:3."""
+        tissue = f", at least {self.least_tissue:.0%} of it tissue" if self.least_tissue else ""
+        return f"{self.area_mm2:g} mm2, {self.shape}{tissue}"
+
+
+@dataclass(frozen=True)
 class Hotspot:
     """The densest place of a window.
 

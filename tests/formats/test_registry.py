@@ -22,7 +22,17 @@ from tests.formats.cases import SOME
 
 
 def test_endings_tell_the_formats_of_one_image_apart() -> None:
-    names = ["challenge", "csv", "coco", "overlay", "geojson", "geojson.gz"]
+    names = [
+        "challenge",
+        "csv",
+        "coco",
+        "overlay",
+        "geojson",
+        "geojson.gz",
+        "hotspot",
+        "hotspot.csv",
+        "density",
+    ]
     assert list(FORMATS) == names
     assert len({entry.ending for entry in FORMATS.values()}) == len(names)
 
@@ -52,12 +62,12 @@ def test_an_entry_writes_a_file_and_what_can_be_scored_reads_back(tmp_path: Path
         assert (entry.ending, entry.read) in readers()
 
 
-def test_only_the_overlay_reads_the_pixels(tmp_path: Path) -> None:
+def test_only_pictures_read_the_pixels(tmp_path: Path) -> None:
     def rows(scale: float) -> None:
         raise DetectionsError("read")
 
     for name, entry in FORMATS.items():
-        if name == "overlay":
+        if name in ("overlay", "density"):
             with pytest.raises(DetectionsError, match="read"):
                 entry.write(tmp_path / name, image(rows=rows))
         else:

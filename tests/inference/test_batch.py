@@ -26,6 +26,7 @@ from midog.inference.detector import Detector
 from midog.inference.jobs import Job, find_jobs
 from midog.inference.output_entries import ENTRIES_NAME
 from midog.inference.output_folder import RECORD_NAME
+from midog.metrics.hotspot import HotspotSettings
 from tests.inference.small import CONFIG
 
 
@@ -50,6 +51,20 @@ def test_every_format_is_written_and_done_images_are_skipped(images, detector, t
     again = infer(jobs, detector, out, formats=("challenge",), overwrite=True)
     assert again.figures == first.figures
     assert again.skipped == []
+
+
+def test_another_hotspot_is_not_taken_for_one_that_was_counted(images, detector, tmp_path):
+    out, jobs, formats = tmp_path / "out", find_jobs([images]), ("challenge", "hotspot")
+    infer(jobs, detector, out, formats=formats)
+    found = json.loads((out / "a.hotspot.json").read_text())
+    figures = [point["name"] for point in json.loads((out / "a.json").read_text())["points"]]
+    assert found["count"] == found["figures"] == figures.count("mitotic figure")
+    assert infer(jobs, detector, out, formats=formats).skipped == ["a.tiff", "b.tiff"]
+    circle = HotspotSettings(0.0005 * 2, "circle")
+    with pytest.raises(DetectionsError, match="hotspot"):
+        infer(jobs, detector, out, formats=formats, hotspot=circle)
+    infer(jobs, detector, out, formats=formats, hotspot=circle, overwrite=True)
+    assert json.loads((out / "a.hotspot.json").read_text())["shape"] == "circle"
 
 
 def test_a_path_that_is_not_there_fails_in_its_turn(images, detector, tmp_path):
