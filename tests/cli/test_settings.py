@@ -31,7 +31,8 @@ def test_settings_and_sections_can_be_chosen(midog):
     lines = midog("settings", "train.lr", "model.backbone").out.splitlines()
     heads = [line.split()[0] for line in lines if not line.startswith(" ")]
     own = ["model.backbone.kind", "model.backbone.unfrozen_layers", "train.lr"]
-    assert heads == [*own, "model.backbone.name"]  # of another kind than the default's
+    others = ["model.backbone.width", "model.backbone.name"]  # of other kinds than the default's
+    assert heads == [*own, *others]
 
 
 def test_an_unknown_one_is_an_error_with_the_nearest(midog):
