@@ -173,16 +173,11 @@ def test_a_damaged_segment_is_an_error_each_time_and_the_others_can_be_read(
         file.seek(start)
         file.write(bytes(count))
     with open_image(path) as image:
-        if (layout, kind) != (
-            "tiled",
-            "jpeg",
-        ):  # which OpenSlide reads: it gives up on a slide for good
-            np.testing.assert_array_equal(image.read(0, 0, 700, 500), expected[:500])
+        np.testing.assert_array_equal(image.read(0, 0, 700, 500), expected[:500])
         for _ in range(2):
-            with pytest.raises(ImageError, match=r"a\.tiff cannot be read"):
+            with pytest.raises(ImageError, match=r"a\.tiff (cannot be read|is damaged)"):
                 image.read(690, 610, 10, 10)
-        if (layout, kind) != ("tiled", "jpeg"):
-            np.testing.assert_array_equal(image.read(0, 0, 700, 500), expected[:500])
+        np.testing.assert_array_equal(image.read(0, 0, 700, 500), expected[:500])
 
 
 def test_an_interrupted_read_can_be_done_again(tmp_path: Path) -> None:
