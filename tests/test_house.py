@@ -77,7 +77,8 @@ training.tasks: adversarial adversarial_data
 training: train
 evaluation: groups measure threshold_cost figure_free measures
 submission: contract refusals job kit_texts kit
-evaluation: detection_layouts detection_files uncounted points written_scores result scoring
+evaluation: detection_layouts detection_files uncounted points written_scores hotspot_counts result
+evaluation: scoring
 evaluation: comparison tuning calibrated_tuning
 evaluation: challenge_truth challenge_metrics
 submission: check

@@ -181,6 +181,18 @@ MissingOption = Annotated[
         "--allow-missing", None, "Count ROIs without a file as ROIs without detections.", SCORING
     ),
 ]
+HotspotOption = Annotated[
+    float | None,
+    option(
+        "--hotspot",
+        "MM2",
+        "Count figures in the densest window of that area too, e.g. 2: true against detected.",
+        SCORING,
+    ),
+]
+HotspotShapeOption = Annotated[
+    str, option("--hotspot-shape", "SHAPE", "Its shape: circle, or width:height.", SCORING)
+]
 ResamplesOption = Annotated[
     int,
     option(
@@ -196,3 +208,13 @@ BootstrapSeedOption = Annotated[
     int, option("--seed", "N", "Seed of the bootstrap.", SCORING, min=0, max=MOST_SEED)
 ]
 JsonOption = Annotated[bool, option("--json", None, "Print everything as JSON on stdout.", OUTPUT)]
+JsonKeysOption = Annotated[
+    Literal["midog", "challenge"],
+    option(
+        "--json-keys",
+        "WHOSE",
+        "Keys of the JSON: midog's, or challenge for those of the MIDOG 2025 metrics.json, with its"
+        " numbers.",
+        OUTPUT,
+    ),
+]

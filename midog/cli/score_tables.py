@@ -37,6 +37,29 @@ def print_scores(result: Evaluation) -> None:
     print_table(header, rows)
     print_threshold_cost(result)
     print_figure_free(result)
+    print_hotspots(result)
+
+
+def print_hotspots(result: Evaluation) -> None:
+    """Print the counts in hotspots of each group, below a blank line; nothing where they were not
+    asked for."""
+    if result.hotspots is None:
+        return
+    header = [f"in {result.hotspots.wanted.words}", "ROIs", "true", "detected"]
+    for words in ("bias", "Spearman"):
+        header += _interval_header(result, words)
+    header += ["limits of agreement"]
+    rows = []
+    for name, group in result.hotspots.groups.items():
+        agreed = group.agreement
+        row = [name, str(agreed.rois), number(group.true), number(group.detected)]
+        for limits in (group.bias, group.spearman):
+            row.append(number(limits.value))
+            if result.resamples:
+                row.append(f"{number(limits.low)} - {number(limits.high)}")
+        rows.append([*row, f"{number(agreed.low)} - {number(agreed.high)}"])
+    show("")
+    print_table(header, rows)
 
 
 def print_threshold_cost(result: Evaluation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from midog.cli.options import (
     ByOption,
     ClassesOption,
     DataFoldersOption,
+    HotspotOption,
+    HotspotShapeOption,
+    JsonKeysOption,
     JsonOption,
     MissingOption,
     MppOption,
@@ -31,7 +34,7 @@ from midog.cli.options import (
 )
 from midog.cli.outputs import PAGE, ROI_TABLE, SHEET, check_output
 from midog.cli.score_tables import print_comparison, print_scores
-from midog.cli.shared import print_result
+from midog.cli.shared import hotspot_wanted, print_result
 from midog.cli.terminal import say, show_text
 
 if TYPE_CHECKING:
@@ -88,17 +91,10 @@ def evaluate(
     worst: Annotated[
         int, option("--worst", "N", "Crops in a row of the sheet.", OUTPUT, min=1, max=24)
     ] = 8,
+    hotspot: HotspotOption = None,
+    hotspot_shape: HotspotShapeOption = "4:3",
     as_json: JsonOption = False,
-    json_keys: Annotated[
-        Literal["midog", "challenge"],
-        option(
-            "--json-keys",
-            "WHOSE",
-            "Keys of the JSON: midog's, or challenge for those of the MIDOG 2025 metrics.json,"
-            " with its numbers.",
-            OUTPUT,
-        ),
-    ] = "midog",
+    json_keys: JsonKeysOption = "midog",
     mpp: MppOption = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
@@ -116,7 +112,7 @@ def evaluate(
     from midog.inference.stored_threshold import OF_TRAINING
 
     outputs = (("report", report, PAGE), ("csv", csv, ROI_TABLE), ("sheet", sheet, SHEET))
-    written = [name for name, path, _ in outputs if path is not None]
+    written = [name for name, own, _ in (*outputs, ("hotspot", hotspot, "")) if own is not None]
     _require_one_of_each(truth, data, json_keys, written)
     for name, path, kind in outputs:
         if path is not None:
@@ -158,6 +154,7 @@ def evaluate(
             allow_missing=allow_missing,
             resamples=resamples,
             seed=seed,
+            hotspots=hotspot_wanted(hotspot, hotspot_shape),
         )
     origin = threshold_origin(detections)
     if threshold is None and origin not in ("", "given", OF_TRAINING):
@@ -201,9 +198,11 @@ def _write_files(
 def _require_one_of_each(
     truth: Path | None, data: Sequence[Path] | None, json_keys: str, written: Sequence[str]
 ) -> None:
-    """Refuse options that exclude each other; written: names of the files that are asked for."""
+    """Refuse options that exclude each other; written: names of further results asked for."""
     if truth is not None and data:
         raise typer.BadParameter("give --truth or --data, not both", param_hint="--truth")
+    if truth is not None and "hotspot" in written:
+        raise typer.BadParameter("only with --data", param_hint="--hotspot")
     if json_keys == "challenge" and written:
         raise typer.BadParameter(
             f"the challenge's keys are printed alone, without --{written[0]}",

@@ -17,6 +17,7 @@ from midog.signals import exit_code
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
+    from midog.metrics.hotspot import HotspotSettings
 
 _DIGITS = 18  # more are no number of anything
 
@@ -135,3 +136,14 @@ def is_first() -> bool:
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return True
     return bool(distributed.get_rank() == 0)
+
+
+def hotspot_wanted(area_mm2: float | None, shape: str) -> HotspotSettings | None:
+    """Return the hotspot that is asked for; None where no area is given.
+
+    Raises:
+        DetectionsError: For an area or a shape that is none.
+    """
+    from midog.metrics.hotspot import HotspotSettings
+
+    return None if area_mm2 is None else HotspotSettings(area_mm2, shape)

@@ -13,6 +13,7 @@ from typing import Any
 from midog._version import __version__
 from midog.data.csv_text import spreadsheet_cell
 from midog.evaluation.figure_free import FigureFree
+from midog.evaluation.hotspot_counts import HotspotCounts
 from midog.evaluation.measures import MEASURES
 from midog.evaluation.written_scores import WrittenScores
 from midog.json_text import plain
@@ -225,12 +226,12 @@ class Evaluation:
         threshold: The requested one; None if the points' own names were counted.
         by: The columns.
         level: Of the intervals.
-        resamples: Of the bootstrap; 0 without intervals.
-        seed: Of the bootstrap.
+        resamples, seed: Of the bootstrap; 0 resamples without intervals.
         written: Which scores the detections hold.
         groups: By name.
         rois: In the order of the data.
         mistakes: Of all ROIs.
+        hotspots: Counts in hotspots, where they were asked for.
     """
 
     threshold: float | None
@@ -242,6 +243,7 @@ class Evaluation:
     groups: Mapping[str, GroupScores]
     rois: tuple[RoiScores, ...]
     mistakes: tuple[Mistake, ...]
+    hotspots: HotspotCounts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, NaN as None; docs/evaluation.schema.json describes each key."""
@@ -260,6 +262,7 @@ class Evaluation:
             "groups": {name: group.to_dict() for name, group in self.groups.items()},
             "rois": [roi.to_dict() for roi in self.rois],
             "mistakes": [plain(vars(mistake)) for mistake in self.mistakes],
+            **({"hotspots": self.hotspots.to_dict()} if self.hotspots else {}),
         }
 
     def to_csv(self) -> str:
@@ -270,6 +273,8 @@ class Evaluation:
         """
         text = io.StringIO()
         rows = [_as_cells(_flat(roi.to_dict())) for roi in self.rois]
+        for row, counts in zip(rows, self.hotspots.rois if self.hotspots else (), strict=False):
+            row |= {"hotspot_figures": counts.true, "hotspot_found": counts.detected}
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from midog.data.roi import Roi
 from midog.errors import DetectionsError
 from midog.evaluation.figure_free import FigureFree
 from midog.evaluation.groups import Group, keys_of, make_groups, parse_by
+from midog.evaluation.hotspot_counts import count_hotspots
 from midog.evaluation.measure import Part
 from midog.evaluation.measures import MEASURES
 from midog.evaluation.points import ScoredRoi, score_rois
@@ -23,6 +24,7 @@ from midog.evaluation.result import MISTAKES, Evaluation, GroupScores, Mistake, 
 from midog.evaluation.written_scores import WrittenScores, written_scores
 from midog.metrics.bootstrap import Interval, interval, weights_in_parts
 from midog.metrics.froc import froc_curve_of_sweep
+from midog.metrics.hotspot import HotspotSettings
 from midog.metrics.matched_rois import MatchedRois, Resamples
 from midog.metrics.mistakes import (
     MISS_DISTANCES,
@@ -51,6 +53,7 @@ def evaluate(
     allow_missing: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    hotspots: HotspotSettings | None = None,
 ) -> Evaluation:
     """Score a folder of detections as the MIDOG challenge does, in all and by group.
 
@@ -67,6 +70,7 @@ def evaluate(
         allow_missing: An ROI without a file counts as one without detections; else it is an error.
         resamples: Of the 95 % bootstrap intervals, drawn over patients; 0: no intervals.
         seed: Of the draws.
+        hotspots: Count figures in the densest window of each ROI too; None: do not.
 
     Raises:
         DetectionsError: For what cannot be scored: missing, doubled or bad files, unlabelled ROIs,
@@ -77,7 +81,7 @@ def evaluate(
     keys = keys_of(rois, columns)
     scored = score_rois(detections, rois, threshold=threshold, mpp=mpp, allow_missing=allow_missing)
     written = written_scores(detections, scored, threshold)
-    return summarise(
+    result = summarise(
         scored,
         keys,
         columns,
@@ -86,6 +90,11 @@ def evaluate(
         resamples=resamples,
         seed=seed,
     )
+    if hotspots is None:
+        return result
+    groups = make_groups(keys, columns)
+    counts = count_hotspots(scored, groups, hotspots, level=LEVEL, resamples=resamples, seed=seed)
+    return replace(result, hotspots=counts)
 
 
 def check_resamples(resamples: int, *, least: int, few: str) -> None:
