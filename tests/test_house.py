@@ -63,7 +63,8 @@ loading: references
 formats: file_names shared challenge csv_table coco geojson overlay registry
 formats: hotspot_files density
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
-inference: model_card model_folder stored_threshold ensemble_folder loaded_models score_shift
+inference: model_card model_folder stored_threshold ensemble_folder onnx_network onnx_export
+inference: loaded_models score_shift
 inference: member opened_image views calibration detector
 inference: score_rule verifier verified tissue_tiles
 inference: image_identity output_entries output_folder image_files jobs batch
@@ -103,7 +104,7 @@ bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data splits settings
 cli: train alarms
-cli: submission infer adapt scores tune ensemble shift bench demo main
+cli: export submission infer adapt scores tune ensemble shift bench demo main
 __main__
 cli: study
 """

@@ -82,6 +82,9 @@ COMMANDS = {
         "Train and test rows of settings, and compare them in one table.",
         "midog.cli.study:study_app",
     ),
+    "export": Entry(
+        "Hand over", "Write a model for other runtimes.", "midog.cli.export:export_app"
+    ),
     "submission": Entry(
         "Hand over",
         "Make an entry to the MIDOG challenge, and check it.",

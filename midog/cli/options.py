@@ -130,7 +130,8 @@ ModelsOption = Annotated[
     option(
         "--model",
         "FOLDER",
-        "Model, run or ensemble; several merge models. [default: the newest run's best model]",
+        "Model, run, ensemble or ONNX file; several merge models. [default: the newest run's best"
+        " model]",
         MODEL,
     ),
 ]

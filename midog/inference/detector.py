@@ -24,6 +24,7 @@ from midog.inference.loaded_models import read_models
 from midog.inference.member import Member
 from midog.inference.model_folder import weights_of, write_model
 from midog.inference.network import pick_precision
+from midog.inference.onnx_network import OnnxNetwork
 from midog.inference.opened_image import LookedAt, OpenedImage, open_for, resident
 from midog.inference.orientations import orientations as orientations_of
 from midog.inference.tiles import OpenTiles
@@ -103,6 +104,8 @@ class Detector:
         self.workers, self.info = workers, dict(info or {})
         self.device = pick_device(device)
         self.precision = pick_precision(self.inference.precision, self.device)
+        if isinstance(model, OnnxNetwork):
+            model.check(self.inference, self.precision, self.device)
         self.model = model.to(self.device)
         own = Member(
             self.model,
@@ -214,6 +217,8 @@ class Detector:
             raise WeightsError(
                 "an ensemble is made of the folders of its models", "use `midog ensemble make`"
             )
+        if isinstance(self.model, OnnxNetwork):
+            raise self.model.only_detects()
         write_model(
             real_path(folder),
             weights_of(self.members[0].network),
@@ -242,8 +247,8 @@ class Detector:
         """Load the detector of a model folder, or of the `best` in a run's folder.
 
         Args:
-            folder: the model's or the run's folder, the folder of an ensemble, or the folders of
-                several models that are to be one.
+            folder: the model's or the run's folder, the folder of an ensemble, the folders of
+                several models that are to be one, or an ONNX file.
             device, workers, orientations: as of Detector.
             threshold, tile, overlap, batch_size, precision, floor: None takes what each model
                 holds. The threshold is then the one that was tuned for these models and
@@ -258,6 +263,8 @@ class Detector:
         folders = [folder] if isinstance(folder, Path | str) else folder
         orientations_of(orientations)  # before weights are read
         loaded = read_models([Path(path).expanduser() for path in folders], orientations)
+        if device == "auto" and any(isinstance(own.network, OnnxNetwork) for own in loaded.models):
+            device = "cpu"
 
         merged = list[Detector]()
         for model in reversed(loaded.models):

@@ -18,6 +18,7 @@ from midog.inference.ensemble_folder import (
 )
 from midog.inference.model_card import CARD, read_card
 from midog.inference.model_folder import WEIGHTS, find_folder, read_network
+from midog.inference.onnx_network import SUFFIX, card_of, read_onnx
 from midog.inference.stored_threshold import TUNED, Threshold, stored_threshold
 from midog.models.protocol import DetectionNetwork
 from midog.names import real_path
@@ -62,7 +63,7 @@ def read_models(folders: Sequence[Path], orientations: int) -> LoadedModels:
     """Read the models of folders: of a model, of a run, of an ensemble, or of several models.
 
     Args:
-        folders: One or several. The order of several makes no difference.
+        folders: One or several, or one ONNX file. The order of several makes no difference.
         orientations: In which images will be shown, for the threshold.
 
     Raises:
@@ -71,6 +72,8 @@ def read_models(folders: Sequence[Path], orientations: int) -> LoadedModels:
     """
     if not folders:
         raise WeightsError("no model folder is given", "give one or several")
+    if any(folder.suffix == SUFFIX and not folder.is_dir() for folder in folders):
+        return _read_onnx(folders, orientations)
     if len(folders) > 1:
         files = read_members(folders)
         own, further, untuned = mean_threshold(files), dict[str, Any](), _MEAN
@@ -100,6 +103,16 @@ def read_models(folders: Sequence[Path], orientations: int) -> LoadedModels:
         for member in files
     )
     return LoadedModels(tuple(models), threshold, further)
+
+
+def _read_onnx(folders: Sequence[Path], orientations: int) -> LoadedModels:
+    if len(folders) > 1:
+        names = ", ".join(map(str, folders))
+        raise WeightsError(f"{names}: an ONNX file is used alone", "merge the runs themselves")
+    network, config, card = read_onnx(folders[0])
+    further = dict(card.model_extra or {})
+    threshold = stored_threshold(card.threshold, further, orientations, card_of(folders[0]))
+    return LoadedModels((LoadedModel(network, config, card.class_names),), threshold, further)
 
 
 def make_ensemble(folders: Sequence[Path], out: Path) -> float:

@@ -17,6 +17,7 @@ from midog.devices import is_out_of_memory
 from midog.images.image import SlideImage
 from midog.inference.model_folder import weights_digest, weights_of
 from midog.inference.network import Backend, TorchBackend, out_of_memory
+from midog.inference.onnx_network import RUNTIME, OnnxNetwork
 from midog.inference.orientations import Orientation
 from midog.inference.score_shift import lowered, shifted
 from midog.inference.strip_merge import StripMerge
@@ -60,6 +61,8 @@ class Member:
     @property
     def weights(self) -> str:
         """Digest of its weights, as they are now."""
+        if isinstance(self.network, OnnxNetwork):
+            return self.network.facts.weights
         return weights_digest(weights_of(self.network))
 
     def identity(self) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Member:
         tile: int | str = self.inference.tile
         return {
             "weights": self.weights,
+            **({"runtime": RUNTIME} if isinstance(self.network, OnnxNetwork) else {}),
             "nms_iou": self.settings.nms_iou,
             "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
             "overlap": self.inference.overlap,
@@ -167,7 +171,11 @@ class Member:
         """The backend, made by the first thread that needs it."""
         with self._making:
             if self._backend is None:
-                self._backend = TorchBackend(self.network, self.device, self.precision)
+                self._backend = (
+                    self.network.backend()
+                    if isinstance(self.network, OnnxNetwork)
+                    else TorchBackend(self.network, self.device, self.precision)
+                )
             return self._backend
 
     def _limits(self) -> TileLimits:

@@ -25,7 +25,7 @@ from midog.mpp import MppLike
 
 logger = logging.getLogger(__name__)
 
-_MINOR = {"threshold", "tile", "overlap", "precision", "floor"}
+_MINOR = {"threshold", "tile", "overlap", "precision", "floor", "runtime"}
 """Settings of a detector that move its scores a little or not at all: a rule that was fitted under
 others still holds."""
 

@@ -173,8 +173,7 @@ def _neighbourhoods(score: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     padded = F.pad(score, (1, 1, 1, 1))
     rows = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
     columns = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
-    right = rows[..., 2:] - rows[..., :-2]
-    down = columns[..., 2:, :] - columns[..., :-2, :]
-    right[..., [0, -1]] = 0
-    down[..., [0, -1], :] = 0
+    right = rows[..., 3:-1] - rows[..., 1:-3]
+    down = columns[..., 3:-1, :] - columns[..., 1:-3, :]
+    right, down = F.pad(right, (1, 1)), F.pad(down, (0, 0, 1, 1))
     return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:], right, down

@@ -70,6 +70,7 @@ class DetectorEntry(Generic[OfDetector, OfNetwork]):
         spread: Sets the last layer of a network with random weights so that in such images
             (B, 3, H, W) this share of its anchors scores over 0.5, for `midog bench`; None: the
             bench detects with whatever random weights give.
+        no_onnx: Why its network cannot be written as ONNX; empty: it can.
     """
 
     about: str
@@ -80,6 +81,7 @@ class DetectorEntry(Generic[OfDetector, OfNetwork]):
     )
     needs: str = ""
     spread: Callable[[OfNetwork, Tensor, float], None] | None = None
+    no_onnx: str = ""
 
 
 def _build_retinanet(
@@ -208,6 +210,7 @@ DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
         _build_faster_rcnn,
         coco=_faster_rcnn_coco,
         spread=_spread_boxes,
+        no_onnx="how many boxes its second stage sees depends on the image",
     ),
     "centroid": DetectorEntry(
         "map of figures' centres on a light network (after Zhou et al. 2019)",

@@ -56,6 +56,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "compare",
         "shift",
         "study",
+        "export",
         "submission",
     ]
     assert [name for name in listed if name in order] == list(cli.COMMANDS) == order
