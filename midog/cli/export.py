@@ -47,9 +47,10 @@ def onnx(
     ] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Write a detector's network as an ONNX file, for any number of tiles at a time.
+    """Write a detector's network as an ONNX file.
 
-    It is compared with the network before it is kept. `midog infer --model FILE` runs it.
+    It takes any number of tiles at a time, and is compared with the network before it is kept.
+    `midog infer --model FILE` runs it.
     """
     from midog.inference.onnx_export import export_onnx
     from midog.training.runs import newest_model
