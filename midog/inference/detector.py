@@ -24,7 +24,6 @@ from midog.inference.loaded_models import read_models
 from midog.inference.member import Member
 from midog.inference.model_folder import weights_of, write_model
 from midog.inference.network import pick_precision
-from midog.inference.onnx_network import OnnxNetwork
 from midog.inference.opened_image import LookedAt, OpenedImage, open_for, resident
 from midog.inference.orientations import orientations as orientations_of
 from midog.inference.tiles import OpenTiles
@@ -104,8 +103,6 @@ class Detector:
         self.workers, self.info = workers, dict(info or {})
         self.device = pick_device(device)
         self.precision = pick_precision(self.inference.precision, self.device)
-        if isinstance(model, OnnxNetwork):
-            model.check(self.inference, self.precision, self.device)
         self.model = model.to(self.device)
         own = Member(
             self.model,
@@ -217,8 +214,6 @@ class Detector:
             raise WeightsError(
                 "an ensemble is made of the folders of its models", "use `midog ensemble make`"
             )
-        if isinstance(self.model, OnnxNetwork):
-            raise self.model.only_detects()
         write_model(
             real_path(folder),
             weights_of(self.members[0].network),
@@ -263,8 +258,7 @@ class Detector:
         folders = [folder] if isinstance(folder, Path | str) else folder
         orientations_of(orientations)  # before weights are read
         loaded = read_models([Path(path).expanduser() for path in folders], orientations)
-        if device == "auto" and any(isinstance(own.network, OnnxNetwork) for own in loaded.models):
-            device = "cpu"
+        device = "cpu" if device == "auto" and loaded.needs_cpu else device
 
         merged = list[Detector]()
         for model in reversed(loaded.models):

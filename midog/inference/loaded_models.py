@@ -18,7 +18,7 @@ from midog.inference.ensemble_folder import (
 )
 from midog.inference.model_card import CARD, read_card
 from midog.inference.model_folder import WEIGHTS, find_folder, read_network
-from midog.inference.onnx_network import SUFFIX, card_of, read_onnx
+from midog.inference.onnx_network import SUFFIX, OnnxNetwork, card_of, read_onnx
 from midog.inference.stored_threshold import TUNED, Threshold, stored_threshold
 from midog.models.protocol import DetectionNetwork
 from midog.names import real_path
@@ -57,6 +57,11 @@ class LoadedModels:
     models: tuple[LoadedModel, ...]
     threshold: Threshold
     info: Mapping[str, Any]
+
+    @property
+    def needs_cpu(self) -> bool:
+        """Whether one of them runs on the CPU alone."""
+        return any(isinstance(model.network, OnnxNetwork) for model in self.models)
 
 
 def read_models(folders: Sequence[Path], orientations: int) -> LoadedModels:

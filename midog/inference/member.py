@@ -52,6 +52,8 @@ class Member:
         device: torch.device,
         precision: str,
     ) -> None:
+        if isinstance(network, OnnxNetwork):
+            network.check(inference, precision, device)
         self.network, self.settings, self.inference = network, settings, inference
         self.mpp, self.magnification = mpp, magnification
         self.device, self.precision = device, precision

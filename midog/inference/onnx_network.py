@@ -143,6 +143,10 @@ class OnnxNetwork(DetectionNetwork):
     def compile_parts(self) -> None:
         """Do nothing: onnxruntime compiles it."""
 
+    def state_dict(self, *_: Any, **__: Any) -> Any:
+        """Refuse: its weights are in the file alone."""
+        raise self.only_detects()
+
     def only_detects(self) -> WeightsError:
         """The error for whatever else is asked of it."""
         return WeightsError(f"{self.path} detects, and does nothing else", "give the run itself")
