@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from midog.augment.on_device import to_float
 from midog.boxes import Detections
 from midog.config.load import parse_config
 from midog.errors import ConfigError, WeightsError
@@ -34,24 +36,29 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def save(kind: str, folder: Path, tile: int | str = "auto", **settings: Any) -> Path:
-    """A model's folder whose random weights score a few places high."""
+def save(
+    kind: str, folder: Path, tile: int | str = "auto", shown: Tensor | None = None, **settings: Any
+) -> Path:
+    """A model's folder whose random weights score a few places high, in images like those shown."""
+    shown = torch.rand(2, 3, SIDE, SIDE) if shown is None else shown
     model = {"kind": kind, "backbone": "resnet18", "weights": "none", **settings}
     config = parse_config({"model": model, "inference": {"tile": tile, "overlap": 32}})
     torch.manual_seed(0)
     network = build_model(config, pretrained=False)
     spread = DETECTORS[kind].spread
     assert spread is not None
-    spread(network, torch.rand(2, 3, SIDE, SIDE), 0.02)
+    spread(network, shown, 0.02)
     Detector(network, config, threshold=0.4, device="cpu", info={"data": "abc"}).save(folder)
     return folder
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def pair(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def pair(request, roi, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model's folder, and its ONNX file for tiles of SIDE px."""
     root = tmp_path_factory.mktemp(request.param)
-    folder = save(request.param, root / "best", **KINDS[request.param])
+    tiles = np.stack([roi[:SIDE, :SIDE], roi[SIDE : 2 * SIDE, SIDE : 2 * SIDE]])
+    shown = to_float(torch.from_numpy(tiles))
+    folder = save(request.param, root / "best", shown=shown, **KINDS[request.param])
     exported = export_onnx(folder, root / "model.onnx", tile=SIDE)
     assert exported.tile == SIDE
     assert 0 <= exported.score < 5e-4
