@@ -44,7 +44,7 @@ def save(
     model = {"kind": kind, "backbone": "resnet18", "weights": "none", **settings}
     config = parse_config({"model": model, "inference": {"tile": tile, "overlap": 32}})
     torch.manual_seed(0)
-    network = build_model(config, pretrained=False)
+    network = build_model(config, pretrained=False).eval()
     spread = DETECTORS[kind].spread
     assert spread is not None
     spread(network, shown, 0.02)
