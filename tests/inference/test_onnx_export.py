@@ -111,7 +111,7 @@ def test_the_tile_is_the_models_own(centroid: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_exported_is_refused(centroid: Path, tmp_path: Path, monkeypatch) -> None:
     out = tmp_path / "a.onnx"
-    two_stages = save("faster_rcnn", tmp_path / "rcnn", proposals=50, width=64, version=1)
+    two_stages = save("faster_rcnn", tmp_path / "rcnn", proposals=50, box_width=64, version=1)
     with pytest.raises(WeightsError, match="is a faster_rcnn, which has no ONNX: how many boxes"):
         export_onnx(two_stages, out)
     other = tmp_path / "other"
