@@ -74,4 +74,5 @@ def test_a_folder_of_it_is_scored_as_the_challenges_files_are(midog, phantom, mo
 def test_the_error_of_an_unknown_format_lists_it(midog, phantom, model, tmp_path):
     words = ("infer", phantom, "--model", model, "--out", tmp_path / "out", "--format", "tvs")
     line = one_line(midog(*words))
-    assert "unknown format tvs; choose from challenge, csv, coco, overlay, tsv" in line
+    assert f"unknown format tvs; choose from {', '.join(FORMATS)}" in line
+    assert list(FORMATS)[-1] == "tsv"
