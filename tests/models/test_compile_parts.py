@@ -32,7 +32,7 @@ def test_compiled_parts_give_the_same_losses_and_candidates(kind, monkeypatch):
     losses = []
     for own in (network, compiled):
         torch.manual_seed(1)
-        losses.append({name: float(loss) for name, loss in own(images, targets).items()})
+        losses.append({name: loss.item() for name, loss in own(images, targets).items()})
     assert losses[0] == pytest.approx(losses[1])
     breaks = torch._dynamo.utils.counters["graph_break"]
     assert not breaks, f"it is not compiled as a whole: {dict(breaks)}"
