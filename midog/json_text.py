@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -124,6 +125,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a finite number that float() takes; true and false are none."""
+    most = sys.float_info.max  # a whole number may have any number of digits; NaN compares false
+    return isinstance(value, int | float) and not isinstance(value, bool) and -most <= value <= most
 
 
 def to_json(value: Any, *, indent: int | None = 1, ascii_only: bool = True) -> str:

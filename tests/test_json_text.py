@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midog.errors import DataError, MidogError
-from midog.json_text import checked, parse_json, plain, read_json, to_json
+from midog.json_text import checked, is_number, parse_json, plain, read_json, to_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -91,6 +92,14 @@ def test_a_tree_is_checked_against_a_type():
         assert says in str(raised.value)
         assert str(raised.value).endswith("; mend it")
         assert len(str(raised.value)) < 200
+
+
+def test_numbers_are_finite_and_what_float_takes():
+    inf, nan, most = float("inf"), float("nan"), sys.float_info.max
+    assert all(map(is_number, [0, -1, 0.5, 10**300, most, -most]))
+    assert not any(
+        map(is_number, [True, False, None, "1", [1], nan, inf, -inf, 10**400, -(10**400)])
+    )
 
 
 def test_json_has_null_for_nan_and_lists_for_arrays():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from midog.evaluation.points import ScoredRoi, as_scored, warn_of_odd_points
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import RESAMPLES, check_resamples, summarise
 from midog.evaluation.written_scores import written_scores
-from midog.json_text import read_json
+from midog.json_text import is_number, read_json
 from midog.metrics.points import Points
 
 ROI_TYPES = ("hotspot", "challenging", "random")
@@ -147,12 +146,7 @@ def _roi_of(value: Any, name: str, where: str) -> TruthRoi:
 
 def _place(point: Any, where: str) -> tuple[float, float]:
     numbers = point if isinstance(point, list) and len(point) in (2, 3) else []
-    if not numbers or not all(_is_number(value) for value in numbers):
+    if not numbers or not all(map(is_number, numbers)):
         fix = "write three numbers x, y, 0 in mm"
         raise DetectionsError(f"{where} is {str(point)[:60]}", fix)
     return float(numbers[0]), float(numbers[1])
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)

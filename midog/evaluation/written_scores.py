@@ -12,6 +12,7 @@ import numpy as np
 
 from midog.evaluation.points import ScoredRoi
 from midog.inference.output_folder import read_settings
+from midog.json_text import is_number
 from midog.metrics.points import Values
 
 
@@ -74,5 +75,4 @@ def _joined(parts: Sequence[Values]) -> Values:
 
 def _number(value: Any, other: float) -> float:
     """A number of a record that anything may have written; else the other."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else other
+    return float(value) if is_number(value) else other

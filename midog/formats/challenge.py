@@ -14,7 +14,7 @@ from midog.boxes import Detections
 from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME, DetectedPoints, shortest
-from midog.json_text import read_json, to_json
+from midog.json_text import is_number, read_json, to_json
 from midog.metrics.points import mm_of_px
 from midog.mpp import MppLike
 
@@ -124,5 +124,5 @@ def _read_point(point: Any, where: str) -> _Point:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a finite number that float() takes, and neither true nor false."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+    """Whether it is a number that no place is farther than."""
+    return is_number(value) and abs(value) < 1e12

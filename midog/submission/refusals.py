@@ -8,11 +8,11 @@ github.com/comic/grand-challenge.org), which forbids further keys.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME
+from midog.json_text import is_number
 from midog.submission.contract import HIGHEST_MM, LOWEST_MM
 
 _TYPE = "Multiple points"
@@ -42,7 +42,7 @@ def _of_document(document: dict[str, Any]) -> Iterator[str]:
     if (
         not isinstance(version, dict)
         or set(version) != {"major", "minor"}
-        or not all(_is_number(part) and part >= 0 and part % 1 == 0 for part in version.values())
+        or not all(is_number(part) and part >= 0 and part % 1 == 0 for part in version.values())
     ):
         stated = f"is {_short(version)}" if "version" in document else "is missing"
         yield f"`version` {stated}: the platform takes {{'major': 1, 'minor': 0}}"
@@ -72,7 +72,7 @@ def _of_point(point: Any) -> Iterator[str]:
         yield f"has the `name` {_short(point['name'])}, neither '{_NAMES[0]}' nor '{_NAMES[1]}'"
     if "probability" in point:
         score = point["probability"]
-        if not (_is_number(score) and 0 <= score <= 1):
+        if not (is_number(score) and 0 <= score <= 1):
             yield f"has the `probability` {_short(score)}, not a number from 0 to 1"
     if "point" in point:
         yield from _of_place(point["point"])
@@ -82,7 +82,7 @@ def _of_point(point: Any) -> Iterator[str]:
 
 
 def _of_place(place: Any) -> Iterator[str]:
-    if not isinstance(place, list) or len(place) != 3 or not all(map(_is_number, place)):
+    if not isinstance(place, list) or len(place) != 3 or not all(map(is_number, place)):
         yield f"is at {_short(place)}, not three numbers x, y, 0 in mm"
         return
     for axis, value in zip("xy", place, strict=False):
@@ -90,13 +90,6 @@ def _of_place(place: Any) -> Iterator[str]:
             yield f"is at {axis} {value:g} mm, below {LOWEST_MM:g}"
         elif value > HIGHEST_MM:
             yield f"is at {axis} {value:g} mm, over {HIGHEST_MM:g}: is that px?"
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number of JSON; true and false are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return isinstance(value, int) or math.isfinite(value)
 
 
 def _short(value: Any) -> str:

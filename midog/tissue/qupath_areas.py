@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import logging
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from midog.errors import DataError
 from midog.files import read_bytes
-from midog.json_text import parse_json
+from midog.json_text import is_number, parse_json
 from midog.tissue.rings import Ring
 
 logger = logging.getLogger(__name__)
@@ -141,11 +140,7 @@ def _ring(points: Any, where: str) -> Ring:
 def _point(point: Any, where: str) -> tuple[float, float]:
     is_point = isinstance(point, list) and len(point) >= 2
     if not is_point or not all(
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < _FARTHEST_PX
-        for value in point[:2]
+        is_number(value) and abs(value) < _FARTHEST_PX for value in point[:2]
     ):
         raise DataError(f"{where}: {str(point)[:60]} is no point", "write x and y in px of level 0")
     return float(point[0]), float(point[1])

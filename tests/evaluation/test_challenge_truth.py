@@ -81,6 +81,7 @@ GOOD = {"annotations": [[0.1, 0.2, 0]], "tumor domain": 0, "roi type": "random"}
         ({"a": GOOD, "b": GOOD | {"annotations": [[0, 0, 0], [1]]}}, r"b annotation 2 is \[1\]"),
         ({"a": GOOD | {"annotations": [[0, "1", 0]]}}, "annotation 1"),
         ({"a": GOOD | {"annotations": [[0, float("nan"), 0]]}}, "annotation 1"),
+        ({"a": GOOD | {"annotations": [[0, 10**400, 0]]}}, "annotation 1"),
     ],
 )
 def test_what_is_no_ground_truth_gets_one_line(tmp_path: Path, tree: Any, words: str) -> None:

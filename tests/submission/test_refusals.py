@@ -55,6 +55,7 @@ SCORER: list[tuple[str, Any, str]] = [
     ("'0.1' < -0.0075", document(point(point=["0.1", "0", 0])), "not three numbers"),
     ("Tensor of scores", document(point(probability="0.9")), "`probability` '0.9', not a number"),
     ("Tensor of scores", document(point(probability=math.nan)), "`probability` nan, not a number"),
+    ("Tensor of points", document(point(point=[10**400, 0, 0])), "not three numbers"),
     ("ball tree of NaN", document(point(point=[math.nan, 0, 0])), "not three numbers"),
 ]
 PLATFORM: list[tuple[str, Any, str]] = [

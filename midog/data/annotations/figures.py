@@ -24,6 +24,7 @@ from midog.data.annotations.reader import AnnotationFile
 from midog.data.roi import Roi
 from midog.data.text_file import Problems
 from midog.errors import DataError
+from midog.json_text import is_number
 
 BOX_FIX = "state how boxes are written: {data.bbox}, xyxy or xywh"
 """What to do about boxes that cannot be right, with `settings=BOX_SETTING`."""
@@ -203,5 +204,4 @@ def with_boxes(
 
 def is_coordinate(value: Any) -> bool:
     """Whether a value is a finite number that no image is larger than."""
-    # NaN compares false
-    return isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
+    return is_number(value) and -1e9 < value < 1e9

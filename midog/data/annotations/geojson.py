@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from midog.data.annotations.figures import Annotations
+from midog.data.annotations.figures import Annotations, is_coordinate
 from midog.data.annotations.json_records import parse_bounded
 from midog.data.annotations.per_image import Part, PartScan, read_parts
 from midog.data.annotations.reader import GEOJSON_ENDINGS, AnnotationFile, BoxChoice
@@ -158,14 +158,7 @@ def _points(where: str, geometry: Any) -> Iterator[tuple[float, float]]:
 
 def _is_point(value: Any) -> bool:
     """Whether it is x, y and maybe z, finite numbers that are no truth values."""
-    return (
-        isinstance(value, list)
-        and len(value) in (2, 3)
-        and all(
-            isinstance(part, int | float) and not isinstance(part, bool) and -1e9 < part < 1e9
-            for part in value
-        )
-    )
+    return isinstance(value, list) and len(value) in (2, 3) and all(map(is_coordinate, value))
 
 
 def _is_other_plane(geometry: dict[str, Any]) -> bool:
