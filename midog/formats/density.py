@@ -106,13 +106,15 @@ def _draw_hotspot(
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
     box = [place * px_per_mm[axis % 2] for axis, place in enumerate(densest.box_mm)]
-    # a window as large as the image keeps its outline in sight
-    box = [*(max(edge, 1) for edge in box[:2]), min(box[2], size[0] - 2), min(box[3], size[1] - 2)]
     if densest.window.is_circle:
-        box = [place * px_per_mm[axis % 2] for axis, place in enumerate(densest.box_mm)]
         draw.ellipse(box, outline=(*_OUTLINE, 255), width=4)
     else:
-        draw.rectangle(box, outline=(*_OUTLINE, 255), width=4)
+        # a window as large as the image keeps its outline in sight
+        low, high = (
+            (max(edge, 1) for edge in box[:2]),
+            map(min, box[2:], (size[0] - 2, size[1] - 2)),
+        )
+        draw.rectangle([*low, *high], outline=(*_OUTLINE, 255), width=4)
     whole.paste(layer, (0, 0), layer)
 
 

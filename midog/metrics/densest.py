@@ -13,6 +13,7 @@ Lengths are in units of the window's width and height: it reaches 0.5 from its c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,7 @@ class Allowed:
     def counts(self, low: Points, high: Points) -> tuple[Counts, Counts]:
         """Allowed px, and px, of boxes (N, 2) whose corners are corners of px, or that are in one
         px."""
-        sums = np.zeros((self.grid.shape[0] + 1, self.grid.shape[1] + 1), np.int64)
-        sums[1:, 1:] = self.grid.cumsum(axis=0).cumsum(axis=1)
+        sums = self._sums
         first = np.floor(low / self.px + 1e-6).astype(np.int64)
         last = np.maximum(np.ceil(high / self.px - 1e-6).astype(np.int64), first + 1)
         whole = np.prod(last - first, axis=1)
@@ -58,6 +58,13 @@ class Allowed:
             np.clip(edge, 0, [self.grid.shape[1], self.grid.shape[0]]).T for edge in (first, last)
         )
         return sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1], whole
+
+    @cached_property
+    def _sums(self) -> Counts:
+        """Allowed px above and to the left of each corner of the grid."""
+        sums = np.zeros((self.grid.shape[0] + 1, self.grid.shape[1] + 1), np.int64)
+        sums[1:, 1:] = self.grid.cumsum(axis=0).cumsum(axis=1)
+        return sums
 
 
 @dataclass(frozen=True)
