@@ -17,6 +17,7 @@ from midog.cli.options import (
     AnnotationsOption,
     BboxOption,
     ClassesOption,
+    DetectionThresholdOption,
     DeviceOption,
     ModelsOption,
     MppOption,
@@ -49,17 +50,7 @@ def infer(
     split: SplitOption = None,
     model: ModelsOption = None,
     orientations: OrientationsOption = 1,
-    threshold: Annotated[
-        float | None,
-        option(
-            "--threshold",
-            "P",
-            "Lowest score of a mitotic figure. [default: the model's, chosen on val]",
-            MODEL,
-            min=0,
-            max=1,
-        ),
-    ] = None,
+    threshold: DetectionThresholdOption = None,
     verifier: Annotated[
         Path | None,
         option(

@@ -135,6 +135,17 @@ ModelsOption = Annotated[
         MODEL,
     ),
 ]
+DetectionThresholdOption = Annotated[
+    float | None,
+    option(
+        "--threshold",
+        "P",
+        "Lowest score of a mitotic figure. [default: the model's, chosen on val]",
+        MODEL,
+        min=0,
+        max=1,
+    ),
+]
 OrientationsOption = Annotated[
     int,
     option(

@@ -12,6 +12,7 @@ from midog.cli.options import (
     DATA,
     MODEL,
     OUTPUT,
+    DetectionThresholdOption,
     ModelOption,
     MppOption,
     OrientationsOption,
@@ -34,11 +35,6 @@ submission_app = typer.Typer(
 _MOST_SHOWN = 10
 
 
-@submission_app.callback()
-def _group() -> None:
-    """Make an entry to the MIDOG challenge, and check it."""
-
-
 @submission_app.command("make", cls=Command)
 def make(
     out: Annotated[Path, option("--out", "FOLDER", "Folder for the kit.", OUTPUT)],
@@ -54,17 +50,7 @@ def make(
         ),
     ] = None,
     orientations: OrientationsOption = 1,
-    threshold: Annotated[
-        float | None,
-        option(
-            "--threshold",
-            "P",
-            "Lowest score of a mitotic figure. [default: the model's, chosen on val]",
-            MODEL,
-            min=0,
-            max=1,
-        ),
-    ] = None,
+    threshold: DetectionThresholdOption = None,
     runs: RunsOption = Path("runs"),
     mpp: MppOption = None,
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from midog.errors import DetectionsError
-from midog.formats.challenge import parse_challenge, read_challenge
+from midog.formats.challenge import interface_of, parse_challenge, read_challenge
 from midog.formats.registry import FORMATS, readers
 from midog.formats.shared import DetectedPoints
 from midog.json_text import read_json
@@ -132,8 +132,7 @@ def _output(output: Any, names: tuple[str, ...], pk: str, path: Path, where: str
     """An output if it is of mitotic figures: the file of the job, or the value beside it."""
     if not isinstance(output, dict):
         return None
-    interface = output.get("socket") or output.get("interface")
-    interface = interface if isinstance(interface, dict) else {}
+    interface = interface_of(output)
     place = PurePosixPath(str(interface.get("relative_path") or CHALLENGE_NAME))
     if place.name != CHALLENGE_NAME and interface.get("slug") != "mitotic-figures":
         return None

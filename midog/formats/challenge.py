@@ -123,6 +123,14 @@ def _read_point(point: Any, where: str) -> _Point:
     return _Point(float(place[0]), float(place[1]), float(score), name)
 
 
+def interface_of(entry: Any) -> dict[str, Any]:
+    """What an input or output of a job of grand-challenge is of, by the platform's words; empty
+    where it says nothing. Newer files name it the entry's socket, older ones its interface."""
+    own = entry if isinstance(entry, dict) else {}
+    interface = own.get("socket") or own.get("interface")
+    return interface if isinstance(interface, dict) else {}
+
+
 def _is_number(value: Any) -> bool:
     """Whether it is a number that no place is farther than."""
     return is_number(value) and abs(value) < 1e12

@@ -10,6 +10,7 @@ from typing import Any
 
 from midog.errors import DetectionsError
 from midog.evaluation.detection_layouts import CHALLENGE_NAME, PREDICTIONS_NAME
+from midog.formats.challenge import interface_of
 from midog.formats.file_names import key_of
 from midog.formats.registry import can_be_scored
 from midog.json_text import read_json
@@ -130,18 +131,12 @@ def _entries(job: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _interface(entry: dict[str, Any]) -> dict[str, Any]:
-    """What an input or output is of; newer files name its socket, older ones its interface."""
-    interface = entry.get("socket") or entry.get("interface")
-    return interface if isinstance(interface, dict) else {}
-
-
 def _slug(entry: dict[str, Any]) -> str:
-    return str(_interface(entry).get("slug"))
+    return str(interface_of(entry).get("slug"))
 
 
 def _place(entry: dict[str, Any]) -> str:
-    return str(_interface(entry).get("relative_path") or CHALLENGE_NAME)
+    return str(interface_of(entry).get("relative_path") or CHALLENGE_NAME)
 
 
 def _image(entry: dict[str, Any]) -> str:

@@ -29,4 +29,3 @@ LOWEST_MM = -7.5e-3
 """Coordinates below it are refused: the match radius beyond the image's edge."""
 HIGHEST_MM = 10.0
 """Coordinates above it are refused: they would be px."""
-ROI_TYPES = ("hotspot", "challenging", "random")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from midog.errors import DetectionsError, ImageError, MidogError, WeightsError
-from midog.formats.challenge import write_challenge
+from midog.formats.challenge import interface_of, write_challenge
 from midog.inference.detector import Detector
 from midog.inference.verified import VerifiedDetector
 from midog.inference.verifier import load_verifier
@@ -180,10 +180,8 @@ def _as_list(tree: Any, path: Path) -> list[Any]:
 
 
 def _slug(entry: Any, path: Path) -> str:
-    """The slug of an input; newer files name its socket, older ones its interface."""
-    own = entry if isinstance(entry, dict) else {}
-    interface = own.get("socket") or own.get("interface")
-    slug = interface.get("slug") if isinstance(interface, dict) else None
+    """The slug of an input."""
+    slug = interface_of(entry).get("slug")
     if not isinstance(slug, str):
         raise DetectionsError(f"{path} has an input without a slug", _INPUTS_FIX)
     return slug
