@@ -206,8 +206,6 @@ def test_metrics_need_no_torch(name):
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_every_module_has_its_test_file(name):
     parts = name.split(".")[1:] or ["house"]
-    if parts == ["__main__"]:
-        parts = ["cli", "main"]
     folder = ROOT / "tests" / Path(*parts[:-1])
     tests = (
         folder / parts[-1] / f"test_{parts[-1]}.py"
