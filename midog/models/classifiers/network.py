@@ -1,0 +1,62 @@
+"""What every classifier of patches offers, and the tensors that go in and out."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Self
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Logits (B, K) float32 and labels (B,) int64 to a scalar float32."""
+
+
+class PatchNetwork(nn.Module, ABC):
+    """A network that scores the classes of whole patches.
+
+    Patches are (B, 3, S, S) float32 RGB in [0, 1]. How they are normalised and padded is the
+    network's own business, as it is a detector's.
+
+    Attributes:
+        body_name: Dotted name of the submodule that is a backbone of the registry, which weights of
+            a classifier fill; empty where there is none.
+        smallest: Least side S of a patch, px.
+    """
+
+    body_name: ClassVar[str] = ""
+    smallest: int = 1
+
+    def forward(
+        self, images: Tensor, labels: Tensor, loss: Loss = F.cross_entropy
+    ) -> dict[str, Tensor]:
+        """Compute the losses, in train and in eval mode alike.
+
+        Args:
+            images: (B, 3, S, S) float32 in [0, 1].
+            labels: (B,) int64, 0 to K - 1.
+            loss: Of logits and labels, such as a focal loss or one that weighs the classes.
+
+        Returns:
+            A scalar float32 by the name of the part; training minimises their sum. The part
+            "classification" is that of `logits`.
+        """
+        return {"classification": loss(self.logits(images).float(), labels)}
+
+    @abstractmethod
+    def logits(self, images: Tensor) -> Tensor:
+        """Score images (B, 3, S, S) float32 in [0, 1]; (B, K), before the softmax."""
+
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take a file's tensors by the names that they have; see `DetectionNetwork.own_names`."""
+        return dict(state)
+
+    def for_inference(self) -> Self:
+        """Copy the network, which stays as it is: in eval mode, float32, without gradients."""
+        return copy.deepcopy(self).eval().requires_grad_(False).float()
+
+    def compile_parts(self) -> None:
+        """Have the costly parts compiled at their next use, once for each shape."""
+        self.compile(dynamic=False)
