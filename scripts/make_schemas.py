@@ -32,7 +32,7 @@ AFTER = (
 FOLDERS = {
     "oracle": ("threshold", "at_floor", "f1", "threshold_loss", "ranking_loss"),
     "figure_free": ("rois", "patients", "area_mm2", "fp", "clean_rois"),
-    "agreement": ("rois", "spearman", "bias", "sd", "low", "high"),
+    "agreement": ("rois", "spearman", "icc", "bias", "sd", "low", "high"),
     "calibration": ("edges", "count", "mean_score", "hit_share", "ece"),
 }
 """Keys of a group that hold measures among other things, in their order; further ones follow."""

@@ -46,14 +46,14 @@ def print_hotspots(result: Evaluation) -> None:
     if result.hotspots is None:
         return
     header = [f"in {result.hotspots.wanted.words}", "ROIs", "true", "detected"]
-    for words in ("bias", "Spearman"):
+    for words in ("bias", "Spearman", "ICC"):
         header += _interval_header(result, words)
     header += ["limits of agreement"]
     rows = []
     for name, group in result.hotspots.groups.items():
         agreed = group.agreement
         row = [name, str(agreed.rois), number(group.true), number(group.detected)]
-        for limits in (group.bias, group.spearman):
+        for limits in (group.bias, group.spearman, group.icc):
             row.append(number(limits.value))
             if result.resamples:
                 row.append(f"{number(limits.low)} - {number(limits.high)}")

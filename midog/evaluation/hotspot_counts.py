@@ -46,6 +46,7 @@ class HotspotAgreement:
         true: Mean true count.
         detected: Mean detected count.
         spearman: Rank correlation with its interval over patients.
+        icc: Intraclass correlation, with its interval.
         bias: Mean of detected - true, with its interval.
     """
 
@@ -53,6 +54,7 @@ class HotspotAgreement:
     true: float
     detected: float
     spearman: Interval
+    icc: Interval
     bias: Interval
 
 
@@ -79,6 +81,7 @@ class HotspotCounts:
                 "detected": group.detected,
                 "intervals": {
                     "spearman": [group.spearman.low, group.spearman.high],
+                    "icc": [group.icc.low, group.icc.high],
                     "bias": [group.bias.low, group.bias.high],
                 },
             }
@@ -129,6 +132,7 @@ def count_hotspots(
             float(true[members].mean()),
             float(detected[members].mean()),
             interval(agreed.spearman, drawn.spearman, level),
+            interval(agreed.icc, drawn.icc, level),
             interval(agreed.bias, drawn.bias, level),
         )
     return HotspotCounts(wanted, compared, rows)

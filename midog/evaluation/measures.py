@@ -180,6 +180,18 @@ _ALL = (
         explanation=_AGREEMENT,
     ),
     Measure(
+        key="icc",
+        value=lambda rois: rois.agreement.icc,
+        resample=lambda drawn: drawn.agreement.icc,
+        description="Intraclass correlation ICC(A,1) of found and true.",
+        low=None,
+        high=1,
+        json_path=("agreement", "icc"),
+        page_table="agreement",
+        header="ICC",
+        decimals=2,
+    ),
+    Measure(
         key="bias",
         value=lambda rois: rois.agreement.bias,
         resample=lambda drawn: drawn.agreement.bias,

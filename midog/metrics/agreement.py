@@ -1,5 +1,5 @@
-"""How well detected densities agree with the true ones, ROI by ROI: rank correlation, bias and
-limits of agreement."""
+"""How well detected densities agree with the true ones, ROI by ROI: rank correlation, intraclass
+correlation, bias and limits of agreement."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ LIMITS_SD = 1.96
 """Standard deviations from the bias to a limit of agreement: 95 % of differences that are normally
 distributed."""
 
+_SAME = 1e-12
+"""Values that differ by less than this share of the greatest are the same: rounding."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -27,6 +30,8 @@ class Agreement:
         rois: Number of ROIs of which both densities are known.
         spearman: Rank correlation in [-1, 1]; NaN with fewer than two ROIs or where either density
             is the same in all.
+        icc: Intraclass correlation, absolute agreement of single measurements, at most 1; NaN with
+            fewer than two ROIs or where truth and detection are one value in all.
         bias: Mean of detected - true, so that > 0 is too many; NaN without ROIs.
         sd: Standard deviation of detected - true (n - 1 in the denominator); NaN with fewer than
             two ROIs.
@@ -36,6 +41,7 @@ class Agreement:
 
     rois: int
     spearman: float
+    icc: float
     bias: float
     sd: float
     low: float
@@ -47,6 +53,7 @@ class AgreementSamples:
     """The agreement in each resample, (B,) float64; NaN where it is undefined there."""
 
     spearman: Values
+    icc: Values
     bias: Values
     low: Values
     high: Values
@@ -56,7 +63,8 @@ def agreement(truth_per_mm2: ArrayLike, detected_per_mm2: ArrayLike) -> Agreemen
     """Return the agreement of two densities of the same ROIs.
 
     An ROI of which either is NaN (an unknown area) is left out. Bland and Altman, Lancet 1986,
-    327:307-310: the limits are those of single ROIs, without an interval of their own.
+    327:307-310: the limits are those of single ROIs, without an interval of their own. McGraw and
+    Wong, Psychol Methods 1996, 1:30-46: the intraclass correlation is ICC(A,1) of a two-way model.
 
     Args:
         truth_per_mm2: (R,) float64, true figures per mm2.
@@ -73,6 +81,7 @@ def agreement(truth_per_mm2: ArrayLike, detected_per_mm2: ArrayLike) -> Agreemen
     return Agreement(
         rois=len(difference),
         spearman=_spearman(truth, detected),
+        icc=float(_icc(truth, detected, np.ones((1, len(truth)), np.int64))[0]),
         bias=bias,
         sd=sd,
         low=bias - LIMITS_SD * sd,
@@ -103,6 +112,7 @@ def resample_agreement(
     sd = np.sqrt(ratios(squares, np.maximum(rois - 1, 0)))
     return AgreementSamples(
         spearman=_weighted_spearman(truth, detected, weights),
+        icc=_icc(truth, detected, weights),
         bias=bias,
         low=bias - LIMITS_SD * sd,
         high=bias + LIMITS_SD * sd,
@@ -119,6 +129,28 @@ def _checked(
     if np.isinf(truth).any() or np.isinf(detected).any():
         raise ValueError("densities must not be infinite")
     return truth, detected, ~(np.isnan(truth) | np.isnan(detected))
+
+
+def _icc(truth: Values, detected: Values, weights: IntArray) -> Values:
+    """ICC(A,1), (B,), of (R,) and (R,), each pair as often as weights (B, R) say.
+
+    From the mean squares of rows (ROIs), columns (truth and detection) and error, of which those of
+    rows and error are half the variances of the pairs' sums and differences:
+    (rows - error) / (rows + error + 2 (columns - error) / ROIs).
+    """
+    rois = weights.sum(axis=1)
+    means, squares = [], []
+    for values in (truth + detected, detected - truth):
+        mean = ratios(weights @ values, rois)
+        around = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
+        means.append(mean)
+        squares.append(ratios(around, 2.0 * np.maximum(rois - 1, 0)))
+    rows, error = squares
+    columns = rois * means[1] ** 2 / 2
+    whole = rows + error + 2 * ratios(columns - error, rois)
+    largest = max([0.0, *np.abs(truth), *np.abs(detected)])
+    whole[whole <= (_SAME * largest) ** 2] = 0
+    return ratios(rows - error, whole)
 
 
 def _weighted_spearman(first: Values, second: Values, weights: IntArray) -> Values:

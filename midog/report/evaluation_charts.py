@@ -4,7 +4,7 @@ calibration."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -153,11 +153,33 @@ def threshold_cost(result: Evaluation) -> Figure:
 @drawing()
 def counts_against_truth(result: Evaluation) -> Figure:
     """Draw detected against true figures per mm2, a mark for each ROI."""
+    return _against_truth(result, "figures per mm²", _densities)
+
+
+@drawing()
+def hotspot_counts(result: Evaluation) -> Figure:
+    """Draw detected against true counts in the hotspots, a mark for each ROI."""
+    assert result.hotspots is not None
+    rows = {row.file_name: (row.true, row.detected) for row in result.hotspots.rois}
+
+    def counts(rois: Sequence[RoiScores]) -> tuple[Values, Values]:
+        true, detected = np.array([rows[roi.file_name] for roi in rois], np.float64).T
+        return true, detected
+
+    return _against_truth(result, "figures in the hotspot", counts)
+
+
+def _against_truth(
+    result: Evaluation,
+    what: str,
+    values_of: Callable[[Sequence[RoiScores]], tuple[Values, Values]],
+) -> Figure:
+    """Draw detected against true values of ROIs, over the line on which they are equal."""
     figure, axes = new_chart()
-    axes.set(xlabel="true figures per mm²", ylabel="detected figures per mm²")
+    axes.set(xlabel=f"true {what}", ylabel=f"detected {what}")
     drawn, most = [], 0.0
-    for name, rois, style in _rois_of_known_area(result):
-        true, detected = _densities(rois)
+    for name, rois, style in _rois(result, known_area=values_of is _densities):
+        true, detected = values_of(rois)
         draw_marks(axes, true, detected, style)
         drawn.append((name, style))
         most = max(most, true.max(), detected.max())
@@ -176,7 +198,7 @@ def bland_altman(result: Evaluation) -> Figure:
     figure, axes = new_chart()
     axes.set(xlabel="mean of true and detected, per mm²", ylabel="detected − true, per mm²")
     drawn = []
-    for name, rois, style in _rois_of_known_area(result):
+    for name, rois, style in _rois(result):
         true, detected = _densities(rois)
         draw_marks(axes, (true + detected) / 2, detected - true, style)
         drawn.append((name, style))
@@ -231,15 +253,16 @@ def _curves(result: Evaluation) -> Iterator[tuple[str, GroupScores, Style]]:
             yield name, result.groups[name], style
 
 
-def _rois_of_known_area(result: Evaluation) -> Iterator[tuple[str, Sequence[RoiScores], Style]]:
-    """ROIs of known area, by the value of the first column; those of groups that share a style
-    together."""
+def _rois(
+    result: Evaluation, *, known_area: bool = True
+) -> Iterator[tuple[str, Sequence[RoiScores], Style]]:
+    """ROIs by the value of the first column; those of groups that share a style together."""
     styles, names_of = styles_of_groups(result), dict[Style, list[str]]()
     for name in list(styles)[1:]:
         names_of.setdefault(styles[name], []).append(name)
     for style, names in names_of.items():
-        rois = [roi for roi in result.rois if roi.keys[result.by[0]] in names and roi.area_mm2 > 0]
-        if rois:
+        rois = [roi for roi in result.rois if roi.keys[result.by[0]] in names]
+        if rois := [roi for roi in rois if roi.area_mm2 > 0 or not known_area]:
             yield names[0] if len(names) == 1 else "others", rois, style
 
 

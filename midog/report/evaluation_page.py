@@ -261,6 +261,11 @@ def _charts(result: Evaluation) -> Mapping[str, Markup]:
             "Share of figures among detections against their score, in ten bins",
         ),
     }
+    if result.hotspots is not None:
+        drawn["hotspots"] = (
+            charts.hotspot_counts(result),
+            "Detected against true figures in the hotspot, by ROI",
+        )
     return {
         name: to_svg(figure, name=f"chart-{name}", label=label)
         for name, (figure, label) in drawn.items()

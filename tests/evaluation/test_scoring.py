@@ -568,7 +568,7 @@ def test_an_unknown_size_makes_densities_null_and_leaves_the_roi_out_of_the_agre
     assert tree["groups"]["001.tiff"]["figures_per_mm2"] == pytest.approx(2 / 0.025)
     assert tree["groups"]["003.tiff"]["agreement"] == {
         "rois": 0,
-        **dict.fromkeys(("spearman", "bias", "sd", "low", "high")),
+        **dict.fromkeys(("spearman", "icc", "bias", "sd", "low", "high")),
     }
     assert tree["rois"][2]["figures_per_mm2"] is None
 

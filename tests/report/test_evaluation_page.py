@@ -253,17 +253,18 @@ def test_counts_are_given_per_mm2_and_per_2_mm2(plain: Plain) -> None:
 
     assert whole[:2] == ["all", "3"]
     assert whole[2] == f"{of['spearman'].value:.2f} {small('spearman', 2)}".replace("-", "−")
-    assert whole[3:6] == [
+    assert whole[3] == f"{of['icc'].value:.2f} {small('icc', 2)}".replace("-", "−")
+    assert whole[4:7] == [
         f"37.3 {small('figures_per_mm2')}",
         f"42.7 {small('found_per_mm2')}",
         f"+5.3 {small('bias')}",
     ]
-    assert whole[7:10] == [
+    assert whole[8:11] == [
         f"74.7 {small('figures_per_2mm2')}",
         f"85.3 {small('found_per_2mm2')}",
         f"+10.7 {small('bias', times=2)}",
     ]
-    for times, cell in ((1, whole[6]), (2, whole[10])):
+    for times, cell in ((1, whole[7]), (2, whole[11])):
         agreed = result.groups["all"].agreement
         ends = [f"{end} {small(f'limit_{end}', times=times)}" for end in ("low", "high")]
         assert cell == " ".join([between(times * agreed.low, times * agreed.high, 1), *ends])
