@@ -158,9 +158,27 @@ def _parse_inner(field: FieldInfo, value: Any, path: str, errors: list[str]) -> 
         except UnknownKind as error:
             errors.append(f"{path}.kind {error}")
             return None
-        return parse_section(inner, value, path, errors)
+        return parse_section(inner, _of_this_kind(chosen, inner, value, path, errors), path, errors)
     classes = inner_classes(field)
     return parse_section(classes[0], value, path, errors) if classes else None
+
+
+def _of_this_kind(
+    chosen: Chosen, inner: type[Settings], value: Any, path: str, errors: list[str]
+) -> Any:
+    """What is written in a section without the keys that only sections of other kinds have, which
+    are told in one line."""
+    if not isinstance(value, Mapping):
+        return value
+    others = {name for section in chosen.classes() for name in section.model_fields}
+    alien = [name for name in value if name in others - set(inner.model_fields)]
+    if alien:
+        kind = value["kind"]
+        errors.append(
+            f"{path}: {', '.join(alien)} {'are' if len(alien) > 1 else 'is'} of another kind than"
+            f" {kind}; `--set '{path}={{kind: {kind}}}'` starts the section anew"
+        )
+    return {name: own for name, own in value.items() if name not in alien}
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -148,3 +148,14 @@ def test_values_are_taken_as_they_are_and_win():
     config = load_config("small", ["train.seed=1"], {"train.seed": 2, "data.split": "007"})
     assert config.train.seed == 2
     assert config.data.split == "007", "text that looks like a number stays text"
+
+
+def test_keys_of_another_kind_are_told_as_such():
+    with pytest.raises(ConfigError) as wrong:
+        load_config("small", ["model.kind=centroid", "model.colur=1"])
+    assert str(wrong.value) == (
+        "small: model: anchor_sizes is of another kind than centroid;"
+        " `--set 'model={kind: centroid}'` starts the section anew; unknown key model.colur (did you mean augment.blur?)"
+    )
+    with pytest.raises(ConfigError, match=r"backbone: width is of another kind than resnet18;"):
+        load_config("quick", ["model.backbone.kind=resnet18"])

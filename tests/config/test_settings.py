@@ -58,7 +58,7 @@ def test_an_entry_that_is_added_can_be_chosen_with_settings_of_its_own(monkeypat
     assert config.to_dict()["model"]["backbone"] == {"kind": "wide", "width": 3}
     with pytest.raises(ConfigError, match=r"model\.backbone\.width is 0"):
         load_config(None, ["model.backbone=wide", "model.backbone.width=0"])
-    with pytest.raises(ConfigError, match=r"unknown key model\.backbone\.width"):
+    with pytest.raises(ConfigError, match=r"model\.backbone: width is of another kind"):
         load_config(None, ["model.backbone.width=3"])
 
 
