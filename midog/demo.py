@@ -163,7 +163,7 @@ def _train(
     config = load_config("demo", overrides, own)
     run = find_run(out / "runs", "demo")
     if run is None or not is_finished(run):
-        say("training a small RetinaNet from scratch on Phantom A and B")
+        say("training a small detector from scratch on Phantom A and B")
         run = train(config, name="demo", runs=out / "runs")
     return run
 

@@ -14,7 +14,6 @@ SMALL = [
     "train.epochs=1",
     "sampling.patch_size=64",
     "sampling.patches_per_roi=4",
-    "model.anchor_sizes=[[40, 50, 63]]",
     "inference.tile=256",
 ]
 
