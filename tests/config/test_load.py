@@ -155,7 +155,8 @@ def test_keys_of_another_kind_are_told_as_such():
         load_config("small", ["model.kind=centroid", "model.colur=1"])
     assert str(wrong.value) == (
         "small: model: anchor_sizes is of another kind than centroid;"
-        " `--set 'model={kind: centroid}'` starts the section anew; unknown key model.colur (did you mean augment.blur?)"
+        " `--set 'model={kind: centroid}'` starts the section anew;"
+        " unknown key model.colur (did you mean augment.blur?)"
     )
     with pytest.raises(ConfigError, match=r"backbone: width is of another kind than resnet18;"):
         load_config("quick", ["model.backbone.kind=resnet18"])
