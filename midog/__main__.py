@@ -13,7 +13,7 @@ from midog.signals import STOPS, exit_code, raising_stops
 
 def main() -> None:
     """Run the command line; a stop while it is imported is one line as well."""
-    code: object = 1
+    code: str | int | None = 1
     try:
         with raising_stops() as stops:
             try:
@@ -36,7 +36,7 @@ def main() -> None:
     leave(code)
 
 
-def leave(code: object) -> NoReturn:
+def leave(code: str | int | None) -> NoReturn:
     """Exit as `sys.exit` does; processes that trained together do it without taking apart the
     interpreter: a thread of gloo's that lets go of a tensor meanwhile would abort the process.
 
@@ -46,7 +46,7 @@ def leave(code: object) -> NoReturn:
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
         sys.exit(code)
-    if code is not None and not isinstance(code, int):
+    if isinstance(code, str):
         sys.stderr.write(f"{code}\n")
         code = 1
     atexit._run_exitfuncs()
