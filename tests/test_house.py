@@ -41,7 +41,7 @@ models: frame protocol backbones timm_backbone pyramid anchors heads losses loss
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
 models: centre_maps centroid spread_scores weights build adversary
-models.classifiers: network all_cnn
+models.classifiers: network all_cnn groups group_layers group_nets
 models: classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc challenge_scores thresholds

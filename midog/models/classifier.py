@@ -34,7 +34,7 @@ class Classifier(PatchNetwork):
 
     def logits(self, images: Tensor) -> Tensor:
         """Score images (B, 3, H, W) float32 in [0, 1]; (B, K), before the softmax."""
-        maps: list[Tensor] = self.body(self.frame(images).images)
+        maps: list[Tensor] = self.body(self.shown(images))
         averaged = maps[-1].mean(dim=(2, 3))
         scores: Tensor = self.head(F.dropout(averaged, self.dropout, self.training))
         return scores

@@ -65,7 +65,7 @@ class AllCNN(PatchNetwork):
 
     def logits(self, images: Tensor) -> Tensor:
         """Score images (B, 3, H, W) float32 in [0, 1]; (B, K), before the softmax."""
-        scores: Tensor = self.scores(self.layers(self.frame(images).images))
+        scores: Tensor = self.scores(self.layers(self.shown(images)))
         return scores.mean(dim=(2, 3))
 
     def compile_parts(self) -> None:

@@ -10,6 +10,9 @@ from typing import ClassVar, Self
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from midog.errors import ConfigError
+from midog.models.frame import Frame
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Logits (B, K) float32 and labels (B,) int64 to a scalar float32."""
 
@@ -21,11 +24,13 @@ class PatchNetwork(nn.Module, ABC):
     network's own business, as it is a detector's.
 
     Attributes:
+        frame: How images are shown to the layers.
         body_name: Dotted name of the submodule that is a backbone of the registry, which weights of
             a classifier fill; empty where there is none.
         smallest: Least side S of a patch, px.
     """
 
+    frame: Frame
     body_name: ClassVar[str] = ""
     smallest: int = 1
 
@@ -48,6 +53,22 @@ class PatchNetwork(nn.Module, ABC):
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:
         """Score images (B, 3, S, S) float32 in [0, 1]; (B, K), before the softmax."""
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Show images (B, 3, S, S) to the layers.
+
+        Raises:
+            ConfigError: They are smaller than `smallest`.
+        """
+        side = min(images.shape[-2:])
+        if side < self.smallest:
+            raise ConfigError(
+                f"patches of {side} px are too small for this classifier, whose last map would be"
+                f" empty under {self.smallest} px",
+                "use larger patches, or a classifier that halves its maps less often",
+            )
+        framed: Tensor = self.frame(images).images
+        return framed
 
     def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Take a file's tensors by the names that they have; see `DetectionNetwork.own_names`."""

@@ -21,6 +21,7 @@ from midog.models.backbone_registry import (
 if TYPE_CHECKING:
     from midog.models.classifier import Classifier
     from midog.models.classifiers.all_cnn import AllCNN
+    from midog.models.classifiers.group_nets import GroupCNN, GroupDenseNet
     from midog.models.classifiers.network import PatchNetwork
 
 
@@ -80,6 +81,53 @@ class AllCNNSettings(ClassifierSettings):
     )
 
 
+class GroupSettings(ClassifierSettings):
+    """Settings of networks on a group of turns and mirrors."""
+
+    group: Literal["z2", "p4", "p4m"] = Field(
+        "p4m",
+        description="what leaves the scores as they are; p4: quarter turns; p4m: mirrors too;"
+        " z2: neither, a plain network",
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of values that training drops behind each stage"
+    )
+
+
+class GroupCNNSettings(GroupSettings):
+    """Settings of the All-CNN on a group."""
+
+    width: int = Field(
+        96,
+        ge=4,
+        le=1024,
+        description="channels of the first stage of a plain network with as many parameters:"
+        " p4 has half of it, p4m 0.354; all that follows has twice as many",
+    )
+    stages: int = Field(3, ge=1, le=6, description="stages that halve the map")
+    pooling: Literal["mean", "max"] = Field(
+        "mean", description="how maps are halved, and how orientations are joined at the end"
+    )
+
+
+class GroupDenseNetSettings(GroupSettings):
+    """Settings of the DenseNet on a group."""
+
+    width: int = Field(
+        26,
+        ge=4,
+        le=1024,
+        description="channels that a block adds in a plain network with as many parameters:"
+        " p4 has half of it, p4m 0.354",
+    )
+    blocks: int = Field(5, ge=1, le=6, description="blocks, between which the map is halved")
+    padding: Literal["none", "zeros"] = Field(
+        "none",
+        description="what convolutions see beyond the edge; none (the paper): five blocks need"
+        " patches of 65 px",
+    )
+
+
 OfClassifier = TypeVar("OfClassifier", bound=ClassifierSettings)
 
 
@@ -120,6 +168,34 @@ def _build_all_cnn(settings: AllCNNSettings, classes: int) -> AllCNN:
     )
 
 
+def _build_group_cnn(settings: GroupCNNSettings, classes: int) -> GroupCNN:
+    from midog.models.classifiers.group_nets import GroupCNN
+    from midog.models.classifiers.groups import GROUPS
+
+    return GroupCNN(
+        classes,
+        GROUPS[settings.group],
+        width=settings.width,
+        stages=settings.stages,
+        dropout=settings.dropout,
+        pooling=settings.pooling,
+    )
+
+
+def _build_group_densenet(settings: GroupDenseNetSettings, classes: int) -> GroupDenseNet:
+    from midog.models.classifiers.group_nets import GroupDenseNet
+    from midog.models.classifiers.groups import GROUPS
+
+    return GroupDenseNet(
+        classes,
+        GROUPS[settings.group],
+        width=settings.width,
+        blocks=settings.blocks,
+        padded=settings.padding == "zeros",
+        dropout=settings.dropout,
+    )
+
+
 CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
     "resnet10": ClassifierEntry(
         "ResNet-10, of any width", ResNet10ClassifierSettings, _build_on_backbone
@@ -137,6 +213,16 @@ CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
         "All-CNN, of convolutions alone (Springenberg et al. 2015)",
         AllCNNSettings,
         _build_all_cnn,
+    ),
+    "group_cnn": ClassifierEntry(
+        "All-CNN on a group: turned patches score the same (Cohen and Welling 2016)",
+        GroupCNNSettings,
+        _build_group_cnn,
+    ),
+    "group_densenet": ClassifierEntry(
+        "DenseNet on a group: turned patches score the same (Veeling et al. 2018)",
+        GroupDenseNetSettings,
+        _build_group_densenet,
     ),
 }
 """The classifiers of patches by name. A further one is a file and an entry here."""

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from midog.errors import ConfigError
 from midog.models.classifiers.registry import CLASSIFIERS, build_patch_network
 
 SMALL = {
     "resnet10": {"width": 8},
-    "resnet18": {"maps": 1},
-    "timm": {"name": "resnet10t", "maps": 1},
     "all_cnn": {"width": 4},
+    "group_cnn": {"width": 8, "stages": 2},
+    "group_densenet": {"width": 8, "blocks": 3},
 }
 
 
@@ -24,14 +25,14 @@ def built(kind, classes=3):
 @pytest.mark.parametrize("kind", SMALL)
 def test_it_scores_every_class_of_patches_of_any_side(kind):
     network = built(kind).eval()
-    for side in (64, 50):
+    for side in (32, 27):
         assert network.logits(torch.rand(2, 3, side, side)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_its_loss_is_that_of_its_logits_by_any_rule(kind):
     network = built(kind).eval()
-    images, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 1])
+    images, labels = torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 1])
     logits = network.logits(images)
     assert network(images, labels)["classification"] == F.cross_entropy(logits, labels)
     halved = network(images, labels, lambda scores, wanted: F.cross_entropy(scores, wanted) / 2)
@@ -45,5 +46,14 @@ def test_a_copy_for_inference_leaves_the_network_as_it_is(kind):
     assert network.training
     assert not copied.training
     assert not any(parameter.requires_grad for parameter in copied.parameters())
-    images = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 32, 32)
     assert torch.equal(copied.logits(images), network.eval().logits(images))
+
+
+@pytest.mark.parametrize("kind", ["all_cnn", "group_cnn", "group_densenet"])
+def test_patches_that_are_too_small_are_refused_and_the_smallest_are_not(kind):
+    network = built(kind).eval()
+    side = network.smallest
+    assert network.logits(torch.rand(1, 3, side, side)).isfinite().all()
+    with pytest.raises(ConfigError, match=f"patches of {side - 1} px are too small"):
+        network.logits(torch.rand(1, 3, side - 1, side))
