@@ -73,6 +73,11 @@ class Mpp(NamedTuple):
         oblong = max(self.x, self.y) > _MOST_OBLONG * min(self.x, self.y)
         return in_range(self.x) and in_range(self.y) and not oblong
 
+    @property
+    def plain(self) -> MppLike:
+        """A number where px are square, else one along x and one along y."""
+        return self.x if self.is_square else (self.x, self.y)
+
     def agrees_with(self, other: Mpp) -> bool:
         """Whether they differ by at most 0.2 % along both axes, and both or neither are square."""
         if self.is_square != other.is_square:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from midog.images.image import open_image
-from midog.inference.image_files import find_images
+from midog.inference.given_images import find_images
 from midog.random_streams import seeded
 
 TILE = 256

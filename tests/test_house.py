@@ -69,8 +69,9 @@ inference: network tile_plan stage_times tiles orientations tile_results strip_m
 inference: model_card model_folder stored_threshold ensemble_folder onnx_network onnx_export
 inference: loaded_models score_shift
 inference: member opened_image views calibration detector
-inference: score_rule verifier verified tissue_tiles
-inference: image_identity output_entries output_folder image_files jobs batch
+inference: score_rule verifier verified detector_choice tissue_tiles
+inference: image_identity output_entries output_folder image_files manifest given_images jobs
+inference: outcome shard batch
 inference: image_levels batch_statistics adapt
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
@@ -107,7 +108,8 @@ bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables data splits settings
 cli: train alarms
-cli: export submission infer adapt scores tune ensemble shift bench demo main
+cli: export submission infer_words infer_given infer adapt scores tune ensemble shift bench demo
+cli: main
 __main__
 cli: study
 """

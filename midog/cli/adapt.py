@@ -24,7 +24,10 @@ from midog.cli.terminal import say, show
 def adapt(
     images: Annotated[
         list[Path],
-        argument("IMAGES...", "Images, folders with images in them or below, or data folders."),
+        argument(
+            "IMAGES...",
+            "Images, folders with images in them or below, patterns, manifests, or data folders.",
+        ),
     ],
     subset: Annotated[
         str | None,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from midog.cli.flags import flag_names
+from midog.cli.infer_given import models_of, mpp_of, require_one_rule, shard_in
+from midog.cli.infer_words import announce, print_cost, print_outcome, print_shard
 from midog.cli.options import (
     DATA,
     DEVICE,
     MODEL,
     OUTPUT,
+    RARE,
+    SCALE,
     AnnotationsFormatOption,
     AnnotationsOption,
     BboxOption,
@@ -20,7 +25,6 @@ from midog.cli.options import (
     DetectionThresholdOption,
     DeviceOption,
     ModelsOption,
-    MppOption,
     OrientationsOption,
     RunsOption,
     SplitOption,
@@ -28,20 +32,24 @@ from midog.cli.options import (
     option,
 )
 from midog.cli.shared import number_or_auto, stoppable
-from midog.cli.terminal import say, show_text
-from midog.errors import MidogError, escaped
+from midog.cli.terminal import say
+from midog.errors import MidogError
 
 if TYPE_CHECKING:
-    from midog.inference.batch import Outcome
-    from midog.inference.detector import Detector
-    from midog.inference.verified import VerifiedDetector
+    from midog.inference.jobs import Job
+    from midog.inference.outcome import Outcome
+    from midog.inference.shard import Shard
 
 
 def infer(
     context: typer.Context,
     images: Annotated[
         list[Path],
-        argument("IMAGES...", "Images, folders with images in them or below, or a data folder."),
+        argument(
+            "IMAGES...",
+            "Images, folders with images in them or below, patterns in quotes ('slides/*.svs'),"
+            " manifests (CSV: path, mpp, scanner, patient), or a data folder.",
+        ),
     ],
     subset: Annotated[
         str | None,
@@ -124,6 +132,16 @@ def infer(
     overwrite: Annotated[
         bool, option("--overwrite", None, "Detect again in images that are done.", OUTPUT)
     ] = False,
+    shard: Annotated[
+        str | None,
+        option(
+            "--shard",
+            "K/N",
+            "The K-th of N equal shares of the images alone, as for a job array; all N fill one"
+            " folder.",
+            SCALE,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     tile: Annotated[
         str | None,
@@ -151,7 +169,16 @@ def infer(
     workers: Annotated[
         int, option("--workers", "N", "Threads that read tiles ahead.", DEVICE, min=0, max=256)
     ] = 2,
-    mpp: MppOption = None,
+    mpp: Annotated[
+        str | None,
+        option(
+            "--mpp",
+            "UM",
+            "Size of a pixel in um, or as 0.25/0.26 its width and height, for every image;"
+            " overrules manifest, split and files.",
+            RARE,
+        ),
+    ] = None,
     annotations: AnnotationsOption = None,
     bbox: BboxOption = "auto",
     classes: ClassesOption = "",
@@ -163,15 +190,17 @@ def infer(
     Images that are done already are skipped. An image that cannot be read is reported at the end,
     and the others are done.
     """
-    _require_one_rule(calibrate, verifier)
+    require_one_rule(calibrate, verifier)
     side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
+    part = None if shard is None else shard_in(shard)
+    given_mpp = None if mpp is None else mpp_of(mpp)
     from midog.formats.registry import require_formats
     from midog.inference.batch import infer as infer_all
+    from midog.inference.detector_choice import DetectorChoice
     from midog.inference.jobs import find_jobs
     from midog.inference.tissue_tiles import TissueSearch
     from midog.metrics.hotspot import HotspotSettings
     from midog.progress import infer_bars
-    from midog.training.runs import newest_model
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
@@ -185,36 +214,32 @@ def infer(
         bbox=bbox,
         classes=classes,
         annotations_format=annotations_format,
-        mpp=mpp,
+        mpp=given_mpp,
+        out=out,
     )
-    from midog.inference.detector import Detector
-    from midog.inference.verified import VerifiedDetector
-    from midog.inference.verifier import load_verifier
-
-    second = None if verifier is None else load_verifier(verifier, device=device)
-    of_verifier = second.detector_folder if second else None
-    models = model or [of_verifier or newest_model(runs, task="detection")]
-    alone = Detector.load(
-        models,
-        device=device,
-        threshold=None if second else threshold,
-        tile=side,
-        overlap=overlap,
-        batch_size=together,
-        precision=precision,
-        workers=workers,
-        orientations=orientations,
-        calibrate=calibrate,
+    share = jobs if part is None else part.of(jobs)
+    choice = DetectorChoice(
+        models_of(model, verifier, runs),
+        verifier,
+        threshold,
+        device,
+        side,
+        overlap,
+        together,
+        precision,
+        workers,
+        orientations,
+        calibrate,
     )
-    detector = alone if second is None else VerifiedDetector(alone, second, threshold=threshold)
-    also = "" if verifier is None else f", verifier {verifier}"
-    announce(detector, " + ".join(map(str, models)) + also)
+    detector = choice.load()
+    announce(detector, str(choice))
     hint = f"stopped; finished images stay in {out}/, the same command detects in the rest"
-    with stoppable(hint), infer_bars(len(jobs)) as (on_image, on_tile):
+    with stoppable(hint), infer_bars(len(share)) as (on_image, on_tile):
         outcome = infer_all(
-            jobs,
+            share,
             detector,
             out,
+            among=jobs,
             formats=names,
             tissue=search,
             hotspot=hotspot,
@@ -222,70 +247,27 @@ def infer(
             on_image=on_image,
             on_tile=on_tile,
         )
-    _report(detector, outcome, out, len(jobs), context)
-
-
-def announce(detector: Detector | VerifiedDetector, name: str) -> None:
-    """State on stderr what detects, from which score on, and what is doubtful about that score."""
-    say(f"model {name}, threshold {detector.threshold:.3f} ({detector.threshold_from})")
-    if detector.views > 1:
-        models, orientations = len(detector.members), len(detector.orientations)
-        say(
-            f"{models} model{'s' * (models > 1)} in {orientations}"
-            f" orientation{'s' * (orientations > 1)}: {detector.views} times the work of one"
-        )
-    if not detector.threshold_is_tuned:
-        say(
-            "this threshold was not chosen for scores that are merged like this, which have another"
-            " scale: `midog tune` or `midog ensemble make --data` chooses one"
-        )
-
-
-def _require_one_rule(calibrate: bool, verifier: Path | None) -> None:
-    if calibrate and verifier is not None:
-        raise typer.BadParameter(
-            "the verifier's rule is for scores as they are", param_hint="--calibrate"
-        )
-
-
-def _print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None:
-    """State what a second look and several views took."""
-    from midog.inference.verified import VerifiedDetector
-
-    if isinstance(detector, VerifiedDetector) and detector.crops:
-        say(detector.cost)
-    if detector.views > 1 and outcome.spent:
-        say(f"{outcome.ms_per_megapixel:.0f} ms per megapixel")
+    print_cost(detector, outcome)
+    _report(outcome, share, out, context, part, jobs)
 
 
 def _report(
-    detector: Detector | VerifiedDetector,
     outcome: Outcome,
+    share: Sequence[Job],
     out: Path,
-    images: int,
     context: typer.Context,
+    shard: Shard | None,
+    jobs: Sequence[Job],
 ) -> None:
-    """Print what it took, what was detected and what failed; raise an error that names that."""
-    _print_cost(detector, outcome)
-    if images == 1 and outcome.failed:
+    """Print what was detected and what failed; raise an error that names that."""
+    if len(jobs) == 1 and outcome.failed:
         raise next(iter(outcome.failed.values()))
-    print_outcome(outcome, out)
+    print_outcome(outcome, share, out)
+    if shard is not None:
+        print_shard(shard, jobs, out)
     for error in outcome.failed.values():
         say(f"error: {error.line(flag_names(context.command))}")
     if outcome.failed:
         raise MidogError(
-            f"{len(outcome.failed)} of {images} images failed: {', '.join(outcome.failed)}"
+            f"{len(outcome.failed)} of {len(share)} images failed: {', '.join(outcome.failed)}"
         )
-
-
-def print_outcome(outcome: Outcome, out: Path) -> None:
-    """Figures of each image on stdout, and their sum on stderr."""
-    for name, figures in outcome.figures.items():
-        show_text(f"{escaped(name)}\t{figures} mitotic figures\n")
-    done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
-    skipped = (
-        f", {len(outcome.skipped)} were done before (--overwrite detects again)"
-        if outcome.skipped
-        else ""
-    )
-    say(f"{done}{skipped}; detections are in {out}/")

@@ -15,6 +15,7 @@ MODEL = "Model"
 OUTPUT = "Output"
 RARE = "Rarely needed"
 RUN = "Run"
+SCALE = "Many images"
 SCORING = "Scoring"
 SETTINGS = "Settings"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from midog.data.csv_text import number_in
 from midog.data.roi import Roi
-from midog.errors import ImageError
+from midog.errors import DataError, ImageError
 from midog.mpp import (
     Mpp,
     MppLike,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _USUAL = (0.1, 1.0)  # from 100x to 10x: outside figures are hardly told
 _MARKED = 2.0  # a resampling by more than this factor is warned of
+_FORM = "write um per px as 0.25, or as 0.25/0.26 along x/y"
 _MOST_PX = 1e9  # of an image that is enlarged by more than that
 
 
@@ -39,6 +41,21 @@ def roi_mpp(roi: Roi, image: StatedMpp, given: MppLike | None = None) -> Mpp:
     """
     overruling = as_mpp(roi.mpp if given is None else given)
     return _holding(roi.file_name, overruling, image, "the split")
+
+
+def mpp_in(text: str) -> Mpp:
+    """The mpp that a user writes, in an option or a table: 0.25, or 0.25/0.26 along x/y.
+
+    Raises:
+        DataError: where it is none, or not plausible.
+    """
+    sides = [number_in(side.strip()) for side in text.split("/")]
+    if len(sides) > 2 or any(side is None for side in sides):
+        raise DataError(f"mpp is {text!r}", _FORM)
+    mpp = Mpp.of(*(side for side in sides if side is not None))
+    if not mpp.is_plausible:
+        raise DataError(f"mpp {out_of_range(mpp)}", _FORM)
+    return mpp
 
 
 def mpp_of_image(image: SlideImage, given: MppLike | None = None) -> Mpp:

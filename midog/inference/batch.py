@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from midog.boxes import Detections
 from midog.data.seen import TRAINED_ON
-from midog.errors import MidogError
 from midog.formats.registry import FORMATS, DetectedImage, require_formats
 from midog.images.decode import rows_of
 from midog.inference.detector import Detector
 from midog.inference.image_identity import state_of
 from midog.inference.jobs import Job, noting, require_own_files
 from midog.inference.opened_image import OpenedImage
+from midog.inference.outcome import Outcome, Spent, count_figures
 from midog.inference.output_folder import OutputFolder
-from midog.inference.stage_times import StageTimes
 from midog.inference.tissue_tiles import TissueSearch
 from midog.inference.verified import VerifiedDetector
 from midog.metrics.hotspot import HotspotSettings
@@ -35,48 +31,12 @@ from midog.tissue.picture import ENDING as TISSUE_ENDING
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Spent:
-    """What detection in an image took.
-
-    seconds: of the clock, with reading what was not read ahead. pixels: level-0 px of the image.
-    times: of the stages, which overlap.
-    """
-
-    seconds: float
-    pixels: int
-    times: StageTimes
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a batch, by the images' names (`Job.name`).
-
-    Attributes:
-        figures: The mitotic figures at or over the threshold in each image that was done now.
-        skipped: Images that were done before.
-        failed: What is wrong with each other image.
-        spent: What detection took, of the images in which it ended.
-    """
-
-    figures: dict[str, int] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, MidogError] = field(default_factory=dict)
-    spent: dict[str, Spent] = field(default_factory=dict)
-
-    @property
-    def ms_per_megapixel(self) -> float:
-        """Milliseconds that detection took per 10^6 level-0 px; NaN if nothing was detected in."""
-        pixels = sum(spent.pixels for spent in self.spent.values())
-        seconds = math.fsum(spent.seconds for spent in self.spent.values())
-        return seconds * 1e9 / pixels if pixels else math.nan
-
-
 def infer(
     jobs: Sequence[Job],
     detector: Detector | VerifiedDetector,
     out: Path,
     *,
+    among: Sequence[Job] | None = None,
     formats: Sequence[str] = ("challenge",),
     tissue: TissueSearch | None = None,
     hotspot: HotspotSettings | None = None,
@@ -84,46 +44,113 @@ def infer(
     on_image: OnImage | None = None,
     on_tile: OnStep | None = None,
 ) -> Outcome:
-    """Detect in the images and write their files, STEM.json and those of further formats.
-
-    An image that fails, in whatever way, is noted in the outcome, and the others are done. While
-    the model works on one image, the next one is opened and the files of the last one are written.
+    """Detect in images and write their files; see `Work`.
 
     Args:
-        jobs: The images; no two may have a file in common.
+        jobs: The images.
+        among: All images that processes fill the folder with, these among them; None: these.
+        detector, out, formats, tissue, hotspot, overwrite: As of `Work.open`.
+        on_image, on_tile: As of `Work.do`.
+
+    Raises:
+        DetectionsError: As of `Work.open`.
+        DeviceError: If the device is out of memory; what is done stays.
+    """
+    work = Work.open(
+        jobs if among is None else among,
+        detector,
+        out,
+        formats=formats,
+        tissue=tissue,
+        hotspot=hotspot,
+        overwrite=overwrite,
+    )
+    return work.do(jobs, on_image=on_image, on_tile=on_tile)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A detector and the folder of its files; any process may do any share of the images.
+
+    Attributes:
         detector: The model and its settings, with a verifier or without.
-        out: Folder of the files; made if it does not exist. Several processes may fill it.
+        folder: Where its files are.
         formats: Names in FORMATS.
         tissue: Which tiles are looked at; None: all. With tissue, STEM.tissue.png is the mask.
         hotspot: Window of formats hotspot, hotspot.csv and density; None: 2 mm2, 4:3.
-        overwrite: Do images again that are done; otherwise they are skipped.
-        on_image: Called after each image.
-        on_tile: Called while the tiles of an image are done.
-
-    Raises:
-        DetectionsError: If a format is unknown, two images would be written to one file, or `out`
-            holds detections of another model or other settings.
-        DeviceError: If the device is out of memory; what is done stays.
     """
-    require_formats(formats)
-    require_own_files(jobs, formats, ignores_case=False)  # before anything is made
-    stems = [job.stem for job in jobs]
-    folder = OutputFolder(
-        out,
-        {**_recorded(detector), **_stated(tissue), **_stated(hotspot)},
-        stems,
-        overwrite=overwrite,
-        threshold_from=detector.threshold_from,
-    )
-    require_own_files(jobs, formats, ignores_case=folder.ignores_case())
-    with (
-        _Batch(detector, folder, formats, tissue, hotspot, on_image, on_tile) as batch,
-        closing(_open_ahead(jobs, batch.open)) as opened,
-    ):
-        for job, opening in opened:
-            batch.detect(job, opening)
-        batch.settle(0)
-    return batch.outcome
+
+    detector: Detector | VerifiedDetector
+    folder: OutputFolder
+    formats: tuple[str, ...]
+    tissue: TissueSearch | None = None
+    hotspot: HotspotSettings | None = None
+
+    @classmethod
+    def open(
+        cls,
+        jobs: Sequence[Job],
+        detector: Detector | VerifiedDetector,
+        out: Path,
+        *,
+        formats: Sequence[str] = ("challenge",),
+        tissue: TissueSearch | None = None,
+        hotspot: HotspotSettings | None = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Open the folder for work.
+
+        Args:
+            jobs: All images, also those that other processes do; no two may have a file in common.
+            out: The folder; made if it does not exist. Several processes may fill it.
+            detector, formats, tissue, hotspot: See the attributes.
+            overwrite: Do images again that are done; otherwise they are skipped.
+
+        Raises:
+            DetectionsError: If a format is unknown, two images would be written to one file, or
+                `out` holds detections of another model or other settings.
+        """
+        require_formats(formats)
+        require_own_files(jobs, formats, ignores_case=False)  # before anything is made
+        folder = OutputFolder(
+            out,
+            {**_recorded(detector), **_stated(tissue), **_stated(hotspot)},
+            [job.stem for job in jobs],
+            overwrite=overwrite,
+            threshold_from=detector.threshold_from,
+        )
+        require_own_files(jobs, formats, ignores_case=folder.ignores_case())
+        return cls(detector, folder, tuple(formats), tissue, hotspot)
+
+    def do(
+        self,
+        jobs: Iterable[Job],
+        *,
+        on_image: OnImage | None = None,
+        on_tile: OnStep | None = None,
+    ) -> Outcome:
+        """Detect in images and write their files, STEM.json and those of further formats.
+
+        An image that fails, in whatever way, is noted in the outcome, and the others are done.
+        While the model works on one image, the next one is opened and the files of the last one
+        are written.
+
+        Args:
+            jobs: Any of those that the folder was opened for.
+            on_image: Called after each image.
+            on_tile: Called while the tiles of an image are done.
+
+        Raises:
+            DeviceError: If the device is out of memory; what is done stays.
+        """
+        with (
+            _Batch(self, on_image, on_tile) as batch,
+            closing(_open_ahead(jobs, batch.open)) as opened,
+        ):
+            for job, opening in opened:
+                batch.detect(job, opening)
+            batch.settle(0)
+        return batch.outcome
 
 
 def _recorded(detector: Detector | VerifiedDetector) -> dict[str, Any]:
@@ -136,11 +163,6 @@ def _recorded(detector: Detector | VerifiedDetector) -> dict[str, Any]:
 def _stated(wanted: TissueSearch | HotspotSettings | None) -> dict[str, Any]:
     """What the folder states of it."""
     return wanted.settings() if wanted else {}
-
-
-def count_figures(detections: Detections, threshold: float) -> int:
-    """Count the mitotic figures with a score of at least the threshold."""
-    return int(np.count_nonzero(detections.figures().scores >= np.float32(threshold)))
 
 
 @dataclass(frozen=True)
@@ -157,19 +179,10 @@ class _Opened:
 class _Batch:
     """Detects in the images and writes their files on a thread of its own."""
 
-    def __init__(
-        self,
-        detector: Detector | VerifiedDetector,
-        folder: OutputFolder,
-        formats: Sequence[str],
-        tissue: TissueSearch | None,
-        hotspot: HotspotSettings | None,
-        on_image: OnImage | None,
-        on_tile: OnStep | None,
-    ) -> None:
+    def __init__(self, work: Work, on_image: OnImage | None, on_tile: OnStep | None) -> None:
         self.outcome = Outcome()
-        self._detector, self._folder, self._formats = detector, folder, formats
-        self._tissue, self._hotspot = tissue, hotspot
+        self._detector, self._folder, self._formats = work.detector, work.folder, work.formats
+        self._tissue, self._hotspot = work.tissue, work.hotspot
         self._on_image, self._on_tile = on_image, on_tile
         self._writing: deque[tuple[Job, Future[int]]] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="midog-write")
@@ -268,7 +281,7 @@ class _Batch:
 
 
 def _open_ahead(
-    jobs: Sequence[Job], open_one: Callable[[Job], _Opened | None]
+    jobs: Iterable[Job], open_one: Callable[[Job], _Opened | None]
 ) -> Generator[tuple[Job, Future[_Opened | None]]]:
     """Yield each job and its image; meanwhile the next one is opened and read ahead."""
     ahead: deque[tuple[Job, Future[_Opened | None]]] = deque()

@@ -1,4 +1,4 @@
-"""Which images to detect in: from images, folders and data folders to jobs with their mpp."""
+"""Which images to detect in: from what a user names to jobs with their mpp."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from midog.data.split_file import read_split
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
 from midog.formats.file_names import parts_of, stem_of
 from midog.formats.registry import FORMATS
-from midog.inference.image_files import ImageFile, find_images
+from midog.inference.given_images import find_images
+from midog.inference.image_files import ImageFile
+from midog.inference.manifest import is_manifest
 from midog.inference.output_entries import is_output
+from midog.mpp import MppLike
 from midog.names import real_path
 
 logger = logging.getLogger(__name__)
@@ -33,15 +36,20 @@ class Job:
 
     Attributes:
         path: The image file.
-        mpp: um/px of level 0, which overrules the file's own; None: the file's own.
+        mpp: um/px of level 0, or those along x and y, which overrule the file's own; None: the
+            file's own.
         truth: The annotated boxes in level-0 px, to be drawn into overlays; None: unlabelled.
         file_name: Its name in outputs, with its case folders (01/01.tif); "": that of the file.
+        scanner: "" where none is stated.
+        patient: "" where none is stated.
     """
 
     path: Path
-    mpp: float | None = None
+    mpp: MppLike | None = None
     truth: Boxes | None = field(default=None, compare=False)
     file_name: str = ""
+    scanner: str = ""
+    patient: str = ""
 
     @property
     def name(self) -> str:
@@ -63,9 +71,10 @@ def find_jobs(
     bbox: BoxChoice = "auto",
     classes: str = "",
     annotations_format: str = AUTO,
-    mpp: float | None = None,
+    mpp: MppLike | None = None,
+    out: Path | None = None,
 ) -> list[Job]:
-    """Find the jobs in images, folders and data folders.
+    """Find the jobs in images, folders, patterns, manifests and data folders.
 
     Args:
         paths: As `find_images` takes them.
@@ -76,15 +85,18 @@ def find_jobs(
         bbox: How it writes boxes, see `read_annotations`.
         classes: What its classes are, see `read_annotations`.
         annotations_format: Of what format it is, see `read_annotations`.
-        mpp: um/px of all of them; None: each image's own, for an ROI of a data folder what its
-            split or annotation states, as `evaluate` takes it.
+        mpp: um/px of all of them; None: each image's own, for one of a manifest what that states,
+            for an ROI of a data folder what its split or annotation states, as `evaluate` takes it.
+        out: Folder for detections, see `find_images`.
 
     Raises:
         ImageError: As `find_images` does, and for an image of which two annotation files state
             different um/px.
-        DataError: For a subset that is empty or whose images are missing.
+        DataError: For a manifest that cannot be used, for one with a subset, and for a subset that
+            is empty or whose images are missing.
     """
     if subset is not None:
+        _refuse_manifests(paths)
         read = read_rois(
             paths,
             split=split,
@@ -96,20 +108,17 @@ def find_jobs(
         rois = select_rois(read, subset)
         require_images(rois)
         return [job_of(roi, roi.path, mpp) for roi in rois if roi.path is not None]
-    images = find_images(paths)
-    if mpp is not None:
-        return [Job(image.path, mpp, file_name=image.name) for image in images]
-    if split is not None:
-        _require_listed(images, split)
+    images = find_images(paths, out=out)
     stated: dict[Path, float] = {}
-    for folder in _data_folders(paths, images):
-        stated |= _stated_mpp(folder, split, annotations, bbox, classes, annotations_format)
-    return [
-        Job(image.path, stated.get(real_path(image.path)), None, image.name) for image in images
-    ]
+    if mpp is None:
+        if split is not None:
+            _require_listed(images, split)
+        for folder in _data_folders(paths, images):
+            stated |= _stated_mpp(folder, split, annotations, bbox, classes, annotations_format)
+    return [_job_in(image, mpp, stated) for image in images]
 
 
-def job_of(roi: Roi, path: Path, mpp: float | None = None) -> Job:
+def job_of(roi: Roi, path: Path, mpp: MppLike | None = None) -> Job:
     """The job of an ROI; its outputs are named as the data folder names it.
 
     Args:
@@ -147,6 +156,23 @@ def require_own_files(jobs: Sequence[Job], formats: Sequence[str], *, ignores_ca
                 raise DetectionsError(
                     f"{first.path} and {job.path} would both be written as {file}", fix
                 )
+
+
+def _job_in(image: ImageFile, mpp: MppLike | None, stated: Mapping[Path, float]) -> Job:
+    """The job of a file; the user's um/px before a manifest's, and that before a data folder's."""
+    own = image.mpp if mpp is None else mpp
+    holding = stated.get(real_path(image.path)) if own is None else own
+    return Job(image.path, holding, None, image.name, image.scanner, image.patient)
+
+
+def _refuse_manifests(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if is_manifest(path):
+            raise DataError(
+                f"{path} is a manifest, which states no roles",
+                "leave out {subset}, or give a data folder",
+                {"subset": None},
+            )
 
 
 def _require_listed(images: Sequence[ImageFile], split: str) -> None:

@@ -11,6 +11,7 @@ from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.registry import FORMATS
 from midog.json_text import checked, read_json, to_json
+from midog.mpp import MppLike
 from midog.tissue.picture import ENDING as TISSUE_ENDING
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Entry:
 
     image: str
     state: str
-    mpp: float | None
+    mpp: MppLike | None
     settings: str
     files: dict[str, str]
 

@@ -26,6 +26,7 @@ from midog.inference.output_entries import (
 )
 from midog.json_text import checked, read_json, to_json
 from midog.locks import locked
+from midog.mpp import MppLike
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class OutputFolder:
         """Whether the folder's disk takes A.json for a.json."""
         return (self.path / ENTRIES_NAME.swapcase()).is_dir()
 
-    def is_done(self, stem: str, image: Path, mpp: float | None, formats: Sequence[str]) -> bool:
+    def is_done(self, stem: str, image: Path, mpp: MppLike | None, formats: Sequence[str]) -> bool:
         """Whether all files of an image are whole, made from these pixels with that um/px.
 
         An image whose files are not as they were written is not done, and a line names the file;
@@ -118,7 +119,7 @@ class OutputFolder:
             _is_whole(path, name, entry.files.get(name)) for name, path in targets
         )
 
-    def begin(self, stem: str, mpp: float | None, formats: Sequence[str]) -> None:
+    def begin(self, stem: str, mpp: MppLike | None, formats: Sequence[str]) -> None:
         """Delete what will be made anew, so that an image that then fails is not taken for done.
 
         Raises:
@@ -144,7 +145,7 @@ class OutputFolder:
             self._delete(stem)
 
     def finish(
-        self, stem: str, image: Path, state: str, mpp: float | None, formats: Sequence[str]
+        self, stem: str, image: Path, state: str, mpp: MppLike | None, formats: Sequence[str]
     ) -> None:
         """Record that the files of an image are whole; it is the last thing that is written of it.
 
@@ -207,7 +208,7 @@ class OutputFolder:
                 {"out": None},
             )
 
-    def _is_of(self, entry: Entry, mpp: float | None) -> bool:
+    def _is_of(self, entry: Entry, mpp: MppLike | None) -> bool:
         return entry.mpp == mpp and entry.settings == self._digest
 
     def _is_others(self, path: Path, stem: str) -> bool:

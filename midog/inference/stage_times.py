@@ -27,6 +27,12 @@ class StageTimes:
     def __getitem__(self, stage: str) -> float:
         return self._seconds[stage]
 
+    def __getstate__(self) -> dict[str, float]:
+        return dict(self._seconds)
+
+    def __setstate__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._lock = seconds, threading.Lock()
+
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
         """Add the time in `with` to a stage."""

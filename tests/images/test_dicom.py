@@ -12,7 +12,7 @@ from midog.errors import ImageError
 from midog.images.decode import decode
 from midog.images.dicom import one_of_each_slide, series_of, slide_in
 from midog.images.image import open_image
-from midog.inference.image_files import find_images
+from midog.inference.given_images import find_images
 from tests.images.dicom import write_dicom
 from tests.images.pictures import BIG, PIXELS, error_of
 

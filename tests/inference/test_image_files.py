@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from midog.errors import ImageError
-from midog.inference.image_files import find_images
+from midog.inference.given_images import find_images
 from midog.inference.output_entries import Entry, write_entry
 
 

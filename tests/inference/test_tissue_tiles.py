@@ -135,7 +135,7 @@ def test_the_default_adds_nothing_to_the_record_and_choices_are_checked() -> Non
 
 
 def test_a_mask_is_no_image_of_a_later_run(tmp_path: Path) -> None:
-    from midog.inference.image_files import find_images
+    from midog.inference.given_images import find_images
 
     path = write(tmp_path / "a.tif", slide())
     infer([Job(path)], detector(), tmp_path, tissue=TissueSearch("auto"))
