@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from midog.models.centre_maps import MapLoss, centre_targets, find_peaks, map_loss
-from midog.models.detection_copy import detection_copy
-from midog.models.frame import Frame, Framed
-from midog.models.postprocess import PER_LEVEL, suppress
-from midog.models.protocol import (
-    Backbone,
-    BoxTargets,
-    Candidates,
-    DetectionNetwork,
-    ImageDetections,
-)
+from midog.models.centre_detector import PRIOR, CentreDetector
+from midog.models.centre_maps import MapLoss
+from midog.models.protocol import Backbone
 
 BODY_STRIDE = 8
 """Of the finest map of a backbone."""
 
-_PRIOR = 0.01  # first score of every cell, as in RetinaNet
 
-
-class Centroid(DetectionNetwork):
+class Centroid(CentreDetector):
     """Scores every cell of one map as the centre of a figure (Zhou et al. 2019, arXiv:1904.07850).
 
     The backbone's maps are added up from the coarsest to the finest, of stride 8; a stride of 4 is
@@ -46,9 +34,6 @@ class Centroid(DetectionNetwork):
         max_detections: most detections per image.
     """
 
-    body_name = "body"
-    head_name = "scores"
-
     def __init__(
         self,
         body: Backbone,
@@ -62,9 +47,16 @@ class Centroid(DetectionNetwork):
         nms_iou: float = 0.2,
         max_detections: int = 300,
     ) -> None:
-        super().__init__()
         assert stride in (4, BODY_STRIDE), stride
-        self.body = body
+        super().__init__(
+            body,
+            figure_px=figure_px,
+            stride=stride,
+            loss=loss,
+            magnification=magnification,
+            nms_iou=nms_iou,
+            max_detections=max_detections,
+        )
         self.laterals = nn.ModuleList(_conv_norm(width, channels, 1) for width in body.channels)
         self.merge = nn.Sequential(
             *_conv_norm(channels, channels, 3), nn.ReLU(), *_conv_norm(channels, channels, 3),
@@ -74,76 +66,21 @@ class Centroid(DetectionNetwork):
         self.scores = nn.Conv2d(channels, num_classes * self.parts**2, 1)
         nn.init.normal_(self.scores.weight, std=0.01)
         assert self.scores.bias is not None
-        nn.init.constant_(self.scores.bias, -math.log((1 - _PRIOR) / _PRIOR))
-        self.frame = Frame(magnification, mean=body.mean, sd=body.sd)
-        self.figure_px, self.stride, self.loss = figure_px, stride, loss
-        self.nms_iou, self.max_detections = nms_iou, max_detections
-        self._dtype = torch.float32
-
-    def forward(self, images: Tensor, targets: BoxTargets) -> dict[str, Tensor]:
-        """Compute the loss "centres"; see `DetectionNetwork.forward`."""
-        framed, logits = self._see(images)
-        shown = BoxTargets(
-            boxes=framed.boxes_in(targets["boxes"]),
-            labels=targets["labels"],
-            ignore=framed.boxes_in(targets["ignore"]),
-        )
-        batch, classes, height, width = logits.shape
-        wanted = centre_targets(
-            (batch, classes, height, width), self.stride, shown, framed.shown, self.loss
-        )
-        return {"centres": map_loss(logits, wanted, self.loss)}
-
-    def candidates(self, images: Tensor, floor: float) -> Candidates:
-        """Propose the highest peaks, in boxes of a figure's size; see `DetectionNetwork`.
-
-        Where the image ends within such a box, the box is smaller on both sides, so that its centre
-        stays.
-        """
-        framed, logits = self._see(images)
-        peaks = find_peaks(logits, self.stride, PER_LEVEL)
-        height, width = framed.size
-        sizes = peaks.centres.new_tensor([width, height])
-        centres = framed.points_out(peaks.centres)
-        centres = torch.minimum(centres.clamp(min=0.5), sizes - 0.5)
-        half = torch.minimum(centres, sizes - centres).clamp(max=self.figure_px / 2)
-        boxes = torch.cat([centres - half, centres + half], dim=-1)
-        return Candidates(boxes, peaks.scores.where(peaks.scores > floor, 0), peaks.labels)
-
-    def detections(self, images: Tensor, floor: float) -> list[ImageDetections]:
-        """Detect figures by class-wise suppression; see `DetectionNetwork.detections`."""
-        return suppress(self.candidates(images, floor), self.nms_iou, self.max_detections)
-
-    def features(self, images: Tensor) -> list[Tensor]:
-        """Compute the backbone's own maps; see `DetectionNetwork.features`."""
-        maps: list[Tensor] = self.body(self.frame(images).images.to(self._dtype))
-        return maps
-
-    def for_detection(self, dtype: torch.dtype) -> Self:
-        """Copy the network with BatchNorm merged; see `DetectionNetwork.for_detection`."""
-        copied = detection_copy(self, dtype, float32_layers=("scores",))
-        copied._dtype = dtype
-        return copied
+        nn.init.constant_(self.scores.bias, -math.log((1 - PRIOR) / PRIOR))
 
     def compile_parts(self) -> None:
         """Have the backbone and the layers behind it compiled at their next use."""
         self.body.compile(dynamic=False)
         self.merge.compile(dynamic=False)
 
-    def _see(self, images: Tensor) -> tuple[Framed, Tensor]:
-        """The framed images, and their map (B, K, h, w) of float32 logits."""
-        framed: Framed = self.frame(images)
-        maps = [
-            lateral(own)
-            for lateral, own in zip(
-                self.laterals, self.body(framed.images.to(self._dtype)), strict=True
-            )
-        ]
+    def scored(self, images: Tensor) -> Tensor:
+        """Score framed images; see `CentreDetector.scored`."""
+        maps = [lateral(own) for lateral, own in zip(self.laterals, self.body(images), strict=True)]
         merged = maps.pop()
         while maps:
             finer = maps.pop()
             merged = finer + F.interpolate(merged, size=finer.shape[-2:], mode="nearest")
-        return framed, F.pixel_shuffle(self.scores(self.merge(F.relu(merged))).float(), self.parts)
+        return F.pixel_shuffle(self.scores(self.merge(F.relu(merged))).float(), self.parts)
 
 
 def _conv_norm(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

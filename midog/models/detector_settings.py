@@ -30,6 +30,18 @@ HeadConvs = Annotated[
     int, Field(ge=1, le=8, description="convolutions in each of the head's two branches")
 ]
 
+Maps = Annotated[
+    int,
+    Field(ge=1, le=3, description="maps of the backbone that are used, from stride 8 up"),
+]
+CentreLoss = Annotated[
+    Literal["focal", "disc_focal", "tversky"],
+    Field(
+        description="focal: Gaussians about the centres; disc_focal: discs, by a focal loss;"
+        " tversky: discs, by a focal Tversky loss over the batch",
+    ),
+]
+
 
 class DetectorSettings(KindSettings):
     """Settings that every detector has."""
@@ -157,8 +169,8 @@ class FasterRCNNSettings(AnchorSettings):
     )
 
 
-class CentroidSettings(DetectorSettings):
-    """Settings of the map of centres."""
+class CentreSettings(DetectorSettings):
+    """Settings of detectors of centres."""
 
     figure_px: float | None = Field(
         None,
@@ -166,19 +178,33 @@ class CentroidSettings(DetectorSettings):
         le=8192,
         description="side of the boxes that are reported, px; null: 12.5 um at data.mpp",
     )
-    stride: Literal[4, 8] = Field(4, description="side of a cell of the map, px")
-    maps: int = Field(
-        2, ge=1, le=3, description="maps of the backbone that are used, from stride 8 up"
-    )
-    channels: int = Field(
-        64, ge=8, le=1024, description="channels of the layers between backbone and map"
-    )
-    loss: Literal["focal", "disc_focal", "tversky"] = Field(
-        "focal",
-        description="focal: Gaussians about the centres; disc_focal: discs, by a focal loss;"
-        " tversky: discs, by a focal Tversky loss over the batch",
-    )
 
     def at_mpp(self, mpp: float) -> Self:
         """These settings with the side of the boxes in px."""
         return self.model_copy(update={"figure_px": self.figure_px or FIGURE_UM / mpp})
+
+
+class CentroidSettings(CentreSettings):
+    """Settings of the map of centres."""
+
+    stride: Literal[4, 8] = Field(4, description="side of a cell of the map, px")
+    maps: Maps = 2
+    channels: int = Field(
+        64, ge=8, le=1024, description="channels of the layers between backbone and map"
+    )
+    loss: CentreLoss = "focal"
+
+
+class UNetSettings(CentreSettings):
+    """Settings of the U-Net."""
+
+    cell_px: Literal[1, 2] = Field(2, description="side of a cell of the U-Net's map, px")
+    maps: Maps = 3
+    width: int = Field(
+        16,
+        ge=4,
+        le=256,
+        description="channels at the image's own resolution; twice as many at each half of it,"
+        " to 8 times",
+    )
+    loss: CentreLoss = "focal"

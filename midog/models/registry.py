@@ -21,16 +21,19 @@ from midog.models.detector_settings import (
     FasterRCNNSettings,
     FCOSSettings,
     RetinaNetSettings,
+    UNetSettings,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from midog.models.centre_detector import CentreDetector
     from midog.models.centroid import Centroid
     from midog.models.faster_rcnn import FasterRCNN
     from midog.models.fcos import FCOS
     from midog.models.protocol import DetectionNetwork
     from midog.models.retinanet import RetinaNet
+    from midog.models.unet import UNet
 
 __all__ = [
     "BACKBONES",
@@ -45,6 +48,7 @@ __all__ = [
     "ResNetSettings",
     "RetinaNetSettings",
     "TimmSettings",
+    "UNetSettings",
     "build_backbone",
     "build_detector",
 ]
@@ -126,6 +130,23 @@ def _build_centroid(settings: CentroidSettings, num_classes: int, magnification:
     )
 
 
+def _build_unet(settings: UNetSettings, num_classes: int, magnification: float) -> UNet:
+    from midog.models.unet import UNet
+
+    assert settings.figure_px, "at_mpp settles it"
+    return UNet(
+        build_backbone(settings.backbone, settings.maps),
+        num_classes,
+        figure_px=settings.figure_px,
+        stride=settings.cell_px,
+        width=settings.width,
+        loss=settings.loss,
+        magnification=magnification,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+    )
+
+
 def _build_fcos(settings: FCOSSettings, num_classes: int, magnification: float) -> FCOS:
     from midog.models.fcos import FCOS
     from midog.models.pyramid import BACKBONE_LEVELS
@@ -171,7 +192,7 @@ def _faster_rcnn_coco(settings: FasterRCNNSettings) -> dict[str, str]:
     return {"resnet50": f"{_WEIGHTS}fasterrcnn_resnet50_{of_version[settings.version]}.pth"}
 
 
-def _spread_centroid(network: Centroid, images: Tensor, share: float) -> None:
+def _spread_centres(network: CentreDetector, images: Tensor, share: float) -> None:
     from midog.models.spread_scores import spread_centres
 
     spread_centres(network, images, share)
@@ -216,7 +237,14 @@ DETECTORS: dict[str, DetectorEntry[Any, Any]] = {
         "map of figures' centres on a light network (after Zhou et al. 2019)",
         CentroidSettings,
         _build_centroid,
-        spread=_spread_centroid,
+        spread=_spread_centres,
+    ),
+    "unet": DetectorEntry(
+        "map of figures' centres at the image's resolution or half of it: a U-Net"
+        " (Ronneberger et al. 2015)",
+        UNetSettings,
+        _build_unet,
+        spread=_spread_centres,
     ),
 }
 """The detectors by name. A further one is a file and an entry here."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from midog.models.centroid import Centroid
+from midog.models.centre_detector import CentreDetector
 from midog.models.faster_rcnn import FasterRCNN
 from midog.models.fcos import FCOS
 from midog.models.protocol import DetectionNetwork
@@ -53,7 +53,7 @@ def spread_scores(network: RetinaNet | FCOS, images: Tensor, share: float) -> No
 
 
 @torch.no_grad()
-def spread_centres(network: Centroid, images: Tensor, share: float) -> None:
+def spread_centres(network: CentreDetector, images: Tensor, share: float) -> None:
     """Do the same to a map of centres: this share of its cells scores over 0.5.
 
     Args:

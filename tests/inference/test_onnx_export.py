@@ -33,6 +33,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "retinanet": {"anchor_sizes": [[40, 56]]},
     "fcos": {},
     "centroid": {},
+    "unet": {"width": 4},
 }
 
 

@@ -22,6 +22,7 @@ LEAN = {
     "box_width": 32,
     "proposals": 50,
     "channels": 32,
+    "width": 4,
     "rpn_samples": 64,
     "box_samples": 64,
 }
