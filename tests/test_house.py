@@ -26,7 +26,7 @@ _version errors mpp signals locks files names json_text walk boxes progress devi
 random_streams stains
 norms
 config: settings
-augment: op share flip colour blur constants
+augment: op share flip colour blur gaussian focus constants
 augment: stain_shift light noise_field noise jpeg_blocks jpeg
 augment: colour_spaces randstainna low_frequencies fda magnification pasted copy_paste
 augment: ops

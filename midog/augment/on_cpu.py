@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from midog.augment.draw import Augmentation, Step
+from midog.augment.gaussian import gaussian_on_cpu
 from midog.augment.on_device import to_float
 from midog.augment.pasted import Paste, paste_on_cpu
 
@@ -127,9 +128,7 @@ def augment_patch(
     elif amount:
         np.copyto(scratch.light, turned)
     if amount:
-        cv2.GaussianBlur(
-            scratch.light, (5, 5), 1, scratch.smooth, borderType=cv2.BORDER_REFLECT_101
-        )
+        gaussian_on_cpu(scratch.light, scratch.smooth)
         cv2.addWeighted(scratch.light, 1 - amount, scratch.smooth, amount, 0, out, cv2.CV_8U)
     for step in augmentation.steps:
         out[...] = _run(step, out)

@@ -4,10 +4,10 @@ colours, blur, sharpening, and the ops that follow."""
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from midog.augment.draw import Augmentation
+from midog.augment.gaussian import gaussian_on_device
 from midog.augment.pasted import paste_on_device
 from midog.devices import copies_alone
 
@@ -39,7 +39,7 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
     light = light.permute(0, 3, 1, 2)
     if len(blurred):
         part = light[blurred]
-        mixed = part + amounts[:, None, None, None] * (_gaussian(part) - part)
+        mixed = part + amounts[:, None, None, None] * (gaussian_on_device(part) - part)
         light.index_copy_(0, blurred, mixed.clamp_(0, 1))
     for op, parameters in steps:
         assert op.on_device is not None
@@ -70,10 +70,3 @@ def _mix(light: Tensor, mixing: Tensor, gains: Tensor) -> Tensor:
     for channel in (1, 2):
         light.addcmul_(logs[..., channel, None], mixing[:, channel, None, None])
     return light.exp_().mul_(gains[:, None, None]).clamp_(0, 1)
-
-
-def _gaussian(images: Tensor) -> Tensor:
-    """The average of sigma 1 px over 5 x 5 px, mirrored at the edges, of (B, 3, H, W)."""
-    taps = torch.exp(-0.5 * torch.arange(-2, 3, dtype=images.dtype, device=images.device) ** 2)
-    kernel = (torch.outer(taps, taps) / taps.sum() ** 2).expand(3, 1, 5, 5)
-    return F.conv2d(F.pad(images, (2, 2, 2, 2), mode="reflect"), kernel, groups=3)

@@ -7,6 +7,7 @@ from midog.augment.colour import BRIGHTNESS, STAIN
 from midog.augment.copy_paste import COPY_PASTE
 from midog.augment.fda import FDA
 from midog.augment.flip import FLIP
+from midog.augment.focus import FOCUS
 from midog.augment.jpeg import JPEG
 from midog.augment.light import GAMMA, WHITE_BALANCE
 from midog.augment.magnification import MPP
@@ -31,5 +32,6 @@ OPS: dict[str, Op] = {
     "jpeg": JPEG,
     "mpp": MPP,
     "copy_paste": COPY_PASTE,
+    "focus": FOCUS,
 }
 """By the name of its setting `augment.NAME`. A new op goes last: the others keep their numbers."""
