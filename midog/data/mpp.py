@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from midog.images.image import SlideImage
 
 _USUAL = (0.1, 1.0)  # from 100x to 10x: outside figures are hardly told
-_MARKED = 2.0  # a resampling by more than this factor is warned of
 _FORM = "write um per px as 0.25, or as 0.25/0.26 along x/y"
+_MARKED_ENLARGING = 2.0  # a resampling by more than this factor is warned of
+_MARKED_SHRINKING = 2.5  # of the 0.2 um/px that a 40x scanner may have, for a model of 0.5
 _MOST_PX = 1e9  # of an image that is enlarged by more than that
 
 
@@ -86,7 +87,8 @@ def is_unusual(mpp: Mpp) -> bool:
 
 
 def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> Scale:
-    """Factors by which to resample an image for a model; over 2 they are warned of.
+    """Factors by which to resample an image for a model; enlarging more than 2 times and shrinking
+    more than 2.5 times is warned of.
 
     Args:
         name: the image.
@@ -97,11 +99,11 @@ def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> 
         ImageError: where an image that is enlarged more than twice would have over 10^9 px.
     """
     scale = scale_for(mpp, model_mpp)
-    factor = max(*scale, 1 / scale[0], 1 / scale[1])
-    if factor <= _MARKED * (1 + 1e-9):
+    larger, smaller = max(scale), 1 / min(scale)
+    if larger <= _MARKED_ENLARGING * (1 + 1e-9) and smaller <= _MARKED_SHRINKING * (1 + 1e-9):
         return scale
     pixels = math.prod(size) * math.prod(scale)
-    if max(scale) > _MARKED and pixels > _MOST_PX:
+    if larger > _MARKED_ENLARGING and pixels > _MOST_PX:
         raise ImageError(
             f"{name}: at {mpp} um per px it would be enlarged to {pixels:.2g} px for the model's"
             f" {model_mpp:g}; over {_MOST_PX:.0e} are refused",
@@ -113,8 +115,8 @@ def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> 
         "%s: at %s um per px it is %s %.3g-fold for the model's %g: is that its true mpp?",
         name,
         mpp,
-        "enlarged" if max(scale) >= 1 / min(scale) else "shrunk",
-        factor,
+        "enlarged" if larger >= smaller else "shrunk",
+        max(larger, smaller),
         model_mpp,
     )
     return scale

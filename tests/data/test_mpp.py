@@ -125,6 +125,12 @@ def test_a_resampling_by_more_than_two_is_said(mpp, words, caplog):
     assert len(caplog.records) == bool(words)
 
 
+@pytest.mark.parametrize(("mpp", "said"), [(0.2, False), (0.2271, False), (0.19, True)])
+def test_the_scanners_of_40x_are_ordinary_for_a_model_of_half_a_micrometre(mpp, said, caplog):
+    resampling("a.tif", (128, 100), Mpp.of(mpp), 0.5)
+    assert bool(caplog.records) == said
+
+
 def test_an_image_that_would_be_enlarged_beyond_measure_is_refused():
     with pytest.raises(ImageError, match=r"enlarged to 4e\+10 px .* over 1e\+09 .*; give its true"):
         resampling("a.tif", (10_000, 10_000), Mpp.of(5.0), 0.25)
