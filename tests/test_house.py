@@ -22,7 +22,7 @@ WHOLE_CONFIG = 19
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
 FLOORS = """
-_version errors mpp signals locks files names json_text walk boxes progress devices tiling
+_version errors mpp signals locks files gzipped names json_text walk boxes progress devices tiling
 random_streams stains
 norms
 config: settings

@@ -5,14 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from midog.errors import DataError
-from midog.files import read_bytes
+from midog.gzipped import read_unpacked
 
 Problems = list[DataError]
 """What is wrong with a file, in the order of its lines."""
@@ -58,13 +57,12 @@ class TextFile:
 def read_text(path: Path) -> TextFile:
     """The text of a file in UTF-8, UTF-16 or UTF-32, else in Windows-1252, which is then noted.
 
-    A file that ends in .gz is unpacked.
+    A file that gzip packed is unpacked.
 
     Raises:
         DataError: where it cannot be read, is not text, holds NUL or is over LARGEST_TEXT_MB.
     """
-    raw = read_bytes(path, DataError, limit=_MOST_BYTES)
-    raw = _unpacked(path, raw) if path.suffix.lower() == ".gz" else raw
+    raw = read_unpacked(path, DataError, limit=_MOST_BYTES)
     encoding, text = _decode(path, raw)
     if "\0" in text:
         raise DataError(f"{path} holds NUL characters", "write it anew as plain text")
@@ -101,21 +99,6 @@ def wrong_name(name: str) -> str:
     if hidden and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         return "holds control characters"
     return "" if name.strip("/. ") else "is empty"
-
-
-def _unpacked(path: Path, raw: bytes) -> bytes:
-    """What gzip packed, no more of it than is read."""
-    unpacker = zlib.decompressobj(wbits=31)  # with gzip's header and its checksum
-    try:
-        text = unpacker.decompress(raw, _MOST_BYTES)
-    except zlib.error as error:
-        raise DataError(f"{path} is not compressed by gzip: {error}", "write it anew") from None
-    if unpacker.unconsumed_tail:
-        what = f"{path} unpacks to over {LARGEST_TEXT_MB} MB, which are not read"
-        raise DataError(what, "split it")
-    if not unpacker.eof or unpacker.unused_data:
-        raise DataError(f"{path} is cut short or goes on after its end", "write it anew")
-    return text
 
 
 def _decode(path: Path, raw: bytes) -> tuple[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from midog.errors import DataError
-from midog.files import read_bytes
+from midog.gzipped import read_unpacked
 from midog.json_text import is_number, parse_json
 from midog.tissue.rings import Ring
 
@@ -59,7 +57,8 @@ def read_areas(path: Path) -> list[Area]:
     Raises:
         DataError: If it is no such file, or holds no polygon; names the feature, counted from 1.
     """
-    tree = parse_json(_text_of(path), str(path), DataError, _FIX)
+    text = read_unpacked(path, DataError, limit=_LARGEST)
+    tree = parse_json(text, str(path), DataError, _FIX)
     file = _File(path, [], Counter())
     for number, feature in enumerate(_features(tree, path), 1):
         where = f"{path} feature {number}"
@@ -76,20 +75,6 @@ def read_areas(path: Path) -> list[Area]:
     if all(area.is_cut for area in file.areas):
         raise DataError(f"{path} holds no polygon to look in", _FIX)
     return file.areas
-
-
-def _text_of(path: Path) -> bytes:
-    raw = read_bytes(path, DataError, limit=_LARGEST)
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            text = file.read(_LARGEST + 1)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} is a damaged gzip file: {error}", "copy it again") from None
-    if len(text) > _LARGEST:
-        raise DataError(f"{path} holds over {_LARGEST:,} bytes", "give a smaller file")
-    return text
 
 
 def _features(tree: Any, path: Path) -> Sequence[Any]:

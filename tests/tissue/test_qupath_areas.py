@@ -100,7 +100,7 @@ def test_whatever_is_wrong_is_named(tmp_path: Path, tree: Any, words: str) -> No
 def test_files_that_are_no_json_or_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson.gz"
     path.write_bytes(gzip.compress(b"[]" * 999)[:-9])
-    with pytest.raises(DataError, match="damaged gzip"):
+    with pytest.raises(DataError, match="cut short"):
         read_areas(path)
     path.write_bytes(b"PK\3\4")
     with pytest.raises(DataError, match="is not"):
