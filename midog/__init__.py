@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from midog.errors import MidogError as MidogError
     from midog.evaluation.scoring import evaluate as evaluate
     from midog.inference.detector import Detector as Detector
+    from midog.inference.patch_classifier import PatchClassifier as PatchClassifier
     from midog.metrics.hotspot import hotspot as hotspot
     from midog.metrics.matching import match_points as match_points
     from midog.metrics.thresholds import best_threshold as best_threshold
@@ -29,6 +30,7 @@ _HOME = {
     "Detections": "midog.boxes",
     "Detector": "midog.inference.detector",
     "MidogError": "midog.errors",
+    "PatchClassifier": "midog.inference.patch_classifier",
     "Roi": "midog.data.roi",
     "RunConfig": "midog.config.schema",
     "best_threshold": "midog.metrics.thresholds",

@@ -1,5 +1,5 @@
-"""Writes what docs/*.schema.json say of measures anew from MEASURES; all else in them is written by
-hand.
+"""Writes what docs/*.schema.json say of measures anew from MEASURES and PATCH_MEASURES; all else in
+them is written by hand.
 
 Run `python scripts/make_schemas.py` after a change of MEASURES; a test compares.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from midog.evaluation.measure import Measure
 from midog.evaluation.measures import MEASURES, compared
+from midog.evaluation.patch_measures import PATCH_MEASURES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 Schema = dict[str, Any]
@@ -29,6 +30,9 @@ AFTER = (
     "curve",
 )
 """Keys of a group that are no measures, before and after these."""
+PATCHES_BEFORE = ("keys", "patches", "slides", "positives", "tp", "fp", "fn", "tn")
+PATCHES_AFTER = ("roc", "calibration")
+"""Keys of a group of patches that are no measures, likewise."""
 FOLDERS = {
     "oracle": ("threshold", "at_floor", "f1", "threshold_loss", "ranking_loss"),
     "figure_free": ("rois", "patients", "area_mm2", "fp", "clean_rois"),
@@ -96,6 +100,33 @@ def comparison_schema(schema: Schema) -> Schema:
     }
 
 
+def patches_schema(schema: Schema) -> Schema:
+    """Return the schema of `midog patches evaluate --json` with the measures of PATCH_MEASURES.
+
+    Args:
+        schema: The schema with whatever measures; it stays as it is.
+    """
+    group = schema["$defs"]["group"]
+    old = group["properties"]
+    properties = {
+        **{key: old[key] for key in PATCHES_BEFORE},
+        **{
+            key: {"$ref": "#/$defs/ratio", "description": measure.description}
+            for key, measure in PATCH_MEASURES.items()
+        },
+        "intervals": old["intervals"]
+        | {
+            "properties": {
+                key: {"$ref": "#/$defs/interval", "description": f"Of {key}."}
+                for key in PATCH_MEASURES
+            }
+        },
+        **{key: old[key] for key in PATCHES_AFTER},
+    }
+    new = group | {"required": list(properties), "properties": properties}
+    return schema | {"$defs": schema["$defs"] | {"group": new}}
+
+
 def of_measure(measure: Measure) -> Schema:
     """Describe the value of a measure, by one of the schema's types if its limits are those."""
     types = {(0, 1): "ratio", (0, None): "amount", (None, None): "number"}
@@ -145,6 +176,7 @@ def text_of(schema: Mapping[str, Any]) -> str:
 MAKERS = {
     "evaluation.schema.json": evaluation_schema,
     "comparison.schema.json": comparison_schema,
+    "patches.schema.json": patches_schema,
 }
 """What makes a file in docs/ anew."""
 

@@ -30,7 +30,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
-SLOW_FIXTURES = {"chromium", "model", "planted", "trained", "unbroken", "whole"}
+SLOW_FIXTURES = {"chromium", "classifier", "model", "planted", "trained", "unbroken", "whole"}
 """Those that train a model or open a browser."""
 
 SLOW_PATHS = (
@@ -164,6 +164,20 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         register(patch)
         train_verifier(root).rename(root / "verifier")
     return root
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run of a classifier of patches, with its data in data/ beside it; see
+    `tests.drawn_patches`."""
+    from midog.config.load import load_config
+    from midog.training.train import train
+    from tests.drawn_patches import SETTINGS, write_hdf5
+
+    root = tmp_path_factory.mktemp("classifier")
+    overrides = [*SETTINGS, f"data.dir={write_hdf5(root / 'data')}"]
+    config = load_config("patches_resnet18", overrides)
+    return train(config, runs=root, name="run")
 
 
 @pytest.fixture

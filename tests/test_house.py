@@ -17,7 +17,7 @@ import midog
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "midog"
 
-WHOLE_CONFIG = 19
+WHOLE_CONFIG = 24
 """Most functions that may take a whole RunConfig: a run or model is opened, written, described."""
 
 # A file imports only from files above it. A name in a folder's line stands for folder/name.py.
@@ -41,26 +41,27 @@ models: frame protocol backbones timm_backbone pyramid anchors heads losses loss
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
 models: centre_maps centre_detector centroid unet spread_scores weights build adversary
-models.classifiers: network all_cnn groups group_layers group_nets
+models.classifiers: network losses all_cnn groups group_layers group_nets
 models: classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc challenge_scores thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
 metrics: windows window_places densest hotspot
-metrics: scored_rois
+metrics: scored_rois two_classes
 data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json per_image geojson headerless
 data.annotations: sliderunner registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits cut_areas
 data: folder_report check
+data.patches: patch_set deal hdf5 folders read
 tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas picture chosen
 tissue: window_share
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: colour_map draw on_device on_cpu alone
-loading: source buffers batches crops mined_alarms locations box_targets placement
+loading: source buffers batches crops patches mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared challenge csv_table coco geojson overlay registry
@@ -69,6 +70,7 @@ inference: network tile_plan stage_times tiles orientations tile_results strip_m
 inference: model_card model_folder stored_threshold ensemble_folder onnx_network onnx_export
 inference: loaded_models score_shift
 inference: member opened_image views calibration detector
+inference: crop_logits patch_classifier
 inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
 inference: outcome shard batch
@@ -79,6 +81,7 @@ training.tasks: task
 training: launch failures watch optimise weight_mean log best saver loop session
 training.tasks: detection_scores detection_pictures mining detection detection_data
 training.tasks: adversarial adversarial_data
+training.tasks: crop_task patches_scores
 training: train
 evaluation: groups measure threshold_cost figure_free measures
 submission: contract refusals job kit_texts kit
@@ -86,12 +89,14 @@ evaluation: detection_layouts detection_files uncounted points written_scores ho
 evaluation: scoring
 evaluation: comparison tuning calibrated_tuning
 evaluation: challenge_truth challenge_metrics
+evaluation: patch_measures patch_result patches
 submission: check
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
 studies: scanners
 shift: result confounders tested_runs left_out domain_shift
 training.tasks: verify_scores verify_crops verify_weights verify
+training.tasks: patches patches_data
 evaluation: labelled_detections
 training.tasks: verify_data
 studies: out_of_fold
@@ -101,13 +106,14 @@ report: page charts pictures worst_mistakes mistake_sheet
 report: evaluation_style evaluation_charts evaluation_page
 report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
-report: study_page
+report: study_page patches_charts patches_page
 studies: run
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
-cli: flags words options terminal outputs shared command score_tables data splits settings
-cli: train alarms
+cli: flags words options terminal outputs shared command score_tables patch_tables data
+cli: splits settings
+cli: train alarms patches
 cli: export submission infer_words infer_given infer adapt scores tune ensemble shift bench demo
 cli: main
 __main__
@@ -237,8 +243,8 @@ def test_few_functions_take_the_whole_config():
     assert len(house.takes_whole_config(ROOT)) <= WHOLE_CONFIG
 
 
-EXPORTS = """Detections Detector MidogError Roi RunConfig best_threshold build_model domain_shift
-evaluate hotspot load_config match_points tissue_mask"""
+EXPORTS = """Detections Detector MidogError PatchClassifier Roi RunConfig best_threshold build_model
+domain_shift evaluate hotspot load_config match_points tissue_mask"""
 
 
 @pytest.mark.parametrize("name", [*EXPORTS.split(), "read_rois", "train"])

@@ -72,6 +72,11 @@ COMMANDS = {
         "Test whether model A scores higher than B on the same ROIs.",
         "midog.cli.scores:compare",
     ),
+    "patches": Entry(
+        "Patches",
+        "Train and score classifiers of patches of two classes.",
+        "midog.cli.patches:patches_app",
+    ),
     "shift": Entry(
         "Study",
         "Measure how far apart scanners are, and the F1 that it costs.",

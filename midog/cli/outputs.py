@@ -29,6 +29,7 @@ PAGE = Output("report of midog", b'<meta name="generator" content="midog ')
 PREVIEW = Output("preview of midog", b"midog preview")
 SHEET = Output("sheet of midog", b"midog sheet of mistakes")
 ROI_TABLE = Output("CSV of midog's scores", b"file_name,patient,")
+PATCH_TABLE = Output("CSV of probabilities of midog", b"patch,slide,class,probability,")
 
 
 def check_output(path: Path, kind: Output, option: str) -> None:

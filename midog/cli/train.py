@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from midog.cli.options import (
     RUN,
@@ -22,6 +22,9 @@ from midog.cli.options import (
 )
 from midog.cli.shared import is_first, stoppable, training_settings
 from midog.cli.terminal import say, show, show_text
+
+if TYPE_CHECKING:
+    from midog.config.schema import RunConfig
 
 
 def train(
@@ -106,7 +109,29 @@ def train(
         seed=seed,
         device=device,
     )
+    train_or_describe(
+        settings,
+        name=name,
+        runs=runs,
+        fresh=fresh,
+        resume_with=resume_with,
+        dry_run=dry_run,
+    )
+
+
+def train_or_describe(
+    settings: RunConfig,
+    *,
+    name: str | None,
+    runs: Path,
+    fresh: bool,
+    resume_with: list[str] | None,
+    dry_run: bool,
+) -> None:
+    """Train, print the best score and the model's folder, and say what comes next; or, in a dry
+    run, print settings and data. Arguments as the options of `midog train`."""
     from midog.training import train as training
+    from midog.training.tasks.registry import TASKS
 
     if dry_run:
         machine = training.resolve(settings.machine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from midog.augment.on_device import to_float
 from midog.boxes import FloatArray
 from midog.config.schema import RunConfig
 from midog.data.candidates import FIGURE_LABEL, OTHER_LABEL
 from midog.data.mpp import resampling
-from midog.devices import is_out_of_memory, pick_device
-from midog.errors import DeviceError
+from midog.devices import pick_device
 from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
+from midog.inference.crop_logits import crop_logits
 from midog.inference.model_card import CARD, AnyCard, read_any_card
 from midog.inference.model_folder import (
     WEIGHTS,
@@ -34,15 +33,13 @@ from midog.inference.model_folder import (
 from midog.inference.score_rule import ScoreRule
 from midog.loading.crops import Border, crop_corner, cut_crop
 from midog.models.build import without_first_weights
-from midog.models.classifier import Classifier, log_odds
+from midog.models.classifier import Classifier
 from midog.models.registry import build_backbone
 from midog.mpp import Mpp
 from midog.training.tasks.registry import VerifySettings
 
 TASK = "verify"
 CLASSES = (OTHER_LABEL, FIGURE_LABEL)
-BATCH = 32
-"""Crops at a time, always: the last ones are filled up, so that all batches have one shape."""
 
 
 class RuleCard(BaseModel):
@@ -124,48 +121,6 @@ class Verifier:
 def build_classifier(settings: VerifySettings) -> Classifier:
     """Build the network of a verifier with random weights, its backbone as `own` settings say."""
     return Classifier(build_backbone(settings.backbone, settings.maps), len(CLASSES))
-
-
-def crop_logits(
-    network: Classifier,
-    cut: Callable[[int, Pixels], None],
-    count: int,
-    side: int,
-    device: torch.device,
-) -> FloatArray:
-    """Score crops, some at a time, so that any number of them takes the same memory.
-
-    Args:
-        network: On `device`, for inference.
-        cut: Called as (number, out) to write a crop into `out` (side, side, 3) uint8.
-        count: Of the crops.
-        side: Of a crop, px.
-        device: Where the network runs.
-
-    Returns:
-        (count,) float32, log odds of the last class.
-
-    Raises:
-        DeviceError: Memory runs out.
-    """
-    logits = np.empty(count, np.float32)
-    batch = torch.empty((BATCH, side, side, 3), dtype=torch.uint8)
-    crops = batch.numpy()
-    for begin in range(0, count, BATCH):
-        size = min(BATCH, count - begin)
-        for slot in range(size):
-            cut(begin + slot, crops[slot])
-        crops[size:] = 255
-        try:
-            with torch.inference_mode():
-                scores = log_odds(network.logits(to_float(batch.to(device))))
-                logits[begin : begin + size] = scores[:size].cpu().numpy()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            what = f"{device} is out of memory with {BATCH} crops of {side} px at a time"
-            raise DeviceError(what, settings={"device": "cpu"}) from None
-    return logits
 
 
 def save_verifier(

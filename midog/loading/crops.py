@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from midog.boxes import IntArray
 from midog.config.schema import AugmentSettings
 from midog.images.pixels import Pixels, crop_mirrored, crop_on_white
 from midog.images.tiff_mapped import AnyPixels, crop_into
-from midog.random_streams import generators
+from midog.random_streams import generator, generators
 
 Border = Literal["mirrored", "white"]
 """What a crop shows beyond the image's edge."""
@@ -60,9 +60,30 @@ class Places:
         return len(self.images)
 
 
+class Drawn(NamedTuple):
+    """The crop of place `number`, shifted by `across` and `down`, px."""
+
+    number: int
+    across: float
+    down: float
+
+
+class Drawing(Protocol):
+    """How the crops of an epoch are drawn.
+
+    length: draws of an epoch.
+    """
+
+    @property
+    def length(self) -> int: ...
+
+    def drawn(self, seed: int, epoch: int, indices: Sequence[int]) -> Iterator[Drawn]:
+        """Yield the place of each draw of an epoch, and how far its crop is shifted."""
+
+
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """How the crops of an epoch are drawn.
+    """Places drawn with replacement from groups; a `Drawing`.
 
     groups: numbers of places, none empty. shares: of the draws that fall on each group, 1 together.
     length: draws of an epoch. jitter: largest shift of a crop's centre along x and y, px.
@@ -72,6 +93,49 @@ class Draws:
     shares: Sequence[float]
     length: int
     jitter: float
+
+    def drawn(self, seed: int, epoch: int, indices: Sequence[int]) -> Iterator[Drawn]:
+        """Yield the place of each draw of an epoch, and how far its crop is shifted."""
+        bounds = np.cumsum(self.shares)[:-1]
+        for rng in generators(seed, "train", epoch, indices):
+            group = self.groups[int(np.searchsorted(bounds, rng.random(), side="right"))]
+            number = int(group[rng.integers(len(group))])
+            across, down = (self.jitter * (2 * rng.random(2) - 1)).tolist()
+            yield Drawn(number, across, down)
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """All places in random order, pass after pass; a `Drawing`.
+
+    No place comes again before all others have come. Each epoch begins a pass.
+
+    count: of the places. length: draws of an epoch. jitter: as of `Draws`.
+    """
+
+    count: int
+    length: int
+    jitter: float
+    _orders: dict[tuple[int, int, int], IntArray] = field(default_factory=dict, repr=False)
+
+    def drawn(self, seed: int, epoch: int, indices: Sequence[int]) -> Iterator[Drawn]:
+        """Yield the place of each draw of an epoch, and how far its crop is shifted."""
+        if not self.jitter:
+            yield from (Drawn(self._place(seed, epoch, index), 0, 0) for index in indices)
+            return
+        for index, rng in zip(indices, generators(seed, "train", epoch, indices), strict=True):
+            across, down = (self.jitter * (2 * rng.random(2) - 1)).tolist()
+            yield Drawn(self._place(seed, epoch, index), across, down)
+
+    def _place(self, seed: int, epoch: int, index: int) -> int:
+        key = seed, epoch, index // self.count
+        order = self._orders.get(key)
+        if order is None:
+            order = generator(seed, "order", epoch, key[2]).permutation(self.count)
+            for other in [one for one in list(self._orders) if one[:2] != key[:2]]:
+                self._orders.pop(other, None)  # of an epoch that is over
+            self._orders[key] = order
+        return int(order[index % self.count])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +152,7 @@ class CropSource:
     places: Places
     side: int
     border: Border
-    draws: Draws | None = None
+    draws: Drawing | None = None
     augment: AugmentSettings | None = None
     scratch: Scratch | None = None
 
@@ -102,22 +166,10 @@ class CropSource:
 
     def locations(self, seed: int, epoch: int) -> Callable[[Sequence[int]], list[CropLocation]]:
         """Return the function from an epoch's draws to locations."""
-        draws, places = self.draws, self.places
+        draws = self.draws
         if draws is None:
             return lambda indices: [self._at(index, 0, 0) for index in indices]
-        bounds = np.cumsum(draws.shares)[:-1]
-
-        def drawn(indices: Sequence[int]) -> list[CropLocation]:
-            crops = []
-            for rng in generators(seed, "train", epoch, indices):
-                group = draws.groups[int(np.searchsorted(bounds, rng.random(), side="right"))]
-                number = int(group[rng.integers(len(group))])
-                across, down = (draws.jitter * (2 * rng.random(2) - 1)).tolist()
-                crops.append(self._at(number, across, down))
-            return crops
-
-        assert all(len(group) and group.max() < len(places) for group in draws.groups)
-        return drawn
+        return lambda indices: [self._at(*one) for one in draws.drawn(seed, epoch, indices)]
 
     def augmentation(
         self, seed: int, epoch: int, indices: Sequence[int], locations: Sequence[CropLocation]

@@ -19,6 +19,7 @@ COMMANDS = [
     *(f"splits {name}" for name in ("make", "check")),
     *(f"shift {name}" for name in ("train", "report")),
     *(f"study {name}" for name in ("run", "show")),
+    *(f"patches {name}" for name in ("train", "evaluate")),
 ]
 
 
@@ -37,7 +38,17 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
     panels = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert panels == [
         f"{name}:"
-        for name in ["Start", "Data", "Train", "Detect", "Score", "Study", "Hand over", "Options"]
+        for name in [
+            "Start",
+            "Data",
+            "Train",
+            "Detect",
+            "Score",
+            "Patches",
+            "Study",
+            "Hand over",
+            "Options",
+        ]
     ]
     listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
     order = [
@@ -54,6 +65,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "infer",
         "evaluate",
         "compare",
+        "patches",
         "shift",
         "study",
         "export",

@@ -17,10 +17,8 @@ from midog.errors import WeightsError
 from midog.images.image import as_image, open_image
 from midog.inference.score_rule import ScoreRule
 from midog.inference.verifier import (
-    BATCH,
     Verifier,
     build_classifier,
-    crop_logits,
     load_verifier,
     save_verifier,
 )
@@ -84,33 +82,6 @@ def test_the_crops_are_those_of_the_training_to_the_byte(tmp_path, mpp, border):
         crop = np.empty((32, 32, 3), np.uint8)
         source.cut(number, crop)
         assert np.array_equal(verifier.network.shown[0][number].numpy(), crop)
-
-
-@pytest.mark.parametrize("count", [0, 1, BATCH, 2 * BATCH + 3])
-def test_any_number_of_crops_goes_through_in_batches_of_one_shape(count):
-    network = Recording()
-
-    def cut(number: int, out: np.ndarray) -> None:
-        out[:] = number
-
-    assert crop_logits(network, cut, count, 32, CPU).tolist() == pytest.approx(list(range(count)))
-    assert {len(crops) for crops in network.shown} <= {BATCH}
-    assert len(network.shown) == -(-count // BATCH)
-
-
-def test_a_crop_scores_the_same_beside_others():
-    torch.manual_seed(0)
-    network = build_classifier(SETTINGS).for_inference()
-    crops = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)
-
-    def scores(numbers: list[int]) -> list[float]:
-        def cut(number: int, out: np.ndarray) -> None:
-            out[:] = crops[numbers[number]]
-
-        return crop_logits(network, cut, len(numbers), 32, CPU).tolist()
-
-    together = scores(list(range(40)))
-    assert scores([7, 39, 3]) == [together[7], together[39], together[3]]
 
 
 @pytest.fixture

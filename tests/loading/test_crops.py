@@ -14,7 +14,7 @@ from midog.augment.on_cpu import Scratch
 from midog.config.schema import RunConfig
 from midog.images.tiff_mapped import crop_into
 from midog.loading.batches import Loader
-from midog.loading.crops import CropSource, Draws, Places, crop_corner, cut_crop
+from midog.loading.crops import CropSource, Draws, Passes, Places, crop_corner, cut_crop
 
 SIDE = 32
 
@@ -131,3 +131,33 @@ def test_another_epoch_draws_others():
     locations = source(draws=DRAWS).locations
     assert locations(0, 1)(range(8)) != locations(0, 2)(range(8))
     assert locations(0, 1)([5, 2]) == [locations(0, 1)([index])[0] for index in (5, 2)]
+
+
+@given(
+    st.integers(1, 9),
+    st.integers(1, 30),
+    st.integers(0, 5),
+    st.lists(st.integers(0, 40), max_size=9),
+)
+def test_no_place_comes_again_before_all_others_have_come(count, length, epoch, some):
+    passes = Passes(count, length, jitter=0)
+    drawn = [one.number for one in passes.drawn(3, epoch, range(3 * count))]
+    for begin in range(0, 3 * count, count):
+        assert sorted(drawn[begin : begin + count]) == list(range(count))
+    again = Passes(count, length, jitter=0).drawn(3, epoch, some)
+    assert [one.number for one in again if some] == [
+        one.number for one in passes.drawn(3, epoch, some)
+    ]
+
+
+def test_passes_differ_by_epoch_and_seed_and_shift_within_the_jitter():
+    passes = Passes(50, 50, jitter=3)
+    orders = [
+        [one.number for one in passes.drawn(seed, epoch, range(50))]
+        for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0))
+    ]
+    assert orders[0] == orders[3]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    shifts = [one.across for one in passes.drawn(0, 0, range(50))]
+    assert max(map(abs, shifts)) <= 3
+    assert max(shifts) > 1 > -1 > min(shifts)

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, SerializeAsAny, model_validator
 
 from midog.config.settings import KindSettings, OnResume, by_kind
+from midog.models.classifiers.registry import (
+    CLASSIFIERS,
+    ClassifierSettings,
+    OnBackboneSettings,
+    ResNetClassifierSettings,
+)
 from midog.models.registry import BACKBONES, BackboneSettings, ResNetSettings
 
 if TYPE_CHECKING:
@@ -93,6 +99,74 @@ class VerifySettings(TaskSettings):
         return self
 
 
+class PatchesSettings(TaskSettings):
+    """Settings of a classifier of patches; its sections are `data`, `augment` and `train`, too."""
+
+    kind: str = "patches"
+    stem: Annotated[str, OnResume.FREELY] = Field(
+        "camelyonpatch_level_2",
+        pattern=r"^[^/\\]+$",
+        description="start of the names of HDF5 files: STEM_split_train_x.h5 and so on",
+    )
+    classes: tuple[str, ...] = Field(
+        (),
+        max_length=2,
+        description="names of the two classes, that of label 1 last; of class folders, those that"
+        " are read; none: 0 and 1, or the folders' names in their order",
+    )
+    slide_pattern: str = Field(
+        "",
+        max_length=1000,
+        description="regular expression for the slide or case in the start of a picture's name",
+    )
+    val_share: float = Field(
+        0.15, gt=0, lt=1, description="share of patches in val, where slides are dealt to parts"
+    )
+    test_share: float = Field(
+        0.25, gt=0, lt=1, description="share of patches in test, where slides are dealt to parts"
+    )
+    split_seed: int = Field(0, ge=0, lt=2**63, description="seed by which slides are dealt")
+    side: int | None = Field(
+        None, ge=8, le=1024, description="side of the middle of a patch that is seen, px; null: all"
+    )
+    jitter: float = Field(0, ge=0, le=256, description="largest shift of a training patch, px")
+    patches_per_epoch: int | None = Field(
+        None, ge=1, le=100_000_000, description="patches drawn in an epoch; null: as many as exist"
+    )
+    balance: Literal["none", "draws", "loss"] = Field(
+        "none",
+        description="draws: both classes are drawn equally often; loss: the rarer one weighs more",
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="loss of a patch; focal: that of Lin et al. 2017"
+    )
+    focal_gamma: float = Field(
+        2.0, ge=0, le=10, description="how little patches count that are classified well"
+    )
+    score: Literal["auc", "ap", "balanced_accuracy"] = Field(
+        "auc", description="score on val by which the best model is chosen"
+    )
+    network: Annotated[
+        SerializeAsAny[ClassifierSettings], by_kind(lambda: CLASSIFIERS, "resnet18")
+    ] = Field(
+        default_factory=lambda: ResNetClassifierSettings(kind="resnet18"), description="network"
+    )
+    weights: str = Field(
+        "none",
+        description="first weights of its backbone: none, imagenet, or a file (.safetensors, .pth)",
+    )
+
+    @model_validator(mode="after")
+    def _settled(self) -> PatchesSettings:
+        if len(self.classes) == 1 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes are {', '.join(self.classes)}: name two, or none")
+        if self.weights == "coco":
+            raise ValueError("weights coco are a detector's: choose none, imagenet or a file")
+        if self.weights != "none" and not isinstance(self.network, OnBackboneSettings):
+            raise ValueError(f"weights fill a backbone, and {self.network.kind} has none")
+        return self
+
+
 @dataclass(frozen=True)
 class TaskEntry:
     """A task.
@@ -135,6 +209,12 @@ def _read_verify(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
     return read_verify_data(config, rois)
 
 
+def _read_patches(config: RunConfig, rois: Iterable[Roi] | None) -> TaskData:
+    from midog.training.tasks.patches_data import read_patches_data
+
+    return read_patches_data(config, rois)
+
+
 _DETECT = "midog infer {data} --subset test; midog evaluate detections --data {data}"
 
 TASKS: dict[str, TaskEntry] = {
@@ -156,5 +236,12 @@ TASKS: dict[str, TaskEntry] = {
         _read_verify,
         "midog infer {data} --subset test --verifier {model}",
         config="verify",
+    ),
+    "patches": TaskEntry(
+        "patches of two classes, such as atypical against normal mitotic figures",
+        PatchesSettings,
+        _read_patches,
+        "midog patches evaluate {model} --report scores.html",
+        config="patches_resnet18",
     ),
 }

@@ -134,7 +134,8 @@ class VerifyData:
         """What fills the weights that a new network starts from."""
         if self.settings.body == "detector":
             return partial(take_body, folder=self.folder)
-        return partial(take_weights, settings=self.settings)
+        settings = self.settings
+        return partial(take_weights, backbone=settings.backbone, weights=settings.weights)
 
 
 def read_verify_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> VerifyData:

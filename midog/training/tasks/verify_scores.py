@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from midog.boxes import MITOTIC_FIGURE, Detections, FloatArray, IntArray
 from midog.data.roi import Roi
@@ -23,6 +22,7 @@ from midog.metrics.counts import counts_at
 from midog.metrics.ignored import is_ignored, without_ignored
 from midog.metrics.matching import RADIUS_MM, match_points, pairs_within
 from midog.metrics.points import RoiPoints, centres_mm, points_from_boxes
+from midog.metrics.two_classes import area_under_curve
 from midog.mpp import Mpp
 from midog.training.tasks.detection_scores import score
 from midog.training.tasks.task import Validation
@@ -118,48 +118,3 @@ def validation_of(
     line = f"{validation.line}  AUC {auc:.3f}  detector alone F1 {alone:.3f}"
     scalars = {**validation.scalars, **further}
     return replace(validation, scalars=scalars, line=line, pictures=pictures)
-
-
-def area_under_curve(scores: FloatArray, is_figure: NDArray[np.bool_]) -> float:
-    """Return the share of pairs of a figure and another that scores rank rightly; ties count half.
-
-    Args:
-        scores: (N,).
-        is_figure: (N,) bool.
-
-    Returns:
-        In [0, 1]; NaN where there is no pair. (Mann and Whitney, Ann. Math. Statist. 18, 1947.)
-    """
-    figures = int(np.count_nonzero(is_figure))
-    pairs = figures * (len(is_figure) - figures)
-    if not pairs:
-        return math.nan
-    ranks = rankdata(scores)[is_figure].sum()
-    return float((ranks - figures * (figures + 1) / 2) / pairs)
-
-
-def worst_crops(val: ValDetections, logits: FloatArray, count: int) -> list[NDArray[np.uint8]]:
-    """Return the crops that the verifier is most wrong about, the worst first.
-
-    Args:
-        val: N detections.
-        logits: (N,) float32, log odds of the verifier.
-        count: Most crops.
-
-    Returns:
-        (S, S, 3) uint8 each, a frame of 2 px around it: green around figures, red around others.
-    """
-    wrong = np.where(val.labels == 1, -logits, logits)
-    wrong[val.labels == NEITHER] = -np.inf
-    pictures = []
-    for number in np.argsort(-wrong, kind="stable")[:count].tolist():
-        if val.labels[number] == NEITHER:
-            break
-        side = val.crops.side
-        picture = np.empty((side, side, 3), np.uint8)
-        val.crops.cut(number, picture)
-        inner = picture[2:-2, 2:-2].copy()
-        picture[:] = (0, 255, 0) if val.labels[number] == 1 else (255, 0, 0)
-        picture[2:-2, 2:-2] = inner
-        pictures.append(picture)
-    return pictures

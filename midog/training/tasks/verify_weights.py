@@ -1,4 +1,4 @@
-"""The weights that a verifier starts from: the detector's own body, ImageNet's, or a file's."""
+"""The weights that a classifier starts from: a detector's body, ImageNet's, or a file's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, cast
 from midog.errors import WeightsError
 from midog.inference.model_folder import read_model
 from midog.models.classifier import Classifier
-from midog.models.registry import DetectorSettings
+from midog.models.classifiers.network import PatchNetwork
+from midog.models.registry import BackboneSettings, DetectorSettings
 from midog.models.weights import load_pretrained
-from midog.training.tasks.registry import VerifySettings
 
 
 def take_body(network: Classifier, *, folder: Path) -> None:
@@ -42,13 +42,18 @@ def take_body(network: Classifier, *, folder: Path) -> None:
     network.body.load_state_dict({name: theirs[name] for name in ours})
 
 
-def take_weights(network: Classifier, *, settings: VerifySettings) -> None:
-    """Fill a verifier's backbone with the weights that `task.weights` names.
+def take_weights(network: PatchNetwork, *, backbone: BackboneSettings, weights: str) -> None:
+    """Fill a classifier's backbone with the weights that `task.weights` names.
+
+    Args:
+        network: Built with that backbone.
+        backbone: Its settings.
+        weights: none, imagenet or a file.
 
     Raises:
         WeightsError: They cannot be fetched or read, or are of another network.
     """
-    asked = DetectorSettings(kind="verify", backbone=settings.backbone, weights=settings.weights)
+    asked = DetectorSettings(kind="verify", backbone=backbone, weights=weights)
     try:
         load_pretrained(cast(Any, network), asked)
     except WeightsError as error:
@@ -57,5 +62,5 @@ def take_weights(network: Classifier, *, settings: VerifySettings) -> None:
 
 
 def _own(text: str) -> str:
-    """Words about the settings of a detector as words about those of a verifier."""
-    return text.replace("model.", "task.")
+    """Words about the settings of a detector as words about those of a classifier."""
+    return text.replace("model.", "task.").replace("this detector", "this classifier")

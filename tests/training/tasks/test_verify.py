@@ -16,7 +16,7 @@ from midog.config.load import load_config
 from midog.data.candidates import read_candidates
 from midog.training.log import read_metrics
 from midog.training.runs import read_state
-from midog.training.tasks import verify
+from midog.training.tasks import crop_task
 from midog.training.tasks.verify import VerifyTask
 from midog.training.tasks.verify_data import read_verify_data
 from tests.planted import SETTINGS, save_detector
@@ -168,7 +168,7 @@ def test_processes_share_the_crops_of_val_and_say_the_same(planted, monkeypatch)
         scored[fabric.global_rank, fabric.world_size] = share
         return [scored[0, 1][rank :: fabric.world_size] for rank in range(fabric.world_size)]
 
-    monkeypatch.setattr(verify, "gather", gather)
+    monkeypatch.setattr(crop_task, "gather", gather)
     validations = [
         task.validate(
             network,

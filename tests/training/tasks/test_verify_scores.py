@@ -15,10 +15,8 @@ from midog.mpp import Mpp
 from midog.training.tasks.verify_scores import (
     NEITHER,
     ValDetections,
-    area_under_curve,
     labels_of,
     validation_of,
-    worst_crops,
 )
 
 MPP = Mpp.of(0.25)
@@ -92,26 +90,3 @@ def test_no_detections_are_no_error():
     assert validation.score == 0
     assert validation.scalars["val/rule_detector"] == 0.5, "the mean of the odds"
     assert math.isnan(validation.scalars["val/loss"])
-
-
-def test_the_area_under_the_curve_is_the_share_of_pairs_in_order():
-    rng = np.random.default_rng(0)
-    scores, is_figure = rng.integers(0, 6, 40).astype(np.float32), rng.random(40) < 0.4
-    pairs = scores[is_figure][:, None] - scores[~is_figure][None]
-    expected = np.mean(np.where(pairs == 0, 0.5, pairs > 0))
-    assert area_under_curve(scores, is_figure) == pytest.approx(expected)
-    assert math.isnan(area_under_curve(scores, is_figure & False))
-
-
-def test_the_worst_crops_come_first_in_frames():
-    logits = np.array([3, -5, 4, -2], np.float32)
-    pictures = worst_crops(val(), logits, 3)
-    assert [picture[0, 0].tolist() for picture in pictures] == [
-        [0, 255, 0],
-        [255, 0, 0],
-        [255, 0, 0],
-    ]
-    crop = np.empty((64, 64, 3), np.uint8)
-    val().crops.cut(1, crop)
-    assert np.array_equal(pictures[0][2:-2, 2:-2], crop[2:-2, 2:-2])
-    assert worst_crops(val(), logits, 0) == []

@@ -59,11 +59,13 @@ def test_weights_of_a_file_fill_the_backbone(tmp_path):
         {k: v.contiguous() for k, v in other.body.state_dict().items()}, tmp_path / "w.safetensors"
     )
     network = build_classifier(settings(1))
-    take_weights(network, settings=settings(1, str(tmp_path / "w.safetensors")))
+    backbone = settings(1).backbone
+    take_weights(network, backbone=backbone, weights=str(tmp_path / "w.safetensors"))
     assert torch.equal(network.body.conv1.weight, other.body.conv1.weight)
     assert not torch.equal(network.head.weight, other.head.weight)
 
 
 def test_an_error_names_the_verifiers_setting():
+    network, backbone = build_classifier(settings(1)), settings(1).backbone
     with pytest.raises(WeightsError, match=r"^task\.weights=/nowhere\.pth: no such file"):
-        take_weights(build_classifier(settings(1)), settings=settings(1, "/nowhere.pth"))
+        take_weights(network, backbone=backbone, weights="/nowhere.pth")

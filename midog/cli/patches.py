@@ -1,0 +1,296 @@
+"""`midog patches`: classifiers of patches of two classes, trained and scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from midog.cli.command import Command, Group
+from midog.cli.options import (
+    DATA,
+    OUTPUT,
+    RUN,
+    SCORING,
+    SETTINGS,
+    BootstrapSeedOption,
+    DeviceOption,
+    EpochsOption,
+    JsonOption,
+    RunsOption,
+    SetOption,
+    TrainingDeviceOption,
+    TrainingSeedOption,
+    argument,
+    option,
+)
+from midog.cli.outputs import PAGE, PATCH_TABLE, check_output
+from midog.cli.patch_tables import print_patch_scores
+from midog.cli.shared import load_settings, print_result
+from midog.cli.terminal import say
+from midog.cli.train import train_or_describe
+
+if TYPE_CHECKING:
+    from midog.config.schema import RunConfig
+    from midog.evaluation.patch_result import PatchEvaluation
+    from midog.inference.patch_classifier import PatchClassifier
+    from midog.loading.crops import CropSource
+
+patches_app = typer.Typer(
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Train and score classifiers of patches of two classes.",
+    no_args_is_help=True,
+)
+
+StemOption = Annotated[
+    str | None, option("--stem", "NAME", "HDF5 files: {task.stem}{=task.stem}", DATA)
+]
+PatchSplitOption = Annotated[
+    str | None,
+    option(
+        "--split",
+        "FILE",
+        "Class folders: CSV of file_name,patient,split. [default: DATA/split.csv]{=data.split}",
+        DATA,
+    ),
+]
+ClassNamesOption = Annotated[
+    str | None,
+    option(
+        "--classes",
+        "A,B",
+        "Names of the two classes, that of label 1 last; of class folders, those that are read."
+        "{=task.classes}",
+        DATA,
+    ),
+]
+SlidePatternOption = Annotated[
+    str | None,
+    option(
+        "--slide-pattern",
+        "REGEX",
+        "Class folders: the slide or case in the start of a file's name, e.g. '^([^_]+)_'."
+        "{=task.slide_pattern}",
+        DATA,
+    ),
+]
+
+
+@patches_app.command("train", cls=Command)
+def train(
+    data: Annotated[
+        Path | None,
+        option(
+            "--data",
+            "FOLDER",
+            "Folder of HDF5 files as PatchCamelyon has them, or of class folders. [default: data]"
+            "{=data.dir}",
+            DATA,
+        ),
+    ] = None,
+    stem: StemOption = None,
+    classes: ClassNamesOption = None,
+    slide_pattern: SlidePatternOption = None,
+    split: PatchSplitOption = None,
+    config: Annotated[
+        str, option("--config", "FILE", "YAML file, or a shipped one: {configs}.", SETTINGS)
+    ] = "patches_resnet18",
+    epochs: EpochsOption = None,
+    seed: TrainingSeedOption = None,
+    overrides: SetOption = None,
+    device: TrainingDeviceOption = None,
+    name: Annotated[
+        str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
+    ] = None,
+    dry_run: Annotated[
+        bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
+    ] = False,
+    fresh: Annotated[
+        bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
+    ] = False,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Train a classifier, or resume the newest unfinished training.
+
+    The same as `midog train --task patches`. The best model on valid is RUNS/NAME/best.
+    """
+    values = {
+        "task.kind": "patches",
+        "data.dir": data,
+        "task.stem": stem,
+        "task.classes": _names(classes),
+        "task.slide_pattern": slide_pattern,
+        "data.split": split,
+        "train.epochs": epochs,
+        "train.seed": seed,
+        "machine.device": device,
+    }
+    settings = load_settings(config, overrides, values)
+    train_or_describe(
+        settings, name=name, runs=runs, fresh=fresh, resume_with=None, dry_run=dry_run
+    )
+
+
+@patches_app.command("evaluate", cls=Command)
+def evaluate(
+    model: Annotated[
+        Path | None,
+        argument("[RUN]", "Run or model folder. [default: the newest run's best model]"),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        option("--data", "FOLDER", "Folder of patches. [default: that of the training]", DATA),
+    ] = None,
+    stem: Annotated[
+        str | None,
+        option("--stem", "NAME", "HDF5 files' stem. [default: that of the training]", DATA),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        option(
+            "--classes",
+            "A,B",
+            "Class folders that are the model's two classes, in its order. [default: of its"
+            " classes' names]",
+            DATA,
+        ),
+    ] = None,
+    split: PatchSplitOption = None,
+    subset: Annotated[
+        Literal["train", "valid", "val", "test"],
+        option("--subset", "PART", "Part that is scored: train, valid or test.", DATA),
+    ] = "test",
+    threshold: Annotated[
+        float | None,
+        option(
+            "--threshold",
+            "P",
+            "Least probability of the second class. [default: the model's, chosen on valid]",
+            SCORING,
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, option("--by", "COLUMNS", "Groups: columns of the CSV of patches.", SCORING)
+    ] = None,
+    resamples: Annotated[
+        int,
+        option(
+            "--resamples",
+            "N",
+            "Bootstrap draws of slides; 0: no intervals.",
+            SCORING,
+            min=0,
+            max=100_000,
+        ),
+    ] = 2000,
+    seed: BootstrapSeedOption = 0,
+    report: Annotated[
+        Path | None,
+        option(
+            "--report",
+            "FILE",
+            "Write an HTML page: ROC, calibration, the most wrong patches.",
+            OUTPUT,
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, option("--csv", "FILE", "Write a CSV with a line per patch.", OUTPUT)
+    ] = None,
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Score a classifier on labelled patches, by slides.
+
+    AUC, AP, accuracies, sensitivity and specificity, with intervals over slides. Counts are those
+    at the threshold, which training chose on valid.
+    """
+    for name, path, kind in (("report", report, PAGE), ("csv", csv, PATCH_TABLE)):
+        if path is not None:
+            check_output(path, kind, name)
+    from midog.evaluation.patches import evaluate_patches
+    from midog.evaluation.scoring import check_resamples
+    from midog.inference.patch_classifier import PatchClassifier, probabilities_of
+    from midog.training.runs import newest_model
+    from midog.training.tasks.patches_data import open_patches, read_patches_of
+    from midog.training.tasks.registry import PatchesSettings
+
+    check_resamples(resamples, least=0, few="give 0 (no intervals) or more")
+    classifier = PatchClassifier.load(model or newest_model(runs, task="patches"), device=device)
+    config = _settings_of(classifier, data, stem, split, classes)
+    assert isinstance(config.task, PatchesSettings)
+    patches = read_patches_of(config.data, config.task).of("val" if subset == "valid" else subset)
+    crops = open_patches(patches, config.data.cache, classifier.side)
+    _say_what_is_scored(classifier, patches.role, patches.side)
+    result = evaluate_patches(
+        patches,
+        probabilities_of(classifier.logits(crops)),
+        threshold=classifier.threshold if threshold is None else threshold,
+        classes=classifier.classes,
+        by=by or "",
+        resamples=resamples,
+        seed=seed,
+        about={
+            "model": str(classifier.folder),
+            "data": str(config.data.dir),
+            "threshold_from": "val" if threshold is None else "given",
+        },
+        side=classifier.side,
+    )
+    # the files first, as a pipe that closes early must not cost them
+    try:
+        _write_files(result, crops, csv, report)
+    finally:
+        print_result(result, as_json, print_patch_scores)
+
+
+def _settings_of(
+    classifier: PatchClassifier,
+    data: Path | None,
+    stem: str | None,
+    split: str | None,
+    classes: str | None,
+) -> RunConfig:
+    """The settings of a model's training with what the command line gives; its classes by name."""
+    names = _names(classes) or list(classifier.classes)
+    task = {"classes": names, **({} if stem is None else {"stem": stem})}
+    # other data have a split of their own
+    where: dict[str, object] = {"split": split} if split or data is not None else {}
+    if data is not None:
+        where["dir"] = data
+    return classifier.config.with_values(task=task, data=where)
+
+
+def _say_what_is_scored(classifier: PatchClassifier, role: str, side: int) -> None:
+    """Say what a reader would not expect of these scores."""
+    if role == "train":
+        say("these are the patches that it was trained on: their scores say nothing of new ones")
+    if role == "val":
+        say("model and threshold were chosen on these patches: their scores flatter")
+    if side > classifier.side:
+        say(f"the middle {classifier.side} px of patches of {side} px are seen")
+
+
+def _write_files(
+    result: PatchEvaluation, crops: CropSource, csv: Path | None, report: Path | None
+) -> None:
+    from midog.files import replace_text
+
+    if csv is not None:
+        replace_text(csv, result.to_csv())
+        say(f"the probability of each patch is in {csv}")
+    if report is not None:
+        from midog.report.patches_page import write_patches_page
+
+        write_patches_page(report, result, crops)
+        say(f"the report is {report}")
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The names in "a,b"."""
+    return None if text is None else [name.strip() for name in text.split(",")]

@@ -1,0 +1,142 @@
+"""The data of a classifier of patches: labels and slides of each part, and their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from midog.config.schema import DataSettings, RunConfig
+from midog.data.patches.folders import Folders
+from midog.data.patches.patch_set import PATCH_ROLES, PatchData, PatchSet
+from midog.data.patches.read import read_patches
+from midog.data.roi import Roi
+from midog.errors import ConfigError, DataError
+from midog.inference.patch_classifier import CLASSES
+from midog.loading.crops import CropSource
+from midog.loading.patches import decode_patches, patch_source, training_patches
+from midog.models.build import without_first_weights
+from midog.models.classifiers.registry import build_patch_network
+from midog.training.tasks.patches import PatchesTask
+from midog.training.tasks.registry import PatchesSettings
+
+
+@dataclass(frozen=True, eq=False)
+class PatchesData:
+    """The patches of a training; it is a `TaskData`."""
+
+    config: RunConfig
+    data: PatchData
+
+    @property
+    def settings(self) -> PatchesSettings:
+        """Of the task."""
+        return cast(PatchesSettings, self.config.task)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of labels, slides and files."""
+        return self.data.fingerprint
+
+    def describe(self) -> list[str]:
+        """Return lines about the patches and the network."""
+        settings, sets = self.settings, self.data.sets.values()
+        first, second = self.data.classes
+        lines = [
+            f"{PATCH_ROLES[own.role]}: {len(own)} patches of {len(set(own.units))}"
+            f" {'slides' if own.slides else 'unknown slides'}, {int(own.labels.sum())} {second},"
+            f" {len(own) - int(own.labels.sum())} {first}"
+            for own in sets
+        ]
+        each = settings.patches_per_epoch or len(self.data.of("train"))
+        with without_first_weights():
+            network = build_patch_network(settings.network, CLASSES)
+        millions = sum(one.numel() for one in network.parameters()) / 1e6
+        return [
+            *lines,
+            f"patches per epoch: {each}; {each * self.config.train.epochs} in all",
+            f"network: {settings.network.kind}, {millions:.2f} M parameters",
+        ]
+
+    def open(self, device: torch.device) -> PatchesTask:
+        """Decode the patches of train and val.
+
+        Raises:
+            DataError: A file is damaged.
+            ImageError: A picture cannot be read.
+            ConfigError: The network sees no patches as small.
+        """
+        config, settings = self.config, self.settings
+        train, augment_on = self.data.of("train"), config.machine.augment_on
+        crops = training_patches(
+            decode_patches(train, cache=config.data.cache, side=settings.side),
+            train.labels,
+            config.augment,
+            side=settings.side,
+            balance=settings.balance,
+            length=settings.patches_per_epoch,
+            jitter=settings.jitter,
+            on_cpu=augment_on == "cpu" or (augment_on == "auto" and device.type == "cpu"),
+        )
+        val = open_patches(self.data.of("val"), config.data.cache, settings.side)
+        if val.side != crops.side:
+            raise DataError(
+                f"patches of train are {crops.side} px wide, those of valid {val.side}",
+                "give parts of one size, or a side with {task.side}",
+                {"task.side": None},
+            )
+        with without_first_weights():
+            smallest = build_patch_network(settings.network, CLASSES).smallest
+        if crops.side < smallest:
+            raise ConfigError(
+                f"patches of {crops.side} px are too small for {settings.network.kind}, which needs"
+                f" {smallest}",
+                "choose another {task.network}, or fewer stages of it",
+                {"task.network": None},
+            )
+        return PatchesTask(config, settings, train, crops, val, self.data.classes, device)
+
+
+def open_patches(patches: PatchSet, cache: bool, side: int | None) -> CropSource:
+    """Decode patches as a source of each once, not augmented; errors as of `PatchesData.open`."""
+    return patch_source(decode_patches(patches, cache=cache, side=side), patches.labels, side)
+
+
+def read_patches_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> PatchesData:
+    """Read what a classifier of patches is trained on.
+
+    Raises:
+        DataError: There are no patches, ROIs are given, or as of `read_patches`.
+    """
+    if rois is not None:
+        raise DataError(
+            "a classifier of patches learns from no ROIs", "leave {rois} out", {"rois": None}
+        )
+    data = read_patches_of(config.data, cast(PatchesSettings, config.task))
+    data.of("train"), data.of("val")
+    return PatchesData(config, data)
+
+
+def read_patches_of(data: DataSettings, settings: PatchesSettings) -> PatchData:
+    """Read the labelled patches that settings name; errors as of `read_patches`."""
+    if not isinstance(data.dir, Path):
+        raise DataError(
+            f"patches are read from one folder, not from {len(data.dir)}",
+            "name one with {data.dir}",
+            {"data.dir": None},
+        )
+    return read_patches(data.dir, settings.stem, folders_of(data.split, settings))
+
+
+def folders_of(split: str | None, settings: PatchesSettings) -> Folders:
+    """Return how the settings have class folders read."""
+    return Folders(
+        settings.classes,
+        None if split is None else Path(split).expanduser(),
+        settings.slide_pattern,
+        (settings.val_share, settings.test_share),
+        settings.split_seed,
+    )

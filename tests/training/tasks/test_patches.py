@@ -1,0 +1,106 @@
+"""A classifier of patches through `midog`: it learns, says what it is, and resumes to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from midog.augment.on_device import to_float
+from midog.config.load import load_config
+from midog.models.classifiers.registry import CLASSIFIERS
+from midog.training.log import read_metrics
+from midog.training.runs import read_state
+from midog.training.tasks.patches import PatchesTask, class_weights
+from midog.training.tasks.patches_data import read_patches_data
+from tests.drawn_patches import SETTINGS, SIZES, draw, write_hdf5
+from tests.spoiled import settings
+
+pytestmark = pytest.mark.slow
+
+
+def task(folder: Path, *overrides: str) -> PatchesTask:
+    config = load_config(None, [*SETTINGS, f"data.dir={folder}", *overrides])
+    return read_patches_data(config).open(torch.device("cpu"))
+
+
+def test_it_learns_and_says_what_it_is(midog, classifier):
+    card = json.loads((classifier / "best" / "model.json").read_text())
+    assert (card["task"], card["class_names"], card["side"]) == ("patches", ["0", "1"], 32)
+    assert 0 < card["threshold"] < 1
+    rows = read_metrics(classifier / "metrics.csv")
+    assert float(rows[-1]["val/auc"]) == 1
+    assert float(rows[-1]["val/loss"]) < float(rows[0]["val/loss"])
+    assert read_state(classifier)["score_name"] == "AUC"
+
+
+def test_it_resumes_to_the_same_weights(midog, classifier, tmp_path, monkeypatch):
+    losses, calls = PatchesTask.losses, []
+    words = ["--data", classifier.parent / "data", "--runs", tmp_path, "--name", "a"]
+    words += settings(SETTINGS)
+
+    def interrupted(self, network, batch):
+        calls.append(len(batch))
+        if len(calls) == 6:  # between two batches of the second epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+        return losses(self, network, batch)
+
+    monkeypatch.setattr(PatchesTask, "losses", interrupted)
+    assert midog("patches", "train", *words).code == 128 + signal.SIGTERM
+    monkeypatch.setattr(PatchesTask, "losses", losses)
+    ran = midog("train", "--task", "patches", *words)
+    assert ran.code == 0, ran.err
+    whole, broken = (
+        torch.load(folder / "last.ckpt", weights_only=True)["model"]
+        for folder in (classifier, tmp_path / "a")
+    )
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_a_small_network_learns_a_small_batch_by_heart(tmp_path, loss):
+    torch.manual_seed(0)
+    own = task(write_hdf5(tmp_path), f"task.loss={loss}", "train.batch_size=8")
+    network = own.build(pretrained=False)
+    patches, labels = draw(8, 5, noise=60)
+    labels = torch.from_numpy(np.random.default_rng(1).permutation(labels))
+    images = to_float(torch.from_numpy(patches))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(100):
+        optimizer.zero_grad()
+        sum(network(images, labels, own.loss).values()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert network.logits(images).argmax(1).tolist() == labels.tolist()
+
+
+def test_batches_are_those_that_it_names(tmp_path):
+    own = task(write_hdf5(tmp_path), "task.jitter=2", "augment.flip=false")
+    (batch, *_) = own.batches(1, start=2, rank=0, world=1)
+    named = own.locations(1, 2, rank=0, world=1)
+    numbers = [int(one["patch"].split("[")[1][:-1]) for one in named]
+    assert batch.targets["numbers"].tolist() == numbers
+    assert max(abs(one[axis]) for one in named for axis in "xy") <= 2.5
+
+
+def test_the_rarer_class_weighs_more():
+    weights = class_weights(np.array([0, 0, 0, 1]), torch.device("cpu"))
+    assert weights.tolist() == pytest.approx([4 / 6, 2])
+
+
+@pytest.mark.parametrize("kind", ["resnet10", "resnet18", "all_cnn", "group_densenet"])
+def test_a_classifier_of_the_registry_is_trained_by_its_name(tmp_path, kind):
+    assert kind in CLASSIFIERS
+    folder = write_hdf5(tmp_path, sizes=dict.fromkeys(SIZES, 4), scale=3)
+    own = task(folder, f"task.network={kind}", "train.batch_size=2", "task.balance=loss")
+    network = own.build(pretrained=True)
+    (batch, *_) = own.batches(0, start=0, rank=0, world=1)
+    loss = sum(own.losses(network, batch).values())
+    loss.backward()
+    assert loss.isfinite()
+    assert any(one.grad is not None and one.grad.any() for one in network.parameters())
