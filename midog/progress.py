@@ -54,22 +54,23 @@ def bar(title: str) -> Iterator[OnStep]:
 
 
 @contextmanager
-def infer_bars(images: int) -> Iterator[tuple[OnImage, OnStep]]:
+def infer_bars(images: int, *, tiles: bool = True) -> Iterator[tuple[OnImage, OnStep]]:
     """Show a bar of images and one of the tiles of one; yield the functions that move them.
 
     Args:
         images: How many there are.
+        tiles: Whether there is the second one.
     """
     with step_bars() as bars:
         all_images = bars.add_task("images", total=images)
-        tiles = bars.add_task("tiles", total=None)
+        of_one = bars.add_task("tiles", total=None, visible=tiles)
 
         def on_image(name: str, figures: int | None) -> None:
             bars.advance(all_images)
-            bars.reset(tiles, total=None)
+            bars.reset(of_one, total=None, visible=tiles)
 
         def on_tile(done: int, total: int) -> None:
-            bars.update(tiles, completed=done, total=total)
+            bars.update(of_one, completed=done, total=total)
 
         yield on_image, on_tile
 

@@ -73,7 +73,7 @@ inference: member opened_image views calibration detector
 inference: crop_logits patch_classifier
 inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
-inference: outcome shard batch
+inference: outcome shard batch order
 inference: image_levels batch_statistics adapt
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
@@ -108,14 +108,15 @@ report: preview
 report: shift_rows shift_words shift_tables shift_charts shift_page
 report: study_page patches_charts patches_page
 studies: run
+scale: worker pool ray_cluster
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
 cli: flags words options terminal outputs shared command score_tables patch_tables data
 cli: splits settings
 cli: train alarms patches
-cli: export submission infer_words infer_given infer adapt scores tune ensemble shift bench demo
-cli: main
+cli: export submission infer_words infer_given infer_engines infer adapt scores tune
+cli: ensemble shift bench demo main
 __main__
 cli: study
 """

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from midog.cli.flags import flag_names
+from midog.cli.infer_engines import detect, require_ray_for
 from midog.cli.infer_given import models_of, mpp_of, require_one_rule, shard_in
-from midog.cli.infer_words import announce, print_cost, print_outcome, print_shard
+from midog.cli.infer_words import print_outcome, print_shard
 from midog.cli.options import (
     DATA,
     DEVICE,
@@ -31,7 +32,7 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.shared import number_or_auto, stoppable
+from midog.cli.shared import number_or_auto
 from midog.cli.terminal import say
 from midog.errors import MidogError
 
@@ -142,6 +143,24 @@ def infer(
             SCALE,
         ),
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        option(
+            "--engine",
+            "NAME",
+            "local: in this process; ray: on the nodes of a Ray cluster, which share the disk.",
+            SCALE,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        option(
+            "--address",
+            "HOST:PORT",
+            "Ray cluster, or auto. [default: one of this machine's devices alone]",
+            SCALE,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     tile: Annotated[
         str | None,
@@ -193,14 +212,14 @@ def infer(
     require_one_rule(calibrate, verifier)
     side, together = number_or_auto(tile, "--tile"), number_or_auto(batch_size, "--batch-size")
     part = None if shard is None else shard_in(shard)
+    require_ray_for(address, engine)
     given_mpp = None if mpp is None else mpp_of(mpp)
     from midog.formats.registry import require_formats
-    from midog.inference.batch import infer as infer_all
     from midog.inference.detector_choice import DetectorChoice
     from midog.inference.jobs import find_jobs
+    from midog.inference.order import Order
     from midog.inference.tissue_tiles import TissueSearch
     from midog.metrics.hotspot import HotspotSettings
-    from midog.progress import infer_bars
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
@@ -231,23 +250,8 @@ def infer(
         orientations,
         calibrate,
     )
-    detector = choice.load()
-    announce(detector, str(choice))
-    hint = f"stopped; finished images stay in {out}/, the same command detects in the rest"
-    with stoppable(hint), infer_bars(len(share)) as (on_image, on_tile):
-        outcome = infer_all(
-            share,
-            detector,
-            out,
-            among=jobs,
-            formats=names,
-            tissue=search,
-            hotspot=hotspot,
-            overwrite=overwrite,
-            on_image=on_image,
-            on_tile=on_tile,
-        )
-    print_cost(detector, outcome)
+    order = Order(choice, jobs, out, names, search, hotspot, overwrite)
+    outcome = detect(order, share, engine, address)
     _report(outcome, share, out, context, part, jobs)
 
 
