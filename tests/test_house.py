@@ -31,7 +31,7 @@ augment: stain_shift light noise_field noise jpeg_blocks jpeg
 augment: colour_spaces randstainna low_frequencies fda magnification pasted copy_paste
 augment: ops
 models: backbone_registry detector_settings registry
-models.classifiers: registry
+models.classifiers: settings registry
 training.tasks: registry
 config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments jpeg_tiles
@@ -40,8 +40,9 @@ images: open_tiff open_picture open_mha open_file damaged_tiles image decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
+models.classifiers: network
 models: centre_maps centre_detector centroid unet spread_scores weights build adversary
-models.classifiers: network losses all_cnn groups group_layers group_nets
+models.classifiers: losses all_cnn groups group_layers group_nets inception first_weights
 models: classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc challenge_scores thresholds

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from midog.errors import WeightsError
+from midog.models.classifiers.network import PatchNetwork
 from midog.models.protocol import Backbone, DetectionNetwork
 from midog.models.registry import BACKBONES, DETECTORS, DetectorSettings
 
@@ -50,7 +51,7 @@ def load_pretrained(network: DetectionNetwork, settings: DetectorSettings) -> No
     if weights == "coco":
         coco = DETECTORS[settings.kind].coco
         urls = coco(settings) if callable(coco) else coco
-        state = network.own_names(_fetch(_url(urls, weights, backbone)))
+        state = network.own_names(fetch_weights(_url(urls, weights, backbone)))
         head = f"{network.head_name}."
         state = {name: value for name, value in state.items() if not name.startswith(head)}
     elif weights == "imagenet":
@@ -58,12 +59,14 @@ def load_pretrained(network: DetectionNetwork, settings: DetectorSettings) -> No
             kind: entry.imagenet for kind, entry in BACKBONES.items() if entry.imagenet
         }
         url = _url(published if network.body_name else {}, weights, backbone)
-        state = _of_body(network, _fetch(url(settings.backbone) if callable(url) else url))
+        state = _of_body(network, fetch_weights(url(settings.backbone) if callable(url) else url))
     else:
-        state = network.own_names(_read_given(Path(weights).expanduser()))
+        state = network.own_names(read_weights(Path(weights).expanduser()))
         if not any(name.startswith(f"{network.body_name}.") for name in state):
             state = _of_body(network, state)
-    _fit(network, state, settings)
+    own = f"model.backbone={backbone}"
+    fix = "set model.backbone to the one that the weights were made for"
+    fit_weights(network, state, weights, f"{settings.kind} on {backbone}", own, fix)
 
 
 def checkpoints_dir() -> Path:
@@ -88,8 +91,12 @@ def _url(urls: Mapping[str, OfUrl], weights: str, backbone: str) -> OfUrl:
     return urls[backbone]
 
 
-def _fetch(url: str) -> dict[str, Tensor]:
-    """The tensors behind `url`, from the checkpoints folder if they are in it already."""
+def fetch_weights(url: str) -> dict[str, Tensor]:
+    """Read the tensors behind `url`, from the checkpoints folder if they are in it already.
+
+    Raises:
+        WeightsError: They cannot be fetched or read.
+    """
     path = checkpoints_dir() / _file_name(url)
     if not path.is_file():
         _download(url, path)
@@ -127,8 +134,12 @@ def _download(url: str, path: Path) -> None:
         ) from None
 
 
-def _read_given(path: Path) -> dict[str, Tensor]:
-    """The tensors of a user's own file."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a user's own file.
+
+    Raises:
+        WeightsError: It is missing, damaged, or of another kind.
+    """
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise WeightsError(
             f"model.weights={path}: unknown",
@@ -165,10 +176,26 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def _fit(network: DetectionNetwork, state: dict[str, Tensor], settings: DetectorSettings) -> None:
+def fit_weights(
+    network: DetectionNetwork | PatchNetwork,
+    state: dict[str, Tensor],
+    weights: str,
+    whose: str,
+    body: str,
+    fix: str,
+) -> None:
     """Load the tensors that a network has by that name and shape.
 
-    The names may leave out the first parts of the way to the backbone.
+    Args:
+        network: Its `body_name` says where its backbone is.
+        state: Tensors by name; the names may leave out the first parts of the way to the backbone.
+        weights: Where they are from, for messages.
+        whose: The network that they are to fit, in words.
+        body: Its backbone, in words.
+        fix: What to do where the tensors are of another backbone.
+
+    Raises:
+        WeightsError: Nothing fits, or a part of the backbone does not.
     """
     own = network.state_dict()
     steps = network.body_name.split(".") if network.body_name else []
@@ -182,14 +209,14 @@ def _fit(network: DetectionNetwork, state: dict[str, Tensor], settings: Detector
         for name, value in state.items()
         if name in own and value.shape == own[name].shape
     }
-    source = f"model.weights={settings.weights}"
+    source = f"model.weights={weights}"
     if not fitting:
         raise WeightsError(
-            f"{source}: nothing in it fits {settings.kind} on {settings.backbone.kind}",
+            f"{source}: nothing in it fits {whose}",
             "give weights of this network",
         )
     if steps:
-        _check_body(own, state, f"{network.body_name}.", settings)
+        _check_body(own, state, f"{network.body_name}.", f"not those of {body}", source, fix)
     network.load_state_dict(fitting, strict=False)
     fresh = sorted(
         {".".join(name.split(".")[:3]) for name in own.keys() - fitting.keys() if _is_weight(name)}
@@ -204,7 +231,12 @@ def _fit(network: DetectionNetwork, state: dict[str, Tensor], settings: Detector
 
 
 def _check_body(
-    own: Mapping[str, Tensor], state: Mapping[str, Tensor], body: str, settings: DetectorSettings
+    own: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    body: str,
+    not_those: str,
+    source: str,
+    fix: str,
 ) -> None:
     """Refuse a backbone that fits in part: ResNet-34 holds all names of ResNet-18.
 
@@ -230,9 +262,7 @@ def _check_body(
     )
     if wrong:
         raise WeightsError(
-            f"model.weights={settings.weights}: {wrong[0]} and {len(wrong) - 1} more tensors are"
-            f" not those of model.backbone={settings.backbone.kind}",
-            "set model.backbone to the one that the weights were made for",
+            f"{source}: {wrong[0]} and {len(wrong) - 1} more tensors are {not_those}", fix
         )
 
 

@@ -4,129 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import Field
-
-from midog.config.settings import KindSettings
-from midog.models.backbone_registry import (
-    BackboneSettings,
-    ResNet10Settings,
-    ResNetSettings,
-    TimmSettings,
-    build_backbone,
-    require,
+from midog.models.backbone_registry import build_backbone, require
+from midog.models.classifiers.settings import (
+    AllCNNSettings,
+    ClassifierSettings,
+    GroupCNNSettings,
+    GroupDenseNetSettings,
+    InceptionSettings,
+    OnBackboneSettings,
+    ResNet10ClassifierSettings,
+    ResNetClassifierSettings,
+    TimmClassifierSettings,
 )
 
 if TYPE_CHECKING:
     from midog.models.classifier import Classifier
     from midog.models.classifiers.all_cnn import AllCNN
     from midog.models.classifiers.group_nets import GroupCNN, GroupDenseNet
+    from midog.models.classifiers.inception import InceptionV3
     from midog.models.classifiers.network import PatchNetwork
 
 
-class ClassifierSettings(KindSettings):
-    """Settings that every classifier of patches has."""
-
-
-class OnBackboneSettings(ClassifierSettings, BackboneSettings):
-    """Settings of a backbone with a linear layer on top, beside the backbone's own."""
-
-    maps: int = Field(
-        3, ge=1, le=3, description="maps of the backbone that are built: to stride 8, 16 or 32"
-    )
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of values before the last layer that training drops"
-    )
-
-
-class ResNetClassifierSettings(OnBackboneSettings, ResNetSettings):
-    """Settings of a ResNet as a classifier."""
-
-
-class ResNet10ClassifierSettings(OnBackboneSettings, ResNet10Settings):
-    """Settings of ResNet-10 as a classifier."""
-
-
-class TimmClassifierSettings(OnBackboneSettings, TimmSettings):
-    """Settings of timm's networks as classifiers."""
-
-
-class AllCNNSettings(ClassifierSettings):
-    """Settings of the All-CNN."""
-
-    width: int = Field(
-        96,
-        ge=4,
-        le=1024,
-        description="channels of the first stage; all that follows has twice as many",
-    )
-    stages: int = Field(
-        3, ge=1, le=6, description="stages that halve the map: 2 for 32 px (the paper), 3 for 96 px"
-    )
-    dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of values behind a stage that training drops (the paper: 0.5)",
-    )
-    input_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of the image that training drops (the paper: 0.2)"
-    )
-    norm: Literal["none", "batch"] = Field(
-        "none", description="norm behind each convolution (the paper: none)"
-    )
-    start: Literal["he", "glorot"] = Field(
-        "he", description="how the first weights are drawn; from glorot it hardly learns"
-    )
-
-
-class GroupSettings(ClassifierSettings):
-    """Settings of networks on a group of turns and mirrors."""
-
-    group: Literal["z2", "p4", "p4m"] = Field(
-        "p4m",
-        description="what leaves the scores as they are; p4: quarter turns; p4m: mirrors too;"
-        " z2: neither, a plain network",
-    )
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of values that training drops behind each stage"
-    )
-
-
-class GroupCNNSettings(GroupSettings):
-    """Settings of the All-CNN on a group."""
-
-    width: int = Field(
-        96,
-        ge=4,
-        le=1024,
-        description="channels of the first stage of a plain network with as many parameters:"
-        " p4 has half of it, p4m 0.354; all that follows has twice as many",
-    )
-    stages: int = Field(3, ge=1, le=6, description="stages that halve the map")
-    pooling: Literal["mean", "max"] = Field(
-        "mean", description="how maps are halved, and how orientations are joined at the end"
-    )
-
-
-class GroupDenseNetSettings(GroupSettings):
-    """Settings of the DenseNet on a group."""
-
-    width: int = Field(
-        26,
-        ge=4,
-        le=1024,
-        description="channels that a block adds in a plain network with as many parameters:"
-        " p4 has half of it, p4m 0.354",
-    )
-    blocks: int = Field(5, ge=1, le=6, description="blocks, between which the map is halved")
-    padding: Literal["none", "zeros"] = Field(
-        "none",
-        description="what convolutions see beyond the edge; none (the paper): five blocks need"
-        " patches of 65 px",
-    )
-
+__all__ = [
+    "CLASSIFIERS",
+    "ClassifierEntry",
+    "ClassifierSettings",
+    "OnBackboneSettings",
+    "build_patch_network",
+]
 
 OfClassifier = TypeVar("OfClassifier", bound=ClassifierSettings)
 
@@ -139,12 +46,15 @@ class ClassifierEntry(Generic[OfClassifier]):
         about: Its words for help and listings; starts with a noun.
         settings: The class of its section.
         build: Builds it, with random weights, from its settings and the number of classes.
+        imagenet: URL of weights of its own that were trained on ImageNet; empty: none, or those of
+            its backbone.
         needs: A package that it imports and midog does not always install; empty: none.
     """
 
     about: str
     settings: type[OfClassifier]
     build: Callable[[OfClassifier, int], PatchNetwork]
+    imagenet: str = ""
     needs: str = ""
 
 
@@ -196,6 +106,17 @@ def _build_group_densenet(settings: GroupDenseNetSettings, classes: int) -> Grou
     )
 
 
+def _build_inception(settings: InceptionSettings, classes: int) -> InceptionV3:
+    from midog.models.classifiers.inception import SIXTEENTHS, InceptionV3
+
+    return InceptionV3(
+        classes,
+        sixteenths=round(settings.width * SIXTEENTHS),
+        freeze_until=settings.freeze_until,
+        dropout=settings.dropout,
+    )
+
+
 CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
     "resnet10": ClassifierEntry(
         "ResNet-10, of any width", ResNet10ClassifierSettings, _build_on_backbone
@@ -223,6 +144,12 @@ CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
         "DenseNet on a group: turned patches score the same (Veeling et al. 2018)",
         GroupDenseNetSettings,
         _build_group_densenet,
+    ),
+    "inception_v3": ClassifierEntry(
+        "Inception-v3 of torchvision, of any width, for patches of 75 px or more",
+        InceptionSettings,
+        _build_inception,
+        imagenet="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
     ),
 }
 """The classifiers of patches by name. A further one is a file and an entry here."""

@@ -14,7 +14,10 @@ SMALL = {
     "all_cnn": {"width": 4},
     "group_cnn": {"width": 8, "stages": 2},
     "group_densenet": {"width": 8, "blocks": 3},
+    "inception_v3": {"width": 0.0625},
 }
+
+SIDES = dict.fromkeys(SMALL, 32) | {"inception_v3": 75}
 
 
 def built(kind, classes=3):
@@ -25,14 +28,14 @@ def built(kind, classes=3):
 @pytest.mark.parametrize("kind", SMALL)
 def test_it_scores_every_class_of_patches_of_any_side(kind):
     network = built(kind).eval()
-    for side in (32, 27):
+    for side in (96, 75) if kind == "inception_v3" else (32, 27):
         assert network.logits(torch.rand(2, 3, side, side)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_its_loss_is_that_of_its_logits_by_any_rule(kind):
     network = built(kind).eval()
-    images, labels = torch.rand(4, 3, 32, 32), torch.tensor([0, 1, 2, 1])
+    images, labels = torch.rand(4, 3, SIDES[kind], SIDES[kind]), torch.tensor([0, 1, 2, 1])
     logits = network.logits(images)
     assert network(images, labels)["classification"] == F.cross_entropy(logits, labels)
     halved = network(images, labels, lambda scores, wanted: F.cross_entropy(scores, wanted) / 2)
@@ -46,11 +49,11 @@ def test_a_copy_for_inference_leaves_the_network_as_it_is(kind):
     assert network.training
     assert not copied.training
     assert not any(parameter.requires_grad for parameter in copied.parameters())
-    images = torch.rand(2, 3, 32, 32)
+    images = torch.rand(2, 3, SIDES[kind], SIDES[kind])
     assert torch.equal(copied.logits(images), network.eval().logits(images))
 
 
-@pytest.mark.parametrize("kind", ["all_cnn", "group_cnn", "group_densenet"])
+@pytest.mark.parametrize("kind", ["all_cnn", "group_cnn", "group_densenet", "inception_v3"])
 def test_patches_that_are_too_small_are_refused_and_the_smallest_are_not(kind):
     network = built(kind).eval()
     side = network.smallest
