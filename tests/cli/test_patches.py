@@ -22,6 +22,26 @@ def test_a_dry_run_shows_settings_and_data(midog, tmp_path):
     assert "network: all_cnn, 2.36 M parameters" in ran.out
 
 
+@pytest.mark.parametrize(("name", "parameters"), [("p4", "0.26 M"), ("p4m", "0.27 M")])
+def test_configs_of_groups_have_about_the_parameters_of_one_width(
+    midog, tmp_path, name, parameters
+):
+    ran = midog(
+        *("patches", "train", "--data", write_hdf5(tmp_path), "--stem", "spots"),
+        *("--config", f"patches_{name}", "--dry-run"),
+    )
+    assert ran.code == 0, ran.err
+    assert f"network: group_cnn, {parameters} parameters" in ran.out
+
+
+def test_weights_of_inception_are_read_from_a_file_that_must_be_one(midog, tmp_path):
+    write_hdf5(tmp_path, scale=3)
+    words = ["patches", "train", "--data", tmp_path, "--runs", tmp_path / "runs"]
+    own = ["task.network={kind: inception_v3, width: 0.0625}", "task.weights=/nowhere.pth"]
+    ran = midog(*words, *settings([*SETTINGS, *own]))
+    assert "task.weights=/nowhere.pth: no such file; use imagenet, none" in one_line(ran)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -50,7 +50,13 @@ def of_task(error: WeightsError) -> WeightsError:
     """Put an error about the settings of a detector in words about those of a task."""
 
     def own(text: str) -> str:
-        return text.replace("model.", "task.").replace("use coco, ", "use ")
+        for detectors, ours in (
+            ("model.", "task."),
+            ("this detector", "this classifier"),
+            ("use coco, ", "use "),  # which are weights of detectors alone
+        ):
+            text = text.replace(detectors, ours)
+        return text
 
     settings = {own(key): value for key, value in error.settings.items()}
     return WeightsError(own(error.what), own(error.fix), settings)

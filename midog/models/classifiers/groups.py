@@ -38,7 +38,7 @@ class Group:
     @cached_property
     def products(self) -> tuple[tuple[int, ...], ...]:
         """Numbers of the products: the row g holds those of g h, for every h."""
-        grid = torch.arange(4).view(2, 2)
+        grid = torch.arange(4, device="cpu").view(2, 2)
         moved = [self.move(grid, number).flatten().tolist() for number in range(len(self))]
         return tuple(
             tuple(
@@ -77,7 +77,7 @@ class Group:
             (G, E * k * k) int64, E being 1 or G. Row h, reshaped to (E, k, k), holds at slot g the
             places of slot h^-1 g of the stored filter, moved by h.
         """
-        grid = torch.arange(kernel * kernel).view(kernel, kernel)
+        grid = torch.arange(kernel * kernel, device="cpu").view(kernel, kernel)
         rows = []
         for element in range(len(self)):
             moved = self.move(grid, element)

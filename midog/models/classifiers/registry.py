@@ -32,6 +32,7 @@ __all__ = [
     "ClassifierEntry",
     "ClassifierSettings",
     "OnBackboneSettings",
+    "ResNetClassifierSettings",
     "build_patch_network",
 ]
 

@@ -15,6 +15,7 @@ from midog.config.schema import RunConfig
 from midog.data.patches.patch_set import PatchSet
 from midog.inference.patch_classifier import CLASSES, save_patch_classifier
 from midog.loading.crops import CropSource
+from midog.models.classifiers.first_weights import load_first_weights
 from midog.models.classifiers.losses import class_loss
 from midog.models.classifiers.network import PatchNetwork
 from midog.models.classifiers.registry import OnBackboneSettings, build_patch_network
@@ -57,9 +58,11 @@ class PatchesTask(CropTask):
     def build(self, *, pretrained: bool) -> PatchNetwork:
         """Build the classifier; errors as of `Task.build`."""
         network = build_patch_network(self.settings.network, CLASSES)
-        chosen = self.settings.network
+        chosen, weights = self.settings.network, self.settings.weights
         if pretrained and isinstance(chosen, OnBackboneSettings):
-            take_weights(network, backbone=chosen, weights=self.settings.weights)
+            take_weights(network, backbone=chosen, weights=weights)
+        elif pretrained:
+            load_first_weights(network, chosen, weights)
         return network.train()
 
     def validate(

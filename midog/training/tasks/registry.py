@@ -153,7 +153,8 @@ class PatchesSettings(TaskSettings):
     )
     weights: str = Field(
         "none",
-        description="first weights of its backbone: none, imagenet, or a file (.safetensors, .pth)",
+        description="first weights of its backbone, or of inception_v3: none, imagenet, or a file"
+        " (.safetensors, .pth)",
     )
 
     @model_validator(mode="after")
@@ -162,8 +163,11 @@ class PatchesSettings(TaskSettings):
             raise ValueError(f"classes are {', '.join(self.classes)}: name two, or none")
         if self.weights == "coco":
             raise ValueError("weights coco are a detector's: choose none, imagenet or a file")
-        if self.weights != "none" and not isinstance(self.network, OnBackboneSettings):
-            raise ValueError(f"weights fill a backbone, and {self.network.kind} has none")
+        own = CLASSIFIERS[self.network.kind].imagenet
+        if self.weights != "none" and not (own or isinstance(self.network, OnBackboneSettings)):
+            raise ValueError(
+                f"weights fill a backbone or Inception-v3, and {self.network.kind} has none"
+            )
         return self
 
 

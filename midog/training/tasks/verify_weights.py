@@ -8,6 +8,7 @@ from typing import Any, cast
 from midog.errors import WeightsError
 from midog.inference.model_folder import read_model
 from midog.models.classifier import Classifier
+from midog.models.classifiers.first_weights import of_task
 from midog.models.classifiers.network import PatchNetwork
 from midog.models.registry import BackboneSettings, DetectorSettings
 from midog.models.weights import load_pretrained
@@ -57,10 +58,4 @@ def take_weights(network: PatchNetwork, *, backbone: BackboneSettings, weights: 
     try:
         load_pretrained(cast(Any, network), asked)
     except WeightsError as error:
-        named = {_own(key): value for key, value in error.settings.items()}
-        raise WeightsError(_own(error.what), _own(error.fix), named) from None
-
-
-def _own(text: str) -> str:
-    """Words about the settings of a detector as words about those of a classifier."""
-    return text.replace("model.", "task.").replace("this detector", "this classifier")
+        raise of_task(error) from None

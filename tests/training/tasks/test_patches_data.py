@@ -63,7 +63,7 @@ def test_class_folders_are_read_as_the_settings_say(tmp_path):
     [
         ("task.classes=[a]", "classes are a: name two, or none"),
         ("task.classes=[a, a]", "classes are a, a"),
-        ("task.weights=imagenet", "weights fill a backbone, and all_cnn has none"),
+        ("task.weights=imagenet", "weights fill a backbone or Inception-v3, and all_cnn has none"),
         ("task.weights=coco", "weights coco are a detector's"),
         ("task.stem=a/b", "task.stem"),
         ("task.network=lenet", "task.network.kind is 'lenet': choose"),
