@@ -29,13 +29,24 @@ class TrainSettings(Settings):
         le=10_000,
         description="steps whose gradients are summed for one update of the weights",
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="update rule")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field(
+        "adamw", description="update rule"
+    )
     lr: Annotated[float, _ASKED] = Field(1e-4, gt=0, description="highest learning rate")
     weight_decay: float = Field(
         1e-4, ge=0, le=10, description="decay of all weights but biases and norms"
     )
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="learning rate after the warm-up"
+    schedule: Literal["cosine", "constant", "step", "cyclic"] = Field(
+        "cosine",
+        description="learning rate after the warm-up; cosine: half of one, to 0; step: lower by"
+        " schedule_factor every schedule_epochs; cyclic: in triangles of schedule_epochs between lr"
+        " and schedule_factor of it",
+    )
+    schedule_epochs: float = Field(
+        10, gt=0, le=_MOST, description="epochs of a step, or of a cycle from lr down and up again"
+    )
+    schedule_factor: float = Field(
+        0.1, gt=0, le=1, description="what a step multiplies lr by; lowest share of lr in a cycle"
     )
     warmup_steps: int = Field(
         200, ge=0, le=_MOST, description="updates over which the learning rate rises to lr"

@@ -188,6 +188,8 @@ def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.O
         sgd = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=fused)
         start_momentum(sgd)
         return sgd
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=settings.lr, alpha=0.9, momentum=0.9)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=settings.lr, fused=fused)
 

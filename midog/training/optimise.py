@@ -117,11 +117,18 @@ def is_due(epoch: int, settings: TrainSettings) -> bool:
 def learning_rate(settings: TrainSettings, step: int, updates: int) -> float:
     """Return the learning rate of update `step` (from 0) of `updates`.
 
-    It rises linearly over `warmup_steps`, and then is constant or half a cosine.
+    It rises linearly over `warmup_steps`, and then is constant, falls as half a cosine or in steps,
+    or goes down and up in triangles (Smith 2017, arXiv:1506.01186). It changes with every update.
     """
     warmup = min(settings.warmup_steps, updates // 2)
     if step < warmup:
         return settings.lr * (step + 1) / warmup
     if settings.schedule == "constant":
         return settings.lr
+    if settings.schedule in ("step", "cyclic"):
+        periods = (step - warmup) * settings.epochs / (updates * settings.schedule_epochs)
+        if settings.schedule == "step":
+            return float(settings.lr * settings.schedule_factor ** int(periods))
+        height = abs(2 * (periods % 1) - 1)
+        return settings.lr * (settings.schedule_factor + (1 - settings.schedule_factor) * height)
     return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(updates - warmup, 1)))

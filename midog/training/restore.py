@@ -116,6 +116,8 @@ def _slots(optimizer: Optimizer, weight: Tensor) -> dict[str, Tensor]:
     """What the optimizer keeps of a weight, as tensors of its shapes and types."""
     if isinstance(optimizer, torch.optim.SGD):
         return {"momentum_buffer": weight}
+    if isinstance(optimizer, torch.optim.RMSprop):
+        return {"step": torch.zeros(()), "square_avg": weight, "momentum_buffer": weight}
     return {"step": torch.zeros(()), "exp_avg": weight, "exp_avg_sq": weight}
 
 

@@ -16,7 +16,9 @@ def test_a_setting_alone_is_its_description_with_its_default():
     assert words_of("{train.patience}") == (
         "Validations without a better score before training stops; 0: never. [default: 0]"
     )
-    assert words_of("{train.optimizer}") == "Update rule (adam, adamw, sgd). [default: adamw]"
+    assert (
+        words_of("{train.optimizer}") == "Update rule (adam, adamw, sgd, rmsprop). [default: adamw]"
+    )
 
 
 def test_within_a_text_a_setting_is_its_description():

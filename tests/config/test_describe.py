@@ -33,7 +33,7 @@ def test_a_setting_has_words_with_its_choices_and_its_default_as_yaml():
     assert about("train.patience").words == (
         "validations without a better score before training stops; 0: never"
     )
-    assert about("train.optimizer").words == "update rule (adam, adamw, sgd)"
+    assert about("train.optimizer").words == "update rule (adam, adamw, sgd, rmsprop)"
     assert about("data.split").shown == "null"
     assert about("train.optimizer").shown == "adamw"
     assert about("model.anchor_ratios").shown == "[1.0]"
@@ -59,7 +59,7 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_one():
 
 
 def test_kinds_and_ops_are_those_of_the_registries_now(monkeypatch):
-    assert set(kinds()) == {"task", "task.backbone", "model", "model.backbone"}
+    assert set(kinds()) == {"task", "task.backbone", "task.network", "model", "model.backbone"}
     grain = Op("grain", float, 0.5, draws=0, parameters=lambda numbers, setting: {})
     monkeypatch.setitem(OPS, "noise", grain)
     assert about("augment.noise").default == 0.5

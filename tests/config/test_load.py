@@ -46,7 +46,7 @@ def test_overrides_reach_nested_keys_and_win():
         ),
         ("sampling.p_mitotic=0.9", "p_mitotic + p_imposter = 1.15 is over 1"),
         ("model.anchor_sizes=[]", "anchor_sizes needs 1 to 5 lists"),
-        ("train.schedule=step", "'cosine' or 'constant'"),
+        ("train.schedule=stairs", "'cosine', 'constant', 'step' or 'cyclic'"),
         ("train.lr=.nan", "finite"),
         ("epochs", "is not key=value"),
     ],

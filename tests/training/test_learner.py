@@ -15,7 +15,9 @@ from midog.training import learner as setup
 from midog.training.optimise import step_weights
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD"), ("rmsprop", "RMSprop")]
+)
 def test_the_optimizer_moves_what_learns_and_decays_no_norm(name, kind):
     config = load_config(
         None,

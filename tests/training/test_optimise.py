@@ -188,6 +188,26 @@ def test_the_learning_rate_rises_then_falls():
     assert {learning_rate(constant.train, step, 110) for step in range(110)} == {1}
 
 
+def rates_of(*overrides: str) -> list[float]:
+    own = ["train.lr=1", "train.warmup_steps=0", "train.epochs=30", "train.schedule_epochs=10"]
+    train = load_config(None, [*own, *overrides]).train
+    return [learning_rate(train, step, 120) for step in range(120)]
+
+
+def test_the_learning_rate_falls_in_steps_of_epochs():
+    rates = rates_of("train.schedule=step", "train.schedule_factor=0.5")
+    assert rates == [1.0] * 40 + [0.5] * 40 + [0.25] * 40
+
+
+def test_the_learning_rate_goes_down_and_up_in_cycles():
+    rates = rates_of("train.schedule=cyclic", "train.schedule_factor=0.2")
+    assert rates[:40] == pytest.approx(rates[40:80])
+    assert (rates[0], rates[20]) == (1, pytest.approx(0.2))
+    assert rates[:21] == sorted(rates[:21], reverse=True)
+    assert rates[20:40] == sorted(rates[20:40])
+    assert rates[10] == pytest.approx(0.6)
+
+
 def test_pace_tells_waiting_from_working(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])

@@ -15,7 +15,7 @@ from midog.training.restore import restore
 from tests.training.line_task import LineTask, line_learner
 
 
-@pytest.fixture(params=["adamw", "sgd"])
+@pytest.fixture(params=["adamw", "sgd", "rmsprop"])
 def trained(request, tmp_path):
     learner = line_learner(load_config(None, [f"train.optimizer={request.param}"]).train)
     LineTask().losses(learner.wrapped, torch.ones(2, 2))["error"].backward()

@@ -40,7 +40,7 @@ def moved(ours: Learner) -> list[torch.Tensor]:
     return weights + [value for slots in state["optimizer"].values() for value in slots.values()]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_nothing_moves_where_a_gradient_is_not_finite_and_all_goes_on_after_it(optimizer, bad):
     images = torch.rand(2, 3, 8, 8)
