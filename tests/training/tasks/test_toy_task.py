@@ -209,7 +209,8 @@ def test_a_dry_run_describes_it(midog, words):
         ("task.wdith=3", "unknown key task.wdith (did you mean task.width?)"),
         (
             "task.kind=toys",
-            "task.kind is 'toys': choose detection, adversarial, verify or toy (did you mean toy?)",
+            "task.kind is 'toys': choose detection, adversarial, verify, patches or"
+            " toy (did you mean toy?)",
         ),
     ],
 )
