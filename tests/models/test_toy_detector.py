@@ -155,7 +155,7 @@ def test_its_words_are_listed_among_the_choices() -> None:
     ("setting", "says"),
     [
         ("model.side=-1", r"model\.side is -1"),
-        ("model.head_convs=2", r"unknown key model\.head_convs"),
+        ("model.head_convs=2", r"model: head_convs is of another kind than centre_map;"),
         ("model.kind=centremap", r"did you mean centre_map\?"),
         ("model.weights=coco", r"model\.weights=coco does not exist for this detector"),
     ],
