@@ -83,6 +83,9 @@ def test_a_cluster_without_room_is_one_line(resources, device, words):
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.skipif(
+    "MIDOG_TEST_RAY" not in os.environ, reason="starts a Ray cluster: MIDOG_TEST_RAY=1 runs it"
+)
 def test_a_node_that_is_removed_half_way_changes_no_byte(
     tiny_model: Path, small_images: Path, tmp_path: Path
 ) -> None:
