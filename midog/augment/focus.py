@@ -34,7 +34,7 @@ def focus_amounts(numbers: Numbers, highest: float) -> Parameters:
     """
     low, high = -highest, min(highest, 1.0)
     amounts = low + (high - low) * numbers
-    return {"amounts": amounts.reshape(-1, _CELLS, _CELLS).astype(numbers.dtype)}
+    return {"amounts": amounts.reshape(-1, _CELLS, _CELLS)}
 
 
 def _on_device(images: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
@@ -43,9 +43,7 @@ def _on_device(images: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
     from midog.augment.gaussian import gaussian_on_device
 
     side = images.shape[-1]
-    amounts = F.interpolate(
-        parameters["amounts"][:, None].to(images.dtype), (side, side), mode="bilinear"
-    )
+    amounts = F.interpolate(parameters["amounts"][:, None], (side, side), mode="bilinear")
     return (images + amounts * (gaussian_on_device(images) - images)).clamp_(0, 1)
 
 

@@ -159,6 +159,15 @@ OrientationsOption = Annotated[
         max=8,
     ),
 ]
+RunNameOption = Annotated[
+    str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
+]
+DryRunOption = Annotated[
+    bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
+]
+FreshOption = Annotated[
+    bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
+]
 RunsOption = Annotated[Path, option("--runs", "FOLDER", "Folder of runs.", RUN)]
 DeviceOption = Annotated[
     str, option("--device", "NAME", "{machine.device} [default: auto]", DEVICE)

@@ -11,13 +11,15 @@ from midog.cli.command import Command, Group
 from midog.cli.options import (
     DATA,
     OUTPUT,
-    RUN,
     SCORING,
     SETTINGS,
     BootstrapSeedOption,
     DeviceOption,
+    DryRunOption,
     EpochsOption,
+    FreshOption,
     JsonOption,
+    RunNameOption,
     RunsOption,
     SetOption,
     TrainingDeviceOption,
@@ -102,15 +104,9 @@ def train(
     seed: TrainingSeedOption = None,
     overrides: SetOption = None,
     device: TrainingDeviceOption = None,
-    name: Annotated[
-        str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
-    ] = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
-    ] = False,
-    fresh: Annotated[
-        bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
-    ] = False,
+    name: RunNameOption = None,
+    dry_run: DryRunOption = False,
+    fresh: FreshOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Train a classifier, or resume the newest unfinished training.

@@ -10,7 +10,10 @@ from midog.cli.options import (
     RUN,
     SETTINGS,
     ConfigOption,
+    DryRunOption,
     EpochsOption,
+    FreshOption,
+    RunNameOption,
     RunsOption,
     SetOption,
     SplitOption,
@@ -36,9 +39,7 @@ def train(
     seed: TrainingSeedOption = None,
     overrides: SetOption = None,
     device: TrainingDeviceOption = None,
-    name: Annotated[
-        str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
-    ] = None,
+    name: RunNameOption = None,
     task: Annotated[
         str | None,
         option(
@@ -68,12 +69,8 @@ def train(
             SETTINGS,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", None, "Print settings, data and model size; train nothing.", RUN)
-    ] = False,
-    fresh: Annotated[
-        bool, option("--fresh", None, "Start a new run, even if one could be resumed.", RUN)
-    ] = False,
+    dry_run: DryRunOption = False,
+    fresh: FreshOption = False,
     resume_with: Annotated[
         list[str] | None,
         option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Self
 
@@ -20,6 +21,8 @@ from midog.models.protocol import (
     ImageDetections,
 )
 
+BODY_STRIDE = 8
+"""Of the finest map of a backbone."""
 PRIOR = 0.01
 """First score of every cell, as in RetinaNet."""
 
@@ -118,3 +121,12 @@ class CentreDetector(DetectionNetwork):
         """The framed images, and their map (B, K, h, w) of float32 logits."""
         framed: Framed = self.frame(images)
         return framed, self.scored(framed.images.to(self._dtype))
+
+
+def score_layer(channels: int, outputs: int) -> nn.Conv2d:
+    """Make the last layer of a map, a convolution of 1 x 1 that first scores PRIOR everywhere."""
+    layer = nn.Conv2d(channels, outputs, 1)
+    nn.init.normal_(layer.weight, std=0.01)
+    assert layer.bias is not None
+    nn.init.constant_(layer.bias, -math.log((1 - PRIOR) / PRIOR))
+    return layer

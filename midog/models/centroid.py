@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from midog.models.centre_detector import PRIOR, CentreDetector
+from midog.models.centre_detector import BODY_STRIDE, CentreDetector, score_layer
 from midog.models.centre_maps import MapLoss
 from midog.models.protocol import Backbone
-
-BODY_STRIDE = 8
-"""Of the finest map of a backbone."""
 
 
 class Centroid(CentreDetector):
@@ -63,10 +58,7 @@ class Centroid(CentreDetector):
             nn.ReLU(),
         )  # fmt: skip
         self.parts = BODY_STRIDE // stride
-        self.scores = nn.Conv2d(channels, num_classes * self.parts**2, 1)
-        nn.init.normal_(self.scores.weight, std=0.01)
-        assert self.scores.bias is not None
-        nn.init.constant_(self.scores.bias, -math.log((1 - PRIOR) / PRIOR))
+        self.scores = score_layer(channels, num_classes * self.parts**2)
 
     def compile_parts(self) -> None:
         """Have the backbone and the layers behind it compiled at their next use."""

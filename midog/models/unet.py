@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from midog.models.centre_detector import PRIOR, CentreDetector
+from midog.models.centre_detector import BODY_STRIDE, CentreDetector, score_layer
 from midog.models.centre_maps import MapLoss
 from midog.models.protocol import Backbone
-
-BODY_STRIDE = 8
-"""Of the finest map of a backbone."""
 
 
 class UNet(CentreDetector):
@@ -67,10 +62,7 @@ class UNet(CentreDetector):
         self.expanding = Expanding(
             [*widths, *body.channels], [*widths, *[deep] * (len(body.channels) - 1)]
         )
-        self.scores = nn.Conv2d(widths[0], num_classes, 1)
-        nn.init.normal_(self.scores.weight, std=0.01)
-        assert self.scores.bias is not None
-        nn.init.constant_(self.scores.bias, -math.log((1 - PRIOR) / PRIOR))
+        self.scores = score_layer(widths[0], num_classes)
 
     def scored(self, images: Tensor) -> Tensor:
         """Score framed images; see `CentreDetector.scored`."""

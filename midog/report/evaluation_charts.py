@@ -153,7 +153,7 @@ def threshold_cost(result: Evaluation) -> Figure:
 @drawing()
 def counts_against_truth(result: Evaluation) -> Figure:
     """Draw detected against true figures per mm2, a mark for each ROI."""
-    return _against_truth(result, "figures per mm²", _densities)
+    return _against_truth(_rois(result), "figures per mm²", _densities)
 
 
 @drawing()
@@ -166,11 +166,11 @@ def hotspot_counts(result: Evaluation) -> Figure:
         true, detected = np.array([rows[roi.file_name] for roi in rois], np.float64).T
         return true, detected
 
-    return _against_truth(result, "figures in the hotspot", counts)
+    return _against_truth(_rois(result, known_area=False), "figures in the hotspot", counts)
 
 
 def _against_truth(
-    result: Evaluation,
+    groups: Iterator[tuple[str, Sequence[RoiScores], Style]],
     what: str,
     values_of: Callable[[Sequence[RoiScores]], tuple[Values, Values]],
 ) -> Figure:
@@ -178,7 +178,7 @@ def _against_truth(
     figure, axes = new_chart()
     axes.set(xlabel=f"true {what}", ylabel=f"detected {what}")
     drawn, most = [], 0.0
-    for name, rois, style in _rois(result, known_area=values_of is _densities):
+    for name, rois, style in groups:
         true, detected = values_of(rois)
         draw_marks(axes, true, detected, style)
         drawn.append((name, style))
