@@ -40,7 +40,7 @@ images: open_tiff open_picture open_mha open_file damaged_tiles image decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
-models.classifiers: network
+models.classifiers: views network
 models: centre_maps centre_detector centroid unet spread_scores weights build adversary
 models.classifiers: losses all_cnn groups group_layers group_nets inception first_weights
 models: classifier

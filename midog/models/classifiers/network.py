@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from midog.errors import ConfigError
+from midog.models.classifiers.views import View
 from midog.models.frame import Frame
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -21,7 +22,8 @@ class PatchNetwork(nn.Module, ABC):
     """A network that scores the classes of whole patches.
 
     Patches are (B, 3, S, S) float32 RGB in [0, 1]. How they are normalised and padded is the
-    network's own business, as it is a detector's.
+    network's own business, as it is a detector's. A network that looks at several magnifications
+    names them in `views`; it takes the views one by one, or cuts them from the patch.
 
     Attributes:
         frame: How images are shown to the layers.
@@ -35,12 +37,12 @@ class PatchNetwork(nn.Module, ABC):
     smallest: int = 1
 
     def forward(
-        self, images: Tensor, labels: Tensor, loss: Loss = F.cross_entropy
+        self, images: Any, labels: Tensor, loss: Loss = F.cross_entropy
     ) -> dict[str, Tensor]:
         """Compute the losses, in train and in eval mode alike.
 
         Args:
-            images: (B, 3, S, S) float32 in [0, 1].
+            images: (B, 3, S, S) float32 in [0, 1], or one such for each of `views`.
             labels: (B,) int64, 0 to K - 1.
             loss: Of logits and labels, such as a focal loss or one that weighs the classes.
 
@@ -51,8 +53,19 @@ class PatchNetwork(nn.Module, ABC):
         return {"classification": loss(self.logits(images).float(), labels)}
 
     @abstractmethod
-    def logits(self, images: Tensor) -> Tensor:
-        """Score images (B, 3, S, S) float32 in [0, 1]; (B, K), before the softmax."""
+    def logits(self, images: Any) -> Tensor:
+        """Score images (B, 3, S, S) float32 in [0, 1]; (B, K), before the softmax.
+
+        A network of several views takes `Images`.
+        """
+
+    def views(self, side: int) -> tuple[View, ...]:
+        """Return what is seen of patches of `side` px, the first in the most detail.
+
+        Raises:
+            ConfigError: It has no views of such patches.
+        """
+        return (View(side),)
 
     def shown(self, images: Tensor) -> Tensor:
         """Show images (B, 3, S, S) to the layers.
