@@ -59,6 +59,7 @@ data: folder_report check
 data.patches: patch_set deal hdf5 folders read
 tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas picture chosen
 tissue: window_share
+tumour: asap_xml truth read
 data.phantom: paint scanners cells figures placing ground tissue draw
 data.download: remote_file answers transfer manifest archives download
 augment: colour_map draw on_device on_cpu alone
