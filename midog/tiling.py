@@ -18,7 +18,12 @@ IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 STEP = 32
-"""Sides of tiles are multiples of it, px."""
+"""Sides of tiles, and the places where they begin, are multiples of it, px.
+
+Networks halve an image up to five times, and a score depends a little on where in the cell of such
+a grid its figure lies: tiles that begin at multiples of 2**5 px show each place of an image in the
+same phase, whatever else is tiled with it.
+"""
 
 LEAST_TILE = 256
 """Smallest side that `fit_tile` returns, px: less shows a network too little at once."""
@@ -42,9 +47,7 @@ def fit_tile(width: int, height: int, overlap: int, most: int) -> int:
     least = _up(max(LEAST_TILE, 2 * overlap))
     most = max(least, min(most // STEP * STEP, _up(max(width, height))))
     sides = np.arange(least, most + STEP, STEP)
-    across, down = (
-        np.maximum(-(-(length - overlap) // (sides - overlap)), 1) for length in (width, height)
-    )
+    across, down = (_steps(length, sides, overlap, STEP)[0] + 1 for length in (width, height))
     pixels = across * down * sides**2
     return int(sides[len(sides) - 1 - np.argmin(pixels[::-1])])
 
@@ -64,8 +67,10 @@ def grid(width: int, height: int, tile: int, overlap: int) -> IntArray:
     """The tiles that cover an image.
 
     All tiles are of one size, no two are equal, and all are spread evenly. Every box of side <=
-    overlap inside the image lies whole in some tile. Where a side of the image is shorter than a
-    tile, the tile hangs over its end.
+    overlap inside the image lies whole in some tile. Tiles whose side is a multiple of 32 px begin
+    at multiples of 32 px (unless overlap leaves them less than 32 px of their own): the last of a
+    row or column hangs over the end of the image by less than that. Where a side of the image is
+    shorter than a tile, the tile hangs over its end.
 
     Args:
         width, height: of the image, px.
@@ -199,12 +204,23 @@ def _up(side: int) -> int:
 
 
 def _starts(length: int, tile: int, overlap: int) -> IntArray:
-    """Where the tiles begin along one side: as few as the overlap allows; the last ends with it."""
-    if length <= tile:
-        return np.zeros(1, dtype=np.int64)
-    # rounded up, so that no step is over tile - overlap
-    steps = -((tile - length) // (tile - overlap))
-    return np.arange(steps + 1, dtype=np.int64) * (length - tile) // steps
+    """Where the tiles begin along one side: as few as the overlap allows, the last reaches its end.
+
+    They begin at multiples of `STEP` where the tiles' side is one and leaves room for it.
+    """
+    unit = STEP if tile % STEP == 0 and tile - overlap >= STEP else 1
+    steps, last = _steps(length, tile, overlap, unit)
+    starts: IntArray = np.arange(steps + 1, dtype=np.int64) * last // max(steps, 1) * unit
+    return starts
+
+
+def _steps(length: int, tile: Any, overlap: int, unit: int) -> tuple[Any, Any]:
+    """Tiles after the first along one side, and where the last of them begins in units of `unit`.
+
+    tile: a side or an array of sides, multiples of `unit`. No step is over tile - overlap.
+    """
+    last = np.maximum(-((tile - length) // unit), 0)
+    return -(-last // ((tile - overlap) // unit)), last
 
 
 def _seen_better(near: FloatArray, far: FloatArray, overlap: int) -> Mask:

@@ -33,6 +33,7 @@ def random_cases(count: int, seed: int) -> NDArray[np.int64]:
     allowed overlap."""
     rng = np.random.default_rng(seed)
     tile = rng.integers(2, 1100, count)
+    tile[::3] = tile[::3] // 32 * 32 + 32  # tiles of whole strides, as `auto` takes them
     overlap = rng.integers(0, tile // 2 + 1)
     width, height = (
         rng.integers(1, (tile * rng.uniform(0.2, 6, count)).astype(int) + 2) for _ in range(2)
@@ -43,14 +44,21 @@ def random_cases(count: int, seed: int) -> NDArray[np.int64]:
 def check_axis(starts: NDArray[np.int64], length: int, tile: int, overlap: int) -> None:
     """One side of an image: covered, and the worst box of side `overlap` is whole in some tile
     wherever it begins."""
+    aligned = tile % 32 == 0 and overlap <= tile - 32
+    unit = 32 if aligned else 1
     assert starts[0] == 0
-    assert starts[-1] == max(length - tile, 0)
+    assert (starts % unit == 0).all()
+    over = starts[-1] + tile - length
+    assert 0 <= over < unit or (over > 0 and len(starts) == 1), "the last one ends with the image"
     steps = np.diff(starts)
     assert (steps > 0).all(), "no tile twice"
     # A box that begins just before the next tile does ends `overlap` further: this tile must reach
     # as far.
     assert (starts[1:] + overlap <= starts[:-1] + tile).all()
-    assert np.ptp(steps) <= 1 if len(steps) else True, "spread evenly"
+    assert np.ptp(steps) <= unit if len(steps) else True, "spread evenly"
+    assert len(starts) == 1 or starts[-1] > (len(starts) - 2) * ((tile - overlap) // unit * unit), (
+        "no more of them than it takes"
+    )
 
 
 def check_grid(width: int, height: int, tile: int, overlap: int) -> NDArray[np.int64]:
@@ -94,7 +102,16 @@ def test_any_grid_and_any_box_in_it(data: st.DataObject) -> None:
 def test_an_image_smaller_than_a_tile_has_one_tile() -> None:
     assert grid(40, 30, 64, 8).tolist() == [[0, 0]]
     assert grid(64, 64, 64, 8).tolist() == [[0, 0]]
-    assert grid(65, 30, 64, 8).tolist() == [[0, 0], [1, 0]]
+    assert grid(65, 30, 64, 8).tolist() == [[0, 0], [32, 0]]
+    assert grid(65, 30, 60, 8).tolist() == [[0, 0], [5, 0]]
+
+
+def test_tiles_of_whole_strides_begin_at_whole_strides() -> None:
+    """A place is shown in the same phase of a network's grid in any image that begins at one."""
+    assert grid(1000, 512, 512, 64)[:, 0].tolist() == [0, 256, 512]
+    assert grid(40_000, 256, 1536, 64)[:3, 0].tolist() == [0, 1408, 2848]
+    # tile - overlap = 16 leaves no whole stride: every px
+    assert grid(80, 10, 32, 16)[:, 0].tolist() == [0, 16, 32, 48]
 
 
 @pytest.mark.parametrize(

@@ -31,16 +31,17 @@ def opened(image: SlideImage, workers: int = 2, batch_size: int = 3) -> OpenTile
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
 @pytest.mark.parametrize("batch_size", [1, 4, 40])
-def test_each_tile_once_row_by_row_and_white_ones_behind(
+def test_each_tile_once_row_by_row_and_white_beyond_the_image_and_behind_the_last(
     workers: int, batch_size: int, pixels: NDArray[np.uint8]
 ) -> None:
+    on_white = np.pad(pixels, [(0, 128), (0, 128), (0, 0)], constant_values=255)
     seen = []
     with opened(as_image(pixels, 0.25), workers, batch_size) as tiles:
         for places, batch in tiles.batches():
             assert batch.shape == (batch_size, 128, 128, 3)
             assert len(places) <= batch_size
             for (x, y), tile in zip(places.corners.tolist(), batch.numpy(), strict=False):
-                assert np.array_equal(tile, pixels[y : y + 128, x : x + 128])
+                assert np.array_equal(tile, on_white[y : y + 128, x : x + 128])
                 seen.append([x, y])
             assert (batch[len(places) :] == 255).all()
     assert seen == plan().places().corners.tolist()
