@@ -81,7 +81,8 @@ training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
 training: launch failures watch optimise weight_mean log best saver loop session
-training.tasks: detection_scores detection_pictures mining detection detection_data
+training.tasks: unlabelled_images detection_scores detection_pictures mining detection
+training.tasks: detection_data
 training.tasks: adversarial adversarial_data
 training.tasks: crop_task patches_scores
 training: train

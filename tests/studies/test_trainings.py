@@ -22,6 +22,7 @@ from midog.studies.trainings import (
     train_one,
 )
 from midog.training.identity import Identity
+from midog.training.tasks.registry import TASKS
 from tests.spoiled import TINY
 from tests.studies.small import finish_at_once
 
@@ -68,6 +69,19 @@ def test_a_run_under_its_key_with_other_settings_is_refused(training, tmp_path):
     with pytest.raises(CheckpointError, match=r"train.lr: 0.0001, now 0.5"):
         require_same(tmp_path / "runs", other)
     require_same(tmp_path / "runs", training)
+
+
+@pytest.mark.parametrize(
+    "takes",
+    [[], ["augment.randstainna.share=1"], ["augment.fda.share=1"], ["task.kind=adversarial"]],
+)
+def test_a_training_is_planned_with_the_data_that_its_run_will_state(training, takes):
+    """Also where it takes something of unlabelled images: else it is taken for another one when
+    it is looked at again."""
+    config = load_config(None, [f"data.dir={str(training.config.data.dir)!r}", *TINY, *takes])
+    planned = replace(training, config=config)
+    run = TASKS[config.task.kind].read(config, training.rois)
+    assert run.fingerprint == planned.identity.fingerprint
 
 
 def test_the_digest_is_of_what_is_learned(training):

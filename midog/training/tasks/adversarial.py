@@ -28,6 +28,7 @@ from midog.random_streams import seed_of_names
 from midog.training.tasks.detection import DetectionTask, RoiBatch, RoiLoader, prepare
 from midog.training.tasks.registry import AdversarialSettings
 from midog.training.tasks.task import Validation
+from midog.training.tasks.unlabelled_images import images_state, require_same_images
 
 _PATCHES_TO_TELL = 2
 """Of each ROI, by which a validation says how well domains are told apart."""
@@ -179,11 +180,12 @@ class AdversarialTask:
         return self.detection.between_epochs(epoch, network.detector, fabric, check)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the detection task's."""
-        return self.detection.state_dict()
+        """Return the detection task's, and which images are unlabelled."""
+        return self.detection.state_dict() | images_state(self.detection.unlabelled)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up the detection task's."""
+        """Take up what `state_dict` returned; ValueError where it is of other ROIs."""
+        require_same_images(state, self.detection.unlabelled)
         self.detection.load_state_dict(state)
 
     def _sampling(self, patches_per_roi: int) -> SamplingSettings:

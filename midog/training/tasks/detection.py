@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
+from midog.augment.draw import ops_with_references
 from midog.augment.on_device import augment, to_float
 from midog.boxes import Detections
 from midog.config.schema import Imposters, RunConfig
@@ -43,6 +44,7 @@ from midog.training.tasks.detection_pictures import draw_pictures
 from midog.training.tasks.detection_scores import score
 from midog.training.tasks.mining import counted, line_of, mine, mined_of_state, mined_state
 from midog.training.tasks.task import Validation
+from midog.training.tasks.unlabelled_images import images_state, require_same_images
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class DetectionTask:
         on_cpu = augments_on_cpu(train, config.machine.augment_on, device)
         augment, sampling = config.augment, config.sampling
         self.references = make_references(augment, train, unlabelled, config.data, side)
+        self.unlabelled = list(unlabelled)
         self.source = training_source(
             train, sampling, augment, on_cpu=on_cpu, references=self.references
         )
@@ -150,13 +153,18 @@ class DetectionTask:
         return counted(mined, rois, seconds)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the false alarms that are requested."""
-        return mined_state(self.source.mined)
+        """Return the false alarms that are requested, and which images are references."""
+        return mined_state(self.source.mined) | images_state(self._of_references)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up what `state_dict` returned; ValueError where it is of other ROIs."""
+        require_same_images(state, self._of_references)
         sampling, seed = self.config.sampling, self.config.train.seed
         self._request(mined_of_state(state, self.train.sampled, sampling, seed))
+
+    @property
+    def _of_references(self) -> list[Roi]:
+        return self.unlabelled if ops_with_references(self.config.augment) else []
 
     def package(
         self,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from midog.augment.draw import cut_side, ops_with_references
+from midog.augment.draw import cut_side
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
 from midog.config.sampling import SamplingSettings
 from midog.config.schema import DataSettings, RunConfig
@@ -31,16 +29,8 @@ class DetectionData:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of names, sizes, boxes and places in the split; see `data_fingerprint`.
-
-        Where augmentation takes references from unlabelled ROIs, it says which of these have an
-        image: a run is not resumed where others have.
-        """
-        fingerprint = data_fingerprint(self.rois)
-        if not ops_with_references(self.config.augment):
-            return fingerprint
-        names = sorted(roi.file_name for roi in self._unlabelled() if roi.path is not None)
-        return hashlib.sha256(json.dumps([fingerprint, *names]).encode()).hexdigest()[:16]
+        """Digest of names, sizes, boxes and places in the split; see `data_fingerprint`."""
+        return data_fingerprint(self.rois)
 
     def describe(self) -> list[str]:
         """Return lines about the data, the patches, and the size of the network."""
@@ -70,10 +60,8 @@ class DetectionData:
             decode_rois(of_role(self.rois, role), config.data, config.machine, side, device)
             for role in ("train", "val")
         )
-        return DetectionTask(config, train, val, device, self._unlabelled())
-
-    def _unlabelled(self) -> list[Roi]:
-        return [roi for roi in self.rois if roi.split == "unlabelled"]
+        unlabelled = [roi for roi in self.rois if roi.split == "unlabelled"]
+        return DetectionTask(config, train, val, device, unlabelled)
 
 
 def read_detection_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> DetectionData:

@@ -167,7 +167,7 @@ def mined_of_state(
     Raises:
         ValueError: The state is of other ROIs, or no such state.
     """
-    if not state:
+    if "rois" not in state:
         return None
     numbers, boxes, scores = (
         _array(state, name, dtype, columns)

@@ -40,24 +40,6 @@ def test_the_fingerprint_differs_where_the_data_do(phantom, tiny):
     assert whole.fingerprint != part.fingerprint
 
 
-def test_a_run_with_references_is_another_where_other_unlabelled_images_exist(
-    phantom, tiny, tmp_path
-):
-    copy = tmp_path / "data"
-    shutil.copytree(phantom, copy)
-    on = [*tiny, f"data.dir={str(copy)!r}", "augment.randstainna.share=1"]
-    plain, before = (
-        read_detection_data(load_config(None, overrides)).fingerprint for overrides in (on[:-1], on)
-    )
-    assert before != plain
-    unlabelled = [
-        roi for roi in read_detection_data(load_config(None, on)).rois if roi.split == "unlabelled"
-    ]
-    unlabelled[0].path.unlink()
-    assert read_detection_data(load_config(None, on[:-1])).fingerprint == plain
-    assert read_detection_data(load_config(None, on)).fingerprint != before
-
-
 def test_figure_free_rois_are_part_of_a_training_and_need_some(phantom, tiny):
     rois = read_detection_data(load_config(None, tiny)).rois
     full = [roi for roi in rois if roi.split != "train" or has_figures(roi)]
