@@ -76,7 +76,7 @@ inference: crop_logits patch_classifier
 inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
 inference: outcome shard batch order
-inference: image_levels batch_statistics adapt
+inference: image_levels
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
@@ -118,7 +118,7 @@ demo
 cli: flags words options terminal outputs shared command score_tables patch_tables data
 cli: splits settings
 cli: train alarms patches
-cli: export submission infer_words infer_given infer_engines infer adapt scores tune
+cli: export submission infer_words infer_given infer_engines infer scores tune
 cli: ensemble shift bench demo main
 __main__
 cli: study

@@ -48,11 +48,6 @@ COMMANDS = {
     "tune": Entry(
         "Train", "Choose a model's threshold on the val ROIs and store it.", "midog.cli.tune:tune"
     ),
-    "adapt": Entry(
-        "Train",
-        "Adapt a model to a scanner by unlabelled images of it.",
-        "midog.cli.adapt:adapt",
-    ),
     "ensemble": Entry("Train", "Make one model of several.", "midog.cli.ensemble:ensemble_app"),
     "alarms": Entry(
         "Train",

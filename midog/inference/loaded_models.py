@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,10 @@ from midog.inference.ensemble_folder import (
 from midog.inference.model_card import CARD, read_card
 from midog.inference.model_folder import WEIGHTS, find_folder, read_network
 from midog.inference.onnx_network import SUFFIX, OnnxNetwork, card_of, read_onnx
-from midog.inference.stored_threshold import TUNED, Threshold, stored_threshold
+from midog.inference.stored_threshold import Threshold, stored_threshold
 from midog.models.protocol import DetectionNetwork
 from midog.names import real_path
 
-_ADAPTED = "adapted"
-"""Key of what `midog adapt` states in model.json."""
 _MEAN = "the mean of the models' own, not chosen for their ensemble"
 
 
@@ -92,9 +90,6 @@ def read_models(folders: Sequence[Path], orientations: int) -> LoadedModels:
     threshold = stored_threshold(
         own, further, orientations, find_folder(folders[0]) / CARD, untuned=untuned
     )
-    if _ADAPTED in further and TUNED not in further:
-        words = f"{threshold.origin}, before the model was adapted: not re-tuned"
-        threshold = replace(threshold, origin=words)
     if len(files) > 1:
         files = sorted(files, key=lambda member: member.card.weights_sha256)
         extras = [(member.name, member.card.model_extra or {}) for member in files]

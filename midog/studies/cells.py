@@ -28,7 +28,7 @@ from midog.inference.verified import VerifiedDetector
 from midog.locks import being_written, held_file
 from midog.metrics.scored_rois import ScoredArrays, joined, write_arrays
 from midog.progress import OnImage
-from midog.studies.detect import ADAPT, adapted_models, load_detector
+from midog.studies.detect import load_detector
 from midog.studies.plan import Plan, Planned
 from midog.studies.study_settings import VAL
 
@@ -146,21 +146,13 @@ def _score(
     parts = []
     for name, rois in cell.rois.items():
         require_images(rois)
-        scanners = dict.fromkeys(roi.scanner for roi in rois) if options.get(ADAPT) else [""]
-        for number, scanner in enumerate(scanners):
-            own = [roi for roi in rois if scanner in ("", roi.scanner)]
-            jobs = [job_of(roi, roi.path) for roi in own if roi.path is not None]
-            out = folder / "detections" / detector.key / name
-            used: Sequence[Path] = models
-            if options.get(ADAPT):  # to the very ROIs of this test
-                out = out.with_name(f"{name}-{cell.file.stem}-{number}")
-                models_of = out.with_name(f"{out.name}-models")
-                used = adapted_models(models, jobs, scanner, models_of, device)
-            model = load_detector(used, options, device, second, calibration_of)
-            speed = _detect(jobs, model, out, on_image)
-            with _unsaid():
-                scored = score_rois(out, own)
-            parts.append(_arrays(scored, model.threshold, speed))
+        jobs = [job_of(roi, roi.path) for roi in rois if roi.path is not None]
+        out = folder / "detections" / detector.key / name
+        model = load_detector(models, options, device, second, calibration_of)
+        speed = _detect(jobs, model, out, on_image)
+        with _unsaid():
+            scored = score_rois(out, rois)
+        parts.append(_arrays(scored, model.threshold, speed))
     return _in_order(joined(parts), [roi.file_name for rois in cell.rois.values() for roi in rois])
 
 

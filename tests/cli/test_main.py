@@ -59,7 +59,6 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "settings",
         "train",
         "tune",
-        "adapt",
         "ensemble",
         "alarms",
         "infer",

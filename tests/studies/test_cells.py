@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 
@@ -74,21 +73,3 @@ def test_detections_of_another_model_are_made_anew(filled, model, tmp_path):
     shutil.rmtree(settings.parent)
     assert fill_cells([cell], [model], tmp_path / "s", "cpu", lambda *_: None)
     assert cell.is_done
-
-
-def test_models_are_adapted_to_the_rois_of_each_scanner_of_a_test(phantom, model, tmp_path):
-    rows = {"r": {"detect": {"adapt": True}}}
-    tests = {"all": {"data": "phantom", "subset": "test"}}
-    plan = planned(tmp_path, phantom, rows=rows, tests=tests)
-    (cell,) = cells_of(plan, plan.detectors[0], ["all"], tmp_path / "s")
-    (tmp_path / "s").mkdir()
-    assert fill_cells([cell], [model], tmp_path / "s", "cpu", lambda *_: None)
-    scored = read_arrays(cell.file)
-    (rois,) = cell.rois.values()
-    assert scored.names == tuple(roi.file_name for roi in rois), "in their own order"
-    cards = (tmp_path / "s" / "detections" / plan.detectors[0].key).glob("*-models/*/model.json")
-    adapted = [json.loads(card.read_text())["adapted"] for card in cards]
-    assert {one["scanner"] for one in adapted} == {roi.scanner for roi in rois}
-    for one in adapted:
-        own = [roi.file_name for roi in rois if roi.scanner == one["scanner"]]
-        assert sorted(one["images"]) == sorted(own)

@@ -12,12 +12,9 @@ from midog.studies.detect import OPTIONS, check_options, load_detector
 
 def test_an_option_that_does_not_exist_is_named_with_the_nearest():
     numbers = dict.fromkeys(OPTIONS, 64)
-    check_options("r", {**numbers, "adapt": True, "calibrate": False})
-    check_options("r", {**numbers, "adapt": False, "calibrate": True})
-    with pytest.raises(ConfigError, match=r"do not go together.*write two rows"):
-        check_options("r", {"adapt": True, "calibrate": True})
-    with pytest.raises(ConfigError, match=r"row r: detect\.adapt is 3; write true or false"):
-        check_options("r", {"adapt": 3})
+    check_options("r", {**numbers, "calibrate": True})
+    with pytest.raises(ConfigError, match=r"row r: detect\.calibrate is 3; write true or false"):
+        check_options("r", {"calibrate": 3})
     with pytest.raises(ConfigError, match=r"row r: detect has no option overlapp \(did you mean"):
         check_options("r", {"overlapp": 1})
 
