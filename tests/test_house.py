@@ -90,7 +90,7 @@ evaluation: groups measure threshold_cost figure_free measures
 submission: contract refusals job kit_texts kit
 evaluation: detection_layouts detection_files uncounted points written_scores hotspot_counts result
 evaluation: scoring
-evaluation: comparison tuning calibrated_tuning
+evaluation: comparison goals tuning calibrated_tuning
 evaluation: challenge_truth challenge_metrics
 evaluation: patch_measures patch_result patches
 submission: check

@@ -105,7 +105,8 @@ def make(
             f" another scale, `midog tune --model {out}` chooses one"
         )
         return
-    from midog.evaluation.tuning import Goal, tune
+    from midog.evaluation.goals import Goal
+    from midog.evaluation.tuning import tune
 
     with stoppable(f"stopped; {out} is made, and its threshold is not chosen"):
         tuned = tune(

@@ -118,7 +118,7 @@ def tune(
     """
     _check_words(leave_out, run, detections, calibrate)
     from midog.data.folder import read_rois, select_rois
-    from midog.evaluation.tuning import Goal
+    from midog.evaluation.goals import Goal
     from midog.progress import bar
     from midog.training.runs import newest_model
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from midog.data.folder import require_images, select_rois
+from midog.data.folder import require_images
 from midog.data.roi import Roi
-from midog.evaluation.points import score_rois
-from midog.evaluation.tuning import Goal, Tuned, check_unseen, choose_threshold, detect_rois
+from midog.evaluation.goals import Goal
+from midog.evaluation.tuning import Tuned, detect_rois, load_to_tune, tuned_on
 from midog.inference.calibration import StoredCalibration, store_calibration
-from midog.inference.detector import Detector
 from midog.inference.image_levels import measure_calibration
 from midog.inference.jobs import job_of
-from midog.inference.model_card import CARD
-from midog.inference.model_folder import find_folder
 from midog.inference.stored_threshold import Tuning
-from midog.metrics.counts import counts_at
 from midog.progress import OnImage
 
 
@@ -46,25 +41,17 @@ def tune_calibrated(
     Raises:
         MidogError: As of `tune` and `measure_calibration`; the model then stays as it was.
     """
-    val = select_rois(rois, "val")
+    val, card, detector = load_to_tune(
+        model, rois, other_data=other_data, orientations=orientations, device=device
+    )
     require_images(val)
-    folder = find_folder(Path(model).expanduser())
-    detector = Detector.load(folder, device=device, orientations=orientations)
-    if not other_data:
-        check_unseen(detector.info, rois, folder / CARD)
     jobs = [job_of(roi, roi.path, mpp) for roi in val if roi.path is not None]
     detector.calibration = measure_calibration(detector.members, jobs, on_image)
     with tempfile.TemporaryDirectory() as scratch:
         detect_rois(detector, val, Path(scratch), mpp, on_image)
-        scored = score_rois(scratch, val, threshold=detector.threshold, mpp=mpp)
-    points = [roi.points for roi in scored]
-    area = math.fsum(roi.area_mm2 for roi in scored)
-    threshold = choose_threshold(points, area, goal)
-    stored = StoredCalibration(
-        dict(detector.calibration.references),
-        threshold,
-        Tuning(str(goal), "val", len(val)),
-        orientations,
-    )
-    store_calibration(folder / CARD, stored)
-    return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
+        tuned = tuned_on(scratch, val, goal, before=detector.threshold, mpp=mpp)
+    tuning = Tuning(str(goal), "val", len(val))
+    references = dict(detector.calibration.references)
+    stored = StoredCalibration(references, tuned.threshold, tuning, orientations)
+    store_calibration(card, stored)
+    return tuned

@@ -7,7 +7,6 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from midog.boxes import MITOTIC_FIGURE
 from midog.data.folder import data_fingerprint, require_images, select_rois
 from midog.data.roi import Roi
 from midog.data.split_file import compact_names
-from midog.errors import ConfigError, DetectionsError
+from midog.errors import DetectionsError
 from midog.evaluation.detection_files import sources_of
+from midog.evaluation.goals import Goal, choose_threshold, require_figures
 from midog.evaluation.points import score_rois
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
@@ -26,60 +26,8 @@ from midog.inference.model_folder import find_folder
 from midog.inference.output_folder import read_settings
 from midog.inference.stored_threshold import Tuning, store_threshold
 from midog.metrics.counts import Counts, counts_at
-from midog.metrics.points import RoiPoints
-from midog.metrics.sweep import Sweep, sweep
-from midog.metrics.thresholds import (
-    best_threshold,
-    highest_precision,
-    lowest_fp_rate,
-    threshold_at_fp_rate,
-    threshold_at_precision,
-)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a threshold is chosen for: the best F1, or the highest recall within one of two limits.
-
-    Attributes:
-        precision: The least precision, in (0, 1]; None: no limit.
-        fp_per_mm2: The most false positives per mm2, >= 0; None: no limit.
-
-    Raises:
-        ConfigError: If both limits are given, or one is out of range.
-    """
-
-    precision: float | None = None
-    fp_per_mm2: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.precision is not None and self.fp_per_mm2 is not None:
-            raise ConfigError(
-                "precision and false positives per mm2 are two goals",
-                "choose {precision} or {fp_per_mm2}",
-                {"precision": None, "fp_per_mm2": None},
-            )
-        if self.precision is not None and not 0 < self.precision <= 1:
-            raise ConfigError(
-                f"a precision of {self.precision:g} is out of range",
-                "choose {precision} over 0, at most 1",
-                {"precision": None},
-            )
-        if self.fp_per_mm2 is not None and not 0 <= self.fp_per_mm2 < math.inf:
-            raise ConfigError(
-                f"{self.fp_per_mm2:g} false positives per mm2 are out of range",
-                "choose {fp_per_mm2} of 0 or more",
-                {"fp_per_mm2": None},
-            )
-
-    def __str__(self) -> str:
-        if self.precision is not None:
-            return f"highest recall at a precision of at least {self.precision:g}"
-        if self.fp_per_mm2 is not None:
-            return f"highest recall at no more than {self.fp_per_mm2:g} false positives per mm2"
-        return "best F1"
 
 
 @dataclass(frozen=True)
@@ -99,30 +47,6 @@ class Tuned:
     counts: Counts
     area_mm2: float
     rois: int
-
-
-def choose_threshold(points: Sequence[RoiPoints], area_mm2: float, goal: Goal) -> float:
-    """Choose the threshold for a goal.
-
-    Args:
-        points: Of the ROIs.
-        area_mm2: Of the ROIs together; NaN where it is not known.
-        goal: The goal.
-
-    Raises:
-        DetectionsError: If there is no figure, no detected figure or no area to choose by, or no
-            threshold that detects a figure reaches the goal.
-    """
-    swept = sweep(points)
-    _require_figures(swept.figures)
-    if not swept.tp[swept.thresholds > 0].any():
-        what = "the model detects no mitotic figure of val at any threshold, so none can be chosen"
-        raise DetectionsError(what, "train it further, or on data like these")
-    if goal.precision is not None:
-        return _at_precision(swept, goal.precision)
-    if goal.fp_per_mm2 is not None:
-        return _at_fp_rate(swept, area_mm2, goal.fp_per_mm2)
-    return best_threshold(swept)
 
 
 def tune(
@@ -159,58 +83,62 @@ def tune(
             the detections are of another model, or no threshold reaches the goal. The model then
             stays as it was.
     """
-    val = select_rois(rois, "val")
-    # before detection takes its time
-    _require_figures(sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in val))
-    folder = find_folder(Path(model).expanduser())
-    detector = Detector.load(folder, device=device, orientations=orientations)
-    if not other_data:
-        check_unseen(detector.info, rois, folder / CARD)
+    val, card, detector = load_to_tune(
+        model, rois, other_data=other_data, orientations=orientations, device=device
+    )
     with tempfile.TemporaryDirectory() as scratch:
         if detections is None:
             detections = Path(scratch)
             detect_rois(detector, val, detections, mpp, on_image)
         else:
             _check_origin(Path(detections), detector, val)
-        scored = score_rois(detections, val, threshold=detector.threshold, mpp=mpp)
+        tuned = tuned_on(detections, val, goal, before=detector.threshold, mpp=mpp)
+    store_threshold(card, tuned.threshold, Tuning(str(goal), "val", len(val)), orientations)
+    return tuned
+
+
+def load_to_tune(
+    model: Path | str, rois: Sequence[Roi], *, other_data: bool, orientations: int, device: str
+) -> tuple[list[Roi], Path, Detector]:
+    """Load a model whose threshold is to be chosen, and see that it can be.
+
+    Args:
+        model, rois, other_data, orientations, device: As of `tune`.
+
+    Returns:
+        The ROIs of val, the model's model.json, and the model.
+
+    Raises:
+        MidogError: As of `tune`.
+    """
+    val = select_rois(rois, "val")
+    # before detection takes its time
+    require_figures(sum(len(roi.boxes.of_class(MITOTIC_FIGURE)) for roi in val))
+    card = find_folder(Path(model).expanduser()) / CARD
+    detector = Detector.load(card.parent, device=device, orientations=orientations)
+    if not other_data:
+        check_unseen(detector.info, rois, card)
+    return val, card, detector
+
+
+def tuned_on(
+    detections: Path | str, val: Sequence[Roi], goal: Goal, *, before: float, mpp: float | None
+) -> Tuned:
+    """Choose the threshold of detections.
+
+    Args:
+        detections: Their folder.
+        val, goal, mpp: As of `tune`.
+        before: The threshold until now.
+
+    Raises:
+        DetectionsError: As of `choose_threshold`.
+    """
+    scored = score_rois(detections, val, threshold=before, mpp=mpp)
     points = [roi.points for roi in scored]
     area = math.fsum(roi.area_mm2 for roi in scored)
     threshold = choose_threshold(points, area, goal)
-    tuning = Tuning(str(goal), "val", len(val))
-    store_threshold(folder / CARD, threshold, tuning, orientations)
-    return Tuned(threshold, detector.threshold, counts_at(points, threshold), area, len(val))
-
-
-def _at_precision(swept: Sweep, precision: float) -> float:
-    threshold = threshold_at_precision(swept, precision)
-    if threshold is None:
-        highest = _thousandths(highest_precision(swept), ROUND_FLOOR)
-        what = f"no threshold has a precision of {precision:g} on val: the highest is {highest}"
-        raise DetectionsError(what, "ask for less")
-    return threshold
-
-
-def _at_fp_rate(swept: Sweep, area_mm2: float, fp_per_mm2: float) -> float:
-    if math.isnan(area_mm2):
-        raise DetectionsError(
-            "the mm2 of an ROI of val are not known",
-            "give {mpp}, or a column `mpp` in the split",
-            {"mpp": None},
-        )
-    threshold = threshold_at_fp_rate(swept, area_mm2, fp_per_mm2)
-    if threshold is None:
-        fewest = _thousandths(lowest_fp_rate(swept, area_mm2), ROUND_CEILING)
-        what = (
-            f"no threshold that detects a figure of val has at most {fp_per_mm2:g} false positives"
-            " per mm2"
-        )
-        raise DetectionsError(f"{what}: the fewest are {fewest}", "allow more")
-    return threshold
-
-
-def _thousandths(value: float, rounding: str) -> str:
-    """Rounded to where the goal can still be reached, so that one can ask for that number."""
-    return str(Decimal(value).quantize(Decimal("0.001"), rounding))
+    return Tuned(threshold, before, counts_at(points, threshold), area, len(val))
 
 
 def check_unseen(info: Mapping[str, Any], rois: Sequence[Roi], card: Path) -> None:
@@ -283,13 +211,6 @@ def _check_origin(detections: Path, detector: Detector, rois: Sequence[Roi]) -> 
             f"{detections}/ has no detections for {compact_names(missing)}",
             "run `midog infer` on val into that folder, or leave {detections} out",
             {"detections": None},
-        )
-
-
-def _require_figures(number: int) -> None:
-    if number == 0:
-        raise DetectionsError(
-            "no ROI of val has a mitotic figure", "a threshold needs some: use a larger val part"
         )
 
 

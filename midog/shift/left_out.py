@@ -16,8 +16,9 @@ from midog.data.folder import select_rois
 from midog.data.roi import Roi
 from midog.data.several_folders import Folders
 from midog.errors import DataError, DetectionsError
+from midog.evaluation.goals import Goal, choose_threshold
 from midog.evaluation.points import ScoredRoi, score_rois
-from midog.evaluation.tuning import Goal, Tuned, check_unseen, choose_threshold, detect_rois
+from midog.evaluation.tuning import Tuned, check_unseen, detect_rois
 from midog.inference.detector import Detector
 from midog.inference.ensemble_folder import is_ensemble
 from midog.inference.model_card import CARD, read_card

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from midog.boxes import Boxes
 from midog.data.folder import read_rois
 from midog.errors import DetectionsError, WeightsError
 from midog.evaluation.calibrated_tuning import tune_calibrated
-from midog.evaluation.tuning import Goal
+from midog.evaluation.goals import Goal
 from midog.inference import calibration
 from midog.inference.detector import Detector
 from tests.spoiled import one_line
@@ -52,6 +54,12 @@ def test_level_and_threshold_are_stored_and_taken_where_they_are_asked_for(
     )
     assert ran.code == 0, ran.err
     assert "scores calibrated" in ran.err
+
+
+def test_a_val_part_without_figures_is_told_before_anything_is_read(phantom):
+    rois = [replace(one, boxes=Boxes()) for one in read_rois(phantom)]
+    with pytest.raises(DetectionsError, match="no ROI of val has a mitotic figure"):
+        tune_calibrated("nowhere", rois, Goal())
 
 
 def test_a_model_of_other_data_is_refused_and_stays(own, phantom):

@@ -4,7 +4,6 @@ leaves the model be."""
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,16 +15,16 @@ import pytest
 from midog.boxes import Boxes, centers_of
 from midog.data.folder import read_rois, select_rois
 from midog.data.roi import Roi
-from midog.errors import ConfigError, DataError, DetectionsError, MidogError, WeightsError
+from midog.errors import DataError, DetectionsError, MidogError, WeightsError
 from midog.evaluation import tuning
+from midog.evaluation.goals import Goal
 from midog.evaluation.points import score_rois
-from midog.evaluation.tuning import Goal, choose_threshold, tune
+from midog.evaluation.tuning import tune
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import Job
 from midog.inference.output_folder import RECORD_NAME, read_settings, write_settings
 from midog.metrics.counts import Counts, counts_at
-from midog.metrics.points import RoiPoints
 from midog.metrics.sweep import sweep
 from midog.metrics.thresholds import best_threshold
 from tests.evaluation.cases import NO, YES, roi, write
@@ -76,121 +75,12 @@ def val(phantom: Path) -> list[Roi]:
     return select_rois(read_rois(phantom), "val")
 
 
-def as_points(points: list[tuple[float, float, float, str]]) -> RoiPoints:
-    """Those points of VAL, in mm."""
-    scale = 0.25 / 1000
-    val_folder = [(x * scale, y * scale) for x, y, *_ in points]
-    return RoiPoints(
-        [(x * scale, y * scale) for x, y in FIGURES], val_folder, [score for *_, score, _ in points]
-    )
-
-
 def files(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (run / "best").iterdir()}
 
 
 def card(run: Path) -> dict:
     return json.loads((run / "best" / "model.json").read_text())
-
-
-# --- goals
-
-
-@pytest.mark.parametrize(
-    ("goal", "threshold", "counts"),
-    [
-        (Goal(), 0.35, Counts(4, 2, 0)),
-        (Goal(precision=0.7), 0.55, Counts(3, 1, 1)),
-        (Goal(precision=0.75), 0.55, Counts(3, 1, 1)),
-        (Goal(precision=0.6), 0.35, Counts(4, 2, 0)),
-        (Goal(fp_per_mm2=1), 0.55, Counts(3, 1, 1)),
-        (Goal(fp_per_mm2=1.5), 0.55, Counts(3, 1, 1)),
-        (Goal(fp_per_mm2=2), 0.35, Counts(4, 2, 0)),
-    ],
-    ids=str,
-)
-def test_each_goal_gives_its_threshold(goal, threshold, counts) -> None:
-    chosen = choose_threshold([as_points(POINTS)], 1.0, goal)
-    assert chosen == pytest.approx(threshold)
-    assert counts_at([as_points(POINTS)], chosen) == counts
-
-
-@pytest.mark.parametrize(
-    ("points", "goal", "says"),
-    [
-        (
-            POINTS,
-            Goal(precision=0.8),
-            "no threshold has a precision of 0.8 on val: the highest is 0.750; ask for less",
-        ),
-        (POINTS[:1], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
-        (
-            POINTS[:1],
-            Goal(),
-            "no mitotic figure of val at any threshold, so none can be chosen; train it further",
-        ),
-        (POINTS[:1], Goal(fp_per_mm2=5), "no mitotic figure of val at any threshold"),
-        (POINTS[:3], Goal(precision=0.6667), "the highest is 0.666;"),
-        (
-            POINTS,
-            Goal(fp_per_mm2=0),
-            "at most 0 false positives per mm2: the fewest are 1.000; allow more",
-        ),
-        (
-            POINTS,
-            Goal(fp_per_mm2=0.99),
-            "no threshold that detects a figure of val has at most 0.99 false",
-        ),
-        ([(500, 500, 0, YES)], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
-        ([], Goal(precision=0.1), "no mitotic figure of val at any threshold"),
-        ([], Goal(), "no mitotic figure of val at any threshold"),
-    ],
-)
-def test_a_goal_out_of_reach_is_an_error_that_says_what_can_be_had(points, goal, says) -> None:
-    with pytest.raises(DetectionsError) as error:
-        choose_threshold([as_points(points)], 1.0, goal)
-    assert says in str(error.value)
-
-
-def test_the_precision_that_is_offered_can_be_had() -> None:
-    points = [RoiPoints([(0, 0), (1, 1)], [(5, 5), (0, 0), (1, 1)], [0.9, 0.8, 0.7])]
-    with pytest.raises(DetectionsError, match=r"highest is 0\.666"):
-        choose_threshold(points, 1.0, Goal(precision=0.7))
-    assert choose_threshold(points, 1.0, Goal(precision=0.666)) == pytest.approx(0.35)
-
-
-def test_the_rate_that_is_offered_can_be_had() -> None:
-    with pytest.raises(DetectionsError, match=r"the fewest are 0\.334"):
-        choose_threshold([as_points(POINTS)], 3.0, Goal(fp_per_mm2=0.333))
-    assert choose_threshold([as_points(POINTS)], 3.0, Goal(fp_per_mm2=0.334)) == pytest.approx(0.55)
-
-
-def test_false_positives_per_mm2_need_an_area() -> None:
-    with pytest.raises(DetectionsError, match="mm2 of an ROI of val are not known; give mpp"):
-        choose_threshold([as_points(POINTS)], math.nan, Goal(fp_per_mm2=1))
-    assert choose_threshold([as_points(POINTS)], math.nan, Goal()) == pytest.approx(0.35)
-
-
-def test_no_figures_to_choose_by() -> None:
-    with pytest.raises(DetectionsError, match="no ROI of val has a mitotic figure"):
-        choose_threshold([RoiPoints([], [(0, 0)], [0.5])], 1.0, Goal())
-
-
-@pytest.mark.parametrize(
-    ("goal", "says"),
-    [
-        ({"precision": 0.5, "fp_per_mm2": 1}, "two goals; choose precision or fp_per_mm2"),
-        ({"precision": 0}, "a precision of 0 is out of range"),
-        ({"precision": 1.01}, "a precision of 1.01 is out of range"),
-        ({"precision": math.nan}, "a precision of nan is out of range"),
-        ({"fp_per_mm2": -1}, "-1 false positives per mm2 are out of range"),
-        ({"fp_per_mm2": math.inf}, "inf false positives per mm2 are out of range"),
-        ({"fp_per_mm2": math.nan}, "nan false positives per mm2 are out of range"),
-    ],
-)
-def test_a_goal_that_is_none(goal, says) -> None:
-    with pytest.raises(ConfigError, match=says):
-        Goal(**goal)
 
 
 # --- what is stored

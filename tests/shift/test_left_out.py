@@ -12,8 +12,8 @@ import pytest
 from midog.data.folder import read_rois
 from midog.data.roi import Roi
 from midog.errors import DataError, DetectionsError
+from midog.evaluation.goals import Goal, choose_threshold
 from midog.evaluation.points import score_rois
-from midog.evaluation.tuning import Goal, choose_threshold
 from midog.formats.challenge import write_challenge
 from midog.inference.detector import Detector
 from midog.metrics.counts import counts_at
