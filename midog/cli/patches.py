@@ -18,6 +18,7 @@ from midog.cli.options import (
     DryRunOption,
     EpochsOption,
     FreshOption,
+    JsonKeysOption,
     JsonOption,
     RunNameOption,
     RunsOption,
@@ -28,16 +29,24 @@ from midog.cli.options import (
     option,
 )
 from midog.cli.outputs import PAGE, PATCH_TABLE, check_output
+from midog.cli.patch_options import (
+    ClassNamesOption,
+    PatchSplitOption,
+    SlidePatternOption,
+    StemOption,
+)
 from midog.cli.patch_tables import print_patch_scores
 from midog.cli.shared import load_settings, print_result
-from midog.cli.terminal import say
+from midog.cli.terminal import say, show_text
 from midog.cli.train import train_or_describe
 
 if TYPE_CHECKING:
     from midog.config.schema import RunConfig
+    from midog.data.patches.patch_set import PatchSet
     from midog.evaluation.patch_result import PatchEvaluation
     from midog.inference.patch_classifier import PatchClassifier
     from midog.loading.crops import CropSource
+    from midog.metrics.points import Values
 
 patches_app = typer.Typer(
     cls=Group,
@@ -46,39 +55,6 @@ patches_app = typer.Typer(
     help="Train and score classifiers of patches of two classes.",
     no_args_is_help=True,
 )
-
-StemOption = Annotated[
-    str | None, option("--stem", "NAME", "HDF5 files: {task.stem}{=task.stem}", DATA)
-]
-PatchSplitOption = Annotated[
-    str | None,
-    option(
-        "--split",
-        "FILE",
-        "Class folders: CSV of file_name,patient,split. [default: DATA/split.csv]{=data.split}",
-        DATA,
-    ),
-]
-ClassNamesOption = Annotated[
-    str | None,
-    option(
-        "--classes",
-        "A,B",
-        "Names of the two classes, that of label 1 last; of class folders, those that are read."
-        "{=task.classes}",
-        DATA,
-    ),
-]
-SlidePatternOption = Annotated[
-    str | None,
-    option(
-        "--slide-pattern",
-        "REGEX",
-        "Class folders: the slide or case in the start of a file's name, e.g. '^([^_]+)_'."
-        "{=task.slide_pattern}",
-        DATA,
-    ),
-]
 
 
 @patches_app.command("train", cls=Command)
@@ -198,6 +174,7 @@ def evaluate(
         Path | None, option("--csv", "FILE", "Write a CSV with a line per patch.", OUTPUT)
     ] = None,
     as_json: JsonOption = False,
+    json_keys: JsonKeysOption = "midog",
     device: DeviceOption = "auto",
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -209,6 +186,9 @@ def evaluate(
     for name, path, kind in (("report", report, PAGE), ("csv", csv, PATCH_TABLE)):
         if path is not None:
             check_output(path, kind, name)
+            if json_keys == "challenge":
+                words = f"the challenge's keys are printed alone, without --{name}"
+                raise typer.BadParameter(words, param_hint="--json-keys")
     from midog.evaluation.patches import evaluate_patches
     from midog.evaluation.scoring import check_resamples
     from midog.inference.patch_classifier import PatchClassifier, probabilities_of
@@ -223,10 +203,15 @@ def evaluate(
     patches = read_patches_of(config.data, config.task).of("val" if subset == "valid" else subset)
     crops = open_patches(patches, config.data.cache, classifier.side)
     _say_what_is_scored(classifier, patches.role, patches.side)
+    scores = probabilities_of(classifier.logits(crops))
+    limit = classifier.threshold if threshold is None else threshold
+    if json_keys == "challenge":
+        _print_as_challenge(classifier, patches, scores, limit, by or "")
+        return
     result = evaluate_patches(
         patches,
-        probabilities_of(classifier.logits(crops)),
-        threshold=classifier.threshold if threshold is None else threshold,
+        scores,
+        threshold=limit,
         classes=classifier.classes,
         by=by or "",
         resamples=resamples,
@@ -285,6 +270,19 @@ def _write_files(
 
         write_patches_page(report, result, crops)
         say(f"the report is {report}")
+
+
+def _print_as_challenge(
+    classifier: PatchClassifier, patches: PatchSet, scores: Values, threshold: float, by: str
+) -> None:
+    from midog.evaluation.patch_challenge import patch_challenge_metrics
+    from midog.json_text import to_json
+
+    name, classes = str(classifier.folder), classifier.classes
+    metrics = patch_challenge_metrics(
+        patches, scores, threshold=threshold, classes=classes, by=by, name=name
+    )
+    show_text(to_json(metrics, indent=4))
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +25,9 @@ from midog.cli.options import (
 from midog.cli.terminal import say, show, show_text
 from midog.errors import DetectionsError, escaped
 
+if TYPE_CHECKING:
+    from midog.submission.check import CheckedFile
+
 submission_app = typer.Typer(
     cls=Group,
     add_completion=False,
@@ -34,10 +38,22 @@ submission_app = typer.Typer(
 
 _MOST_SHOWN = 10
 
+TrackOption = Annotated[
+    Literal["1", "2"],
+    option(
+        "--track",
+        "N",
+        "1: figures are detected in an image; 2: the figures in a stack of crops are classified as"
+        " normal or atypical.",
+        MODEL,
+    ),
+]
+
 
 @submission_app.command("make", cls=Command)
 def make(
     out: Annotated[Path, option("--out", "FOLDER", "Folder for the kit.", OUTPUT)],
+    track: TrackOption = "1",
     model: ModelOption = None,
     verifier: Annotated[
         Path | None,
@@ -54,35 +70,50 @@ def make(
     runs: RunsOption = Path("runs"),
     mpp: MppOption = None,
 ) -> None:
-    """Write the folder of a container for MIDOG 2025, track 1.
+    """Write the folder of a container for MIDOG 2025.
 
     It holds a Dockerfile, pinned requirements, midog itself, the entry point, the model, and
-    scripts that try and save the image. The model may be an ensemble.
+    scripts that try and save the image. Track 1 takes a detector or an ensemble; track 2 a
+    classifier of patches, one of whose classes is named atypical.
     """
     from midog.inference.orientations import orientations as orientations_of
-    from midog.inference.verifier import load_verifier
-    from midog.submission.job import Kit
+    from midog.submission.container import Kit
+    from midog.submission.contract import TRACKS
     from midog.submission.kit import make_kit
-    from midog.training.runs import newest_model
 
     orientations_of(orientations)
-    if model is None and verifier is not None:
-        model = load_verifier(verifier, device="cpu").detector_folder
+    if track == "2" and (verifier is not None or orientations != 1):
+        hint = "--verifier" if verifier is not None else "--orientations"
+        raise typer.BadParameter("it is one of track 1", param_hint=hint)
     if model is None:
-        model = newest_model(runs, task="detection")
-    kit = Kit.model_validate({"threshold": threshold, "orientations": orientations, "mpp": mpp})
+        model = _default_model(track, verifier, runs)
+    values = {"threshold": threshold, "orientations": orientations, "mpp": mpp}
+    kit = Kit.model_validate({"track": int(track), **values})
     words = make_kit(model, out, kit, verifier=verifier)
     show(out)
     say(f"model {words}")
-    say(f"try it: {out}/try.sh ROI.tiff; write what is uploaded: {out}/save.sh")
+    image = TRACKS[kit.track].image.upper()
+    say(f"try it: {out}/try.sh {image}.tiff; write what is uploaded: {out}/save.sh")
+
+
+def _default_model(track: str, verifier: Path | None, runs: Path) -> Path:
+    """The newest run's model, or that of the verifier's detector."""
+    from midog.inference.verifier import load_verifier
+    from midog.training.runs import newest_model
+
+    if track == "2":
+        return newest_model(runs, task="patches")
+    of_verifier = load_verifier(verifier, device="cpu").detector_folder if verifier else None
+    return of_verifier or newest_model(runs, task="detection")
 
 
 @submission_app.command("check", cls=Command)
 def check(
     detections: Annotated[
         Path,
-        argument("FOLDER", "Folder of detections, or of the platform's jobs."),
+        argument("FOLDER", "Folder of detections or classes, or of the platform's jobs."),
     ],
+    track: TrackOption = "1",
     truth: Annotated[
         Path | None,
         option("--truth", "FILE", "Ground truth of the challenge: its images are the known.", DATA),
@@ -101,9 +132,12 @@ def check(
     with 1 if anything is refused.
     """
     from midog.submission.check import check_folder
+    from midog.submission.contract import TRACKS
 
-    images = _known_images(truth, data, split, subset)
-    files = check_folder(detections, images)
+    if track == "2" and data is not None:
+        raise typer.BadParameter("stacks of track 2 are in --truth", param_hint="--data")
+    images = _known_images(track, truth, data, split, subset)
+    files = check_folder(detections, images, track=TRACKS[int(track)])
     for file in files:
         for refusal in file.refusals[:_MOST_SHOWN]:
             show_text(f"{escaped(f'{file.name}: {refusal}')}\n")
@@ -115,17 +149,37 @@ def check(
             f"{len(refused)} of {len(files)} files would be refused",
             "mend them, or write them anew",
         )
-    points = sum(file.points for file in files)
-    say(f"{len(files)} files with {points} points, all of them accepted")
+    count = sum(file.count for file in files)
+    say(
+        f"{len(files)} files with {count} {'points' if track == '1' else 'crops'}, all of them"
+        " accepted"
+    )
     if images is None:
-        say("their images were not looked at: --truth or --data names those that the scorer knows")
+        names = "--truth or --data names" if track == "1" else "--truth names"
+        say(f"their images were not looked at: {names} those that the scorer knows")
+    if track == "2":
+        _say_if_of_stated_class(files)
+
+
+def _say_if_of_stated_class(files: Sequence[CheckedFile]) -> None:
+    from midog.submission.class_refusals import are_of_stated_class
+
+    if are_of_stated_class([file.document for file in files]):
+        say(
+            "no normal figure has a confidence below 0.5: is it that of the class that is stated?"
+            " The scorer takes it for that of atypical, and AUC would be wrong"
+        )
 
 
 def _known_images(
-    truth: Path | None, data: Path | None, split: str | None, subset: str
-) -> list[str] | None:
+    track: str, truth: Path | None, data: Path | None, split: str | None, subset: str
+) -> list[str] | dict[str, int] | None:
     if truth is not None and data is not None:
         raise typer.BadParameter("give --truth or --data, not both", param_hint="--truth")
+    if truth is not None and track == "2":
+        from midog.submission.stack_truth import crops_by_stack
+
+        return crops_by_stack(truth)
     if truth is not None:
         from midog.evaluation.challenge_truth import read_truth
 

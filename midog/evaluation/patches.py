@@ -64,7 +64,7 @@ def evaluate_patches(
         side=side or patches.side,
         groups={
             group.name: _score_group(group, patches, scores, threshold, resamples, seed)
-            for group in make_groups(_keys(patches, columns), columns)
+            for group in make_groups(columns_of_patches(patches, columns), columns)
         },
         patches=tuple(
             PatchScore(number, name, slide, bool(own), float(score))
@@ -81,8 +81,12 @@ def evaluate_patches(
     )
 
 
-def _keys(patches: PatchSet, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The value of each column for each patch."""
+def columns_of_patches(patches: PatchSet, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return the value of some columns for each patch, "unknown" where it has none.
+
+    Raises:
+        DataError: The patches have no such column.
+    """
     own = {"slide": patches.slides, **patches.columns} if patches.slides else patches.columns
     for name in columns:
         if name not in own:

@@ -1,4 +1,4 @@
-"""MetaImage (.mha): a header of text, then the pixels of one picture, plain or deflated."""
+"""MetaImage (.mha): a header of text, then pixels of one or more pictures, plain or deflated."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ import numpy as np
 from PIL import Image
 
 from midog.errors import ImageError
-from midog.images.opened_file import OpenedFile, decoded_whole, on_white, one_kind_of_error
+from midog.images.opened_file import (
+    OpenedFile,
+    decoded_whole,
+    in_memory,
+    on_white,
+    one_kind_of_error,
+)
 from midog.images.pixels import Pixels
 from midog.images.tiff_bounds import check_size
-from midog.mpp import as_statement, settle
+from midog.mpp import StatedMpp, as_statement, settle
 
 _MOST_HEADER = 1 << 16  # bytes; a header has some 20 lines
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -25,9 +31,11 @@ _UM_PER_MM = 1000.0
 
 @dataclass(frozen=True)
 class _Header:
-    """What is read of a header. size: (width, height). begin: byte at which the pixels begin."""
+    """What is read of a header. size: (width, height) of a plane. begin: byte at which the pixels
+    begin."""
 
     size: tuple[int, int]
+    planes: int
     channels: int
     spacing_mm: tuple[float, float]
     is_deflated: bool
@@ -36,7 +44,7 @@ class _Header:
     @property
     def bytes(self) -> int:
         """Of all pixels."""
-        return self.size[0] * self.size[1] * self.channels
+        return self.size[0] * self.size[1] * self.planes * self.channels
 
 
 def is_mha(path: Path, head: bytes) -> bool:
@@ -55,10 +63,28 @@ def open_mha(path: Path) -> OpenedFile:
             grey, RGB or RGBA picture.
     """
     header = _read_header(path)
+    if header.planes != 1:
+        many = " x ".join(map(str, (*header.size, header.planes)))
+        raise ImageError(f"{path} holds {many} px", "save one plane of it as TIFF")
     check_size(path, *header.size, path.stat().st_size)
+    return decoded_whole(header.size, _mpp_of(path, header), lambda: _decode(path, header)[0])
+
+
+def planes_of_mha(path: Path) -> list[OpenedFile]:
+    """Decode the planes of a MetaImage, in their order; errors as of `open_mha`.
+
+    A picture is one plane.
+    """
+    header = _read_header(path)
+    width, height = header.size
+    check_size(path, width, height * header.planes, path.stat().st_size)
+    mpp = _mpp_of(path, header)
+    return [in_memory(plane, mpp) for plane in _decode(path, header)]
+
+
+def _mpp_of(path: Path, header: _Header) -> StatedMpp:
     sides = (side * _UM_PER_MM for side in header.spacing_mm)
-    mpp = settle(str(path), [as_statement("MetaImage spacing", *sides)])
-    return decoded_whole(header.size, mpp, lambda: _decode(path, header))
+    return settle(str(path), [as_statement("MetaImage spacing", *sides)])
 
 
 def _read_header(path: Path) -> _Header:
@@ -77,7 +103,7 @@ def _read_header(path: Path) -> _Header:
         begin = end + 1
     _require_read(path, values)
     sides = _numbers(path, values, "DimSize")
-    if len(sides) not in (2, 3) or sides[2:] not in ([], [1.0]):
+    if len(sides) not in (2, 3):
         many = " x ".join(f"{side:g}" for side in sides)
         raise ImageError(f"{path} holds {many or 'no'} px", "save one plane of it as TIFF")
     if any(side < 1 or side != int(side) for side in sides):
@@ -86,6 +112,7 @@ def _read_header(path: Path) -> _Header:
     spacing = [*(_numbers(path, values, key) if key in values else ()), math.nan, math.nan]
     return _Header(
         (int(sides[0]), int(sides[1])),
+        int(sides[2]) if len(sides) > 2 else 1,
         int(values.get("ElementNumberOfChannels", "1")),
         (spacing[0], spacing[1]),
         _is_true(values.get("CompressedData", "False")),
@@ -123,7 +150,8 @@ def _is_true(value: str) -> bool:
     return value.lower() in ("true", "1")
 
 
-def _decode(path: Path, header: _Header) -> Pixels:
+def _decode(path: Path, header: _Header) -> list[Pixels]:
+    """The planes, (height, width, 3) each."""
     with one_kind_of_error(path), path.open("rb") as file:
         file.seek(header.begin)
         if header.is_deflated:
@@ -137,9 +165,10 @@ def _decode(path: Path, header: _Header) -> Pixels:
         if not is_whole:
             raise ImageError(f"{path} is cut short, or longer than its header states", _COPY)
         width, height = header.size
-        array = np.frombuffer(pixels, np.uint8).reshape(height, width, header.channels)
+        planes = np.frombuffer(pixels, np.uint8)
+        planes = planes.reshape(header.planes, height, width, header.channels)
         mode = _MODES[header.channels]
         if mode == "RGB":
-            return array
-        picture = Image.frombytes(mode, header.size, pixels)
-        return on_white(picture.convert("RGBA"))
+            return list(planes)
+        pictures = (Image.frombytes(mode, header.size, plane.tobytes()) for plane in planes)
+        return [on_white(picture.convert("RGBA")) for picture in pictures]

@@ -54,7 +54,7 @@ def open_tiff(path: Path) -> OpenedFile:
     """
     vendor = vendor_of(path)
     with tifffile.TiffFile(path) as tiff:
-        _check_complete(path, tiff.pages)
+        check_complete(path, tiff.pages)
         if vendor not in (None, GENERIC):
             first = tiff.pages.first
             _check_not_turned(path, first)
@@ -187,7 +187,7 @@ def _is_level(path: Path, tiff: Any, pages: tuple[Any, ...], picture: TiffPictur
     """
     if len(pages) != len(picture.levels[0]) or any(page.parent is not tiff for page in pages):
         return False
-    _check_complete(path, pages)
+    check_complete(path, pages)
     with contextlib.suppress(ImageError):
         for page in pages:
             check_readable(path, page, page.axes)
@@ -221,7 +221,7 @@ def _decode(path: Path) -> Pixels:
         return pixels if len(pages) > 1 else to_rgb(picture.page)(pixels)
 
 
-def _check_complete(path: Path, pages: Any) -> None:
+def check_complete(path: Path, pages: Any) -> None:
     """Raise ImageError where pages lie beyond the file's end.
 
     Decoders fill in what a file cut short lacks, so that half a slide would pass as grey or black.

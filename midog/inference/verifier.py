@@ -16,10 +16,8 @@ from torch import nn
 from midog.boxes import FloatArray
 from midog.config.schema import RunConfig
 from midog.data.candidates import FIGURE_LABEL, OTHER_LABEL
-from midog.data.mpp import resampling
 from midog.devices import pick_device
 from midog.images.image import SlideImage
-from midog.images.pixels import Pixels
 from midog.inference.crop_logits import crop_logits
 from midog.inference.model_card import CARD, AnyCard, read_any_card
 from midog.inference.model_folder import (
@@ -30,8 +28,9 @@ from midog.inference.model_folder import (
     weights_of,
     write_model,
 )
+from midog.inference.point_crops import point_crops
 from midog.inference.score_rule import ScoreRule
-from midog.loading.crops import Border, crop_corner, cut_crop
+from midog.loading.crops import Border
 from midog.models.build import without_first_weights
 from midog.models.classifier import Classifier
 from midog.models.registry import build_backbone
@@ -95,16 +94,9 @@ class Verifier:
             ImageError: Pixels cannot be read.
             DeviceError: Memory runs out.
         """
-        scale = resampling(str(image.path), (image.width, image.height), mpp, self.mpp)
-        size, level = image.scaled_size(scale), np.array(scale)
-
-        def read_into(x: int, y: int, out: Pixels) -> None:
-            out[:] = image.read_scaled(x, y, out.shape[1], out.shape[0], scale)
-
-        def cut(number: int, out: Pixels) -> None:
-            x, y = (centres[number] * level).tolist()
-            cut_crop(size, read_into, *crop_corner(x, y, self.side), self.border, out)
-
+        cut = point_crops(
+            image, mpp, centres, side=self.side, border=self.border, model_mpp=self.mpp
+        )
         return crop_logits(self.network, cut, len(centres), self.side, self.device)
 
     def settings(self) -> dict[str, Any]:

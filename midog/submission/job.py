@@ -1,4 +1,4 @@
-"""What runs in the container: one image in, its mitotic figures out."""
+"""What runs in the container: a job of the track that its kit is for."""
 
 from __future__ import annotations
 
@@ -7,48 +7,14 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from midog.errors import DetectionsError, ImageError, MidogError, WeightsError
-from midog.formats.challenge import interface_of, write_challenge
-from midog.inference.detector import Detector
-from midog.inference.verified import VerifiedDetector
-from midog.inference.verifier import load_verifier
-from midog.json_text import checked, read_json
-from midog.mpp import HIGHEST_MPP, LOWEST_MPP
+from midog.errors import MidogError
 from midog.submission import contract
-from midog.submission.refusals import refusals_of
-
-KIT_NAME = "kit.json"
-"""In a kit's model folder: what Kit says."""
-DETECTOR, VERIFIER = "detector", "verifier"
-"""Folders in a kit's model folder; the second one may be missing."""
-
-_INPUTS_FIX = "give the platform's list of inputs"
-_AGAIN = "make the kit again by `midog submission make`"
-
-
-class Kit(BaseModel):
-    """How a kit detects; None takes what the model holds, or the image states."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    format: Literal[1] = 1
-    threshold: float | None = Field(default=None, ge=0, le=1)
-    orientations: Literal[1, 2, 4, 8] = 1
-    mpp: float | None = Field(default=None, ge=LOWEST_MPP, le=HIGHEST_MPP)
-
-
-@dataclass(frozen=True)
-class Places:
-    """The folders of a job. models: of these the first that holds a kit's model is taken."""
-
-    input: Path = contract.INPUT
-    output: Path = contract.OUTPUT
-    models: tuple[Path, ...] = (contract.MODEL, contract.APP / "model")
+from midog.submission.classification_job import classify_figures
+from midog.submission.container import Places, find_image, find_model, read_kit
+from midog.submission.contract import CLASSIFICATION, TRACKS
+from midog.submission.detection_job import detect_figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or 1 for an error, which is one line on stderr.
     """
     default = Places()
-    parser = argparse.ArgumentParser(description="Detect mitotic figures in one image.")
+    parser = argparse.ArgumentParser(description="Do what the model's kit is for in one image.")
     parser.add_argument("--input", type=Path, default=default.input)
     parser.add_argument("--output", type=Path, default=default.output)
     parser.add_argument("--model", type=Path, action="append")
@@ -75,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_job(places: Places, *, device: str = "auto") -> Path:
-    """Detect in the image of a job and write its file, whole or not at all.
+    """Do a job and write its file, whole or not at all.
 
     Args:
         places: The folders.
@@ -85,103 +51,17 @@ def run_job(places: Places, *, device: str = "auto") -> Path:
         The file that was written.
 
     Raises:
-        MidogError: The inputs are others than this challenge's, the image or the model cannot be
-            read, or what is written would be refused.
+        MidogError: The inputs are others than the track's, the image or the model cannot be read,
+            or what is written would be refused.
     """
-    log = logging.getLogger(__name__).info
     began = time.perf_counter()
-    image = find_image(places.input)
     folder = find_model(places.models)
-    kit, detector = load_kit(folder, device=device)
-    log("model %s, threshold %.3f (%s)", folder, detector.threshold, detector.threshold_from)
-    with detector.open(image, mpp=kit.mpp) as opened:
-        size, mpp = (opened.image.width, opened.image.height), opened.mpp
-        log("image %s: %d x %d px of %s um", image.name, *size, mpp)
-        detections = detector.detect(opened)
-    path = places.output / contract.OUTPUT_NAME
-    write_challenge(path, detections, mpp=mpp, threshold=detector.threshold)
-    if refusals := refusals_of(read_json(path, DetectionsError)):
-        what = f"{path} would be refused: {refusals[0]}"
-        raise DetectionsError(what, "give a region of at most 10 mm with its true mpp")
+    kit = read_kit(folder)
+    track = TRACKS[kit.track]
+    image = find_image(places.input, track)
+    path = places.output / track.output_name
+    do = classify_figures if track is CLASSIFICATION else detect_figures
+    words = do(image, folder, kit, path, device=device)
     took = time.perf_counter() - began
-    log("%d points in %.1f s: %s", len(detections.figures()), took, path)
+    logging.getLogger(__name__).info("%s in %.1f s: %s", words, took, path)
     return path
-
-
-def find_image(folder: Path) -> Path:
-    """Find the image of a job.
-
-    Raises:
-        DetectionsError: inputs.json is missing, or of another interface.
-        ImageError: There is no image, or there are several.
-    """
-    path = folder / contract.INPUTS_NAME
-    slugs = sorted(_slug(one, path) for one in _as_list(read_json(path, DetectionsError), path))
-    if slugs != [contract.SLUG]:
-        what = f"{path} has the inputs {', '.join(slugs) or '(none)'}, not {contract.SLUG}"
-        raise DetectionsError(what, "run this container in MIDOG 2025, track 1")
-    place = folder / contract.IMAGES
-    files = sorted(place.iterdir()) if place.is_dir() else []
-    images = [
-        file
-        for file in files
-        if file.suffix.lower() in contract.IMAGE_SUFFIXES and not file.name.startswith(".")
-    ]
-    if len(images) != 1:
-        names = ", ".join(file.name for file in images) or "none"
-        endings = ", ".join(contract.IMAGE_SUFFIXES)
-        raise ImageError(f"{place} should hold one image ({endings}); it holds {names}", "give one")
-    return images[0]
-
-
-def find_model(folders: Sequence[Path]) -> Path:
-    """Find the first folder that holds a kit's model.
-
-    A folder that is missing or empty is passed over, as the platform may make one.
-
-    Raises:
-        WeightsError: None holds one, or what comes first is something else.
-    """
-    for folder in folders:
-        if (folder / KIT_NAME).is_file():
-            return folder
-        if folder.is_dir() and any(folder.iterdir()):
-            raise WeightsError(
-                f"{folder} holds no {KIT_NAME}", f"upload a kit's model/, or {_AGAIN}"
-            )
-    raise WeightsError(f"no model in {' or '.join(map(str, folders))}", _AGAIN)
-
-
-def load_kit(folder: Path, *, device: str = "auto") -> tuple[Kit, Detector | VerifiedDetector]:
-    """Load what a kit's model folder holds: a model or an ensemble, and maybe a verifier.
-
-    Raises:
-        WeightsError: Something in it is missing or damaged.
-    """
-    path = folder / KIT_NAME
-    kit = checked(read_json(path, WeightsError, _AGAIN), Kit, str(path), WeightsError, _AGAIN)
-    verified = (folder / VERIFIER).is_dir()
-    detector = Detector.load(
-        folder / DETECTOR,
-        device=device,
-        threshold=None if verified else kit.threshold,
-        orientations=kit.orientations,
-    )
-    if not verified:
-        return kit, detector
-    verifier = load_verifier(folder / VERIFIER, device=device)
-    return kit, VerifiedDetector(detector, verifier, threshold=kit.threshold)
-
-
-def _as_list(tree: Any, path: Path) -> list[Any]:
-    if not isinstance(tree, list):
-        raise DetectionsError(f"{path} is no list", _INPUTS_FIX)
-    return tree
-
-
-def _slug(entry: Any, path: Path) -> str:
-    """The slug of an input."""
-    slug = interface_of(entry).get("slug")
-    if not isinstance(slug, str):
-        raise DetectionsError(f"{path} has an input without a slug", _INPUTS_FIX)
-    return slug

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
@@ -13,15 +14,22 @@ from typing import cast
 from midog._version import __version__
 from midog.errors import WeightsError
 from midog.files import replacing_folder
+from midog.inference.atypical import AtypicalClassifier
+from midog.inference.detector import Detector
 from midog.inference.model_card import CARD, read_any_card
 from midog.inference.model_folder import find_folder
+from midog.inference.verified import VerifiedDetector
 from midog.inference.verifier import TASK, VerifierCard
 from midog.json_text import to_json
 from midog.models.backbone_registry import BACKBONES
+from midog.models.classifiers.registry import CLASSIFIERS
 from midog.names import real_path
-from midog.submission.job import DETECTOR, KIT_NAME, VERIFIER, Kit, load_kit
+from midog.submission.classification_job import load_classifier
+from midog.submission.container import CLASSIFIER, DETECTOR, KIT_NAME, VERIFIER, Kit
+from midog.submission.contract import CLASSIFICATION, TRACKS
+from midog.submission.detection_job import load_detector
 from midog.submission.kit_texts import texts_of
-from midog.training.tasks.registry import VerifySettings
+from midog.training.tasks.registry import PatchesSettings, VerifySettings
 
 REQUIREMENTS = (
     "torch",
@@ -46,44 +54,67 @@ def make_kit(model: Path, out: Path, kit: Kit, *, verifier: Path | None = None) 
     """Write a kit's folder, whole or not at all.
 
     Args:
-        model: Folder of a model, a run or an ensemble.
+        model: Folder of a model, a run or an ensemble; for track 2 of a classifier of patches.
         out: Where; it must not exist, be empty, or be a kit.
-        kit: How it detects.
-        verifier: Folder of a verifier's model or run.
+        kit: Its track, and how it detects or classifies.
+        verifier: For track 1, folder of a verifier's model or run.
 
     Returns:
-        What it detects with and from which score on, in words.
+        What it detects or classifies with and from which score on, in words.
 
     Raises:
         WeightsError: A model is missing or damaged, or `out` holds other things.
     """
     place = real_path(out)
     require_kit_or_nothing(place, out)
-    sources = {DETECTOR: _model_folder(model)}
+    track = TRACKS[kit.track]
+    sources = {CLASSIFIER if track is CLASSIFICATION else DETECTOR: _model_folder(model)}
     if verifier is not None:
         sources[VERIFIER] = _model_folder(verifier)
     with replacing_folder(place, WeightsError) as part:
         for name, source in sources.items():
             _copy_files(source, part / "model" / name)
         (part / "model" / KIT_NAME).write_text(to_json(kit.model_dump()), encoding="utf-8")
-        _, detector = load_kit(part / "model", device="cpu")  # what is damaged is noticed now
-        backbones = {member.settings.backbone.kind for member in detector.members}
-        if verifier is not None:
-            backbones.add(_backbone_of_verifier(part / "model" / VERIFIER))
+        tried = _tried(part / "model", kit)
         words = " + ".join(str(path) for path in (model, verifier) if path is not None)
-        threshold = f"{detector.threshold:.3f} ({detector.threshold_from})"
         texts = texts_of(
+            track,
             model=words,
-            threshold=threshold,
+            threshold=tried.threshold,
             version=__version__,
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
         )
-        texts["requirements.txt"] = requirements(backbones)
+        texts["requirements.txt"] = requirements(tried.needs)
         for name, text in texts.items():
             (part / name).write_text(text, encoding="utf-8")
         _copy_package(part / "midog")
         _let_all_read(part)
-    return f"{words}, threshold {threshold}"
+    return f"{words}, threshold {tried.threshold}"
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A kit's model, which loads. threshold: in words. needs: packages of its networks."""
+
+    threshold: str
+    needs: frozenset[str]
+
+
+def _tried(folder: Path, kit: Kit) -> _Tried:
+    """Load the model of a kit, so that what is damaged is noticed now."""
+    model: AtypicalClassifier | Detector | VerifiedDetector
+    if TRACKS[kit.track] is CLASSIFICATION:
+        model = load_classifier(folder, kit, device="cpu")
+        task = cast(PatchesSettings, model.classifier.config.task)
+        needs = {CLASSIFIERS[task.network.kind].needs}
+    else:
+        model = load_detector(folder, kit, device="cpu")
+        backbones = {member.settings.backbone.kind for member in model.members}
+        if (folder / VERIFIER).is_dir():
+            backbones.add(_backbone_of_verifier(folder / VERIFIER))
+        needs = {BACKBONES[kind].needs for kind in backbones}
+    threshold = f"{model.threshold:.3f} ({model.threshold_from})"
+    return _Tried(threshold, frozenset(needs - {""}))
 
 
 def require_kit_or_nothing(place: Path, named: Path) -> None:
@@ -103,18 +134,17 @@ def require_kit_or_nothing(place: Path, named: Path) -> None:
         )
 
 
-def requirements(backbones: Collection[str] = ()) -> str:
+def requirements(further: Collection[str] = ()) -> str:
     """Return the lines of requirements.txt: the versions that are installed here.
 
     Args:
-        backbones: Kinds of the models' backbones.
+        further: Packages that the models' networks need beside REQUIREMENTS.
 
     Raises:
         WeightsError: One of the packages is not installed.
     """
-    further = sorted({BACKBONES[kind].needs for kind in backbones} - {""})
     lines = []
-    for name in (*REQUIREMENTS, *further):
+    for name in (*REQUIREMENTS, *sorted(further)):
         try:
             number = version(name)
         except PackageNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from midog.submission import contract
+from midog.submission.contract import DETECTION, Track
 
 ENTRY_POINT = '''\
 """The entry point of the container: `python inference.py`, without arguments."""
@@ -14,7 +15,7 @@ if __name__ == "__main__":
 '''
 
 _DOCKERFILE = """\
-# A detector of mitotic figures as an algorithm of MIDOG 2025, track 1, on grand-challenge.org.
+# {does} as an algorithm of MIDOG 2025, track {track}, on grand-challenge.org.
 FROM --platform=linux/amd64 docker.io/library/python:{python}-slim AS runtime
 
 # Output is shown as it comes; caches go where any user may write.
@@ -38,17 +39,17 @@ COPY --chown=user:user model {app}/model
 
 _TRY = """\
 #!/usr/bin/env bash
-# Build the image and run it on one image as the platform does: ./try.sh ROI.tiff
+# Build the image and run it on one {image} as the platform does: ./try.sh {IMAGE}.tiff
 set -euo pipefail
 cd "$(dirname "${{BASH_SOURCE[0]}}")"
-roi=$(realpath "$1")
+{image}=$(realpath "$1")
 docker build --platform=linux/amd64 --tag {tag} .
 
 job=$(mktemp -d)
 mkdir -p "$job/input/{images}" "$job/output"
-cp "$roi" "$job/input/{images}/"
+cp "${image}" "$job/input/{images}/"
 cat > "$job/input/{inputs}" <<'END'
-[{{"image": {{"name": "roi"}}, "interface": {{"slug": "{slug}"}}}}]
+[{{"image": {{"name": "{image}"}}, "interface": {{"slug": "{slug}"}}}}]
 END
 chmod -R o+rX "$job" && chmod o+rwX "$job/output"
 # Add --gpus all where there is a GPU.
@@ -79,14 +80,14 @@ _README = """\
 | threshold | {threshold} |
 | packed by | midog {version}, Python {python} |
 
-- `./try.sh ROI.tiff` builds the image and runs it on one image as the platform does: no network,
-  not root, {memory} GB.
+- `./try.sh {IMAGE}.tiff` builds the image and runs it on one {image} as the platform does: no
+  network, not root, {memory} GB.
 - `./save.sh` writes `{tag}.tar.gz`, which is uploaded as the container image of an algorithm.
 - The model lies in the image. To change it alone, upload `model.tar.gz` as the algorithm's model:
   what the platform unpacks at `{mounted}` is taken before the one in the image.
   `docker build --target runtime .` builds an image without one.
 - Without Docker, in an environment with `requirements.txt`:
-  `python inference.py --input IN --output OUT`, with `IN/{inputs}` and one image in
+  `python inference.py --input IN --output OUT`, with `IN/{inputs}` and one {image} in
   `IN/{images}/`.
 
 `requirements.txt` pins what this model was packed with. Where the platform's GPU driver is older
@@ -95,12 +96,19 @@ than the CUDA of this torch, the container runs on the CPU: pin a torch of an ol
 
 
 def texts_of(
-    *, model: str, threshold: str, version: str, python: str, tag: str = "midog-entry"
+    track: Track = DETECTION,
+    *,
+    model: str,
+    threshold: str,
+    version: str,
+    python: str,
+    tag: str = "midog-entry",
 ) -> dict[str, str]:
     """Return the texts of a kit by file name.
 
     Args:
-        model: What it detects with, in words.
+        track: Which one it is for.
+        model: What it detects or classifies with, in words.
         threshold: From which score on, in words.
         version: Of midog.
         python: Its version, such as 3.12.
@@ -108,17 +116,21 @@ def texts_of(
     """
     values = {
         "app": contract.APP.as_posix(),
-        "images": contract.IMAGES.as_posix(),
+        "does": track.does,
+        "IMAGE": track.image.upper(),
+        "image": track.image,
+        "images": track.images.as_posix(),
         "inputs": contract.INPUTS_NAME,
         "memory": contract.MEMORY_GB,
         "model": model,
         "mounted": contract.MODEL.as_posix(),
-        "output": contract.OUTPUT_NAME,
+        "output": track.output_name,
         "python": python,
-        "slug": contract.SLUG,
+        "slug": track.slug,
         "tag": tag,
         "threshold": threshold,
-        "title": "An entry to MIDOG 2025, track 1",
+        "title": f"An entry to MIDOG 2025, track {track.number}",
+        "track": track.number,
         "version": version,
     }
     return {

@@ -56,6 +56,21 @@ def test_nonsense_is_one_line(midog, tmp_path, words, expected):
     assert expected in one_line(ran)
 
 
+def test_scores_have_the_challenges_keys_if_asked_for(midog, classifier):
+    words = ["patches", "evaluate", classifier, "--device", "cpu", "--json-keys", "challenge"]
+    ran = midog(*words, "--by", "wsi")
+    assert ran.code == 0, ran.err
+    aggregates = json.loads(ran.out)["aggregates"]
+    own = json.loads(midog(*words[:-2], "--json").out)["groups"]["all"]
+    keys = {"sensitivity": 0, "specificity": 0, "balanced_accuracy": 0, "accuracy": 0}
+    for key in keys:
+        assert aggregates[f"overall_{key}"] == pytest.approx(own[key])
+    assert aggregates["overall_roc_auc"] == pytest.approx(own["auc"])
+    assert set(aggregates["domain_test0"]) == {*keys, "roc_auc"}
+    ran = midog(*words, "--csv", "a.csv")
+    assert (ran.code, "printed alone, without --csv" in ran.err) == (2, True)
+
+
 def test_scores_are_printed_and_written(midog, classifier, tmp_path):
     page, table = tmp_path / "page.html", tmp_path / "table.csv"
     words = ["--resamples", 50, "--device", "cpu"]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from midog.submission.contract import IMAGES, SLUG
+from midog.submission.contract import CLASSIFICATION, DETECTION, Track
 
-INPUTS = [{"image": {"name": "350.tiff"}, "interface": {"slug": SLUG, "kind": "Image"}}]
+INPUTS = [{"image": {"name": "350.tiff"}, "interface": {"slug": DETECTION.slug, "kind": "Image"}}]
 
 
 def document(*points: Any, **changes: Any) -> dict[str, Any]:
@@ -40,8 +40,22 @@ def pixels(seed: int = 0) -> np.ndarray[Any, Any]:
 
 def write_input(folder: Path, name: str = "350.tiff") -> Path:
     """What the platform gives to a job; returns the image, 180 x 160 px of 0.25 um."""
-    (folder / IMAGES).mkdir(parents=True)
-    (folder / "inputs.json").write_text(json.dumps(INPUTS))
-    image = folder / IMAGES / name
+    image = _begin_input(folder, DETECTION) / name
     tifffile.imwrite(image, pixels(), resolution=(40000, 40000), resolutionunit="CENTIMETER")
     return image
+
+
+def write_stack(folder: Path, crops: np.ndarray[Any, Any]) -> Path:
+    """What the platform gives to a job of track 2; crops: (N, S, S, 3), of 0.25 um."""
+    image = _begin_input(folder, CLASSIFICATION) / "stack_5.tiff"
+    how = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(image, crops, photometric="rgb", compression="deflate", **how)
+    return image
+
+
+def _begin_input(folder: Path, track: Track) -> Path:
+    """Write the list of inputs; returns the folder of the image."""
+    (folder / track.images).mkdir(parents=True)
+    inputs = [{"image": {"name": "350.tiff"}, "interface": {"slug": track.slug, "kind": "Image"}}]
+    (folder / "inputs.json").write_text(json.dumps(inputs))
+    return folder / track.images

@@ -10,7 +10,7 @@ import pytest
 
 from midog.errors import DetectionsError
 from midog.submission.check import check_folder
-from midog.submission.contract import SLUG
+from midog.submission.contract import CLASSIFICATION, DETECTION
 from tests.submission.cases import document, point
 
 
@@ -23,7 +23,9 @@ def refused(folder: Path, images: list[str] | None = None) -> dict[str, tuple[st
     return {file.name: file.refusals for file in check_folder(folder, images) if file.refusals}
 
 
-def job(pk: str, image: str, slug: str = SLUG, place: str = "mitotic-figures.json") -> dict:
+def job(
+    pk: str, image: str, slug: str = DETECTION.slug, place: str = "mitotic-figures.json"
+) -> dict:
     return {
         "pk": pk,
         "inputs": [{"image": {"name": image}, "interface": {"slug": slug}}],
@@ -40,7 +42,7 @@ def test_every_file_is_looked_at_and_only_files_of_detections(tmp_path: Path) ->
     write(tmp_path / ".midog-infer.json", {"settings": {}})
     (tmp_path / "001.csv").touch()
     files = check_folder(tmp_path)
-    points = {file.name: file.points for file in files}
+    points = {file.name: file.count for file in files}
     expected = {"001.json": 2, "002.json": 1, "case/003.json": 0, "004/mitotic-figures.json": 0}
     assert points == expected
     refusals = refused(tmp_path)
@@ -81,7 +83,7 @@ def test_jobs_of_the_platform_are_followed_as_the_scorer_does(tmp_path: Path) ->
     assert "cannot be read" in words
     outside = ("its output ../../006.json is outside the folder",)
     assert refusals.pop("predictions.json job 5") == outside
-    assert refusals.pop("predictions.json job 2") == (f"its inputs are not {SLUG} alone",)
+    assert refusals.pop("predictions.json job 2") == (f"its inputs are not {DETECTION.slug} alone",)
     assert set(refusals) == {"predictions.json job 4", "predictions.json job 6"}
 
 
@@ -93,3 +95,38 @@ def test_no_folder_and_a_folder_without_detections_are_errors(tmp_path: Path) ->
     write(tmp_path / "predictions.json", {"a": 1})
     with pytest.raises(DetectionsError, match="is no list of jobs"):
         check_folder(tmp_path)
+
+
+NORMAL = {"class": "normal", "confidence": 0.25}
+
+
+def test_files_of_track_2_are_held_against_the_crops_of_their_stacks(tmp_path: Path) -> None:
+    name = CLASSIFICATION.output_name
+    write(tmp_path / "stack_1.json", [NORMAL] * 3)
+    write(tmp_path / "stack_2" / name, [NORMAL] * 2)
+    write(tmp_path / "stack_3" / "output" / name, [NORMAL, {"class": "normal"}])
+    write(tmp_path / "stack_9.json", [])
+    stacks = {"stack_1.tiff": 3, "stack_2.tiff": 3, "stack_3.tiff": 2, "stack_4.tiff": 1}
+    files = check_folder(tmp_path, stacks, track=CLASSIFICATION)
+    assert {file.name: file.count for file in files if file.count} == {
+        "stack_1.json": 3,
+        f"stack_2/{name}": 2,
+        f"stack_3/output/{name}": 2,
+    }
+    assert {file.name: file.refusals for file in files if file.refusals} == {
+        f"stack_2/{name}": ("it classifies 2 crops of a stack of 3",),
+        f"stack_3/output/{name}": ("crop 2 has no `confidence`",),
+        "stack_9.json": ("it is of stack_9, an image that the scorer does not know",),
+        "stack_4.tiff": ("no file is of this image",),
+    }
+
+
+def test_jobs_of_track_2_are_followed(tmp_path: Path) -> None:
+    own = job("j1", "stack_1.tiff", slug=CLASSIFICATION.slug)
+    place = CLASSIFICATION.output_name
+    own["outputs"] = [{"interface": {"slug": CLASSIFICATION.output_slug, "relative_path": place}}]
+    write(tmp_path / "predictions.json", [own, job("j2", "001.tiff")])
+    write(tmp_path / "j1" / "output" / place, [NORMAL])
+    first, second = check_folder(tmp_path, {"stack_1.tiff": 1}, track=CLASSIFICATION)
+    assert (first.count, first.refusals) == (1, ())
+    assert second.refusals == (f"its inputs are not {CLASSIFICATION.slug} alone",)

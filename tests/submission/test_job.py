@@ -1,102 +1,48 @@
-"""A job of the platform: its image, its model, and what it refuses."""
+"""The job of a container: the one that its kit is for, and its errors."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
-from midog.errors import DetectionsError, ImageError, WeightsError
-from midog.submission import contract
-from midog.submission.job import KIT_NAME, Kit, Places, find_image, find_model, load_kit, main
-from tests.submission.cases import INPUTS, write_input
+from midog.errors import DetectionsError
+from midog.submission.container import Kit, Places
+from midog.submission.job import main, run_job
+from midog.submission.kit import make_kit
+from tests.submission.cases import write_input, write_stack
+
+WHITE = np.full((2, 32, 32, 3), 255, np.uint8)
 
 
-@pytest.mark.parametrize("name", ["350.tiff", "a.TIF", "b.mha"])
-def test_the_one_image_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
-    image = write_input(tmp_path, name)
-    (image.parent / "._350.tiff").touch()
-    (image.parent / "notes.txt").touch()
-    assert find_image(tmp_path) == image
+def test_an_error_is_one_line_and_exit_code_1(tmp_path: Path, caplog) -> None:
+    kit = tmp_path / "model"
+    kit.mkdir()
+    (kit / "kit.json").write_text(json.dumps({"track": 2}))
+    for model, expected in ((tmp_path, "holds no kit.json"), (kit, "inputs.json cannot be read")):
+        caplog.clear()
+        words = ["--input", tmp_path, "--output", tmp_path, "--model", model]
+        assert main([str(word) for word in words]) == 1
+        (record,) = caplog.records
+        assert record.getMessage().startswith("error: ")
+        assert expected in record.getMessage()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_newer_files_name_a_socket(tmp_path: Path) -> None:
-    image = write_input(tmp_path)
-    inputs = [{"image": {"name": "x"}, "socket": {"slug": contract.SLUG}}]
-    (tmp_path / "inputs.json").write_text(json.dumps(inputs))
-    assert find_image(tmp_path) == image
-
-
-@pytest.mark.parametrize(
-    ("inputs", "words"),
-    [
-        ([], r"has the inputs \(none\), not histopathology-region"),
-        ([{"interface": {"slug": "wsi"}}], "has the inputs wsi"),
-        (INPUTS * 2, "has the inputs histopathology-region-of-interest-cropout, histo"),
-        ([{"interface": {}}], "without a slug"),
-        ([3], "without a slug"),
-        ({"slug": contract.SLUG}, "is no list"),
-    ],
-)
-def test_other_inputs_than_this_challenges_are_refused(
-    tmp_path: Path, inputs: Any, words: str
-) -> None:
-    write_input(tmp_path)
-    (tmp_path / "inputs.json").write_text(json.dumps(inputs))
-    with pytest.raises(DetectionsError, match=words):
-        find_image(tmp_path)
-
-
-def test_no_list_no_image_and_two_images_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DetectionsError, match=r"inputs\.json cannot be read"):
-        find_image(tmp_path)
-    image = write_input(tmp_path)
-    shutil.copy(image, image.with_name("2.mha"))
-    with pytest.raises(ImageError, match=r"it holds 2\.mha, 350\.tiff"):
-        find_image(tmp_path)
-    shutil.rmtree(image.parent)
-    with pytest.raises(ImageError, match="it holds none"):
-        find_image(tmp_path)
-
-
-def test_the_platforms_model_comes_before_the_images_own(tmp_path: Path) -> None:
-    mounted, own = tmp_path / "mounted", tmp_path / "own"
-    with pytest.raises(WeightsError, match="no model in"):
-        find_model([mounted, own])
-    own.mkdir()
-    (own / KIT_NAME).write_text("{}")
-    assert find_model([mounted, own]) == own
-    mounted.mkdir()
-    assert find_model([mounted, own]) == own, "an empty folder is passed over"
-    (mounted / "weights.pth").touch()
-    with pytest.raises(WeightsError, match=r"mounted holds no kit\.json"):
-        find_model([mounted, own])
-    (mounted / KIT_NAME).write_text("{}")
-    assert find_model([mounted, own]) == mounted
-
-
-@pytest.mark.parametrize(
-    "tree", [{"format": 2}, {"threshold": 2}, {"orientations": 3}, {"mpp": 25}, {"other": 1}, []]
-)
-def test_a_damaged_kit_is_refused(tmp_path: Path, tree: Any) -> None:
-    (tmp_path / KIT_NAME).write_text(json.dumps(tree))
-    with pytest.raises(WeightsError, match=r"kit\.json"):
-        load_kit(tmp_path, device="cpu")
-
-
-def test_the_places_of_a_container_need_no_arguments() -> None:
-    assert Places().input == Path("/input")
-    assert Places().models == (Path("/opt/ml/model"), Path("/opt/app/model"))
-    assert Kit() == Kit(threshold=None, orientations=1, mpp=None)
-
-
-def test_an_error_is_one_line_and_exit_code_1(tmp_path: Path, caplog, capsys) -> None:
-    words = ["--input", tmp_path, "--output", tmp_path, "--model", tmp_path]
-    assert main([str(word) for word in words]) == 1
-    (record,) = caplog.records
-    assert record.getMessage().startswith("error: ")
-    assert "inputs.json" in record.getMessage()
-    assert not list(tmp_path.iterdir())
+def test_a_kit_does_the_job_of_its_track(weights: Path, classifier: Path, tmp_path: Path) -> None:
+    write_input(tmp_path / "roi")
+    write_stack(tmp_path / "stack", WHITE)
+    for track, own, other, model in (
+        (1, "roi", "stack", weights),
+        (2, "stack", "roi", classifier),
+    ):
+        kit = tmp_path / f"kit{track}"
+        make_kit(model, kit, Kit(track=track))
+        models = (kit / "model",)
+        path = run_job(Places(tmp_path / own, tmp_path / "out", models), device="cpu")
+        tree = json.loads(path.read_text())
+        assert ("points" in tree) if track == 1 else len(tree) == 2
+        with pytest.raises(DetectionsError, match=f"run this container in .* track {track}"):
+            run_job(Places(tmp_path / other, tmp_path / "out", models), device="cpu")

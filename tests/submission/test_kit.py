@@ -21,11 +21,15 @@ from midog.errors import WeightsError
 from midog.formats.challenge import read_challenge
 from midog.inference.detector import Detector
 from midog.inference.loaded_models import make_ensemble
-from midog.submission.job import Kit, Places, load_kit, run_job
+from midog.submission.class_refusals import class_refusals_of
+from midog.submission.container import Kit, Places, read_kit
+from midog.submission.detection_job import load_detector
+from midog.submission.job import run_job
 from midog.submission.kit import REQUIREMENTS, make_kit, requirements
 from midog.submission.refusals import refusals_of
+from tests.drawn_patches import draw
 from tests.images.test_open_mha import mha
-from tests.submission.cases import pixels, write_input
+from tests.submission.cases import pixels, write_input, write_stack
 from tests.submission.confined import NOBODY, prefix, run_entry
 
 
@@ -101,6 +105,38 @@ def test_the_entry_point_runs_offline_as_another_user_on_what_the_kit_pins(
     assert (ran.returncode, "no model in" in ran.stderr) == (1, True)
 
 
+@pytest.mark.slow
+def test_the_entry_point_of_track_2_runs_offline_as_another_user(
+    classifier: Path, open_folder: Path
+) -> None:
+    kit, given, out = (open_folder / name for name in ("kit", "input", "output"))
+    words = make_kit(classifier, kit, Kit(track=2))
+    assert words.startswith(f"{classifier}, threshold 0.")
+    patches, labels = draw(16, 5)
+    write_stack(given, patches)
+    out.mkdir()
+    out.chmod(0o777)
+    words = ["--input", given, "--output", out, "--device", "cpu"]
+    ran = run_entry(kit / "inference.py", out / "report.json", *words)
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert Path(report["midog"]).is_relative_to(kit), "the kit's own midog ran"
+    if os.geteuid() == 0 and prefix():
+        assert report["user"] == NOBODY
+    rows = json.loads((out / "multiple-mitotic-figure-classification.json").read_text())
+    assert class_refusals_of(rows, 16) == []
+    assert [row["class"] == "atypical" for row in rows] == (labels == 1).tolist()
+    assert "16 crops, the first of 32 x 32 px of 0.25 um" in ran.stderr
+    assert "track 2" in (kit / "Dockerfile").read_text()
+    of_module = packages_distributions()
+    loaded = {
+        re.sub(r"[-_.]+", "-", name).lower()
+        for own in report["modules"]
+        for name in of_module.get(own, ())
+    }
+    assert loaded & midogs_own() <= closure(REQUIREMENTS)
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     write_input(tmp_path / "input")
@@ -122,8 +158,8 @@ def test_settings_of_the_kit_hold(weights: Path, places: Places, tmp_path: Path)
     tree = json.loads(run_job(places, device="cpu").read_text())
     for point in tree["points"]:
         assert (point["name"] == "mitotic figure") == (point["probability"] >= 0.9)
-    kit, detector = load_kit(tmp_path / "kit" / "model", device="cpu")
-    assert (kit.mpp, detector.views) == (0.26, 2)
+    own = read_kit(tmp_path / "kit" / "model")
+    assert (own.mpp, own.orientations) == (0.26, 2)
     points = np.array([point["point"][:2] for point in tree["points"]])
     assert points.max() > 0.16 * 0.25
 
@@ -138,7 +174,7 @@ def test_an_ensemble_is_packed(weights: Path, places: Places, tmp_path: Path) ->
     make_ensemble([weights, tmp_path / "b"], tmp_path / "both")
     make_kit(tmp_path / "both", tmp_path / "kit", Kit())
     run_job(places, device="cpu")
-    _, detector = load_kit(tmp_path / "kit" / "model", device="cpu")
+    detector = load_detector(tmp_path / "kit" / "model", Kit(), device="cpu")
     assert len(detector.members) == 2
 
 
@@ -181,7 +217,7 @@ def test_other_folders_and_models_are_refused_and_nothing_is_left(
 
 
 def test_requirements_are_pinned_without_local_versions() -> None:
-    lines = requirements(["resnet18"]).splitlines()
+    lines = requirements().splitlines()
     assert len(lines) == len(REQUIREMENTS)
     assert all(re.fullmatch(r"[a-z-]+==[0-9][0-9a-z.]*", line) for line in lines), lines
     assert any(line.startswith("timm==") for line in requirements(["timm"]).splitlines())
