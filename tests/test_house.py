@@ -36,7 +36,7 @@ training.tasks: registry
 config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments jpeg_tiles
 images: tiff_bounds opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide
-images: open_tiff open_picture open_mha open_file damaged_tiles image decode
+images: open_tiff open_picture open_mha open_file damaged_tiles image stack decode
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
@@ -49,7 +49,7 @@ metrics: sweep average_precision froc challenge_scores thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
 metrics: windows window_places densest hotspot
-metrics: scored_rois two_classes
+metrics: scored_rois two_classes class_scores
 data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
 data.annotations: class_names csv_layout reader figures csv_figures csv_points csv_boxes
 data.annotations: other_kinds json_records midog_coco_json per_image geojson headerless
@@ -66,16 +66,16 @@ augment: colour_map draw on_device on_cpu alone
 loading: source buffers batches crops patches mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois
 loading: references
-formats: file_names shared challenge csv_table coco geojson overlay registry
+formats: file_names shared atypical challenge csv_table coco geojson overlay registry
 formats: hotspot_files density
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
 inference: model_card model_folder stored_threshold ensemble_folder onnx_network onnx_export
 inference: loaded_models score_shift
 inference: member opened_image views calibration detector
-inference: crop_logits patch_classifier
+inference: crop_logits point_crops patch_classifier atypical
 inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
-inference: outcome shard batch order
+inference: outcome shard open_ahead batch order
 inference: image_levels
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
@@ -87,12 +87,13 @@ training.tasks: adversarial adversarial_data
 training.tasks: crop_task patches_scores
 training: train
 evaluation: groups measure threshold_cost figure_free measures
-submission: contract refusals job kit_texts kit
+submission: contract refusals class_refusals stack_truth container detection_job
+submission: classification_job job kit_texts kit
 evaluation: detection_layouts detection_files uncounted points written_scores hotspot_counts result
 evaluation: scoring
 evaluation: comparison goals tuning calibrated_tuning
 evaluation: challenge_truth challenge_metrics
-evaluation: patch_measures patch_result patches
+evaluation: patch_measures patch_result patches patch_challenge
 submission: check
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
@@ -115,7 +116,8 @@ scale: worker pool ray_cluster
 bench: timing machine options measured drawn_rois conditions network_cost random_detector
 bench: forward samples augmentation step infer sweep stages estimate run tables
 demo
-cli: flags words options terminal outputs shared command score_tables patch_tables data
+cli: flags words options terminal outputs shared command score_tables patch_tables
+cli: patch_options data
 cli: splits settings
 cli: train alarms patches
 cli: export submission infer_words infer_given infer_engines infer scores tune

@@ -71,6 +71,16 @@ def infer(
             MODEL,
         ),
     ] = None,
+    atypical: Annotated[
+        Path | None,
+        option(
+            "--atypical",
+            "FOLDER",
+            "Run or model of task patches that tells atypical figures from normal ones: kind and"
+            " probability in csv, coco, geojson and hotspot, and the count.",
+            MODEL,
+        ),
+    ] = None,
     tissue: Annotated[
         str | None,
         option(
@@ -250,7 +260,7 @@ def infer(
         orientations,
         calibrate,
     )
-    order = Order(choice, jobs, out, names, search, hotspot, overwrite)
+    order = Order(choice, jobs, out, names, search, hotspot, overwrite, atypical)
     outcome = detect(order, share, engine, address)
     _report(outcome, share, out, context, part, jobs)
 

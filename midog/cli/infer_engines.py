@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from midog.cli.infer_words import announce, print_cost
+from midog.cli.infer_words import announce, announce_atypical, print_cost
 from midog.cli.shared import stoppable
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def detect(order: Order, share: Sequence[Job], engine: str, address: str | None)
 
     detector = order.choice.load()
     announce(detector, str(order.choice))
+    work = order.open(detector)
+    if work.atypical is not None:
+        announce_atypical(work.atypical)
     with stoppable(hint), infer_bars(len(share)) as (on_image, on_tile):
-        outcome = order.open(detector).do(share, on_image=on_image, on_tile=on_tile)
+        outcome = work.do(share, on_image=on_image, on_tile=on_tile)
     print_cost(detector, outcome)
     return outcome
 
@@ -59,5 +62,9 @@ def _on_ray(order: Order, share: Sequence[Job], address: str | None, hint: str) 
     from midog.scale.ray_cluster import infer_on_ray
 
     announce(replace(order.choice, device="cpu").load(), str(order.choice))
+    if order.atypical is not None:
+        from midog.inference.atypical import AtypicalClassifier
+
+        announce_atypical(AtypicalClassifier.load(order.atypical, device="cpu"))
     with stoppable(hint), infer_bars(len(share), tiles=False) as (on_image, _):
         return infer_on_ray(order, share, address=address, on_image=on_image)

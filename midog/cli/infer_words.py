@@ -10,6 +10,7 @@ from midog.cli.terminal import say, show_text
 from midog.errors import escaped
 
 if TYPE_CHECKING:
+    from midog.inference.atypical import AtypicalClassifier
     from midog.inference.detector import Detector
     from midog.inference.jobs import Job
     from midog.inference.outcome import Outcome
@@ -33,6 +34,15 @@ def announce(detector: Detector | VerifiedDetector, name: str) -> None:
         )
 
 
+def announce_atypical(classifier: AtypicalClassifier) -> None:
+    """State on stderr what tells atypical figures, and from which probability on."""
+    own = classifier.classifier
+    say(
+        f"atypical figures by {own.folder}: {own.side} px of {own.mpp:g} um, threshold"
+        f" {classifier.threshold:.3f} ({classifier.threshold_from})"
+    )
+
+
 def print_cost(detector: Detector | VerifiedDetector, outcome: Outcome) -> None:
     """State what a second look and several views took."""
     from midog.inference.verified import VerifiedDetector
@@ -47,7 +57,9 @@ def print_outcome(outcome: Outcome, jobs: Sequence[Job], out: Path) -> None:
     """Figures of each image on stdout; their sum, and that of each scanner a manifest states, on
     stderr."""
     for name, figures in outcome.figures.items():
-        show_text(f"{escaped(name)}\t{figures} mitotic figures\n")
+        atypical = outcome.atypical.get(name)
+        words = "" if atypical is None else f", {atypical} atypical"
+        show_text(f"{escaped(name)}\t{figures} mitotic figures{words}\n")
     scanners = {job.name: job.scanner for job in jobs if job.scanner}
     for scanner in sorted(set(scanners.values())):
         of_scanner = [
@@ -55,6 +67,8 @@ def print_outcome(outcome: Outcome, jobs: Sequence[Job], out: Path) -> None:
         ]
         say(f"{scanner}: {len(of_scanner)} images done, {sum(of_scanner)} mitotic figures")
     done = f"{len(outcome.figures)} images done, {sum(outcome.figures.values())} mitotic figures"
+    if outcome.atypical:
+        done += f", {sum(outcome.atypical.values())} of them atypical"
     skipped = (
         f", {len(outcome.skipped)} were done before (--overwrite detects again)"
         if outcome.skipped

@@ -34,7 +34,8 @@ class AtypicalScores:
     def kinds(self) -> list[str]:
         """ "atypical", "normal", or "" where nobody looked, of each detection."""
         looked = ~np.isnan(self.probabilities)
-        return np.where(looked, np.where(self.are_atypical, ATYPICAL, NORMAL), "").tolist()
+        kinds = np.where(looked, np.where(self.are_atypical, ATYPICAL, NORMAL), "")
+        return [str(kind) for kind in kinds]
 
     @property
     def written(self) -> list[float | None]:

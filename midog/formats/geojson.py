@@ -13,9 +13,18 @@ import numpy as np
 from midog.boxes import MITOTIC_FIGURE, Detections
 from midog.errors import DetectionsError
 from midog.files import replacing
+from midog.formats.atypical import ATYPICAL, NORMAL, AtypicalScores
 from midog.formats.shared import FIGURE_NAME, NON_FIGURE_NAME, shortest
 
-GEOJSON_COLOURS = {FIGURE_NAME: (0, 215, 70), NON_FIGURE_NAME: (0, 110, 255)}
+_KIND_NAMES = {"": FIGURE_NAME, **{kind: f"{kind} {FIGURE_NAME}" for kind in (NORMAL, ATYPICAL)}}
+"""Name of the class of a figure by its kind; each is read back as a mitotic figure."""
+
+GEOJSON_COLOURS = {
+    FIGURE_NAME: (0, 215, 70),
+    NON_FIGURE_NAME: (0, 110, 255),
+    _KIND_NAMES[NORMAL]: (0, 215, 70),
+    _KIND_NAMES[ATYPICAL]: (225, 0, 170),
+}
 """Colour of a class in QuPath, RGB 0 to 255, by its name: as in the overlay pictures."""
 
 _PIECE = 4096  # detections whose text is in memory at once
@@ -28,6 +37,7 @@ def write_geojson(
     *,
     threshold: float,
     origin: tuple[int, int] = (0, 0),
+    atypical: AtypicalScores | None = None,
 ) -> None:
     """Write class 1 as a FeatureCollection of QuPath's detection objects, in their order.
 
@@ -43,6 +53,9 @@ def write_geojson(
         parts: Boxes in level-0 px, in one or several parts.
         threshold: In [0, 1]; a score of it or more is a mitotic figure.
         origin: (x, y) of QuPath's px (0, 0) in level-0 px; QuPath cuts a slide to its bounds.
+        atypical: What is known of the figures of all parts together: the class is then 'atypical
+            mitotic figure' or 'normal mitotic figure', with the measurement `atypical_probability`;
+            None: they are not told apart.
 
     Raises:
         DetectionsError: If the file cannot be written.
@@ -50,7 +63,7 @@ def write_geojson(
     with replacing(path, DetectionsError, parents=True) as part, _writing(part, path) as file:
         file.write(b'{"type":"FeatureCollection","features":[')
         separator = "\n"
-        for lines in _pieces(parts, threshold, origin):
+        for lines in _pieces(parts, threshold, origin, atypical):
             file.write((separator + ",\n".join(lines)).encode())
             separator = ",\n"
         file.write(b"\n]}\n")
@@ -68,9 +81,13 @@ def _writing(part: Path, path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 
 def _pieces(
-    parts: Iterable[Detections], threshold: float, origin: tuple[int, int]
+    parts: Iterable[Detections],
+    threshold: float,
+    origin: tuple[int, int],
+    atypical: AtypicalScores | None,
 ) -> Iterator[list[str]]:
     """Features of a few detections at a time, never none."""
+    before = 0
     for detections in parts:
         for start in range(0, len(detections), _PIECE):
             piece = slice(start, start + _PIECE)
@@ -79,19 +96,29 @@ def _pieces(
             corners = (np.round(boxes, _DECIMALS) + 0.0).tolist()  # + 0.0: no -0.0
             scores = detections.scores[piece][keep]
             above = (scores >= np.float32(threshold)).tolist()  # as Detections.at_least
-            lines = [_feature(*row) for row in zip(corners, scores, above, strict=True)]
+            told: Iterable[tuple[str, float | None]] = [("", None)] * len(scores)
+            if atypical is not None:
+                numbers = before + np.flatnonzero(keep) + start
+                own = AtypicalScores(atypical.probabilities[numbers], atypical.threshold)
+                told = zip(own.kinds, own.written, strict=True)
+            rows = zip(corners, scores, above, told, strict=True)
+            lines = [_feature(*row) for row in rows]
             if lines:
                 yield lines
+        before += len(detections)
 
 
-def _feature(corners: list[float], score: np.float32, is_above: bool) -> str:
+def _feature(
+    corners: list[float], score: np.float32, is_above: bool, told: tuple[str, float | None]
+) -> str:
     """One detection object, on a line of its own."""
-    name = FIGURE_NAME if is_above else NON_FIGURE_NAME
+    name = _KIND_NAMES[told[0]] if is_above else NON_FIGURE_NAME
     colour = ",".join(map(str, GEOJSON_COLOURS[name]))
+    also = "" if told[1] is None else f',"atypical_probability":{told[1]}'
     return (
         f'{{"type":"Feature","geometry":{_geometry(*corners)},"properties":{{'
         f'"objectType":"detection","classification":{{"name":"{name}","color":[{colour}]}},'
-        f'"measurements":{{"probability":{shortest(score)}}}}}}}'
+        f'"measurements":{{"probability":{shortest(score)}{also}}}}}}}'
     )
 
 

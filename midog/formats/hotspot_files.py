@@ -10,15 +10,19 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from midog.boxes import MITOTIC_FIGURE
 from midog.data.csv_text import spreadsheet_cell
 from midog.errors import DetectionsError
 from midog.files import replace_text
 from midog.formats.registry import DetectedImage
 from midog.json_text import plain, to_json
 from midog.metrics.hotspot import Hotspot, HotspotSettings, hotspot
-from midog.metrics.points import centres_mm
+from midog.metrics.points import Points, centres_mm
 from midog.metrics.windows import Window
-from midog.mpp import as_mpp
+from midog.mpp import Mpp, as_mpp
 from midog.tissue.window_share import allowed_middles, tissue_share
 
 
@@ -30,8 +34,7 @@ def hotspot_of(image: DetectedImage) -> tuple[Hotspot, int]:
     """
     wanted, mpp = image.hotspot or HotspotSettings(), as_mpp(image.mpp)
     assert mpp is not None
-    figures = image.detections.figures().at_least(image.threshold)
-    points = centres_mm(figures.boxes, mpp)
+    points = _figures_mm(image, mpp)
     size_mm = image.width * mpp.x / 1000, image.height * mpp.y / 1000
     if not wanted.least_tissue:
         return hotspot(points, wanted.area_mm2, wanted.shape, size_mm=size_mm), len(points)
@@ -85,6 +88,28 @@ def write_hotspot_csv(path: Path, image: DetectedImage) -> None:
     replace_text(path, text.getvalue(), DetectionsError, parents=True)
 
 
+def _figures_mm(image: DetectedImage, mpp: Mpp) -> Points:
+    """Centres of the figures at or over the threshold, mm."""
+    return centres_mm(image.detections.select(_are_figures(image)).boxes, mpp)
+
+
+def _are_figures(image: DetectedImage) -> NDArray[np.bool_]:
+    own = image.detections
+    return np.asarray((own.labels == MITOTIC_FIGURE) & (own.scores >= np.float32(image.threshold)))
+
+
+def _atypical(image: DetectedImage, densest: Hotspot, mpp: Mpp) -> dict[str, int]:
+    """How many figures are atypical, and how many of those in the hotspot, if they are told."""
+    if image.atypical is None:
+        return {}
+    are_atypical = image.atypical.are_atypical[_are_figures(image)]
+    inside = densest.holds(_figures_mm(image, mpp))
+    return {
+        "atypical": int(are_atypical.sum()),
+        "atypical_count": int((are_atypical & inside).sum()),
+    }
+
+
 def _described(image: DetectedImage) -> dict[str, Any]:
     densest, figures = hotspot_of(image)
     wanted, mpp = image.hotspot or HotspotSettings(), as_mpp(image.mpp)
@@ -108,4 +133,5 @@ def _described(image: DetectedImage) -> dict[str, Any]:
         "x_px": densest.x_mm * x,
         "y_px": densest.y_mm * y,
         "box_px": [x1 * x, y1 * y, x2 * x, y2 * y],
+        **_atypical(image, densest, mpp),
     }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from midog.boxes import Boxes, Detections
+    from midog.formats.atypical import AtypicalScores
     from midog.formats.shared import DetectedPoints
     from midog.metrics.hotspot import HotspotSettings
     from midog.mpp import MppLike
@@ -38,6 +39,7 @@ class DetectedImage:
             cut it to them, as QuPath does.
         hotspot: Window of the hotspot; None: 2 mm2, 4:3.
         tissue: The mask by which tiles were left out; None: none was.
+        atypical: Which figures are atypical; None: they are not told apart.
     """
 
     file_name: str
@@ -51,6 +53,7 @@ class DetectedImage:
     origin: tuple[int, int] = (0, 0)
     hotspot: HotspotSettings | None = None
     tissue: TissueMask | None = None
+    atypical: AtypicalScores | None = None
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,14 @@ def _read_challenge(path: Path) -> DetectedPoints:
 def _write_csv(path: Path, image: DetectedImage) -> None:
     from midog.formats.csv_table import write_csv
 
-    write_csv(path, image.detections, file_name=image.file_name)
+    write_csv(path, image.detections, file_name=image.file_name, atypical=image.atypical)
 
 
 def _write_coco(path: Path, image: DetectedImage) -> None:
     from midog.formats.coco import write_coco
 
     size = {"width": image.width, "height": image.height}
-    write_coco(path, image.detections, file_name=image.file_name, **size)
+    write_coco(path, image.detections, file_name=image.file_name, atypical=image.atypical, **size)
 
 
 def _write_overlay(path: Path, image: DetectedImage) -> None:
@@ -117,7 +120,13 @@ def _write_overlay(path: Path, image: DetectedImage) -> None:
 def _write_geojson(path: Path, image: DetectedImage) -> None:
     from midog.formats.geojson import write_geojson
 
-    write_geojson(path, [image.detections], threshold=image.threshold, origin=image.origin)
+    write_geojson(
+        path,
+        [image.detections],
+        threshold=image.threshold,
+        origin=image.origin,
+        atypical=image.atypical,
+    )
 
 
 def _write_hotspot(path: Path, image: DetectedImage) -> None:

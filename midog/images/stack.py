@@ -60,7 +60,7 @@ def _pages(path: Path) -> list[OpenedFile]:
     check_tiff(path)
     with tifffile.TiffFile(path) as tiff:
         tiff.pages.useframes = False
-        pages = list(tiff.pages)
+        pages: list[Any] = list(tiff.pages)
         _require_crops(path, [(page.imagewidth, page.imagelength) for page in pages])
         check_complete(path, pages)
         return [_page(path, tiff, page) for page in pages]

@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from midog.boxes import Detections
 from midog.data.seen import TRAINED_ON
+from midog.formats.atypical import AtypicalScores
 from midog.formats.registry import FORMATS, DetectedImage, require_formats
 from midog.images.decode import rows_of
+from midog.images.image import SlideImage
+from midog.inference.atypical import AtypicalClassifier
 from midog.inference.detector import Detector
 from midog.inference.image_identity import state_of
 from midog.inference.jobs import Job, noting, require_own_files
+from midog.inference.open_ahead import open_ahead
 from midog.inference.opened_image import OpenedImage
-from midog.inference.outcome import Outcome, Spent, count_figures
+from midog.inference.outcome import Counted, Outcome, Spent, count_figures
 from midog.inference.output_folder import OutputFolder
 from midog.inference.tissue_tiles import TissueSearch
 from midog.inference.verified import VerifiedDetector
@@ -40,6 +44,7 @@ def infer(
     formats: Sequence[str] = ("challenge",),
     tissue: TissueSearch | None = None,
     hotspot: HotspotSettings | None = None,
+    atypical: AtypicalClassifier | None = None,
     overwrite: bool = False,
     on_image: OnImage | None = None,
     on_tile: OnStep | None = None,
@@ -49,7 +54,7 @@ def infer(
     Args:
         jobs: The images.
         among: All images that processes fill the folder with, these among them; None: these.
-        detector, out, formats, tissue, hotspot, overwrite: As of `Work.open`.
+        detector, out, formats, tissue, hotspot, atypical, overwrite: As of `Work.open`.
         on_image, on_tile: As of `Work.do`.
 
     Raises:
@@ -63,6 +68,7 @@ def infer(
         formats=formats,
         tissue=tissue,
         hotspot=hotspot,
+        atypical=atypical,
         overwrite=overwrite,
     )
     return work.do(jobs, on_image=on_image, on_tile=on_tile)
@@ -78,6 +84,7 @@ class Work:
         formats: Names in FORMATS.
         tissue: Which tiles are looked at; None: all. With tissue, STEM.tissue.png is the mask.
         hotspot: Window of formats hotspot, hotspot.csv and density; None: 2 mm2, 4:3.
+        atypical: Tells atypical figures from normal ones; None: nothing does.
     """
 
     detector: Detector | VerifiedDetector
@@ -85,6 +92,7 @@ class Work:
     formats: tuple[str, ...]
     tissue: TissueSearch | None = None
     hotspot: HotspotSettings | None = None
+    atypical: AtypicalClassifier | None = None
 
     @classmethod
     def open(
@@ -96,6 +104,7 @@ class Work:
         formats: Sequence[str] = ("challenge",),
         tissue: TissueSearch | None = None,
         hotspot: HotspotSettings | None = None,
+        atypical: AtypicalClassifier | None = None,
         overwrite: bool = False,
     ) -> Self:
         """Open the folder for work.
@@ -103,7 +112,7 @@ class Work:
         Args:
             jobs: All images, also those that other processes do; no two may have a file in common.
             out: The folder; made if it does not exist. Several processes may fill it.
-            detector, formats, tissue, hotspot: See the attributes.
+            detector, formats, tissue, hotspot, atypical: See the attributes.
             overwrite: Do images again that are done; otherwise they are skipped.
 
         Raises:
@@ -114,13 +123,13 @@ class Work:
         require_own_files(jobs, formats, ignores_case=False)  # before anything is made
         folder = OutputFolder(
             out,
-            {**_recorded(detector), **_stated(tissue), **_stated(hotspot)},
+            {**_recorded(detector), **_stated(tissue), **_stated(hotspot), **_stated(atypical)},
             [job.stem for job in jobs],
             overwrite=overwrite,
             threshold_from=detector.threshold_from,
         )
         require_own_files(jobs, formats, ignores_case=folder.ignores_case())
-        return cls(detector, folder, tuple(formats), tissue, hotspot)
+        return cls(detector, folder, tuple(formats), tissue, hotspot, atypical)
 
     def do(
         self,
@@ -145,7 +154,7 @@ class Work:
         """
         with (
             _Batch(self, on_image, on_tile) as batch,
-            closing(_open_ahead(jobs, batch.open)) as opened,
+            closing(open_ahead(jobs, batch.open)) as opened,
         ):
             for job, opening in opened:
                 batch.detect(job, opening)
@@ -160,7 +169,7 @@ def _recorded(detector: Detector | VerifiedDetector) -> dict[str, Any]:
     return {**detector.settings(), **stated}
 
 
-def _stated(wanted: TissueSearch | HotspotSettings | None) -> dict[str, Any]:
+def _stated(wanted: TissueSearch | HotspotSettings | AtypicalClassifier | None) -> dict[str, Any]:
     """What the folder states of it."""
     return wanted.settings() if wanted else {}
 
@@ -182,9 +191,9 @@ class _Batch:
     def __init__(self, work: Work, on_image: OnImage | None, on_tile: OnStep | None) -> None:
         self.outcome = Outcome()
         self._detector, self._folder, self._formats = work.detector, work.folder, work.formats
-        self._tissue, self._hotspot = work.tissue, work.hotspot
+        self._tissue, self._hotspot, self._atypical = work.tissue, work.hotspot, work.atypical
         self._on_image, self._on_tile = on_image, on_tile
-        self._writing: deque[tuple[Job, Future[int]]] = deque()
+        self._writing: deque[tuple[Job, Future[Counted]]] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="midog-write")
 
     def __enter__(self) -> Self:
@@ -215,8 +224,8 @@ class _Batch:
                 with opened.image as image:
                     self._folder.begin(job.stem, job.mpp, self._formats)
                     self._announce(job, image)
-                    detections = self._detect(job, image)
-                writing = self._writer.submit(self._write, job, opened, detections)
+                    detected = self._detect(job, image)
+                writing = self._writer.submit(self._write, job, opened, *detected)
                 self._writing.append((job, writing))
         self.settle(0 if writing is None else 1)
         if writing is None and self._on_image is not None:
@@ -224,22 +233,26 @@ class _Batch:
 
     def settle(self, most: int) -> None:
         """Note what is written, in order, until at most that many images are being written."""
-        figures = self.outcome.figures
+        outcome = self.outcome
         while len(self._writing) > most or (self._writing and self._writing[0][1].done()):
             job, writing = self._writing.popleft()
-            with noting(job, self.outcome.failed):
-                figures[job.name] = writing.result()
+            with noting(job, outcome.failed):
+                outcome.add(job.name, writing.result())
             if self._on_image is not None:
-                self._on_image(job.name, figures.get(job.name))
+                self._on_image(job.name, outcome.figures.get(job.name))
 
-    def _detect(self, job: Job, image: OpenedImage) -> Detections:
+    def _detect(self, job: Job, image: OpenedImage) -> tuple[Detections, AtypicalScores | None]:
         begun = time.perf_counter()
         detections = self._detector.detect(image, self._tick)
         took = time.perf_counter() - begun
         self.outcome.spent[job.name] = Spent(
             took, image.image.width * image.image.height, image.times
         )
-        return detections
+        if self._atypical is None:
+            return detections, None
+        assert isinstance(image.image, SlideImage)
+        limit = self._detector.threshold
+        return detections, self._atypical.of_figures(image.image, image.mpp, detections, limit)
 
     def _announce(self, job: Job, opened: OpenedImage) -> None:
         """State what the formats will do with an image of this size, before the work."""
@@ -253,13 +266,18 @@ class _Batch:
         if self._on_tile is not None:
             self._on_tile(done, total)
 
-    def _write(self, job: Job, opened: _Opened, detections: Detections) -> int:
+    def _write(
+        self, job: Job, opened: _Opened, detections: Detections, atypical: AtypicalScores | None
+    ) -> Counted:
         """Write the files of an image; return its figures at or over the threshold."""
         with opened.image.times.of("writing"):
-            self._write_files(job, opened, detections)
-        return count_figures(detections, self._detector.threshold)
+            self._write_files(job, opened, detections, atypical)
+        count = count_figures(detections, self._detector.threshold)
+        return Counted(count, None if atypical is None else int(atypical.are_atypical.sum()))
 
-    def _write_files(self, job: Job, opened: _Opened, detections: Detections) -> None:
+    def _write_files(
+        self, job: Job, opened: _Opened, detections: Detections, atypical: AtypicalScores | None
+    ) -> None:
         image = opened.image
         detected = DetectedImage(
             file_name=job.name,
@@ -272,29 +290,10 @@ class _Batch:
             rows=lambda scale: rows_of(job.path, scale),
             hotspot=self._hotspot,
             tissue=image.tissue,
+            atypical=atypical,
             origin=image.image.origin,
         )
         targets = self._folder.targets(job.stem, self._formats)
         for name, path in zip(self._formats, targets, strict=True):
             FORMATS[name].write(path, detected)
         self._folder.finish(job.stem, job.path, opened.state, job.mpp, self._formats)
-
-
-def _open_ahead(
-    jobs: Iterable[Job], open_one: Callable[[Job], _Opened | None]
-) -> Generator[tuple[Job, Future[_Opened | None]]]:
-    """Yield each job and its image; meanwhile the next one is opened and read ahead."""
-    ahead: deque[tuple[Job, Future[_Opened | None]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="midog-open") as opener:
-        try:
-            for job in jobs:
-                ahead.append((job, opener.submit(open_one, job)))
-                if len(ahead) > 1:
-                    yield ahead.popleft()
-            while ahead:
-                yield ahead.popleft()
-        finally:
-            for _, opening in ahead:
-                with suppress(Exception):
-                    if image := opening.result():
-                        image.close()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from midog.inference.atypical import AtypicalClassifier
 from midog.inference.batch import Work
 from midog.inference.detector import Detector
 from midog.inference.detector_choice import DetectorChoice
@@ -23,6 +24,8 @@ class Order:
         choice: The detector.
         jobs: All images that processes fill the folder with.
         out, formats, tissue, hotspot, overwrite: As of `Work.open`.
+        atypical: Folder of a classifier that tells atypical figures; None: nothing does. It runs
+            where the detector runs.
     """
 
     choice: DetectorChoice
@@ -32,9 +35,17 @@ class Order:
     tissue: TissueSearch | None = None
     hotspot: HotspotSettings | None = None
     overwrite: bool = False
+    atypical: Path | None = None
 
     def open(self, detector: Detector | VerifiedDetector) -> Work:
-        """Open the folder for the loaded detector; see `Work.open`."""
+        """Open the folder for the loaded detector; see `Work.open`.
+
+        Raises:
+            WeightsError: As of `AtypicalClassifier.load`.
+        """
+        atypical = None
+        if self.atypical is not None:
+            atypical = AtypicalClassifier.load(self.atypical, device=self.choice.device)
         return Work.open(
             self.jobs,
             detector,
@@ -42,5 +53,6 @@ class Order:
             formats=self.formats,
             tissue=self.tissue,
             hotspot=self.hotspot,
+            atypical=atypical,
             overwrite=self.overwrite,
         )

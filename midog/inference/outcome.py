@@ -27,6 +27,14 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """The figures of an image. atypical: how many of them; None: they are not told apart."""
+
+    figures: int
+    atypical: int | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a batch, by the images' names (`Job.name`).
 
@@ -35,12 +43,20 @@ class Outcome:
         skipped: Images that were done before.
         failed: What is wrong with each other image.
         spent: What detection took, of the images in which it ended.
+        atypical: How many of the figures are atypical, where they are told apart.
     """
 
     figures: dict[str, int] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, MidogError] = field(default_factory=dict)
     spent: dict[str, Spent] = field(default_factory=dict)
+    atypical: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, counted: Counted) -> None:
+        """Note an image that was done now."""
+        self.figures[name] = counted.figures
+        if counted.atypical is not None:
+            self.atypical[name] = counted.atypical
 
     @property
     def ms_per_megapixel(self) -> float:
@@ -63,12 +79,14 @@ class Outcome:
             whole.skipped.extend(part.skipped)
             whole.failed.update(part.failed)
             whole.spent.update(part.spent)
+            whole.atypical.update(part.atypical)
         skipped = set(whole.skipped)
         return cls(
             {name: whole.figures[name] for name in names if name in whole.figures},
             [name for name in names if name in skipped],
             {name: whole.failed[name] for name in names if name in whole.failed},
             {name: whole.spent[name] for name in names if name in whole.spent},
+            {name: whole.atypical[name] for name in names if name in whole.atypical},
         )
 
 

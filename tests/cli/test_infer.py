@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -10,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 import torch
 from PIL import Image
 
 from midog.formats.registry import FORMATS
+from tests.planted import PLACES
 from tests.spoiled import copy, one_line
 
 
@@ -151,3 +155,38 @@ def test_um_per_px_that_no_microscope_has_are_an_error_and_a_large_factor_is_sai
         assert ran.code == 2
         reason = "mpp is 'nan'" if wrong == "nan" else f"mpp {wrong} is out of range, 0.05 to 5 um"
         assert f"Error: Invalid value for --mpp: {reason}" in ran.err
+
+
+@pytest.mark.slow
+def test_atypical_figures_are_told_in_files_and_counts(
+    midog, planted, classifier, dark_spots, tmp_path
+):
+    image, out = planted / "data" / "images" / "007.tiff", tmp_path / "out"
+    words = ("infer", image, "--model", planted / "detector", "--device", "cpu", "--out", out)
+    formats = ("--format", "challenge,csv,coco,geojson,hotspot,hotspot.csv")
+    ran = midog(*words, *formats, "--atypical", classifier)
+    assert ran.code == 0, ran.err
+    assert ran.out == "007.tiff\t6 mitotic figures, 3 atypical\n"
+    assert "label 1 is taken for atypical" in ran.err
+    assert "32 px of 0.25 um, threshold" in ran.err
+    with (out / "007.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    purple = {place for number, place in enumerate(PLACES) if not number % 2}
+    told = {(round(float(row["x"])), round(float(row["y"]))): row["kind"] for row in rows}
+    near = {place: min(told, key=lambda own: math.dist(own, place)) for place in PLACES}
+    for place, own in near.items():
+        assert told[own] == ("atypical" if place in purple else "normal")
+    features = json.loads((out / "007.geojson").read_text())["features"]
+    names = [one["properties"]["classification"]["name"] for one in features]
+    assert sorted(names) == ["atypical mitotic figure"] * 3 + ["normal mitotic figure"] * 3
+    kinds = [one["kind"] for one in json.loads((out / "007.coco.json").read_text())["annotations"]]
+    assert kinds == [row["kind"] for row in rows]
+    assert json.loads((out / "007.hotspot.json").read_text())["atypical"] == 3
+    points = json.loads((out / "007.json").read_text())["points"]
+    assert {len(point) for point in points} == {3}, "the challenge takes no further keys"
+    assert "were done before" in midog(*words, *formats, "--atypical", classifier).err
+    assert "made with another atypical" in one_line(midog(*words, *formats))
+    assert "of task detection" in one_line(
+        midog(*words[:-1], tmp_path / "b", "--atypical", planted / "detector")
+    )
+    assert not (tmp_path / "b").exists()

@@ -37,3 +37,14 @@ def test_a_shard_counts_what_is_done_of_all_shards(tmp_path, capsys):
     print_shard(Shard(1, 2), jobs, tmp_path)
     line = "shard 1/2: 2 of the 3 images of all shards are done by now\n"
     assert capsys.readouterr().err == line
+
+
+def test_atypical_figures_are_counted_where_they_are_told(capsys):
+    outcome = Outcome(figures={"a.tif": 2, "b.tif": 3}, atypical={"a.tif": 1, "b.tif": 0})
+    print_outcome(outcome, [Job(Path("a.tif")), Job(Path("b.tif"))], Path("out"))
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "a.tif\t2 mitotic figures, 1 atypical",
+        "b.tif\t3 mitotic figures, 0 atypical",
+    ]
+    assert "5 mitotic figures, 1 of them atypical" in printed.err

@@ -58,7 +58,7 @@ def test_nonsense_is_one_line(midog, tmp_path, words, expected):
 
 def test_scores_have_the_challenges_keys_if_asked_for(midog, classifier):
     words = ["patches", "evaluate", classifier, "--device", "cpu", "--json-keys", "challenge"]
-    ran = midog(*words, "--by", "wsi")
+    ran = midog(*words, "--by", "slide")
     assert ran.code == 0, ran.err
     aggregates = json.loads(ran.out)["aggregates"]
     own = json.loads(midog(*words[:-2], "--json").out)["groups"]["all"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from midog.boxes import Detections, squares_around
+from midog.formats.atypical import AtypicalScores
 
 NOTHING = Detections()
 SOME = Detections(
@@ -12,3 +13,7 @@ SOME = Detections(
     scores=np.array([0.3, 0.9, 0.7, 0.95], np.float32),
     labels=[1, 1, 1, 2],
 )
+
+
+TOLD = AtypicalScores(np.array([np.nan, 0.25, 0.75, np.nan], np.float32), 0.5)
+"""Of SOME, at a threshold of 0.7: the second figure is normal, the third atypical."""

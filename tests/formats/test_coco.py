@@ -8,7 +8,7 @@ from pathlib import Path
 from pycocotools.coco import COCO
 
 from midog.formats.coco import write_coco
-from tests.formats.cases import NOTHING, SOME
+from tests.formats.cases import NOTHING, SOME, TOLD
 
 
 def test_coco_file_is_one_that_pycocotools_reads(tmp_path: Path) -> None:
@@ -28,3 +28,11 @@ def test_coco_file_is_one_that_pycocotools_reads(tmp_path: Path) -> None:
 def test_coco_file_without_detections(tmp_path: Path) -> None:
     write_coco(tmp_path / "a.coco.json", NOTHING, file_name="001.tiff", width=400, height=350)
     assert COCO(str(tmp_path / "a.coco.json")).getAnnIds() == []
+
+
+def test_coco_tells_the_kinds_of_figures_where_they_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.coco.json"
+    write_coco(path, SOME, file_name="a.tiff", width=400, height=350, atypical=TOLD)
+    rows = COCO(str(path)).dataset["annotations"]
+    assert [row.get("kind") for row in rows] == [None, "normal", "atypical", None]
+    assert [row.get("atypical_probability") for row in rows] == [None, 0.25, 0.75, None]

@@ -11,7 +11,7 @@ import pytest
 
 from midog.errors import DetectionsError
 from midog.formats.csv_table import write_csv
-from tests.formats.cases import NOTHING, SOME
+from tests.formats.cases import NOTHING, SOME, TOLD
 
 
 def test_csv_has_both_classes_with_corners_and_centres(tmp_path: Path) -> None:
@@ -53,3 +53,12 @@ def test_a_file_that_cannot_be_written_is_an_error_and_keeps_the_old_one(
         write_csv(path, SOME, file_name="001.tiff")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["001.csv"]
+
+
+def test_csv_tells_the_kinds_of_figures_where_they_are_known(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", SOME, file_name="a.tiff", atypical=TOLD)
+    rows = list(csv.DictReader((tmp_path / "a.csv").open(newline="")))
+    assert list(rows[0])[-3:] == ["score", "kind", "atypical_probability"]
+    assert [(row["kind"], row["atypical_probability"]) for row in rows] == [
+        *(("", ""), ("normal", "0.25"), ("atypical", "0.75"), ("", ""))
+    ]

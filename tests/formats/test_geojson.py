@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midog.boxes import Detections, squares_around
+from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Detections, squares_around
+from midog.data.annotations.class_names import label_of
 from midog.errors import DetectionsError
+from midog.formats.atypical import AtypicalScores
 from midog.formats.geojson import write_geojson
 from midog.formats.registry import FORMATS
-from tests.formats.cases import NOTHING, SOME
+from tests.formats.cases import NOTHING, SOME, TOLD
 from tests.formats.qupath import read_objects
 from tests.formats.test_registry import image
 
@@ -125,3 +127,33 @@ def test_a_file_that_cannot_be_written_is_an_error_and_keeps_the_old_one(tmp_pat
         write_geojson(path, full(), threshold=0.5)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["001.geojson"]
+
+
+def test_kinds_of_figures_are_classes_that_are_read_back_as_figures(tmp_path: Path) -> None:
+    write_geojson(tmp_path / "a.geojson", [SOME], threshold=0.7, atypical=TOLD)
+    objects = read_objects(tmp_path / "a.geojson")
+    names = [one.class_name for one in objects]
+    assert names == ["non-mitotic figure", "normal mitotic figure", "atypical mitotic figure"]
+    assert [label_of(name) for name in names] == [IMPOSTER, MITOTIC_FIGURE, MITOTIC_FIGURE]
+    assert len({one.class_color for one in objects}) == 3
+    assert [one.measurements for one in objects] == [
+        {"probability": 0.3},
+        {"probability": 0.9, "atypical_probability": 0.25},
+        {"probability": 0.7, "atypical_probability": 0.75},
+    ]
+
+
+def test_kinds_stay_with_their_figures_in_any_number_of_parts(tmp_path: Path) -> None:
+    count = 9000
+    points = np.stack([np.arange(count), np.arange(count)], 1)
+    labels = np.where(np.arange(count) % 3 == 0, 2, 1)
+    probabilities = np.where(labels == 1, np.arange(count) / count, np.nan).astype(np.float32)
+    whole = Detections(squares_around(points), np.full(count, 0.9), labels)
+    parts = [whole.select(np.arange(*ends)) for ends in ((0, 10), (10, 5000), (5000, count))]
+    told = AtypicalScores(probabilities, 0.5)
+    for name, own in (("a.geojson", [whole]), ("b.geojson", parts)):
+        write_geojson(tmp_path / name, own, threshold=0.5, atypical=told)
+    assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "b.geojson").read_bytes()
+    features = json.loads((tmp_path / "b.geojson").read_text())["features"]
+    written = [one["properties"]["measurements"]["atypical_probability"] for one in features]
+    assert np.float32(written).tolist() == probabilities[labels == 1].tolist()

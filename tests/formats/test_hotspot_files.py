@@ -12,6 +12,7 @@ import pytest
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE, Detections
 from midog.errors import DetectionsError
+from midog.formats.atypical import AtypicalScores
 from midog.formats.hotspot_files import hotspot_of, write_hotspot_csv, write_hotspot_json
 from midog.formats.registry import DetectedImage
 from midog.metrics.hotspot import HotspotSettings
@@ -115,3 +116,19 @@ def test_tissue_that_is_not_known_or_not_there_is_an_error() -> None:
 def test_what_is_none_is_refused_at_once(wanted: tuple[float, str, float]) -> None:
     with pytest.raises(DetectionsError):
         HotspotSettings(*wanted)
+
+
+def test_atypical_figures_are_counted_in_all_and_in_the_hotspot(tmp_path: Path) -> None:
+    told = AtypicalScores(np.array([0.9, 0.1, 0.9, np.nan, 0.9, 0.1], np.float32), 0.5)
+    scores = [0.9, 0.9, 0.9, 0.4, 0.9, 0.9]
+    image = detected([*CLUSTER, *OTHERS], scores, atypical=told)
+    write_hotspot_json(tmp_path / "a.json", image)
+    tree = json.loads((tmp_path / "a.json").read_text())
+    assert (tree["figures"], tree["count"]) == (5, 3)
+    assert (tree["atypical"], tree["atypical_count"]) == (3, 2)
+    nothing = detected([], atypical=AtypicalScores(np.zeros(0, np.float32), 0.5))
+    write_hotspot_json(tmp_path / "b.json", nothing)
+    tree = json.loads((tmp_path / "b.json").read_text())
+    assert (tree["atypical"], tree["atypical_count"]) == (0, 0)
+    write_hotspot_json(tmp_path / "c.json", detected(CLUSTER))
+    assert "atypical" not in json.loads((tmp_path / "c.json").read_text())

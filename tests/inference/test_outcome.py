@@ -6,7 +6,7 @@ import math
 import pickle
 
 from midog.errors import ImageError
-from midog.inference.outcome import Outcome, Spent
+from midog.inference.outcome import Counted, Outcome, Spent
 from midog.inference.stage_times import StageTimes
 
 
@@ -26,3 +26,12 @@ def test_outcomes_are_joined_in_the_order_of_the_images():
     assert whole.ms_per_megapixel == 1000.0
     assert whole.spent["c"].times["network"] == times["network"]
     assert math.isnan(Outcome.joined([], ["a"]).ms_per_megapixel)
+
+
+def test_atypical_figures_are_noted_where_they_are_told():
+    own, other = Outcome(), Outcome()
+    own.add("b", Counted(3))
+    other.add("a", Counted(5, 2))
+    whole = Outcome.joined([own, other], ["a", "b"])
+    assert whole.figures == {"a": 5, "b": 3}
+    assert whole.atypical == {"a": 2}
