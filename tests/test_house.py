@@ -48,6 +48,7 @@ metrics: points near_pairs matching ignored pooled_points dense_points pooled_ma
 metrics: sweep average_precision froc challenge_scores thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
+metrics: pixel_counts
 metrics: windows window_places densest hotspot
 metrics: scored_rois two_classes class_scores
 data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
@@ -77,6 +78,8 @@ inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
 inference: outcome shard open_ahead batch order
 inference: image_levels
+heatmap: grid stored_rows heat_map view_logits windows compute map_tiff map_pictures
+heatmap: against_truth truth_of_slides slide_record make_maps
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks
 training.tasks: task
@@ -121,6 +124,7 @@ cli: patch_options data
 cli: splits settings
 cli: train alarms patches
 cli: export submission infer_words infer_given infer_engines infer scores tune
+cli: heatmap
 cli: ensemble shift bench demo main
 __main__
 cli: study

@@ -72,6 +72,11 @@ COMMANDS = {
         "Train and score classifiers of patches of two classes.",
         "midog.cli.patches:patches_app",
     ),
+    "heatmap": Entry(
+        "Patches",
+        "Map tumour, or what a classifier of patches knows, over slides.",
+        "midog.cli.heatmap:heatmap_app",
+    ),
     "shift": Entry(
         "Study",
         "Measure how far apart scanners are, and the F1 that it costs.",

@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 ENTRIES_NAME = ".midog-infer"
 """Folder in a folder of detections with an entry STEM.json for each image that is done."""
 
+HEATMAP_FOLDER = ".midog-heatmap"
+"""Folder in a folder of heat maps with what is done of those that are being made."""
+MAP_ENDING, RECORD_ENDING = ".heatmap.tif", ".heatmap.json"
+OVERLAY_ENDING, TRIPTYCH_ENDING = ".heatmap.png", ".triptych.png"
+_OF_MAPS = (MAP_ENDING, OVERLAY_ENDING, TRIPTYCH_ENDING, TISSUE_ENDING)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -74,7 +80,10 @@ def stems_in(folder: Path) -> list[str]:
 
 
 def is_output(path: Path, folder: Path) -> bool:
-    """Whether a file in a folder of detections, or below it, is one that midog wrote there."""
+    """Whether a file in a folder of detections or heat maps, or below it, is one that midog wrote
+    there."""
+    if path.name.endswith(_OF_MAPS) and (folder / HEATMAP_FOLDER).is_dir():
+        return True
     if path.name.endswith(TISSUE_ENDING) and (folder / ENTRIES_NAME).is_dir():
         return True  # also of an image that failed, as it has no tissue
     return next(owners_of(path, folder), None) is not None

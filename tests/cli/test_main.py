@@ -20,6 +20,7 @@ COMMANDS = [
     *(f"shift {name}" for name in ("train", "report")),
     *(f"study {name}" for name in ("run", "show")),
     *(f"patches {name}" for name in ("train", "evaluate")),
+    "heatmap make",
 ]
 
 
@@ -65,6 +66,7 @@ def test_help_lists_the_commands_in_the_order_of_use_in_panels(midog, columns):
         "evaluate",
         "compare",
         "patches",
+        "heatmap",
         "shift",
         "study",
         "export",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from midog.inference.output_entries import (
+    HEATMAP_FOLDER,
     Entry,
     entry_path,
     is_output,
@@ -43,6 +44,14 @@ def test_a_damaged_entry_is_none_with_a_line(tmp_path: Path, text, caplog) -> No
     assert read_entry(tmp_path, "1") is None
     assert str(entry_path(tmp_path, "1")) in caplog.text
     assert "the image is detected in again" in caplog.text
+
+
+def test_files_of_heat_maps_are_outputs_where_maps_were_made(tmp_path: Path) -> None:
+    names = ["a.heatmap.tif", "a.heatmap.png", "a.triptych.png", "b/a.tissue.png"]
+    assert not any(is_output(tmp_path / name, tmp_path) for name in names)
+    (tmp_path / HEATMAP_FOLDER).mkdir()
+    assert all(is_output(tmp_path / name, tmp_path) for name in names)
+    assert not is_output(tmp_path / "a.tif", tmp_path)
 
 
 def test_a_file_is_of_the_image_whose_entry_claims_it(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Heat maps of slides: where a classifier of patches sees its second class, such as tumour."""
