@@ -48,7 +48,7 @@ metrics: points near_pairs matching ignored pooled_points dense_points pooled_ma
 metrics: sweep average_precision froc challenge_scores thresholds
 metrics: bootstrap_areas oracle bootstrap permutation agreement calibration mistakes matched_rois
 metrics: rank_correlation value_mix scanner_draws scanner_matrix
-metrics: pixel_counts
+metrics: pixel_counts pixel_ranking lesion_froc
 metrics: windows window_places densest hotspot
 metrics: scored_rois two_classes class_scores
 data: text_file csv_text columns roi mpp roi_types facts candidates seen find_images
@@ -97,6 +97,7 @@ evaluation: scoring
 evaluation: comparison goals tuning calibrated_tuning
 evaluation: challenge_truth challenge_metrics
 evaluation: patch_measures patch_result patches patch_challenge
+evaluation: heatmap_result heatmaps heatmap_folder
 submission: check
 studies: costs designs trainings
 shift: images patches distances halves feature_distances features
@@ -124,7 +125,7 @@ cli: patch_options data
 cli: splits settings
 cli: train alarms patches
 cli: export submission infer_words infer_given infer_engines infer scores tune
-cli: heatmap
+cli: heatmap_tables heatmap_evaluate heatmap
 cli: ensemble shift bench demo main
 __main__
 cli: study

@@ -9,6 +9,8 @@ import typer
 
 from midog.cli.command import Command, Group
 from midog.cli.flags import flag_names
+from midog.cli.heatmap_evaluate import evaluate
+from midog.cli.heatmap_tables import print_maps
 from midog.cli.infer_given import mpp_of
 from midog.cli.options import (
     DATA,
@@ -22,7 +24,7 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.shared import number, number_or_auto, print_table, stoppable
+from midog.cli.shared import number_or_auto, stoppable
 from midog.cli.terminal import say
 from midog.errors import MidogError
 
@@ -52,11 +54,6 @@ heatmap_app = typer.Typer(
     ),
     no_args_is_help=True,
 )
-
-
-@heatmap_app.callback()
-def _root() -> None:
-    """Stay a group of commands, whatever their number."""
 
 
 @heatmap_app.command(MAKE, cls=Command)
@@ -184,26 +181,14 @@ def make(
     _report(outcome, out, context)
 
 
+heatmap_app.command("evaluate", cls=Command)(evaluate)
+
+
 def _report(outcome: MapOutcome, out: Path, context: typer.Context) -> None:
     """Print a line for each map; raise an error that names the slides that failed."""
     if len(outcome.failed) == 1 and not outcome.done and not outcome.skipped:
         raise next(iter(outcome.failed.values()))
-    records = outcome.done | outcome.skipped
-    if records:
-        some = next(iter(records.values()))
-        header = ["slide", "score", f"{some.class_name} mm2", "looked at mm2"]
-        with_truth = any(record.truth for record in records.values())
-        header += ["recall", "precision", "prevalence"] if with_truth else []
-        rows = []
-        for name, record in records.items():
-            row = [name, number(record.slide_score)]
-            row += [f"{record.area_mm2:.3f}", f"{record.looked_at_mm2:.3f}"]
-            if with_truth:
-                keys = ("tp_rate", "precision", "prevalence")
-                rates = [(record.truth or {}).get(key) for key in keys]
-                row += [number(float("nan") if rate is None else rate) for rate in rates]
-            rows.append(row)
-        print_table(header, rows)
+    print_maps(outcome.done | outcome.skipped)
     skipped = f", {len(outcome.skipped)} were done before" if outcome.skipped else ""
     say(f"{len(outcome.done)} maps made{skipped}; they are in {out}/")
     for error in outcome.failed.values():

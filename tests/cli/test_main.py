@@ -20,7 +20,7 @@ COMMANDS = [
     *(f"shift {name}" for name in ("train", "report")),
     *(f"study {name}" for name in ("run", "show")),
     *(f"patches {name}" for name in ("train", "evaluate")),
-    "heatmap make",
+    *(f"heatmap {name}" for name in ("make", "evaluate")),
 ]
 
 
