@@ -10,7 +10,7 @@ import typer
 
 from midog.cli.flags import flag_names
 from midog.cli.infer_engines import detect, require_ray_for
-from midog.cli.infer_given import models_of, mpp_of, require_one_rule, shard_in
+from midog.cli.infer_given import area_of, models_of, mpp_of, require_one_rule, shard_in
 from midog.cli.infer_words import print_outcome, print_shard
 from midog.cli.options import (
     DATA,
@@ -29,6 +29,8 @@ from midog.cli.options import (
     OrientationsOption,
     RunsOption,
     SplitOption,
+    WithinOption,
+    WithinThresholdOption,
     argument,
     option,
 )
@@ -102,6 +104,8 @@ def infer(
             max=1,
         ),
     ] = 0.0,
+    within: WithinOption = None,
+    within_threshold: WithinThresholdOption = None,
     calibrate: Annotated[
         bool,
         option(
@@ -233,7 +237,7 @@ def infer(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     require_formats(names)
-    search = TissueSearch(tissue, min_tissue)
+    search = TissueSearch(tissue, min_tissue, area_of(within, within_threshold, out, device))
     hotspot = HotspotSettings(hotspot_area, hotspot_shape, hotspot_tissue)
     jobs = find_jobs(
         images,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from midog.cli.terminal import say
 from midog.errors import MidogError
 
 if TYPE_CHECKING:
+    from midog.heatmap.tumour_area import TumourArea
     from midog.inference.shard import Shard
     from midog.mpp import MppLike
 
@@ -52,6 +54,25 @@ def mpp_of(text: str) -> MppLike:
         return mpp_in(text).plain
     except MidogError as error:
         raise typer.BadParameter(str(error), param_hint="--mpp") from None
+
+
+def area_of(
+    model: Path | None, threshold: float | None, out: Path, device: str
+) -> TumourArea | None:
+    """Return the area that `--within` asks for, and state on stderr what it is.
+
+    Raises:
+        typer.BadParameter: There is a threshold without it.
+    """
+    if model is None:
+        if threshold is not None:
+            raise typer.BadParameter("it is one of --within", param_hint="--within-threshold")
+        return None
+    from midog.heatmap.tumour_area import TumourArea
+
+    area = TumourArea(model, out / "heatmaps", threshold, device)
+    say(f"figures are counted {area}; its maps are in {area.folder}/")
+    return area
 
 
 def require_one_rule(calibrate: bool, verifier: Path | None) -> None:

@@ -159,6 +159,27 @@ OrientationsOption = Annotated[
         max=8,
     ),
 ]
+WithinOption = Annotated[
+    Path | None,
+    option(
+        "--within",
+        "FOLDER",
+        "Run or model of a classifier of patches: figures are looked for and counted only where it"
+        " sees its second class, such as tumour. Its heat maps are in OUT/heatmaps.",
+        MODEL,
+    ),
+]
+WithinThresholdOption = Annotated[
+    float | None,
+    option(
+        "--within-threshold",
+        "P",
+        "Least value of those maps that counts. [default: the model's, chosen on patches of valid]",
+        MODEL,
+        min=0,
+        max=1,
+    ),
+]
 RunNameOption = Annotated[
     str | None, option("--name", "NAME", "Name of the run. [default: date and time]", RUN)
 ]

@@ -77,4 +77,4 @@ class HeatMap:
     def as_mask(self, source: str, threshold: float | None = None) -> TissueMask:
         """The px of at least a threshold as a mask of the slide, where detectors may look."""
         kinds = np.where(self.over(threshold), np.uint8(TISSUE), np.uint8(GLASS))
-        return TissueMask(kinds, self.scale, self.size, self.mpp, source)
+        return TissueMask(kinds, self.scale, self.size, self.mpp, source, name=self.name)

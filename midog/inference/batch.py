@@ -26,7 +26,7 @@ from midog.inference.open_ahead import open_ahead
 from midog.inference.opened_image import OpenedImage
 from midog.inference.outcome import Counted, Outcome, Spent, count_figures
 from midog.inference.output_folder import OutputFolder
-from midog.inference.tissue_tiles import TissueSearch
+from midog.inference.tissue_tiles import TissueSearch, counted
 from midog.inference.verified import VerifiedDetector
 from midog.metrics.hotspot import HotspotSettings
 from midog.progress import OnImage, OnStep
@@ -243,7 +243,7 @@ class _Batch:
 
     def _detect(self, job: Job, image: OpenedImage) -> tuple[Detections, AtypicalScores | None]:
         begun = time.perf_counter()
-        detections = self._detector.detect(image, self._tick)
+        detections = counted(image, self._detector.detect(image, self._tick))
         took = time.perf_counter() - begun
         self.outcome.spent[job.name] = Spent(
             took, image.image.width * image.image.height, image.times

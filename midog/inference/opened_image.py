@@ -36,6 +36,7 @@ class OpenedImage:
         own: Whether closing this closes the image.
         times: What reading, network and merging took so far.
         tissue: The mask by which tiles were left out; None: none was.
+        only_inside: Detections count where `tissue` is alone.
     """
 
     image: SlideImage | Extent
@@ -44,6 +45,7 @@ class OpenedImage:
     own: bool
     times: StageTimes = field(default_factory=StageTimes)
     tissue: TissueMask | None = None
+    only_inside: bool = False
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from midog.boxes import Detections
 from midog.data.mpp import mpp_of_image
 from midog.errors import ConfigError
 from midog.files import read_bytes
@@ -47,6 +48,18 @@ class Opens(Protocol):
         ...
 
 
+class CountedArea(Protocol):
+    """Where figures are counted, such as a tumour."""
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the area, as plain JSON values under a key of its own."""
+        ...
+
+    def mask(self, path: Path, name: str, mpp: MppLike | None, tissue: TissueSearch) -> TissueMask:
+        """Return the area of an image; some of it is in the image."""
+        ...
+
+
 @dataclass(frozen=True)
 class TissueSearch:
     """Which tiles are looked at.
@@ -55,6 +68,7 @@ class TissueSearch:
         choice: As `midog.tissue.chosen.chosen_tissue` takes it; None: `auto` for slides, over
             SLIDE_MM2, and `all` for smaller images.
         min_share: A tile is looked at if more of it than this is tissue, 0 to 1.
+        within: Figures are counted, and looked for, in this area alone; None: wherever they are.
 
     Raises:
         ConfigError: The share is out of range.
@@ -63,6 +77,7 @@ class TissueSearch:
 
     choice: str | None = None
     min_share: float = 0.0
+    within: CountedArea | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_share < 1:
@@ -81,7 +96,7 @@ class TissueSearch:
             stated["tissue"] = _identity(self.choice)
         if self.min_share and self.choice != ALL:
             stated["min_tissue"] = self.min_share
-        return stated
+        return stated | (self.within.settings() if self.within else {})
 
     def mask(self, image: SlideImage, mpp: MppLike | None) -> TissueMask | None:
         """The mask of an image; None where all of it is looked at."""
@@ -111,7 +126,10 @@ class TissueSearch:
         """
         image = as_opened(path)
         try:
-            mask = self.mask(image, mpp)
+            if self.within is None:
+                mask = self.mask(image, mpp)
+            else:
+                mask = self.within.mask(path, name, mpp, replace(self, within=None))
             if mask is None:
                 return replace(detector.open(image, mpp=mpp), own=True)
             write_tissue(picture, mask, image)
@@ -131,10 +149,26 @@ class TissueSearch:
             if min(seen for seen, _ in counts) == 0:
                 opened.close()
                 raise no_tissue(name, mask, picture)
-            return replace(opened, own=True, tissue=mask)
+            return replace(opened, own=True, tissue=mask, only_inside=self.within is not None)
         except BaseException:
             image.close()
             raise
+
+
+def counted(opened: OpenedImage, detections: Detections) -> Detections:
+    """Return the detections that count: all, or those whose centre is in the area of the image.
+
+    Args:
+        opened: The image.
+        detections: In it.
+    """
+    if not opened.only_inside:
+        return detections
+    assert opened.tissue is not None
+    inside = opened.tissue.contains(detections.centers)
+    return Detections(
+        detections.boxes[inside], detections.scores[inside], detections.labels[inside]
+    )
 
 
 def tiles_on(mask: TissueMask, min_share: float, plan: TilePlan) -> Mask:

@@ -28,6 +28,7 @@ class TissueMask:
         mpp: um/px of level 0.
         source: What tells tissue: a rule with its threshold, or a file of areas.
         overview: The image in px of `kinds`, (h, w, 3) uint8 RGB; None where it was not read.
+        name: What its px of kind TISSUE are, in words.
     """
 
     kinds: Kinds
@@ -36,6 +37,7 @@ class TissueMask:
     mpp: Mpp
     source: str
     overview: Pixels | None = field(default=None, repr=False)
+    name: str = "tissue"
 
     @property
     def share(self) -> float:
@@ -87,7 +89,7 @@ class TissueMask:
 
     def line(self) -> str:
         """Say in one line how much tissue there is, and what is left out."""
-        words = [f"{percent(self.share)} is tissue, {self.area_mm2:.3g} mm2 ({self.source})"]
+        words = [f"{percent(self.share)} is {self.name}, {self.area_mm2:.3g} mm2 ({self.source})"]
         words += [f"left out: {percent(share)} {kind}" for kind, share in self.left_out.items()]
         return "; ".join(words)
 

@@ -96,3 +96,16 @@ def test_a_manifest_as_typed(midog, model, phantom, tmp_path, monkeypatch):
     assert ran.err == (
         "error: slides.csv line 2: 001.tif does not exist; relative paths are from ./\n"
     )
+
+
+def test_a_threshold_of_an_area_needs_the_area(midog, model, phantom):
+    ran = midog("infer", phantom / "images", "--model", model, "--within-threshold", 0.4)
+    assert ran.code == 2
+    assert "--within" in ran.err
+
+
+def test_a_detector_is_no_area(midog, model, phantom, tmp_path):
+    words = ["--model", model, "--within", model, "--out", tmp_path / "out"]
+    ran = midog("infer", phantom / "images", *words)
+    assert ran.code == 1
+    assert "of task detection" in ran.err
