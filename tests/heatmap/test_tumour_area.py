@@ -73,9 +73,7 @@ def test_the_record_states_model_and_threshold(model, tmp_path):
 def test_a_slide_without_tumour_is_an_error_that_names_its_map(tmp_path, model):
     job = Job(write(tmp_path / "a.tif", slide(tumour=False)), mpp=MPP)
     area = TumourArea(model, tmp_path / "maps")
-    with pytest.raises(
-        ImageError, match=r"a\.tif: no tumour: nothing in .*a\.heatmap\.tif"
-    ):
+    with pytest.raises(ImageError, match=r"a\.tif: no tumour: nothing in .*a\.heatmap\.tif"):
         area.mask(job.path, job.name, job.mpp, TissueSearch())
     glass = write(tmp_path / "glass.tif", np.full((700, 700, 3), 245, np.uint8))
     with pytest.raises(ImageError, match="no tissue"):
