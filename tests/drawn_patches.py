@@ -60,6 +60,15 @@ def write_hdf5(
     return folder
 
 
+def write_masks(folder: Path, stem: str = "spots", part: str = "train") -> None:
+    """Masks beside drawn patches: the purple spots, 0 and 255."""
+    with h5py.File(folder / f"{stem}_split_{part}_x.h5") as file:
+        red, green, blue = np.moveaxis(file["x"][:].astype(int), -1, 0)
+    purple = (blue < 130) & (green < 60) & (red < 130)
+    with h5py.File(folder / f"{stem}_split_{part}_mask.h5", "w") as file:
+        file["mask"] = (255 * purple[..., None]).astype(np.uint8)
+
+
 def write_x(path: Path, patches: np.ndarray) -> None:
     with h5py.File(path, "w") as file:
         chunks = (min(8, len(patches)), *patches.shape[1:])

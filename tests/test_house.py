@@ -29,6 +29,7 @@ config: settings
 augment: op share flip colour blur gaussian focus constants
 augment: stain_shift light noise_field noise jpeg_blocks jpeg
 augment: colour_spaces randstainna low_frequencies fda magnification pasted copy_paste
+augment: colour_jitter warp pixel_dropout
 augment: ops
 models: backbone_registry detector_settings registry
 models.classifiers: settings registry
@@ -42,7 +43,8 @@ models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
 models.classifiers: views network
 models: centre_maps centre_detector centroid unet spread_scores weights build adversary
-models.classifiers: losses all_cnn groups group_layers group_nets inception first_weights
+models.classifiers: losses all_cnn groups group_layers group_nets inception two_towers
+models.classifiers: mask_losses unet first_weights
 models: classifier
 metrics: points near_pairs matching ignored pooled_points dense_points pooled_matches counts
 metrics: sweep average_precision froc challenge_scores thresholds
@@ -62,7 +64,7 @@ tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas pict
 tissue: window_share
 tumour: asap_xml truth read
 data.phantom: paint scanners cells figures placing ground tissue draw
-data.download: remote_file answers transfer manifest archives download
+data.download: remote_file answers transfer manifest archives unpack download
 augment: colour_map draw on_device on_cpu alone
 loading: source buffers batches crops patches mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,6 +59,11 @@ def noise_on_device(seeds: Tensor, side: int) -> Tensor:
     sums = (words & 255) + (words >> 8 & 255) + (words >> 16 & 255) + (words >> 24)
     noise = (sums - 510).to(torch.float32) * np.float32(1 / _DEVIATION).item()
     return noise.view(-1, side, side, 3).permute(0, 3, 1, 2)
+
+
+def noise_of_sums(sums: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the noise that sums of four bytes stand for, float32."""
+    return np.asarray((sums - 510) / _DEVIATION, np.float32)
 
 
 def _sums(words: NDArray[np.uint32], seed: int) -> NDArray[np.uint32]:

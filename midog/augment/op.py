@@ -64,7 +64,8 @@ class Op:
         on_cpu: From a patch (S, S, 3) uint8 and the parameters of this patch to the new patch. An
             op without it runs by `on_device` on the CPU.
         move_boxes: From boxes (N, 4) float32 px, the parameters of the patch of each box, and the
-            side of a patch in px to the new boxes. An op without it leaves boxes where they are.
+            side of a patch in px to the new boxes. An op without it leaves boxes where they are. An
+            op that has it and `on_device` moves light alone: masks are moved by it, too.
         references: What it takes from the data, worked out once when a training is opened: from
             their pixels and the setting to anything that `parameters` understands. It lives on the
             CPU.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from midog.augment.blur import BLUR
 from midog.augment.colour import BRIGHTNESS, STAIN
+from midog.augment.colour_jitter import COLOUR_JITTER
 from midog.augment.copy_paste import COPY_PASTE
 from midog.augment.fda import FDA
 from midog.augment.flip import FLIP
@@ -13,8 +14,10 @@ from midog.augment.light import GAMMA, WHITE_BALANCE
 from midog.augment.magnification import MPP
 from midog.augment.noise import NOISE, SHOT_NOISE
 from midog.augment.op import Op
+from midog.augment.pixel_dropout import PIXEL_DROPOUT
 from midog.augment.randstainna import RANDSTAINNA
 from midog.augment.stain_shift import HED, STAIN_BASIS
+from midog.augment.warp import WARP
 
 OPS: dict[str, Op] = {
     "flip": FLIP,
@@ -33,5 +36,8 @@ OPS: dict[str, Op] = {
     "mpp": MPP,
     "copy_paste": COPY_PASTE,
     "focus": FOCUS,
+    "colour_jitter": COLOUR_JITTER,
+    "warp": WARP,
+    "pixel_dropout": PIXEL_DROPOUT,
 }
 """By the name of its setting `augment.NAME`. A new op goes last: the others keep their numbers."""

@@ -74,7 +74,8 @@ def draw(
 @data_app.command("download", cls=Command)
 def download(
     dataset: Annotated[
-        Literal["midog21", "midogpp"], argument("NAME", "midog21 (22 GB) or midogpp (65 GB).")
+        Literal["midog21", "midogpp", "pcam"],
+        argument("NAME", "midog21 (22 GB), midogpp (65 GB) or pcam (8 GB; 9 GB unpacked)."),
     ],
     folder: Annotated[Path, argument("[FOLDER]", "Folder to fill.")] = Path("data"),
     only: Annotated[
@@ -82,7 +83,7 @@ def download(
         option("--only", "FILE", "Only this file of the data set; repeatable.", DATA),
     ] = None,
 ) -> None:
-    """Download MIDOG 2021 or MIDOG++ and verify checksums.
+    """Download MIDOG 2021, MIDOG++ or PatchCamelyon, and verify checksums.
 
     The files come from Zenodo and figshare. An interrupted download is resumed by the same
     command.
@@ -105,7 +106,8 @@ def download(
             " or could be fetched"
         )
     show(report.folder)
-    say(f"next: midog data check {folder}")
+    then = "patches train --data" if dataset == "pcam" else "data check"
+    say(f"next: midog {then} {folder}")
 
 
 @data_app.command("cut", cls=Command)

@@ -57,7 +57,8 @@ def crop_mirrored(
         return
     columns, rows = _mirrored(x, width, size[0]), _mirrored(y, height, size[1])
     left, top = int(columns.min()), int(rows.min())
-    part = np.empty((int(rows.max()) - top + 1, int(columns.max()) - left + 1, 3), np.uint8)
+    shape = int(rows.max()) - top + 1, int(columns.max()) - left + 1, *out.shape[2:]
+    part = np.empty(shape, np.uint8)
     read_into(left, top, part)
     out[:] = part[rows - top][:, columns - left]
 

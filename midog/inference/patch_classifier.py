@@ -18,7 +18,7 @@ from midog.config.schema import RunConfig
 from midog.devices import pick_device
 from midog.errors import DataError, WeightsError
 from midog.images.pixels import Pixels
-from midog.inference.crop_logits import crop_logits
+from midog.inference.crop_logits import crop_logits, crop_maps
 from midog.inference.model_card import CARD, AnyCard, read_any_card
 from midog.inference.model_folder import WEIGHTS, find_folder, load_weights, weights_of, write_model
 from midog.loading.crops import CropSource
@@ -102,13 +102,7 @@ class PatchClassifier:
             DataError: They have another shape or type.
             DeviceError: Memory runs out.
         """
-        pixels = np.asarray(patches)
-        shape = (self.side, self.side, 3)
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != shape:
-            raise DataError(
-                f"patches are {pixels.dtype} of shape {pixels.shape}",
-                f"give (N, {self.side}, {self.side}, 3) uint8",
-            )
+        pixels = self._checked(patches)
 
         def cut(number: int, out: Pixels) -> None:
             out[:] = pixels[number]
@@ -116,6 +110,38 @@ class PatchClassifier:
         logits = crop_logits(self.network, cut, len(pixels), self.side, self.device)
         second = probabilities_of(logits)
         return np.stack([1 - second, second], axis=1).astype(np.float32)
+
+    def masks(self, patches: ArrayLike) -> FloatArray:
+        """Return the probability that each px of patches is of `classes[1]`.
+
+        Args:
+            patches: As of `predict`.
+
+        Returns:
+            (N, S, S) float32 in [0, 1].
+
+        Raises:
+            DataError: The network learned no masks; and as of `predict`.
+            DeviceError: Memory runs out.
+        """
+        if not self.network.needs_masks:
+            raise DataError(
+                f"{self.folder} scores whole patches, and none of their px",
+                "give a model of a network that learns masks (unet)",
+            )
+        pixels = self._checked(patches)
+        return crop_maps(self.network, pixels, self.device)
+
+    def _checked(self, patches: ArrayLike) -> Pixels:
+        """The patches, as they must be."""
+        pixels = np.asarray(patches)
+        shape = (self.side, self.side, 3)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != shape:
+            raise DataError(
+                f"patches are {pixels.dtype} of shape {pixels.shape}",
+                f"give (N, {self.side}, {self.side}, 3) uint8",
+            )
+        return pixels
 
     def logits(self, crops: CropSource) -> FloatArray:
         """Return the log odds of `classes[1]`, (N,) float32, of all crops of a source."""

@@ -84,7 +84,8 @@ def batch_targets(
         locations: Of the B patches.
         sampling: A figure of which less than `min_visible` is in the patch is ignored, and so is
             every box to be ignored of which anything is.
-        move_boxes: What the augmentation of these patches does to boxes; None: nothing.
+        move_boxes: What the augmentation of these patches does to boxes; None: nothing. A figure
+            that it takes out of the patch is ignored by the same rule.
         pasted: Mitotic figures that are added to patches before that: boxes (K, 4) float32, px of
             their patch, and the numbers of the patches (K,).
     """
@@ -96,20 +97,27 @@ def batch_targets(
     )
     shifted = boxes_in_patches(figures.boxes[which], patch, locations, side)
     clipped = shifted.clip(0, side)
-    visible = _area(clipped) / np.maximum(_area(shifted), np.finfo(np.float32).tiny)
+    visible = _visible_share(shifted, clipped)
     labels = figures.labels[which]
     keep = (visible >= sampling.min_visible) & (labels != IGNORED)
     lost = (visible > 0) & ~keep
     boxes, ignore = clipped[keep], shifted[lost]
-    owners, labels = patch[keep], labels[keep]
+    owners, labels, of_ignored = patch[keep], labels[keep], patch[lost]
     if pasted is not None:
         boxes, owners, labels = _with_pasted(boxes, owners, labels, *pasted)
     if move_boxes is not None:
-        boxes, ignore = move_boxes(boxes, owners, side), move_boxes(ignore, patch[lost], side)
+        boxes, ignore = move_boxes(boxes, owners, side), move_boxes(ignore, of_ignored, side)
+        inside = boxes.clip(0, side)
+        stay = _visible_share(boxes, inside) >= sampling.min_visible
+        ignore = np.concatenate([ignore, boxes[~stay]])
+        of_ignored = np.concatenate([of_ignored, owners[~stay]])
+        order = np.argsort(of_ignored, kind="stable")
+        ignore, of_ignored = ignore[order], of_ignored[order]
+        boxes, owners, labels = inside[stay], owners[stay], labels[stay]
     return BoxTargets(
         boxes=torch.from_numpy(_padded(boxes, owners, len(locations))),
         labels=torch.from_numpy(_padded(labels, owners, len(locations))),
-        ignore=torch.from_numpy(_padded(ignore, patch[lost], len(locations))),
+        ignore=torch.from_numpy(_padded(ignore, of_ignored, len(locations))),
     )
 
 
@@ -158,6 +166,11 @@ def _padded(rows: NDArray[Any], patch: NDArray[np.int64], patches: int) -> NDArr
     out = np.zeros((patches, width, *rows.shape[1:]), rows.dtype)
     out[patch, np.arange(len(patch)) - np.repeat(np.cumsum(counts) - counts, counts)] = rows
     return out
+
+
+def _visible_share(boxes: FloatArray, inside: FloatArray) -> FloatArray:
+    """Share of each box that is inside, (N,)."""
+    return np.asarray(_area(inside) / np.maximum(_area(boxes), np.finfo(np.float32).tiny))
 
 
 def _area(boxes: FloatArray) -> FloatArray:

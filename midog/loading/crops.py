@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple, Protocol, TypedDict
+from typing import Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from midog.augment.draw import Augmentation, augmentation_of, draw_numbers, of_pixels_alone
 from midog.augment.on_cpu import Scratch, augment_patch, opencv_on_one_thread, patch_by_patch
+from midog.augment.on_device import turn_images
 from midog.boxes import IntArray
 from midog.config.schema import AugmentSettings
 from midog.images.pixels import Pixels, crop_mirrored, crop_on_white
@@ -30,10 +31,12 @@ class CropTargets(TypedDict):
     """Targets of B crops.
 
     labels: (B,) int64, the class, from 0. numbers: (B,) int64, which place of the source it is.
+    masks: (B, side, side) uint8, 0 or 1, where the source has masks.
     """
 
     labels: Tensor
     numbers: Tensor
+    masks: NotRequired[Tensor]
 
 
 class CropLocation(NamedTuple):
@@ -145,7 +148,8 @@ class CropSource:
     images: (H, W, 3) uint8 each. places: where they are cut. side: px. border: beyond the edges.
     draws: how an epoch draws from the places; None: every place once, in order, as it is. augment:
     what is done to the crops that are drawn, of the ops that need a crop's pixels alone. scratch:
-    where threads augment the crops that they cut; None: it is left to the device.
+    where threads augment the crops that they cut; None: it is left to the device. masks: (H, W, 1)
+    uint8, 0 or 1, of each image; None: targets have none.
     """
 
     images: Sequence[AnyPixels]
@@ -155,6 +159,7 @@ class CropSource:
     draws: Drawing | None = None
     augment: AugmentSettings | None = None
     scratch: Scratch | None = None
+    masks: Sequence[Pixels] | None = None
 
     @property
     def view_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -201,10 +206,13 @@ class CropSource:
     def targets(
         self, locations: Sequence[CropLocation], augmentation: Augmentation | None
     ) -> CropTargets:
-        """Return the classes of crops; no augmentation changes them."""
+        """Return the classes of crops, which no augmentation changes, and their masks."""
         numbers = np.array([place.number for place in locations], np.int64)
         labels = self.places.labels[numbers]
-        return CropTargets(labels=torch.from_numpy(labels), numbers=torch.from_numpy(numbers))
+        targets = CropTargets(labels=torch.from_numpy(labels), numbers=torch.from_numpy(numbers))
+        if self.masks is not None:
+            targets["masks"] = self._masks_at(self.masks, locations, augmentation)
+        return targets
 
     def cutting(self) -> AbstractContextManager[object]:
         """Keep OpenCV to the threads that cut crops, where they use it."""
@@ -218,6 +226,28 @@ class CropSource:
         x, y = self.places.centres[number].tolist()
         corner = crop_corner(x + across, y + down, self.side)
         return CropLocation(number, *corner)
+
+    def _masks_at(
+        self,
+        masks: Sequence[Pixels],
+        locations: Sequence[CropLocation],
+        augmentation: Augmentation | None,
+    ) -> Tensor:
+        """The masks of crops, (B, side, side) uint8, moved as their crops are."""
+        cut = np.empty((len(locations), self.side, self.side, 1), np.uint8)
+        for place, out in zip(locations, cut, strict=True):
+            mask = masks[self.places.images[place.number]]
+            size = mask.shape[1], mask.shape[0]
+            crop_mirrored(size, partial(crop_into, mask), place.x, place.y, out)
+        moved = torch.from_numpy(cut)
+        if augmentation is not None and augmentation.flips is not None:
+            moved = turn_images(moved, augmentation.flips)
+        for op, parameters in () if augmentation is None else augmentation.steps:
+            if op.move_boxes is not None and op.on_device is not None:
+                # what such an op moves is light, and beyond the edge there is nothing but light
+                light = op.on_device(1 - moved.permute(0, 3, 1, 2).float(), parameters)
+                moved = (light < 0.5).permute(0, 2, 3, 1)
+        return moved[..., 0].to(torch.uint8).contiguous()
 
     def _cut(self, place: CropLocation, out: Pixels) -> None:
         image = self.images[self.places.images[place.number]]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from midog.augment.draw import of_pixels_alone
 from midog.augment.on_cpu import Scratch
 from midog.boxes import IntArray
 from midog.config.schema import AugmentSettings
-from midog.data.patches.hdf5 import blocks_of
+from midog.data.patches.hdf5 import blocks_of, masks_of
 from midog.data.patches.patch_set import LARGEST_SIDE, PatchSet
 from midog.devices import machine_memory
 from midog.errors import ConfigError, DataError
@@ -67,6 +67,24 @@ def decode_patches(patches: PatchSet, *, cache: bool, side: int | None = None) -
     return pixels
 
 
+def decode_masks(patches: PatchSet) -> Pixels:
+    """Read the masks of patches into memory.
+
+    Args:
+        patches: N of S px, whose masks are an HDF5.
+
+    Returns:
+        (N, S, S, 1) uint8, 0 or 1.
+
+    Raises:
+        DataError: The file is damaged or of other patches, or memory is too small.
+    """
+    assert patches.masks is not None
+    masks = _room(patches, patches.side, channels=1)
+    masks_of(patches.masks, (len(patches), patches.side), masks)
+    return masks
+
+
 def patch_source(
     pixels: Pixels, labels: IntArray, side: int | None = None, draws: Drawing | None = None
 ) -> CropSource:
@@ -103,6 +121,7 @@ def training_patches(
     length: int | None,
     jitter: float,
     on_cpu: bool,
+    masks: Pixels | None = None,
 ) -> CropSource:
     """Return the source of training patches.
 
@@ -114,6 +133,7 @@ def training_patches(
         length: Draws of an epoch; None: as many as there are patches.
         jitter: Largest shift of a patch along x and y, px, its edge mirrored.
         on_cpu: Threads augment the patches; else it is left to the device.
+        masks: (N, S, S, 1) uint8, 0 or 1, of the patches.
     """
     draws: Drawing = Passes(len(labels), length or len(labels), jitter)
     if balance == "draws":
@@ -124,7 +144,7 @@ def training_patches(
         logger.warning("augment.%s: not for patches, and left out", ", ".join(left_out))
     source = patch_source(pixels, labels, side, draws)
     scratch = Scratch(source.side) if on_cpu else None
-    return replace(source, augment=own, scratch=scratch)
+    return replace(source, augment=own, scratch=scratch, masks=cast(Any, masks))
 
 
 def _mapped(patches: PatchSet) -> Pixels | None:
@@ -179,13 +199,13 @@ def _decode_pictures(patches: PatchSet, side: int | None) -> Pixels:
     return pixels
 
 
-def _room(patches: PatchSet, side: int) -> Pixels:
+def _room(patches: PatchSet, side: int, channels: int = 3) -> Pixels:
     """Memory for all patches.
 
     Raises:
         DataError: The machine has not as much.
     """
-    needed = 3 * side**2 * len(patches)
+    needed = channels * side**2 * len(patches)
     if needed > machine_memory():
         raise DataError(
             f"{len(patches)} patches of {side} px take {needed / 2**30:.0f} GiB of memory, and this"
@@ -193,4 +213,4 @@ def _room(patches: PatchSet, side: int) -> Pixels:
             "give HDF5 files, and let {data.cache} be true",
             {"data.cache": True},
         )
-    return np.empty((len(patches), side, side, 3), np.uint8)
+    return np.empty((len(patches), side, side, channels), np.uint8)

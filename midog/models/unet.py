@@ -88,7 +88,7 @@ class Contracting(nn.Module):
         super().__init__()
         inputs = [3, *widths[:-1]]
         self.levels = nn.ModuleList(
-            _two_convolutions(before, own, stride if level == 0 else 1)
+            two_convolutions(before, own, stride if level == 0 else 1)
             for level, (before, own) in enumerate(zip(inputs, widths, strict=True))
         )
 
@@ -115,21 +115,26 @@ class Expanding(nn.Module):
             nn.Conv2d(coarse, own, 1) for coarse, own in zip(below, widths, strict=True)
         )
         self.joins = nn.ModuleList(
-            _two_convolutions(skipped + own, own)
+            two_convolutions(skipped + own, own)
             for skipped, own in zip(inputs[:-1], widths, strict=True)
         )
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Join maps, finest first; (B, widths[0], h, w) of the finest one's size."""
-        joined = maps[-1]
+        return self.every(maps)[0]
+
+    def every(self, maps: list[Tensor]) -> list[Tensor]:
+        """Join maps, finest first; what each but the coarsest has become, in the same order."""
+        joined = [maps[-1]]
         for level in reversed(range(len(self.joins))):
-            finer = maps[level]
-            enlarged = F.interpolate(self.ups[level](joined), size=finer.shape[-2:], mode="nearest")
-            joined = self.joins[level](torch.cat([finer, enlarged], dim=1))
-        return joined
+            finer, below = maps[level], self.ups[level](joined[0])
+            enlarged = F.interpolate(below, size=finer.shape[-2:], mode="nearest")
+            joined.insert(0, self.joins[level](torch.cat([finer, enlarged], dim=1)))
+        return joined[:-1]
 
 
-def _two_convolutions(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def two_convolutions(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return two convolutions of 3 x 3, the first of that stride, each with BatchNorm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),

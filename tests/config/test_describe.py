@@ -59,7 +59,9 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_one():
 
 
 def test_kinds_and_ops_are_those_of_the_registries_now(monkeypatch):
-    assert set(kinds()) == {"task", "task.backbone", "task.network", "model", "model.backbone"}
+    models = {"model", "model.backbone"}
+    tasks = {"task", "task.backbone", "task.network", "task.network.tower"}
+    assert set(kinds()) == models | tasks
     grain = Op("grain", float, 0.5, draws=0, parameters=lambda numbers, setting: {})
     monkeypatch.setitem(OPS, "noise", grain)
     assert about("augment.noise").default == 0.5

@@ -163,3 +163,30 @@ def test_an_anchor_in_a_box_to_ignore_has_no_part_in_the_loss() -> None:
     targets = batch_targets(target_figures(rois, config), [Location(0, 0, 0, 0)], config)
     anchors = torch.tensor([[40.0, 40, 80, 80], [110, 110, 126, 126]])
     assert match_anchors(anchors, targets).tolist() == [[NO_PART, BACKGROUND]]
+
+
+def test_figures_that_an_augmentation_takes_out_of_the_patch_are_clipped_or_ignored():
+    config = SamplingSettings(patch_size=128, min_visible=0.4)
+    boxes = [[10, 10, 60, 60], [70, 10, 120, 60], [40, 70, 90, 120]]
+    rois = [SampledRoi(1000, 1000, Boxes(boxes, [1, 1, 1]))] * 2
+
+    def shifted(boxes, patch, side):
+        across = np.array([0, 30], np.float32)[patch]
+        return boxes + np.stack([across, 0 * across, across, 0 * across], axis=1)
+
+    places = [Location(0, 0, 0, 0), Location(1, 0, 0, 0)]
+    both = batch_targets(target_figures(rois, config), places, config, shifted)
+    assert both["boxes"][0][:3].tolist() == boxes
+    assert not both["ignore"][0].any()
+    # of the second figure 28 of 50 columns are left
+    assert both["boxes"][1][:3].tolist() == [
+        [40, 10, 90, 60],
+        [100, 10, 128, 60],
+        [70, 70, 120, 120],
+    ]
+    strict = SamplingSettings(patch_size=128, min_visible=0.6)
+    both = batch_targets(target_figures(rois, strict), places, strict, shifted)
+    assert both["labels"].sum(dim=1).tolist() == [3, 2]
+    assert both["boxes"][1][:2].tolist() == [[40, 10, 90, 60], [70, 70, 120, 120]]
+    assert both["ignore"][1][:1].tolist() == [[100, 10, 150, 60]]
+    assert not both["ignore"][0].any()

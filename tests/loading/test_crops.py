@@ -161,3 +161,36 @@ def test_passes_differ_by_epoch_and_seed_and_shift_within_the_jitter():
     shifts = [one.across for one in passes.drawn(0, 0, range(50))]
     assert max(map(abs, shifts)) <= 3
     assert max(shifts) > 1 > -1 > min(shifts)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_masks_are_moved_as_their_crops_are(workers):
+    """Light is the mask's opposite, so that whatever moves it must move the mask alike."""
+    from midog.config.schema import augment_settings
+
+    rng = np.random.default_rng(0)
+    masks = [np.kron(rng.integers(0, 2, (12, 12)), np.ones((8, 8)))[..., None].astype(np.uint8)]
+    images = [np.repeat(255 - 255 * masks[0], 3, axis=2)]
+    places = Places(np.zeros(8, int), np.array([[20.0, 30.0], [5.0, 90.0]] * 4), np.arange(8) % 2)
+    augment = augment_settings()(
+        flip=True,
+        stain=0,
+        brightness=0,
+        blur=0,
+        warp={"rotation": 20, "shear": 0.2, "elastic": 0.03},
+    )
+    own = source(
+        images=images,
+        places=places,
+        masks=masks,
+        draws=Passes(8, 8, 3.0),
+        augment=augment,
+        scratch=Scratch(SIDE),
+    )
+    (batch,) = Loader(own, 8, workers, seed=3, fill=True).batches()
+    assert batch.targets["masks"].shape == (8, SIDE, SIDE)
+    assert batch.targets["masks"].dtype == torch.uint8
+    dark = batch.images[..., 0] < 128
+    assert torch.equal(batch.targets["masks"] == 1, dark)
+    assert dark.any()
+    assert "masks" not in next(iter(Loader(source(), 4, 0, 0).batches())).targets

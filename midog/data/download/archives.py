@@ -1,4 +1,5 @@
-"""The archives of MIDOG 2021 (Zenodo) and MIDOG++ (figshare): their files, checksums and URLs."""
+"""The archives of MIDOG 2021 and PatchCamelyon (Zenodo) and MIDOG++ (figshare): files, checksums,
+URLs."""
 
 from __future__ import annotations
 
@@ -12,12 +13,20 @@ from midog.config.shipped import shipped_dir
 from midog.data.download.manifest import Checksum
 from midog.data.download.remote_file import LARGEST, md5_in
 
-Dataset = Literal["midog21", "midogpp"]
+Dataset = Literal["midog21", "midogpp", "pcam"]
 
 ANNOTATIONS: dict[Dataset, str] = {"midog21": "MIDOG.json", "midogpp": "MIDOGpp.json"}
-"""Name of the annotation file of each data set."""
+"""Name of the annotation file of each data set of ROIs; their images come into images/."""
 
-_ZENODO_RECORD = 4643381  # 'MIDOG Challenge 2021: training set'
+_ZENODO_RECORDS: dict[Dataset, int] = {
+    "midog21": 4643381,  # 'MIDOG Challenge 2021: training set'
+    "pcam": 2546921,  # 'PatchCamelyon'
+}
+_PCAM_FILES = tuple(
+    f"camelyonpatch_level_2_split_{part}_{what}"
+    for part in ("train", "valid", "test")
+    for what in ("meta.csv", "y.h5.gz", *(("mask.h5.gz",) if part == "train" else ()), "x.h5.gz")
+)
 _FIGSHARE_COLLECTION = 6615571
 """'MIDOG++', 10.6084/m9.figshare.c.6615571.v1, which has an article for each file."""
 _FIGSHARE_REPLACED = {"40283737": "41265615"}
@@ -40,10 +49,12 @@ class Sources:
 
 
 def catalogue(dataset: Dataset) -> dict[str, str]:
-    """The files of a data set, annotation first, with the archive's key of each.
+    """The files of a data set, the annotation of ROIs first, with the archive's key of each.
 
     The key is the name at Zenodo, an id at figshare.
     """
+    if dataset == "pcam":
+        return {name: name for name in _PCAM_FILES}
     annotation = ANNOTATIONS[dataset]
     if dataset == "midog21":
         return {annotation: annotation} | {
@@ -58,10 +69,11 @@ def urls_of(dataset: Dataset, key: str, sources: Sources) -> tuple[str, ...]:
     """Where the file of that key is served, the best URL first."""
     if dataset == "midogpp":
         return tuple(f"{base}/{key}" for base in sources.figshare_files)
+    record = _ZENODO_RECORDS[dataset]
     return (
-        f"{sources.zenodo}/records/{_ZENODO_RECORD}/files/{quote(key)}?download=1",
+        f"{sources.zenodo}/records/{record}/files/{quote(key)}?download=1",
         # the API's address does not resume
-        f"{sources.zenodo}/api/records/{_ZENODO_RECORD}/files/{quote(key)}/content",
+        f"{sources.zenodo}/api/records/{record}/files/{quote(key)}/content",
     )
 
 
@@ -87,8 +99,8 @@ def published_checksums(
         DownloadError: where the API does not answer.
         AttributeError, KeyError, TypeError, ValueError: where its answer has another form.
     """
-    if dataset == "midog21":
-        return _zenodo_checksums(sources, get)
+    if dataset in _ZENODO_RECORDS:
+        return _zenodo_checksums(_ZENODO_RECORDS[dataset], sources, get)
     return _figshare_checksums(keys, missing, sources, get, sleep)
 
 
@@ -98,10 +110,10 @@ def _shipped_rows(name: str) -> list[dict[str, str]]:
 
 
 def _zenodo_checksums(
-    sources: Sources, get: Callable[[str], Any]
+    record: int, sources: Sources, get: Callable[[str], Any]
 ) -> Iterator[tuple[str, Checksum]]:
     """All files of the record. InvenioRDM lists `entries`, Zenodo's own form is a plain list."""
-    listed = get(f"{sources.zenodo}/api/records/{_ZENODO_RECORD}")["files"]
+    listed = get(f"{sources.zenodo}/api/records/{record}")["files"]
     entries = listed["entries"] if isinstance(listed, dict) else listed
     for entry in entries.values() if isinstance(entries, dict) else entries:
         yield str(entry["key"]), _checksum(entry["size"], entry["checksum"])

@@ -1,4 +1,4 @@
-"""MIDOG 2021 and MIDOG++ fetched into a data folder: checked, and resumed where interrupted."""
+"""Public data sets fetched into a data folder: checked, and resumed where interrupted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from midog.config.settings import one_of
 from midog.config.shipped import shipped_dir
 from midog.data.download import transfer
 from midog.data.download.archives import (
@@ -33,6 +34,7 @@ from midog.data.download.remote_file import (
     md5_of,
     size_of,
 )
+from midog.data.download.unpack import is_unpacked, settle
 from midog.errors import DownloadError
 from midog.files import make_folder, replacing
 from midog.locks import locked_or_refused
@@ -84,12 +86,15 @@ def download(
     retries: int = 5,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DownloadReport:
-    """Fetch a data set: images/, one annotation file, split.csv; what is whole is kept.
+    """Fetch a data set; what is whole is kept.
+
+    One of ROIs has images/, one annotation file and split.csv. PatchCamelyon has HDF5 files, which
+    are unpacked, and a CSV of each part.
 
     Args:
-        dataset: midog21 or midogpp.
+        dataset: midog21, midogpp or pcam.
         folder: the data folder, made where missing.
-        only: names of the images to fetch ("001.tiff"), None for all; the annotation file comes in
+        only: names of the files to fetch ("001.tiff"), None for all; an annotation file comes in
             any case.
         sources: where the archives are.
         on_progress: called with a file's name, its bytes that are here, and its bytes in all (0:
@@ -105,13 +110,13 @@ def download(
     if dataset not in get_args(Dataset):
         raise DownloadError(
             f"there is no data set {dataset!r} to download",
-            f"write {' or '.join(get_args(Dataset))}",
+            f"write {one_of(get_args(Dataset))}",
         )
     connection = _Connection(
         sources, on_progress or (lambda name, here, total: None), retries, sleep
     )
     keys = catalogue(dataset)
-    names = _restrict(list(keys), only)
+    names = _restrict(list(keys), only, ANNOTATIONS.get(dataset, ""))
     with ExitStack() as stack:
         with disk_errors(folder):
             make_folder(folder)
@@ -127,16 +132,23 @@ def _fetch_into(
     connection: _Connection,
 ) -> DownloadReport:
     """Fetch the files of those names, keys by name, into a folder that this process holds."""
-    manifest = open_manifest(folder, dataset, ANNOTATIONS[dataset])
-    _copy_split(dataset, folder)
+    manifest = open_manifest(folder, dataset, ANNOTATIONS.get(dataset, ""))
+    if dataset in ANNOTATIONS:
+        _copy_split(dataset, folder)
     _fetch_checksums(dataset, manifest, keys, names, connection)
     files = [
         _remote_file(dataset, name, keys[name], manifest, connection.sources) for name in names
     ]
-    skipped = [file for file in files if _is_whole(file, manifest, connection)]
+    skipped = [
+        file
+        for file in files
+        if is_unpacked(file, manifest) or _is_whole(file, manifest, connection)
+    ]
     pending = [file for file in files if file not in skipped]
     manifest.save()
     check_room(folder, pending)
+    for file in skipped:
+        settle(file, manifest, partial(connection.progress, f"unpacking {file.name}"))
     _fetch_all(pending, keys, manifest, connection)
     published = manifest.published
     return DownloadReport(
@@ -146,20 +158,21 @@ def _fetch_into(
         unverified=tuple(
             name for name in names if published.get(keys[name], Checksum()).md5 is None
         ),
-        bytes_fetched=sum(size_of(file.path) for file in pending),
+        bytes_fetched=sum(manifest.done[file.name].size or 0 for file in pending),
     )
 
 
-def _restrict(names: list[str], only: Sequence[str] | None) -> list[str]:
-    """Those of `names` in `only`, in order, and the first, which is the annotation file."""
+def _restrict(names: list[str], only: Sequence[str] | None, annotation: str) -> list[str]:
+    """Those of `names` in `only`, in order, and the annotation file, where there is one."""
     if only is None:
         return names
     if unknown := [name for name in only if name not in names]:
+        files = f"images are {names[1]} to {names[-1]}"
         raise DownloadError(
             f"the data set has no file {', '.join(unknown)}",
-            f"its images are {names[1]} to {names[-1]}",
+            f"its {files if annotation else 'files are ' + ', '.join(names)}",
         )
-    return [name for name in names if name in only or name == names[0]]
+    return [name for name in names if name in only or name == annotation]
 
 
 def _copy_split(dataset: Dataset, folder: Path) -> None:
@@ -201,10 +214,11 @@ def _remote_file(
     dataset: Dataset, name: str, key: str, manifest: Manifest, sources: Sources
 ) -> RemoteFile:
     folder = manifest.path.parent
-    path = folder / name if name == ANNOTATIONS[dataset] else folder / "images" / name
+    annotation = ANNOTATIONS.get(dataset)
+    path = folder / name if annotation in (None, name) else folder / "images" / name
     published = manifest.published.get(key, Checksum())
     urls, is_ours = urls_of(dataset, key, sources), name in manifest.done
-    keeps_old = not is_ours or name == ANNOTATIONS[dataset]  # which people edit
+    keeps_old = not is_ours or name == annotation  # which people edit
     return RemoteFile(name, path, urls, published.size, published.md5, keeps_old)
 
 
@@ -234,13 +248,13 @@ def _fetch_all(
     for file in pending:
         try:
             received = connection.fetch(file)
+            manifest.done[file.name] = Checksum(received.size, received.md5)
+            if received.verified:
+                manifest.published[keys[file.name]] = manifest.done[file.name]
+            manifest.save()
+            settle(file, manifest, partial(connection.progress, f"unpacking {file.name}"))
         except FileError as error:
             failures.append(error.what)
-            continue
-        manifest.done[file.name] = Checksum(received.size, received.md5)
-        if received.verified:
-            manifest.published[keys[file.name]] = manifest.done[file.name]
-        manifest.save()
     if failures:
         more = f"; and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
         raise DownloadError(

@@ -96,13 +96,22 @@ def put_in_place(file: RemoteFile) -> None:
     part = part_of(file.path)
     check_regular(file.path)
     if file.keeps_old and file.path.exists():
-        own = _free_name(file.path)
-        os.rename(file.path, own)
-        logger.warning("%s is not as published: it is kept as %s", file.path, own.name)
+        keep_aside(file.path)
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     os.replace(part, file.path)
     flush_folder(part.parent)
+
+
+def keep_aside(path: Path) -> None:
+    """Rename a file of the user's own, whose place is needed, to NAME.own.
+
+    Raises:
+        OSError: where it cannot be.
+    """
+    own = _free_name(path)
+    os.rename(path, own)
+    logger.warning("%s is not as published: it is kept as %s", path, own.name)
 
 
 def _free_name(path: Path) -> Path:

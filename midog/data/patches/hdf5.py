@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midog.boxes import IntArray
 from midog.data.csv_text import read_table
@@ -56,7 +58,9 @@ def read_hdf5(folder: Path, stem: str, classes: tuple[str, ...] = ()) -> PatchDa
         base = f"{stem}_split_{name}"
         pixels, labels = (folder / f"{base}_{which}.h5" for which in "xy")
         if pixels.exists() or labels.exists():
-            sets.append(_read_set(role, pixels, labels, folder / f"{base}_meta.csv"))
+            masks = folder / f"{base}_mask.h5"
+            own = _read_set(role, pixels, labels, folder / f"{base}_meta.csv")
+            sets.append(replace(own, masks=masks if masks.exists() else None))
     if not sets:
         raise DataError(
             f"{folder} has no {stem}_split_train_x.h5 and no other part of it", "name a stem"
@@ -82,6 +86,35 @@ def blocks_of(path: Path) -> Iterator[Pixels]:
         rows = chunk * max(1, _BLOCK_BYTES // (chunk * 3 * side**2))
         for begin in range(0, count, rows):
             yield data[begin : begin + rows]
+
+
+def masks_of(path: Path, shape: tuple[int, ...], out: NDArray[np.uint8]) -> None:
+    """Read the masks of patches: dataset mask (N, S, S, 1), 0, or what is tumour: 1 or 255.
+
+    Args:
+        path: The file.
+        shape: (N, S) of the patches.
+        out: (N, S, S, 1), overwritten by 0 and 1.
+
+    Raises:
+        DataError: It is none, is of other patches, or holds other values.
+    """
+    count, side = shape
+    with _dataset(path, "mask") as data:
+        if data.shape not in ((count, side, side), (count, side, side, 1)):
+            raise DataError(
+                f"{path} has masks of shape {_shape(data)} for {count} patches of {side} px",
+                "keep the files of one data set together",
+            )
+        rows = max(1, _BLOCK_BYTES // side**2)
+        for begin in range(0, count, rows):
+            values = np.asarray(data[begin : begin + rows]).reshape(-1, side, side, 1)
+            if not np.isin(values, (0, 1, 255)).all():
+                raise DataError(
+                    f"{path} holds masks of other values than 0 and 1, or 0 and 255",
+                    "write 1 where there is tumour",
+                )
+            out[begin : begin + rows] = values != 0
 
 
 @contextmanager

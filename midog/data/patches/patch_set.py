@@ -30,7 +30,8 @@ class PatchSet:
     role: train, val or test. side: of a patch, px; 0 where only its pixels tell. labels: (N,)
     int64, 0 or 1. slides: of each patch, the slide or case that it is from; none where that is not
     known. names: of each patch, as tables list it. files: one HDF5 of all pixels, or one picture
-    per patch. columns: further values of each patch, by name.
+    per patch. columns: further values of each patch, by name. masks: one HDF5 of masks; None: there
+    are none.
     """
 
     role: str
@@ -40,6 +41,7 @@ class PatchSet:
     names: Sequence[str]
     files: tuple[Path, ...]
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    masks: Path | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,7 +72,8 @@ class PatchData:
         """
         parts = [repr(self.classes)]
         for role, patches in sorted(self.sets.items()):
-            sizes = [file.stat().st_size for file in patches.files]
+            files = [*patches.files, *([] if patches.masks is None else [patches.masks])]
+            sizes = [file.stat().st_size for file in files]
             parts += [role, repr(patches.slides), repr(sizes), patches.labels.tobytes().hex()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -58,10 +58,10 @@ class InceptionV3(PatchNetwork):
         order = [name for name, _ in net.named_children() if name != _AUXILIARY]
         assert freeze_until in order, freeze_until
         self.frozen = order[: order.index(freeze_until)]
-        if _AUXILIARY_BEHIND in self.frozen:
-            net.AuxLogits, net.aux_logits = None, False
-        _draw(net)
         self.net = net
+        if _AUXILIARY_BEHIND in self.frozen:
+            self.drop_auxiliary()
+        _draw(net)
         for name in self.frozen:
             net.get_submodule(name).requires_grad_(False)
         self.train()
@@ -99,6 +99,10 @@ class InceptionV3(PatchNetwork):
         return {
             name: value for name, value in state.items() if not name.startswith(tuple(left_out))
         }
+
+    def drop_auxiliary(self) -> None:
+        """Do without the auxiliary head."""
+        self.net.AuxLogits, self.net.aux_logits = None, False
 
     def compile_parts(self) -> None:
         """Have the layers compiled at their next use, once for each shape."""

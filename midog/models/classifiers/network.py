@@ -30,11 +30,14 @@ class PatchNetwork(nn.Module, ABC):
         body_name: Dotted name of the submodule that is a backbone of the registry, which weights of
             a classifier fill; empty where there is none.
         smallest: Least side S of a patch, px.
+        needs_masks: Whether it learns masks as well; `forward` takes them and their terms then, and
+            `maps` scores every px.
     """
 
     frame: Frame
     body_name: ClassVar[str] = ""
     smallest: int = 1
+    needs_masks: ClassVar[bool] = False
 
     def forward(
         self, images: Any, labels: Tensor, loss: Loss = F.cross_entropy
@@ -90,6 +93,9 @@ class PatchNetwork(nn.Module, ABC):
     def for_inference(self) -> Self:
         """Copy the network, which stays as it is: in eval mode, float32, without gradients."""
         return copy.deepcopy(self).eval().requires_grad_(False).float()
+
+    def drop_auxiliary(self) -> None:
+        """Do without heads that help training alone, where this network is part of another one."""
 
     def compile_parts(self) -> None:
         """Have the costly parts compiled at their next use, once for each shape."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
+from pydantic import Field, SerializeAsAny
+
+from midog.config.settings import by_kind
 from midog.models.backbone_registry import build_backbone, require
 from midog.models.classifiers.settings import (
     AllCNNSettings,
@@ -17,6 +20,7 @@ from midog.models.classifiers.settings import (
     ResNet10ClassifierSettings,
     ResNetClassifierSettings,
     TimmClassifierSettings,
+    UNetSettings,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from midog.models.classifiers.group_nets import GroupCNN, GroupDenseNet
     from midog.models.classifiers.inception import InceptionV3
     from midog.models.classifiers.network import PatchNetwork
+    from midog.models.classifiers.two_towers import TwoTowers
+    from midog.models.classifiers.unet import PlaceUNet
 
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     "ClassifierSettings",
     "OnBackboneSettings",
     "ResNetClassifierSettings",
+    "TwoTowersSettings",
     "build_patch_network",
 ]
 
@@ -57,6 +64,39 @@ class ClassifierEntry(Generic[OfClassifier]):
     build: Callable[[OfClassifier, int], PatchNetwork]
     imagenet: str = ""
     needs: str = ""
+
+
+def _towers() -> dict[str, ClassifierEntry[Any]]:
+    """The classifiers that can be a tower: all but those of several views."""
+    several = ("two_towers", "unet")
+    return {name: entry for name, entry in CLASSIFIERS.items() if name not in several}
+
+
+class TwoTowersSettings(ClassifierSettings):
+    """Settings of two towers."""
+
+    tower: Annotated[SerializeAsAny[ClassifierSettings], by_kind(_towers, "inception_v3")] = Field(
+        default_factory=lambda: InceptionSettings(kind="inception_v3"),
+        description="network of each of the two towers",
+    )
+    factor: int = Field(
+        2,
+        ge=2,
+        le=16,
+        description="how many px of the patch a px of the far view stands for; the near view is"
+        " the middle of the patch, of as many px",
+    )
+    features: int = Field(
+        128, ge=2, le=4096, description="numbers that each tower gives to the layer that joins them"
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the joined features that training drops"
+    )
+
+    @property
+    def filled(self) -> ClassifierSettings:
+        """Those of the towers, which begin with the same weights."""
+        return self.tower
 
 
 def _build_on_backbone(settings: OnBackboneSettings, classes: int) -> Classifier:
@@ -118,6 +158,28 @@ def _build_inception(settings: InceptionSettings, classes: int) -> InceptionV3:
     )
 
 
+def _build_two_towers(settings: TwoTowersSettings, classes: int) -> TwoTowers:
+    from midog.models.classifiers.two_towers import TwoTowers
+
+    near, far = (build_patch_network(settings.tower, settings.features) for _ in range(2))
+    return TwoTowers(
+        near,
+        far,
+        settings.features,
+        classes,
+        factor=settings.factor,
+        dropout=settings.dropout,
+    )
+
+
+def _build_unet(settings: UNetSettings, classes: int) -> PlaceUNet:
+    from midog.models.classifiers.unet import PlaceUNet
+
+    return PlaceUNet(
+        classes, inputs=settings.inputs, width=settings.width, dropout=settings.dropout
+    )
+
+
 CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
     "resnet10": ClassifierEntry(
         "ResNet-10, of any width", ResNet10ClassifierSettings, _build_on_backbone
@@ -151,6 +213,16 @@ CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
         InceptionSettings,
         _build_inception,
         imagenet="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
+    ),
+    "two_towers": ClassifierEntry(
+        "two networks at two magnifications, any of these (Liu et al. 2017)",
+        TwoTowersSettings,
+        _build_two_towers,
+    ),
+    "unet": ClassifierEntry(
+        "U-Net of one or three views, which learns masks too (Ronneberger et al. 2015)",
+        UNetSettings,
+        _build_unet,
     ),
 }
 """The classifiers of patches by name. A further one is a file and an entry here."""

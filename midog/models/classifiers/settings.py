@@ -18,6 +18,11 @@ from midog.models.backbone_registry import (
 class ClassifierSettings(KindSettings):
     """Settings that every classifier of patches has."""
 
+    @property
+    def filled(self) -> ClassifierSettings:
+        """Those of the network that first weights fill."""
+        return self
+
 
 class OnBackboneSettings(ClassifierSettings, BackboneSettings):
     """Settings of a backbone with a linear layer on top, beside the backbone's own."""
@@ -115,6 +120,23 @@ class GroupDenseNetSettings(GroupSettings):
         "none",
         description="what convolutions see beyond the edge; none (the paper): five blocks need"
         " patches of 65 px",
+    )
+
+
+class UNetSettings(ClassifierSettings):
+    """Settings of the U-Net of places."""
+
+    inputs: Literal[1, 3] = Field(
+        3, description="views of a patch: 1: itself; 3: itself, and 4 and 16 times as small"
+    )
+    width: int = Field(
+        16, ge=4, le=256, description="channels at stride 1; 8 times as many at stride 8 and more"
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of values before the score of the whole that training drops",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,8 +70,12 @@ class CropTask:
         labels = batch.targets["labels"].to(self.device, non_blocking=alone)
         drawn = batch.augmentation
         shown = to_float(images) if drawn is None else augment(images, drawn)
-        losses: dict[str, Tensor] = network(shown, labels, self.loss)
+        losses: dict[str, Tensor] = network(shown, labels, self.loss, *self.further(batch))
         return losses
+
+    def further(self, batch: CropBatch) -> tuple[Any, ...]:
+        """Return what the network learns from beside labels, as its forward takes it."""
+        return ()
 
     def example(self, size: int) -> CropBatch:
         """Return black crops, every second one of label 1."""

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 
+from midog.boxes import IntArray
 from midog.config.schema import DataSettings, RunConfig
 from midog.data.patches.folders import Folders
 from midog.data.patches.patch_set import PATCH_ROLES, PatchData, PatchSet
 from midog.data.patches.read import read_patches
 from midog.data.roi import Roi
 from midog.errors import ConfigError, DataError
+from midog.images.pixels import Pixels
 from midog.inference.patch_classifier import CLASSES
 from midog.loading.crops import CropSource
-from midog.loading.patches import decode_patches, patch_source, training_patches
+from midog.loading.patches import decode_masks, decode_patches, patch_source, training_patches
 from midog.models.build import without_first_weights
+from midog.models.classifiers.mask_losses import MaskTerms
 from midog.models.classifiers.registry import build_patch_network
 from midog.training.tasks.patches import PatchesTask
 from midog.training.tasks.registry import PatchesSettings
@@ -71,6 +75,9 @@ class PatchesData:
         """
         config, settings = self.config, self.settings
         train, augment_on = self.data.of("train"), config.machine.augment_on
+        with without_first_weights():
+            network = build_patch_network(settings.network, CLASSES)
+        masks = self._masks(train) if network.needs_masks else None
         crops = training_patches(
             decode_patches(train, cache=config.data.cache, side=settings.side),
             train.labels,
@@ -80,6 +87,7 @@ class PatchesData:
             length=settings.patches_per_epoch,
             jitter=settings.jitter,
             on_cpu=augment_on == "cpu" or (augment_on == "auto" and device.type == "cpu"),
+            masks=masks,
         )
         val = open_patches(self.data.of("val"), config.data.cache, settings.side)
         if val.side != crops.side:
@@ -88,16 +96,43 @@ class PatchesData:
                 "give parts of one size, or a side with {task.side}",
                 {"task.side": None},
             )
-        with without_first_weights():
-            smallest = build_patch_network(settings.network, CLASSES).smallest
-        if crops.side < smallest:
+        network.views(crops.side)
+        if crops.side < network.smallest:
             raise ConfigError(
                 f"patches of {crops.side} px are too small for {settings.network.kind}, which needs"
-                f" {smallest}",
+                f" {network.smallest}",
                 "choose another {task.network}, or fewer stages of it",
                 {"task.network": None},
             )
-        return PatchesTask(config, settings, train, crops, val, self.data.classes, device)
+        terms = None if masks is None else mask_terms(settings, train.labels, masks)
+        return PatchesTask(config, settings, train, crops, val, self.data.classes, device, terms)
+
+    def _masks(self, train: PatchSet) -> Pixels:
+        """The masks that a network learns."""
+        if train.masks is None:
+            raise DataError(
+                f"{self.data.where} has no masks of train, which {self.settings.network.kind}"
+                " learns",
+                f"give {self.settings.stem}_split_train_mask.h5 beside the patches, or choose"
+                " another {task.network}",
+                {"task.network": None},
+            )
+        return decode_masks(train)
+
+
+def mask_terms(settings: PatchesSettings, labels: IntArray, masks: Pixels) -> MaskTerms:
+    """Return how masks count: as the labels' loss, tumour by how rare it is among what is drawn.
+
+    Args:
+        settings: Of the task.
+        labels: (N,) int64, 0 or 1.
+        masks: (N, S, S, 1), 0 or 1.
+    """
+    shares = np.array([float(masks[number].mean()) for number in range(len(masks))])
+    share = float(shares.mean())
+    if settings.balance == "draws":
+        share = float(np.mean([shares[labels == label].mean() for label in (0, 1)]))
+    return MaskTerms(settings.focal_gamma if settings.loss == "focal" else 0.0, share)
 
 
 def open_patches(patches: PatchSet, cache: bool, side: int | None) -> CropSource:

@@ -163,11 +163,10 @@ class PatchesSettings(TaskSettings):
             raise ValueError(f"classes are {', '.join(self.classes)}: name two, or none")
         if self.weights == "coco":
             raise ValueError("weights coco are a detector's: choose none, imagenet or a file")
-        own = CLASSIFIERS[self.network.kind].imagenet
-        if self.weights != "none" and not (own or isinstance(self.network, OnBackboneSettings)):
-            raise ValueError(
-                f"weights fill a backbone or Inception-v3, and {self.network.kind} has none"
-            )
+        filled = self.network.filled
+        own = CLASSIFIERS[filled.kind].imagenet
+        if self.weights != "none" and not (own or isinstance(filled, OnBackboneSettings)):
+            raise ValueError(f"weights fill a backbone or Inception-v3, and {filled.kind} has none")
         return self
 
 

@@ -19,10 +19,13 @@ from tests.data.download.published import (
     COLLECTION,
     IDS,
     IMAGES,
+    PCAM_API_RECORD,
+    PCAM_RECORD,
     RECORD,
     SPLIT,
     URL_PATH,
     md5,
+    pcam_files,
 )
 
 
@@ -54,6 +57,18 @@ def zenodo(archive):
         for name, x in files.items()
     ]
     archive.files[API_RECORD] = json.dumps({"id": 4643381, "files": listed}).encode()
+    return archive
+
+
+@pytest.fixture
+def pcam(archive):
+    """Zenodo with the record of PatchCamelyon, and a file that is not wanted."""
+    files = {**pcam_files(), "camelyonpatch_level_2_split_all.h5.gz": b"not wanted"}
+    archive.files |= {f"{PCAM_RECORD}/{name}": content for name, content in files.items()}
+    listed = [
+        {"key": name, "size": len(x), "checksum": "md5:" + md5(x)} for name, x in files.items()
+    ]
+    archive.files[PCAM_API_RECORD] = json.dumps({"id": 2546921, "files": listed}).encode()
     return archive
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -19,6 +20,14 @@ API_RECORD = "/api/records/4643381"
 COLLECTION = "/v2/collections/6615571/articles"
 BYTES = bytes(range(256)) * 4  # 1,024 that differ along the file
 URL_PATH = "/files/001.tiff"
+
+PCAM_RECORD, PCAM_API_RECORD = "/records/2546921/files", "/api/records/2546921"
+PCAM_CONTENTS = {
+    f"camelyonpatch_level_2_split_{part}_{what}": f"{part} {what} ".encode() * 300
+    for part in ("train", "valid", "test")
+    for what in ("meta.csv", "y.h5", *(("mask.h5",) if part == "train" else ()), "x.h5")
+}
+"""What PatchCamelyon's folder holds in the end."""
 
 
 def md5(content: bytes) -> str:
@@ -43,3 +52,13 @@ def without_sum(file: RemoteFile) -> RemoteFile:
 
 def is_untouched(file: RemoteFile) -> bool:
     return not file.path.exists()
+
+
+def pcam_files() -> dict[str, bytes]:
+    """The files as Zenodo serves them: HDF5 is packed."""
+    return {
+        f"{name}.gz" if name.endswith(".h5") else name: (
+            gzip.compress(content, mtime=0) if name.endswith(".h5") else content
+        )
+        for name, content in PCAM_CONTENTS.items()
+    }

@@ -157,7 +157,7 @@ def test_unknown_names_are_an_error_before_anything_is_made(zenodo, fetch, tmp_p
     ):
         fetch(only=["001.tiff", "004.tiff", "4.tiff"])
     with pytest.raises(
-        DownloadError, match="no data set 'midog25' to download; write midog21 or midogpp"
+        DownloadError, match="no data set 'midog25' to download; write midog21, midogpp or pcam"
     ):
         fetch("midog25")
     assert zenodo.requests == []

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from midog.data.patches import hdf5
-from midog.data.patches.hdf5 import blocks_of, read_hdf5, stems_in
+from midog.data.patches.hdf5 import blocks_of, masks_of, read_hdf5, stems_in
 from midog.errors import DataError
-from tests.drawn_patches import SIDE, SIZES, draw, write_hdf5, write_x
+from tests.drawn_patches import SIDE, SIZES, draw, write_hdf5, write_masks, write_x
 
 
 @pytest.fixture
@@ -131,3 +131,29 @@ def test_real_files_of_the_layout_are_read(shared):
     assert [len(own) for own in data.sets.values()] == [2515, 379, 826]
     assert {own.side for own in data.sets.values()} == {96}
     assert data.of("test").labels.mean() == pytest.approx(0.2228, abs=1e-4)
+
+
+def test_masks_are_read_where_they_are_and_whatever_says_tumour(folder, monkeypatch):
+    monkeypatch.setattr(hdf5, "_BLOCK_BYTES", 5 * SIDE**2)  # several blocks
+    write_masks(folder)
+    data = read_hdf5(folder, "spots")
+    assert data.of("val").masks is None
+    masks = np.full((SIZES["train"], SIDE, SIDE, 1), 7, np.uint8)
+    masks_of(data.of("train").masks, masks.shape[:2], masks)
+    assert sorted(np.unique(masks)) == [0, 1]
+    assert np.array_equal(masks.any(axis=(1, 2, 3)), data.of("train").labels == 1)
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        (np.zeros((3, SIDE, SIDE, 1), np.uint8), "masks of shape 3x32x32x1 for 64 patches of 32"),
+        (np.full((64, SIDE, SIDE, 1), 2, np.uint8), "masks of other values than 0 and 1"),
+    ],
+)
+def test_masks_of_other_patches_or_values_are_one_line(folder, mask, expected):
+    path = folder / "spots_split_train_mask.h5"
+    with h5py.File(path, "w") as file:
+        file["mask"] = mask
+    with pytest.raises(DataError, match=expected):
+        masks_of(path, (64, SIDE), np.empty((64, SIDE, SIDE, 1), np.uint8))

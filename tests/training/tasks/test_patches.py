@@ -18,7 +18,7 @@ from midog.training.log import read_metrics
 from midog.training.runs import read_state
 from midog.training.tasks.patches import PatchesTask, class_weights
 from midog.training.tasks.patches_data import read_patches_data
-from tests.drawn_patches import SETTINGS, SIZES, draw, write_hdf5
+from tests.drawn_patches import SETTINGS, SIZES, draw, write_hdf5, write_masks
 from tests.spoiled import settings
 
 pytestmark = pytest.mark.slow
@@ -104,3 +104,39 @@ def test_a_classifier_of_the_registry_is_trained_by_its_name(tmp_path, kind):
     loss.backward()
     assert loss.isfinite()
     assert any(one.grad is not None and one.grad.any() for one in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("network", "parts"),
+    [
+        (
+            "{kind: two_towers, features: 8, tower: {kind: all_cnn, width: 4, stages: 1}}",
+            {"classification"},
+        ),
+        ("{kind: unet, width: 4}", {"classification", *(f"mask_{s}px" for s in (32, 8, 2))}),
+    ],
+    ids=["two towers", "U-Net"],
+)
+def test_networks_of_several_views_learn_are_saved_and_score(midog, tmp_path, network, parts):
+    from midog import PatchClassifier
+    from midog.errors import DataError
+    from midog.training.train import train
+
+    write_masks(write_hdf5(tmp_path))
+    overrides = [*SETTINGS, f"data.dir={tmp_path}", f"task.network={network}", "train.epochs=6"]
+    run = train(load_config(None, overrides), runs=tmp_path, name="run")
+    rows = read_metrics(run / "metrics.csv")
+    assert {f"train/loss_{part}" for part in parts} <= set(rows[-1])
+    assert float(rows[-1]["val/auc"]) > 0.9
+    own = PatchClassifier.load(run, device="cpu")
+    patches, labels = draw(40, 7)
+    assert ((own.predict(patches)[:, 1] >= own.threshold) == (labels == 1)).mean() > 0.8
+    if network.startswith("{kind: unet"):
+        masks = own.masks(patches)
+        assert masks.shape == (40, 32, 32)
+        light = to_float(torch.from_numpy(patches[3:4]))
+        expected = own.network.maps(light)[0][0, 0].sigmoid().numpy()
+        np.testing.assert_allclose(masks[3], expected, atol=1e-5)
+    else:
+        with pytest.raises(DataError, match="scores whole patches, and none of their px"):
+            own.masks(patches)

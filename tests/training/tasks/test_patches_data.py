@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from midog.config.load import load_config
 from midog.errors import ConfigError, DataError
-from midog.training.tasks.patches_data import read_patches_data
-from tests.drawn_patches import SETTINGS, write_folders, write_hdf5
+from midog.models.classifiers.mask_losses import MaskTerms
+from midog.training.tasks.patches_data import mask_terms, read_patches_data
+from midog.training.tasks.registry import PatchesSettings
+from tests.drawn_patches import SETTINGS, write_folders, write_hdf5, write_masks
 
 CPU = torch.device("cpu")
 
@@ -73,3 +76,42 @@ def test_settings_that_do_not_go_together_are_one_line(override, expected):
     with pytest.raises(ConfigError) as error:
         load_config(None, [*SETTINGS, override])
     assert expected in str(error.value)
+
+
+UNET = "task.network={kind: unet, width: 4, inputs: 1}"
+
+
+def test_a_unet_learns_masks_and_says_where_they_are_missing(tmp_path):
+    write_hdf5(tmp_path)
+    with pytest.raises(DataError, match=r"no masks of train, which unet .* spots_split_train_mask"):
+        read(tmp_path, UNET).open(CPU)
+    write_masks(tmp_path)
+    task = read(tmp_path, UNET).open(CPU)
+    batch = next(iter(task.batches(0, start=0, rank=0, world=1)))
+    assert batch.targets["masks"].shape == (16, 32, 32)
+    network = task.build(pretrained=False)
+    assert [*task.losses(network, batch)] == ["classification", "mask_32px"]
+    assert [*task.losses(network, task.example(4))] == ["classification", "mask_32px"]
+
+
+def test_tumour_weighs_by_how_rare_it_is_among_what_is_drawn():
+    labels = np.array([0, 0, 0, 1])
+    masks = np.zeros((4, 8, 8, 1), np.uint8)
+    masks[3, :4] = 1
+    for balance, share in (("none", 0.125), ("loss", 0.125), ("draws", 0.25)):
+        settings = PatchesSettings(balance=balance, loss="focal", focal_gamma=1.5)
+        assert mask_terms(settings, labels, masks) == MaskTerms(1.5, share)
+    assert mask_terms(PatchesSettings(), labels, masks).gamma == 0
+
+
+def test_other_files_than_those_of_the_data_change_its_fingerprint(tmp_path):
+    write_hdf5(tmp_path)
+    before = read(tmp_path).fingerprint
+    write_masks(tmp_path)
+    assert read(tmp_path).fingerprint != before
+
+
+def test_patches_without_a_middle_for_the_near_tower_are_one_line(tmp_path):
+    network = "task.network={kind: two_towers, tower: {kind: all_cnn, width: 4, stages: 2}}"
+    with pytest.raises(ConfigError, match="patches of 30 px have no middle"):
+        read(write_hdf5(tmp_path), network, "task.side=30").open(CPU)
