@@ -112,7 +112,7 @@ class MapJob:
         """
         size = image.width, image.height
         scale = resampling(str(image.path), size, mpp, classifier.mpp)
-        side = views_of(classifier)[0].side
+        side = classifier.network.views(classifier.side)[0].field
         grid = MapGrid(image.scaled_size(scale), scale, side, settings.stride_for(side))
         return cls(classifier, image, mpp, grid, tissue, settings)
 
@@ -177,8 +177,9 @@ def compute_map(
 
 
 def views_of(classifier: PatchClassifier) -> tuple[View, ...]:
-    """What a classifier sees of a place; the first view in the most detail."""
-    return classifier.network.views(classifier.side)
+    """What is read of a place: one patch, as in training, from which a network of several
+    magnifications cuts its views."""
+    return (View(classifier.side),)
 
 
 def _row_of_blocks(job: MapJob, top: int, bottom: int, workers: int) -> FloatArray:
@@ -214,9 +215,7 @@ def mean_probability(
         (N,) float64 in [0, 1].
     """
     probabilities = [
-        probabilities_of(
-            view_logits(classifier.network, windows.views, orientation, classifier.device)
-        )
+        probabilities_of(view_logits(classifier.network, windows, orientation, classifier.device))
         for orientation in shown
     ]
     return np.asarray(np.mean(probabilities, axis=0))

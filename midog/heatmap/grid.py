@@ -35,7 +35,8 @@ class MapGrid:
     Attributes:
         size: (width, height) of the resampled image, px.
         scale: Px of the resampled image for a px of level 0, along x and y.
-        side: Of a window, px of the resampled image.
+        side: Of what the probability of a window holds for, about its middle, px of the resampled
+            image: the window, or the view of it with the most detail.
         stride: Side of what a px of the map stands for, px of the resampled image.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,19 @@ from midog.models.classifier import log_odds
 from midog.models.classifiers.network import PatchNetwork
 
 
+class Windows(Protocol):
+    """Some windows, cut when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def cut(self, begin: int, end: int) -> tuple[Pixels, ...]:
+        """Return some of them, (n, S, S, 3) uint8 RGB of each magnification."""
+        ...
+
+
 def view_logits(
     network: PatchNetwork,
-    views: Sequence[Pixels],
+    windows: Windows,
     orientation: Orientation,
     device: torch.device,
 ) -> FloatArray:
@@ -28,7 +38,7 @@ def view_logits(
 
     Args:
         network: On `device`, for inference.
-        views: Of each magnification (N, S, S, 3) uint8 RGB, in the network's order.
+        windows: N of them, at the network's magnifications, in its order.
         orientation: In which all of them are shown.
         device: Where the network runs.
 
@@ -38,22 +48,22 @@ def view_logits(
     Raises:
         DeviceError: Memory runs out.
     """
-    count = len(views[0])
+    count = len(windows)
     logits = np.empty(count, np.float32)
     for begin in range(0, count, BATCH):
         size = min(BATCH, count - begin)
         try:
             with torch.inference_mode():
                 shown = [
-                    to_float(orientation.turn(_filled(view[begin : begin + BATCH])).to(device))
-                    for view in views
+                    to_float(orientation.turn(_filled(view)).to(device))
+                    for view in windows.cut(begin, begin + BATCH)
                 ]
                 scores = log_odds(network.logits(shown[0] if len(shown) == 1 else shown))
                 logits[begin : begin + size] = scores[:size].cpu().numpy()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            what = f"{device} is out of memory with {BATCH} windows of {views[0].shape[1]} px"
+            what = f"{device} is out of memory with {BATCH} windows at a time"
             raise DeviceError(what, settings={"device": "cpu"}) from None
     return logits
 

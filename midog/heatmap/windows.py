@@ -18,16 +18,44 @@ from midog.mpp import Scale
 
 
 @dataclass(frozen=True, eq=False)
+class Region:
+    """A part of a slide at one magnification, which holds N windows.
+
+    pixels: (h, w, 3) uint8 RGB, white beyond the image's edges. corners: (N, 2) int64, upper left
+    corners x y of the windows in it. side: of a window, px.
+    """
+
+    pixels: Pixels
+    corners: NDArray[np.int64]
+    side: int
+
+    def cut(self, begin: int, end: int) -> Pixels:
+        """Return some of the windows, (n, S, S, 3) uint8; all at once would take memory."""
+        some = self.corners[begin:end].tolist()
+        windows = np.empty((len(some), self.side, self.side, 3), np.uint8)
+        for window, (x, y) in zip(windows, some, strict=True):
+            window[:] = self.pixels[y : y + self.side, x : x + self.side]
+        return windows
+
+
+@dataclass(frozen=True, eq=False)
 class BlockWindows:
     """Windows around N px of a map.
 
-    rows, columns: (N,) int64, which px. views: of each magnification (N, S, S, 3) uint8 RGB, white
-    beyond the image's edges; all of a px have the same middle.
+    rows, columns: (N,) int64, which px. regions: of each magnification; all windows of a px have
+    the same middle.
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
-    views: tuple[Pixels, ...]
+    regions: tuple[Region, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def cut(self, begin: int, end: int) -> tuple[Pixels, ...]:
+        """Return some of the windows at each magnification; see `Region.cut`."""
+        return tuple(region.cut(begin, end) for region in self.regions)
 
 
 def windows_ahead(
@@ -88,23 +116,17 @@ def read_windows(
     rows, columns = rows + block.top, columns + block.left
     centres = grid.centres(rows, columns)
     return BlockWindows(
-        rows, columns, tuple(_view(image, grid.scale, view, centres) for view in views)
+        rows, columns, tuple(_region(image, grid.scale, view, centres) for view in views)
     )
 
 
-def _view(
+def _region(
     image: SlideImage, first_scale: Scale, view: View, centres: NDArray[np.float64]
-) -> Pixels:
-    """Windows of one magnification (N, S, S, 3), from one region that holds them all.
-
-    centres: (N, 2) x y, px of the first view.
-    """
+) -> Region:
+    """The windows of one magnification; centres: (N, 2) x y, px of the first view."""
     scale = first_scale[0] / view.downsample, first_scale[1] / view.downsample
     corners = np.floor(centres / view.downsample - view.side / 2 + 0.5).astype(np.int64)
     low, high = corners.min(axis=0), corners.max(axis=0) + view.side
     (x, y), (width, height) = low.tolist(), (high - low).tolist()
-    region = image.read_scaled(x, y, width, height, scale, image.level_for(scale))
-    windows = np.empty((len(centres), view.side, view.side, 3), np.uint8)
-    for window, (across, down) in zip(windows, (corners - low).tolist(), strict=True):
-        window[:] = region[down : down + view.side, across : across + view.side]
-    return windows
+    pixels = image.read_scaled(x, y, width, height, scale, image.level_for(scale))
+    return Region(pixels, corners - low, view.side)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from midog.errors import ConfigError, ImageError
@@ -12,7 +11,7 @@ from midog.heatmap.compute import MapJob, MapSettings, compute_map
 from midog.heatmap.heat_map import HeatMap
 from midog.heatmap.stored_rows import StoredRows
 from midog.images.image import as_image
-from midog.models.classifiers.views import View
+from midog.models.classifiers.views import View, views_in
 from midog.mpp import Mpp
 from midog.tissue.from_pixels import tissue_mask
 from tests.heatmap.drawn import ISLAND, MPP, SIDE, TUMOUR, Purple, classifier, slide
@@ -126,19 +125,20 @@ def test_orientations_are_averaged(tmp_path):
 
 
 class TwoScales(Purple):
-    """Tumour where the wide view shows tumour at its middle as well."""
+    """Sees the middle of a patch, and all of it half as large; the near view decides."""
 
     def views(self, side: int) -> tuple[View, ...]:
-        return View(side), View(side, 4)
+        return View(side // 2), View(side // 2, 2)
 
-    def logits(self, images: list[Tensor]) -> Tensor:
-        near, far = images
-        middle = far[..., 12:20, 12:20]
-        return torch.minimum(super().logits(near), super().logits(middle))
+    def logits(self, images: Tensor) -> Tensor:
+        near, far = views_in(images, self.views(images.shape[-1]))
+        assert near.shape == far.shape
+        return super().logits(near)
 
 
-def test_a_network_of_two_magnifications_sees_one_place(tmp_path):
-    own = compute(tmp_path / "a", TwoScales())
+def test_what_a_network_of_two_magnifications_says_holds_for_its_near_view(tmp_path):
+    own = compute(tmp_path / "a", TwoScales(), settings=MapSettings("auto"))
+    assert own.map_mpp == (4, 4), "half of the near view of 16 px of 0.5 um"
     x1, y1, x2, y2 = TUMOUR
     for x, y in [(x1 + 24, y1 + 24), (x2 - 24, y2 - 24), (x1 + 24, y2 - 24)]:
         assert at(own, x, y) > 0.9
