@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     detections: Annotated[
-        Path, argument("DETECTIONS", "Folder of detections, or one file of all.")
+        Path, argument("DETECTIONS", "Folder of detections, JSON or GeoJSON, or one file of all.")
     ],
     data: DataFoldersOption = None,
     truth: Annotated[

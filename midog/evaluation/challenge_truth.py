@@ -17,6 +17,7 @@ from midog.evaluation.points import ScoredRoi, as_scored, warn_of_odd_points
 from midog.evaluation.result import Evaluation
 from midog.evaluation.scoring import RESAMPLES, check_resamples, summarise
 from midog.evaluation.written_scores import written_scores
+from midog.formats.shared import DetectedPoints
 from midog.json_text import is_number, read_json
 from midog.metrics.points import Points
 
@@ -82,7 +83,11 @@ def score_truth(
     if threshold is not None and not 0 <= threshold <= 1:
         raise DetectionsError(f"threshold {threshold} is not a score", "give a number from 0 to 1")
     rois = [own.roi for own in truth]
-    detected = read_detections(Path(detections), rois, allow_missing=allow_missing)
+    read = read_detections(Path(detections), rois, allow_missing=allow_missing)
+    detected = [own for own in read if isinstance(own, DetectedPoints)]
+    if len(detected) < len(read):
+        what = f"{detections} holds GeoJSON, in px, and the ground truth states no um per px"
+        raise DetectionsError(what, "give files of format challenge, or {data}", {"data": None})
     scored = [
         as_scored(roi, own.figures_mm, of_roi, threshold)
         for roi, own, of_roi in zip(rois, truth, detected, strict=True)

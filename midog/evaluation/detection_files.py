@@ -20,15 +20,13 @@ from midog.evaluation.detection_layouts import (
 )
 from midog.formats.file_names import key_of, parts_of
 from midog.formats.registry import can_be_scored
-from midog.formats.shared import DetectedPoints
+from midog.formats.shared import Detected, DetectedPoints
 
 logger = logging.getLogger(__name__)
 
 
-def read_detections(
-    folder: Path, rois: Sequence[Roi], *, allow_missing: bool
-) -> list[DetectedPoints]:
-    """Read the detections of each ROI.
+def read_detections(folder: Path, rois: Sequence[Roi], *, allow_missing: bool) -> list[Detected]:
+    """Read the detections of each ROI, in the file's own unit.
 
     Args:
         folder: The folder of files, in any of the layouts of `midog.evaluation.detection_layouts`;
@@ -62,7 +60,8 @@ def sources_of(folder: Path, rois: Sequence[Roi]) -> list[Source | None]:
     """
     if not folder.exists():
         raise DetectionsError(
-            f"{folder} is not a folder", "give the folder that holds one JSON file per ROI"
+            f"{folder} is not a folder",
+            "give the folder that holds one file per ROI, JSON or GeoJSON",
         )
     finding = _Finding(rois)
     top = folder / PREDICTIONS_NAME if folder.is_dir() else folder

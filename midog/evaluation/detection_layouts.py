@@ -12,7 +12,7 @@ from typing import Any
 from midog.errors import DetectionsError
 from midog.formats.challenge import interface_of, parse_challenge, read_challenge
 from midog.formats.registry import FORMATS, readers
-from midog.formats.shared import DetectedPoints
+from midog.formats.shared import Detected, DetectedPoints
 from midog.json_text import read_json
 from midog.walk import files_below
 
@@ -38,7 +38,7 @@ class Source:
 
     names: tuple[str, ...]
     where: Path
-    read: Callable[[], DetectedPoints]
+    read: Callable[[], Detected]
     format: object
 
 

@@ -19,7 +19,7 @@ from midog.data.roi import Roi
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.detection_files import read_detections, some_of
 from midog.evaluation.uncounted import DEFAULT_PROBABILITY, PlacedPoints, remark
-from midog.formats.shared import DetectedPoints
+from midog.formats.shared import Detected, DetectedPixels, DetectedPoints
 from midog.metrics.counts import Counts
 from midog.metrics.ignored import is_ignored
 from midog.metrics.matching import RADIUS_MM, Matches, match_points
@@ -98,7 +98,7 @@ def score_rois(
         _score(roi, of_roi, threshold, mpp) for roi, of_roi in zip(rois, detected, strict=True)
     ]
     scored = [one for one, _ in pairs]
-    left = sum(len(of_roi.scores) for of_roi in detected)
+    left: int = sum(len(of_roi.scores) for of_roi in detected)
     left -= sum(len(of_roi.scores) for _, of_roi in pairs)
     if left:
         logger.info("%d points lie in boxes to ignore and count neither as true nor false", left)
@@ -168,10 +168,12 @@ def as_scored(
 
 
 def _score(
-    roi: Roi, detected: DetectedPoints, threshold: float | None, mpp: MppLike | None
+    roi: Roi, read: Detected, threshold: float | None, mpp: MppLike | None
 ) -> tuple[ScoredRoi, DetectedPoints]:
     """The ROI with its detections matched, and those that do not lie in boxes to ignore."""
-    value, (width, height) = _size_of(roi, mpp)
+    are_px = isinstance(read, DetectedPixels) and len(read.scores) > 0
+    value, (width, height) = _size_of(roi, mpp, are_px)
+    detected = _in_mm(roi, read, value)
     figures, imposters = (
         centres_mm(roi.boxes.of_class(label), value) for label in (MITOTIC_FIGURE, IMPOSTER)
     )
@@ -181,19 +183,31 @@ def _score(
     return one, detected
 
 
-def _size_of(roi: Roi, given: MppLike | None) -> tuple[Mpp | None, _Size]:
+def _in_mm(roi: Roi, read: Detected, mpp: Mpp | None) -> DetectedPoints:
+    """Detections in mm of the image, whose bounds are looked up where px count from them."""
+    from midog.images.image import SLIDE_SUFFIXES
+
+    if isinstance(read, DetectedPoints):
+        return read
+    origin = (0, 0)
+    if roi.path is not None and roi.path.suffix.lower() in SLIDE_SUFFIXES:
+        origin = _facts_of(roi.path, _changed_ns(roi.path))[2]
+    return read.in_mm(mpp or Mpp.of(1), origin)  # without an mpp there are no points
+
+
+def _size_of(roi: Roi, given: MppLike | None, are_px: bool = False) -> tuple[Mpp | None, _Size]:
     """um/px (else None) and width and height of an ROI, as stated or, where that is missing, as its
     image states.
 
     The image is opened though all be stated: what it states otherwise is warned of. Raises
-    ImageError where the ROI has figures and its mpp is not known.
+    ImageError where the ROI has figures, or its detections are px, and its mpp is not known.
     """
-    needed = roi.boxes.has_figures or len(roi.ignored) > 0
+    needed = are_px or roi.boxes.has_figures or len(roi.ignored) > 0
     is_stated = roi.mpp is not None or given is not None
     width, height, in_image = roi.width, roi.height, StatedMpp()
     if roi.path is not None:
         try:
-            of_image, in_image = _facts_of(roi.path, _changed_ns(roi.path))
+            of_image, in_image, _ = _facts_of(roi.path, _changed_ns(roi.path))
             width, height = width or of_image[0], height or of_image[1]
         except ImageError:
             if needed and not is_stated:
@@ -215,15 +229,15 @@ def _changed_ns(path: Path) -> int:
 
 
 @functools.lru_cache(maxsize=4096)
-def _facts_of(path: Path, changed_ns: int) -> tuple[tuple[int, int], StatedMpp]:
-    """Size and mpp that an image states; many runs are scored on the same images.
+def _facts_of(path: Path, changed_ns: int) -> tuple[tuple[int, int], StatedMpp, tuple[int, int]]:
+    """Size, mpp and corner of the bounds of an image; many runs are scored on the same images.
 
     changed_ns: when it was changed, so that a changed one is read again.
     """
     from midog.images.image import open_image  # the only need for images here
 
     with open_image(path) as image:
-        return (image.width, image.height), image.stated_mpp
+        return (image.width, image.height), image.stated_mpp, image.origin
 
 
 def _check_rois(rois: Sequence[Roi]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from midog.boxes import Boxes, Detections
     from midog.formats.atypical import AtypicalScores
-    from midog.formats.shared import DetectedPoints
+    from midog.formats.shared import Detected
     from midog.metrics.hotspot import HotspotSettings
     from midog.mpp import MppLike
     from midog.tissue.mask import TissueMask
@@ -74,7 +74,7 @@ class Format:
     words: str
     ending: str
     write: Callable[[Path, DetectedImage], None]
-    read: Callable[[Path], DetectedPoints] | None = None
+    read: Callable[[Path], Detected] | None = None
     remark: Callable[[int, int], str] | None = None
 
 
@@ -84,7 +84,7 @@ def _write_challenge(path: Path, image: DetectedImage) -> None:
     write_challenge(path, image.detections, mpp=image.mpp, threshold=image.threshold)
 
 
-def _read_challenge(path: Path) -> DetectedPoints:
+def _read_challenge(path: Path) -> Detected:
     from midog.formats.challenge import read_challenge
 
     return read_challenge(path)
@@ -129,6 +129,17 @@ def _write_geojson(path: Path, image: DetectedImage) -> None:
     )
 
 
+def _read_geojson(path: Path) -> Detected:
+    from midog.formats.geojson_points import read_geojson_points
+
+    return read_geojson_points(path)
+
+
+def _read_packed_geojson(path: Path) -> Detected:
+    """The same under another name, as a packed file beside the other is a copy of it."""
+    return _read_geojson(path)
+
+
 def _write_hotspot(path: Path, image: DetectedImage) -> None:
     from midog.formats.hotspot_files import write_hotspot_json
 
@@ -168,8 +179,15 @@ FORMATS: dict[str, Format] = {
         _write_overlay,
         remark=_overlay_remark,
     ),
-    "geojson": Format("objects that QuPath opens by drag and drop", ".geojson", _write_geojson),
-    "geojson.gz": Format("the same, compressed", ".geojson.gz", _write_geojson),
+    "geojson": Format(
+        "objects that QuPath opens by drag and drop, which midog evaluate reads",
+        ".geojson",
+        _write_geojson,
+        _read_geojson,
+    ),
+    "geojson.gz": Format(
+        "the same, compressed", ".geojson.gz", _write_geojson, _read_packed_geojson
+    ),
     "hotspot": Format(
         "JSON of the densest place: where it is, its count, figures per mm2",
         ".hotspot.json",
@@ -196,7 +214,7 @@ def require_formats(names: Sequence[str]) -> None:
         )
 
 
-def readers() -> list[tuple[str, Callable[[Path], DetectedPoints]]]:
+def readers() -> list[tuple[str, Callable[[Path], Detected]]]:
     """Return the ending and the reader of each format that can be scored, the preferred first."""
     return [(entry.ending, entry.read) for entry in FORMATS.values() if entry.read is not None]
 

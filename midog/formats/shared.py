@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midog.boxes import IMPOSTER, MITOTIC_FIGURE
+from midog.mpp import Mpp
 
 FIGURE_NAME = "mitotic figure"
 NON_FIGURE_NAME = "non-mitotic figure"
@@ -39,6 +40,36 @@ class DetectedPoints:
         return DetectedPoints(
             self.points_mm[keep], self.scores[keep], self.is_figure[keep], self.other_names
         )
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedPixels:
+    """The points of one file of detections in px, in its order.
+
+    Attributes:
+        points_px: (N, 2) float64, x y in level-0 px from the corner of the slide's bounds, as
+            viewers count.
+        scores, is_figure, other_names: As of DetectedPoints.
+    """
+
+    points_px: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    is_figure: NDArray[np.bool_]
+    other_names: Mapping[str, int] = field(default_factory=dict)
+
+    def in_mm(self, mpp: Mpp, origin: tuple[int, int]) -> DetectedPoints:
+        """The same in mm of the image.
+
+        Args:
+            mpp: um/px of level 0.
+            origin: x y of the corner of the slide's bounds, level-0 px.
+        """
+        points_mm = (self.points_px + np.array(origin)) * np.array([mpp.x, mpp.y]) / 1000
+        return DetectedPoints(points_mm, self.scores, self.is_figure, self.other_names)
+
+
+Detected = DetectedPoints | DetectedPixels
+"""What a file of detections holds."""
 
 
 def shortest(value: np.float32) -> float:

@@ -96,3 +96,12 @@ def test_what_cannot_be_scored_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectionsError, match="is not a score"):
         score_truth(folder, truth, threshold=2)
     assert len(score_truth(folder, truth, allow_missing=True)) == 4
+
+
+def test_geojson_cannot_be_scored_in_mm_without_mpp(tmp_path: Path) -> None:
+    (tmp_path / "det").mkdir()
+    (tmp_path / "det" / "001.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    own = {"annotations": [], "tumor domain": 0, "roi type": "random"}
+    (tmp_path / "truth.json").write_text(json.dumps({"001.tiff": own}))
+    with pytest.raises(DetectionsError, match="holds GeoJSON, in px"):
+        score_truth(tmp_path / "det", read_truth(tmp_path / "truth.json"))

@@ -16,6 +16,7 @@ from PIL import Image
 from midog.errors import DetectionsError, ImageError
 from midog.evaluation.points import score_rois
 from midog.metrics.counts import Counts, counts_at
+from midog.mpp import Mpp, StatedMpp
 from tests.evaluation.cases import NO, ROIS, YES, roi, total, write
 
 # --- what counts
@@ -210,3 +211,65 @@ def test_points_given_in_pixels_are_warned_of(folder: Path, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         score_rois(folder, [roi("001.tiff", [(50, 50)], width=100, height=100)])
     assert "2 of 2 points lie outside their image: are they mm" in caplog.text
+
+
+# --- detections in px
+
+
+def geojson(path: Path, *points: tuple[float, float, float, str]) -> None:
+    """A file of QuPath: points (x px, y px, probability, class)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [x, y]},
+            "properties": {
+                "objectType": "detection",
+                "classification": {"name": name, "color": [0, 0, 0]},
+                "measurements": {"probability": score},
+            },
+        }
+        for x, y, score, name in points
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+def test_geojson_is_scored_as_the_same_points_in_mm(tmp_path: Path) -> None:
+    rows = {
+        "001": [(101, 100, 0.9, YES), (205, 200, 0.8, YES), (300, 299, 0.3, NO)],
+        "002": [(10, 10, 0.7, YES)],
+        "003": [],
+    }
+    for stem, points in rows.items():
+        write(tmp_path / "mm" / f"{stem}.json", *points, mpp=0.25)
+        geojson(tmp_path / "px" / f"{stem}.geojson", *points)
+    for threshold in (None, 0.2):
+        mm, px = (score_rois(tmp_path / name, ROIS, threshold=threshold) for name in ("mm", "px"))
+        assert [one.counts for one in px] == [one.counts for one in mm]
+        for one, other in zip(mm, px, strict=True):
+            np.testing.assert_allclose(one.points.detected_mm, other.points.detected_mm, atol=1e-9)
+            assert one.points.scores.tolist() == other.points.scores.tolist()
+    # of two formats the first is read, and the second is its copy
+    geojson(tmp_path / "mm" / "001.geojson")
+    assert total(score_rois(tmp_path / "mm", ROIS)) == total(score_rois(tmp_path / "px", ROIS))
+
+
+def test_px_of_an_image_of_unknown_mpp_cannot_be_scored(tmp_path: Path) -> None:
+    geojson(tmp_path / "a.geojson", (10, 10, 0.9, YES))
+    with pytest.raises(ImageError, match="unknown"):
+        score_rois(tmp_path, [roi("a.tiff", mpp=None)])
+    geojson(tmp_path / "a.geojson")
+    (one,) = score_rois(tmp_path, [roi("a.tiff", mpp=None)])
+    assert one.counts == Counts()
+
+
+def test_px_of_a_slide_count_from_the_corner_of_its_bounds(tmp_path: Path, monkeypatch) -> None:
+    from midog.evaluation import points
+
+    slide = tmp_path / "a.mrxs"
+    slide.touch()
+    facts = ((4000, 3000), StatedMpp(Mpp.of(0.25)), (1000, 500))
+    monkeypatch.setattr(points, "_facts_of", lambda path, changed_ns: facts)
+    geojson(tmp_path / "det" / "a.geojson", (100, 200, 0.9, YES))
+    (one,) = score_rois(tmp_path / "det", [roi("a.mrxs", [(1100, 700)], path=slide)])
+    assert one.counts == Counts(1, 0, 0)
