@@ -120,7 +120,8 @@ def cut(
 ) -> None:
     """Cut annotated areas out of slides, as ROIs of a data folder.
 
-    Areas are rectangles of a SlideRunner database; --classes "ROI=area" states their class.
+    Areas are rectangles of a SlideRunner database or of QuPath's GeoJSON; --classes "ROI=area"
+    states their class.
     """
     from midog.data.cut_areas import cut_areas, said
     from midog.data.folder import read_rois

@@ -29,7 +29,10 @@ from midog.json_text import is_number
 BOX_FIX = "state how boxes are written: {data.bbox}, xyxy or xywh"
 """What to do about boxes that cannot be right, with `settings=BOX_SETTING`."""
 BOX_SETTING = {"data.bbox": None}
-_AREA_FIX = "areas are read of a database of SlideRunner alone; leave them out with {data.classes}"
+_AREA_FIX = (
+    "areas are read of SlideRunner's databases and QuPath's GeoJSON; leave them out with"
+    " {data.classes}"
+)
 _WORDS = {UNKNOWN: "unknown", AREA: "areas of"}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
+
+import numpy as np
 
 from midog.boxes import FIGURE_SIDE_UM, squares_around
 from midog.data.annotations.figures import (
@@ -45,7 +47,7 @@ class PartScan:
     """What is gathered from file to file.
 
     file: all of them, as one. tally: their classes. figures, problems: in file order.
-    notes: what was assumed, one line each.
+    notes: what was assumed, one line each. areas: by image, x1 y1 x2 y2 in px of each.
     """
 
     file: AnnotationFile
@@ -53,6 +55,19 @@ class PartScan:
     figures: list[Figure] = field(default_factory=list)
     problems: Problems = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    areas: defaultdict[str, list[tuple[float, ...]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def add_area(self, where: str, part: Part, name: str, box: tuple[float, ...]) -> None:
+        """Note an area.
+
+        Args:
+            where, part, name: As of `add`.
+            box: x1 y1 x2 y2, px.
+        """
+        self.tally.label_of(where, name)
+        self.areas[part.image].append(box)
 
     def add(self, where: str, part: Part, name: str, x: object, y: object, fix: str) -> None:
         """Note a figure, or what is wrong with it.
@@ -84,6 +99,7 @@ def read_parts(
     *,
     endings: Iterable[str],
     roles: Mapping[str, str] | None = None,
+    areas: bool = False,
 ) -> tuple[Annotations, Problems]:
     """Read the files of a set, as `Reader.read`, each with `scan_part`.
 
@@ -96,8 +112,9 @@ def read_parts(
         scan_part: notes the figures of one file; may raise DataError.
         endings: what file names of the format end in, in lower case.
         roles: by an ending before that one, what it states: a file of each is the same image's.
+        areas: whether the format has areas.
     """
-    scan = PartScan(file, ClassTally(file))
+    scan = PartScan(file, ClassTally(file, areas=areas))
     listed = _ImageNames.in_folder(file.images)
     owners: dict[tuple[str, str], Path] = {}
     images: dict[str, Roi] = {}
@@ -117,6 +134,12 @@ def read_parts(
     scan.problems.extend(scan.tally.problems("class"))
     squares = squares_around(values_of(scan.figures, 2))
     rois = with_boxes(images, scan.figures, squares, scan.problems)
+    rois = [
+        replace(roi, areas=np.array(scan.areas[roi.file_name], np.float32).reshape(-1, 4))
+        if roi.file_name in scan.areas
+        else roi
+        for roi in rois
+    ]
     notes = [*file.notes, *scan.notes, *scan.tally.notes(), *listed.left_out(images, file)]
     how = f"points as squares of {FIGURE_SIDE_UM:g} um"
     return Annotations(file.path, rois, kind, how, tuple(notes), are_points=True), scan.problems

@@ -277,3 +277,83 @@ def test_by_the_commands_detections_are_corrected_and_trained_on(midog, tmp_path
     )
     assert ran.code == 0, ran.err
     assert "annotations: QuPath GeoJSON, points as squares" in ran.err
+
+
+# --- areas
+
+
+def polygon(x1: float, y1: float, x2: float, y2: float) -> dict[str, Any]:
+    ring = [[x1, y1], [x2, y1], [x2, y2], [x1, y2], [x1, y1]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def test_rectangles_of_a_stated_class_are_areas_and_no_figures(tmp_path: Path) -> None:
+    path = write_features(
+        tmp_path / "a.geojson",
+        feature(geometry=polygon(10, 20, 5010, 4020), name="ROI"),
+        feature(geometry=polygon(6000, 0, 7000.5, 900), name="ROI"),
+        feature(100, 50),
+        feature(6500, 100, name="imposter"),
+    )
+    annotations = read_annotations(path, classes="ROI=area")
+    (roi,) = annotations.rois
+    assert roi.areas.tolist() == [[10, 20, 5010, 4020], [6000, 0, 7000.5, 900]]
+    assert roi.boxes.labels.tolist() == [1, 2]
+    assert any("2 of 'ROI' are areas" in note for note in annotations.notes)
+    with pytest.raises(DataError, match=r"unknown class 'ROI' \(2 figures\)"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "Point", "coordinates": [3, 4]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [9, 1], [10, 11], [1, 10], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]},
+        {"type": "MultiPolygon", "coordinates": [polygon(0, 0, 9, 9)["coordinates"]]},
+        {"type": "Polygon", "coordinates": [SQUARE, SQUARE]},
+    ],
+)
+def test_an_area_that_is_no_upright_rectangle_is_refused(tmp_path: Path, geometry: Any) -> None:
+    path = write_features(tmp_path / "a.geojson", feature(geometry=geometry, name="ROI"))
+    with pytest.raises(DataError, match="object 1 is an area and no upright rectangle"):
+        read_annotations(path, classes="ROI=area")
+
+
+def test_figures_as_large_as_areas_are_named(tmp_path: Path) -> None:
+    path = write_features(
+        tmp_path / "a.geojson",
+        feature(geometry=polygon(0, 0, 401, 30)),
+        feature(geometry=polygon(0, 0, 30, 5000)),
+        feature(geometry=polygon(0, 0, 400, 400)),
+        feature(geometry=polygon(0, 0, 9000, 9000), name="Tumor"),
+    )
+    notes = read_annotations(path, classes="Tumor=skip").notes
+    (doubt,) = [note for note in notes if "400 px" in note]
+    assert doubt.startswith("a.geojson: 2 objects of class 'mitosis' are over 400 px")
+    assert '"mitosis=area"' in doubt
+
+
+def test_areas_drawn_in_qupath_are_cut_out_as_rois(tmp_path: Path, midog) -> None:
+    from tifffile import imwrite
+
+    pixels = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    (tmp_path / "d" / "images").mkdir(parents=True)
+    how = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+    imwrite(tmp_path / "d" / "images" / "a.tiff", pixels, photometric="rgb", **how)
+    write_features(
+        tmp_path / "d" / "a.geojson",
+        feature(geometry=polygon(100, 50, 300, 250), name="ROI"),
+        feature(150, 70),
+        feature(20, 20),
+    )
+    words = ("--data", tmp_path / "d", "--classes", "ROI=area", "--out", tmp_path / "rois")
+    ran = midog("data", "cut", *words)
+    assert ran.code == 0, ran.err
+    assert "1 figures lie in no area" in ran.err
+    (roi,) = read_rois([tmp_path / "rois"])
+    assert (roi.boxes.xyxy[:, :2] + 25).tolist() == [[50, 20]]
+    from midog.images.image import open_image
+
+    with open_image(tmp_path / "rois" / "images" / "a_1.tiff") as image:
+        np.testing.assert_array_equal(image.read(0, 0, 200, 200), pixels[50:250, 100:300])
