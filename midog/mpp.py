@@ -74,7 +74,7 @@ class Mpp(NamedTuple):
         return in_range(self.x) and in_range(self.y) and not oblong
 
     @property
-    def plain(self) -> MppLike:
+    def plain(self) -> float | tuple[float, float]:
         """A number where px are square, else one along x and one along y."""
         return self.x if self.is_square else (self.x, self.y)
 
@@ -89,12 +89,23 @@ class Mpp(NamedTuple):
         return f"{self.x:.6g}" if self.is_square else f"{self.x:.6g} x {self.y:.6g}"
 
 
-MppLike = float | tuple[float, float]
-"""um/px as a user gives it: a number, or one along x and one along y."""
+@dataclass(frozen=True)
+class GivenMpp:
+    """um/px with where it is given, for warnings. mpp: a number, or one along x and one along y.
+    where: such as "slides.csv line 3"."""
+
+    mpp: float | tuple[float, float]
+    where: str
+
+
+MppLike = float | tuple[float, float] | GivenMpp
+"""um/px as a user gives it: a number, or one along x and one along y, maybe with where."""
 
 
 def as_mpp(value: MppLike | None) -> Mpp | None:
     """An mpp of a number or of two; None stays None."""
+    if isinstance(value, GivenMpp):
+        value = value.mpp
     if value is None or isinstance(value, Mpp):
         return value
     return Mpp.of(*value) if isinstance(value, tuple) else Mpp.of(value)

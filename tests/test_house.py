@@ -69,7 +69,7 @@ augment: colour_map draw on_device on_cpu alone
 loading: source buffers batches crops patches mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois
 loading: references
-formats: file_names shared atypical challenge csv_table coco geojson overlay registry
+formats: file_names shared atypical challenge csv_table coco geojson geojson_points overlay registry
 formats: hotspot_files density
 inference: network tile_plan stage_times tiles orientations tile_results strip_merge fusion
 inference: model_card model_folder stored_threshold ensemble_folder onnx_network onnx_export

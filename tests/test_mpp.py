@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from midog.mpp import (
     MPP_TOLERANCE,
+    GivenMpp,
     Mpp,
     as_mpp,
     as_statement,
@@ -145,3 +146,8 @@ def test_what_is_no_microscopes_is_kept_for_the_error():
 def test_one_side_alone_is_taken_as_square_and_said(caplog):
     assert settle("a.tif", [as_statement("OME-XML", 0.25, math.nan)]).mpp == (0.25, 0.25)
     assert "states 0.25 um per px for one side of its px alone" in caplog.text
+
+
+def test_an_mpp_may_say_where_it_is_given():
+    assert as_mpp(GivenMpp(0.25, "a.csv line 2")) == Mpp.of(0.25)
+    assert as_mpp(GivenMpp((0.25, 0.5), "a.csv line 2")) == Mpp.of(0.25, 0.5)

@@ -9,6 +9,7 @@ from midog.data.csv_text import number_in
 from midog.data.roi import Roi
 from midog.errors import DataError, ImageError
 from midog.mpp import (
+    GivenMpp,
     Mpp,
     MppLike,
     Scale,
@@ -69,7 +70,8 @@ def mpp_of_image(image: SlideImage, given: MppLike | None = None) -> Mpp:
     Raises:
         ImageError: where none is stated, or the one that holds is out of range.
     """
-    return _holding(str(image.path), as_mpp(given), image.stated_mpp)
+    where = given.where if isinstance(given, GivenMpp) else ""
+    return _holding(str(image.path), as_mpp(given), image.stated_mpp, where=where)
 
 
 def area_mm2(width: int | None, height: int | None, mpp: Mpp | None) -> float:
@@ -122,18 +124,20 @@ def resampling(name: str, size: tuple[int, int], mpp: Mpp, model_mpp: float) -> 
     return scale
 
 
-def _holding(name: str, overruling: Mpp | None, image: StatedMpp, column_of: str = "") -> Mpp:
+def _holding(
+    name: str, overruling: Mpp | None, image: StatedMpp, column_of: str = "", where: str = ""
+) -> Mpp:
     """The mpp that holds for an image.
 
     overruling: of the user, the split or the annotation. column_of: the file in which a column
-    `mpp` would help, "" for none.
+    `mpp` would help, "" for none. where: what states the overruling one; "": it is not told.
     """
     column = f", or a column `mpp` in {column_of}" if column_of else ""
     fix, settings = f"give {{mpp}} in um per px, for example 0.25{column}", {"mpp": None}
     if overruling is not None:
         if not overruling.is_plausible:
             raise ImageError(f"{name}: mpp {out_of_range(overruling)}", fix, settings)
-        _warn_where_apart(name, overruling, image)
+        _warn_where_apart(name, overruling, image, where)
         return overruling
     if image.mpp is not None:
         return image.mpp
@@ -144,7 +148,7 @@ def _holding(name: str, overruling: Mpp | None, image: StatedMpp, column_of: str
     raise ImageError(f"{name}: its mpp (um per px) is unknown{reason}", fix, settings)
 
 
-def _warn_where_apart(name: str, overruling: Mpp, image: StatedMpp) -> None:
+def _warn_where_apart(name: str, overruling: Mpp, image: StatedMpp, where: str) -> None:
     """Warn where a file states another mpp than the user, the split or the annotation."""
     if image.mpp is not None and not image.mpp.agrees_with(overruling):
         stated, source = image.mpp, image.source
@@ -154,9 +158,10 @@ def _warn_where_apart(name: str, overruling: Mpp, image: StatedMpp) -> None:
         return
     warn_once_of(
         f"{overruling} {source} {stated}",
-        "%s: %s um per px, as given by you, the split or the annotation, though its %s states %s",
+        "%s: %s um per px, as %s, though its %s states %s",
         name,
         overruling,
+        f"{where} states" if where else "given by you, the split or the annotation",
         source,
         stated,
     )

@@ -207,10 +207,10 @@ class _Batch:
         if self._folder.is_done(job.stem, job.path, job.mpp, self._formats):
             return None
         state = state_of(job.path) if job.path.exists() else ""
+        mpp, picture = job.given_mpp, self._folder.path / f"{job.stem}{TISSUE_ENDING}"
         if self._tissue is None:
-            return _Opened(self._detector.open(job.path, mpp=job.mpp), state)
-        picture = self._folder.path / f"{job.stem}{TISSUE_ENDING}"
-        opened = self._tissue.open(self._detector, job.path, job.name, mpp=job.mpp, picture=picture)
+            return _Opened(self._detector.open(job.path, mpp=mpp), state)
+        opened = self._tissue.open(self._detector, job.path, job.name, mpp=mpp, picture=picture)
         return _Opened(opened, state)
 
     def detect(self, job: Job, opening: Future[_Opened | None]) -> None:

@@ -34,7 +34,7 @@ def measure_calibration(
     for job in jobs:
         with open_image(job.path) as image:
             for member in members:
-                level = level_of(member, image, mpp_of_image(image, job.mpp))
+                level = level_of(member, image, mpp_of_image(image, job.given_mpp))
                 if not math.isnan(level):
                     levels[member.weights].append(level)
         if on_image is not None:

@@ -24,7 +24,7 @@ from midog.inference.given_images import find_images
 from midog.inference.image_files import ImageFile
 from midog.inference.manifest import is_manifest
 from midog.inference.output_entries import is_output
-from midog.mpp import MppLike
+from midog.mpp import GivenMpp, MppLike
 from midog.names import real_path
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ class Job:
             file's own.
         truth: The annotated boxes in level-0 px, to be drawn into overlays; None: unlabelled.
         file_name: Its name in outputs, with its case folders (01/01.tif); "": that of the file.
-        scanner: "" where none is stated.
-        patient: "" where none is stated.
+        scanner, patient: "" where none is stated.
+        mpp_from: What states `mpp`, for warnings; "": the user, a split or an annotation.
     """
 
     path: Path
@@ -50,6 +50,14 @@ class Job:
     file_name: str = ""
     scanner: str = ""
     patient: str = ""
+    mpp_from: str = ""
+
+    @property
+    def given_mpp(self) -> MppLike | None:
+        """`mpp`, with what states it where that is known."""
+        if self.mpp is None or isinstance(self.mpp, GivenMpp) or not self.mpp_from:
+            return self.mpp
+        return GivenMpp(self.mpp, self.mpp_from)
 
     @property
     def name(self) -> str:
@@ -162,7 +170,8 @@ def _job_in(image: ImageFile, mpp: MppLike | None, stated: Mapping[Path, float])
     """The job of a file; the user's um/px before a manifest's, and that before a data folder's."""
     own = image.mpp if mpp is None else mpp
     holding = stated.get(real_path(image.path)) if own is None else own
-    return Job(image.path, holding, None, image.name, image.scanner, image.patient)
+    stated_in = image.stated_in if mpp is None and image.mpp is not None else ""
+    return Job(image.path, holding, None, image.name, image.scanner, image.patient, stated_in)
 
 
 def _refuse_manifests(paths: Iterable[Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,6 +70,12 @@ def write_entry(folder: Path, stem: str, entry: Entry) -> None:
 def entry_path(folder: Path, stem: str) -> Path:
     """The file of an image's entry."""
     return folder / ENTRIES_NAME / f"{stem}.json"
+
+
+def written_folders(folder: Path, stems: Iterable[str]) -> list[Path]:
+    """The folders that files and entries of images are written to, case folders too."""
+    places = sorted({Path(stem).parent for stem in stems} | {Path()})
+    return [top / place for top in (folder, folder / ENTRIES_NAME) for place in places]
 
 
 def stems_in(folder: Path) -> list[str]:

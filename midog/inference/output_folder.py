@@ -23,6 +23,7 @@ from midog.inference.output_entries import (
     read_entry,
     stems_in,
     write_entry,
+    written_folders,
 )
 from midog.json_text import checked, read_json, to_json
 from midog.locks import locked
@@ -79,7 +80,7 @@ class OutputFolder:
         self._digest = _digest_of(self.settings)
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            for folder in (path, self._entries):
+            for folder in written_folders(path, stems):
                 sweep_parts(folder)  # of a process that was killed
             if read_settings(path) == self.settings:
                 return  # nothing is written: a whole folder may lie on a read-only disk

@@ -15,7 +15,7 @@ from midog.boxes import MITOTIC_FIGURE, Boxes
 from midog.formats.overlay import COLOURS
 from midog.images.image import SlideImage
 from midog.images.pixels import Pixels
-from midog.mpp import MppLike, both_axes
+from midog.mpp import MppLike, as_mpp
 
 CROP_UM = 64.0
 """Side of a crop: a figure with enough tissue around it to recognise it."""
@@ -72,7 +72,9 @@ def crop_around(
     Raises:
         ImageError: If the pixels cannot be read.
     """
-    width, height = (max(1, round(CROP_UM / own)) for own in both_axes(mpp))
+    sides = as_mpp(mpp)
+    assert sides is not None
+    width, height = (max(1, round(CROP_UM / own)) for own in sides)
     left, top = round(x_px - width / 2), round(y_px - height / 2)
     pixels = Image.fromarray(image.read(left, top, width, height))
     resampled = pixels.resize((CROP_PX, CROP_PX), Image.Resampling.LANCZOS)

@@ -85,7 +85,7 @@ def test_a_manifest_as_typed(midog, model, phantom, tmp_path, monkeypatch):
     words = ("infer", "slides.csv", "--model", model, "--device", "cpu")
     ran = midog(*words)
     assert ran.code == 0, ran.err
-    assert "0.25 x 0.28 um per px, as given by you, the split or the annotation" in ran.err
+    assert "0.25 x 0.28 um per px, as slides.csv line 2 states, though its" in ran.err
     assert "Hamamatsu XR: 1 images done" in ran.err
     assert "1 were done before" in midog(*words).err
     Path("slides.csv").write_text(f"path,mpp\n{image},0.25\n")

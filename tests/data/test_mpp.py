@@ -11,7 +11,7 @@ from midog.data.mpp import area_mm2, mpp_of_image, resampling, roi_mpp
 from midog.data.roi import Roi
 from midog.errors import ImageError
 from midog.images.image import as_image
-from midog.mpp import Mpp, StatedMpp, as_statement, settle
+from midog.mpp import GivenMpp, Mpp, StatedMpp, as_statement, settle
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -136,3 +136,11 @@ def test_an_image_that_would_be_enlarged_beyond_measure_is_refused():
         resampling("a.tif", (10_000, 10_000), Mpp.of(5.0), 0.25)
     assert resampling("a.tif", (100_000, 100_000), Mpp.of(0.5), 0.25) == (2.0, 2.0)
     assert resampling("a.tif", (100_000, 100_000), Mpp.of(0.05), 0.25) == pytest.approx((0.2, 0.2))
+
+
+def test_the_warning_names_what_states_another_mpp(caplog):
+    image = as_image(np.zeros((9, 9, 3), np.uint8), 0.5)
+    given = GivenMpp(0.25, "slides.csv line 3")
+    assert mpp_of_image(image, given) == Mpp.of(0.25)
+    assert "array: 0.25 um per px, as slides.csv line 3 states, though its" in caplog.text
+    assert mpp_of_image(image, GivenMpp((0.25, 0.26), "x")) == Mpp.of(0.25, 0.26)

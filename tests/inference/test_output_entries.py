@@ -15,6 +15,7 @@ from midog.inference.output_entries import (
     read_entry,
     stems_in,
     write_entry,
+    written_folders,
 )
 
 ENTRY = Entry("1-a", "b", 0.25, "c", {"challenge": "d"})
@@ -61,3 +62,10 @@ def test_a_file_is_of_the_image_whose_entry_claims_it(tmp_path: Path) -> None:
     assert not is_output(tmp_path / "slide.coco.csv", tmp_path), "it was not written"
     assert not is_output(tmp_path / "slide.json", tmp_path)
     assert not is_output(tmp_path / ".json", tmp_path)
+
+
+def test_files_and_entries_of_case_folders_have_folders_of_their_own(tmp_path: Path) -> None:
+    expected = [tmp_path / place for place in ("", "a", "a/b")]
+    expected += [tmp_path / ".midog-infer" / place for place in ("", "a", "a/b")]
+    assert written_folders(tmp_path, ["1", "a/b/2", "a/3", "a/b/4"]) == expected
+    assert written_folders(tmp_path, []) == [tmp_path, tmp_path / ".midog-infer"]

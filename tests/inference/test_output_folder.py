@@ -353,3 +353,22 @@ def test_what_a_killed_process_left_half_written_goes_in_time(out):
         os.utime(path, (0, 0))
     fill(out, A, "1")
     assert not any(path.exists() for path in left)
+
+
+def test_it_goes_in_case_folders_as_well(out):
+    (out / "case").mkdir(parents=True)
+    fill(out, A, ["case/1"])
+    left = [
+        out / "case" / f".1.json.{'0' * 32}.part",
+        out / ".midog-infer" / "case" / f".1.json.{'1' * 32}.part",
+    ]
+    for path in left:
+        path.write_text("{")
+    fill(out, A, ["case/1"])
+    assert all(path.exists() for path in left), "a process at work may have them"
+    for path in left:
+        os.utime(path, (0, 0))
+    fill(out, A, ["2"])
+    assert all(path.exists() for path in left), "folders of other images are not looked at"
+    fill(out, A, ["case/1"])
+    assert not any(path.exists() for path in left)
