@@ -1,12 +1,14 @@
-"""Detection by onnxruntime against detection by torch, on one drawn ROI, with one model.
+"""Detection by onnxruntime against detection by torch, on one ROI, with one model.
 
-    python benchmarks/onnx_speed.py [MODEL] [--config fast] [--tile 512] [--side 1024] [--rounds 5]
+    python benchmarks/onnx_speed.py [MODEL] [--image FILE] [--config fast] [--tile 512]
+                                    [--side 1024] [--rounds 5]
 
 Without a model (a run or a model's folder), the detector of a config is taken with random weights,
-which costs the same. Both see the same tiles, in turns in one process, on as many threads as torch
-has (OMP_NUM_THREADS), from pixels in memory to merged detections. Times are processor time, as
-other load would affect the longer one's wall time. Prints medians and their ratio as a row of the
-table in README.md, and by how much the scores differ. Ends with 1 if the detections do.
+which costs the same; without an image, noise, in which nothing is detected. Both see the same
+tiles, in turns in one process, on as many threads as torch has (OMP_NUM_THREADS), from pixels in
+memory to merged detections. Times are processor time, as other load would affect the longer one's
+wall time. Prints medians and their ratio as a row of the table in README.md, and by how much the
+scores differ. Ends with 1 if the detections do.
 """
 
 from __future__ import annotations
@@ -26,14 +28,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from midog.boxes import Detections
 from midog.config.load import load_config
+from midog.data.mpp import mpp_of_image
+from midog.images.image import open_image
 from midog.images.pixels import Pixels
 from midog.inference.detector import Detector
 from midog.inference.onnx_export import export_onnx
 from midog.models.build import build_model
+from midog.mpp import Mpp
 
-MPP = 0.25
 NEAR_PX, NEAR_SCORE = 0.5, 1e-3
 """Within which a detection of one is the other's."""
+
+
+def cut(path: Path, side: int) -> tuple[Pixels, Mpp]:
+    """The upper left corner of an image, of at most (side, side, 3), and its um/px."""
+    with open_image(path) as image:
+        width, height = min(side, image.width), min(side, image.height)
+        return image.read(0, 0, width, height), mpp_of_image(image)
 
 
 def draw(side: int) -> Pixels:
@@ -72,6 +83,7 @@ def main(words: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--image", type=Path)
     parser.add_argument("--config", default="fast")
     parser.add_argument("--tile", type=int, default=512)
     parser.add_argument("--side", type=int, default=1024)
@@ -83,12 +95,16 @@ def main(words: list[str] | None = None) -> int:
         export_onnx(model, exported, tile=asked.tile)
         by_torch = Detector.load(model, device="cpu", tile=asked.tile)
         by_onnx = Detector.load(exported, device="cpu")
-        pixels, times = draw(asked.side), ([], [])
-        results = [detector(pixels, mpp=MPP) for detector in (by_torch, by_onnx)]  # warm
+        if asked.image is None:
+            pixels, mpp = draw(asked.side), Mpp.of(by_torch.members[0].mpp)
+        else:
+            pixels, mpp = cut(asked.image, asked.side)
+        results = [detector(pixels, mpp=mpp) for detector in (by_torch, by_onnx)]  # warm
+        times: tuple[list[float], list[float]] = ([], [])
         for _ in range(asked.rounds):
             for detector, own in zip((by_torch, by_onnx), times, strict=True):
                 began = time.process_time()
-                detector(pixels, mpp=MPP)
+                detector(pixels, mpp=mpp)
                 own.append(time.process_time() - began)
     apart = difference(*results)
     if apart is None:

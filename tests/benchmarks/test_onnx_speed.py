@@ -31,9 +31,10 @@ def test_others_are_noticed(other: Detections) -> None:
     assert difference(SOME, other) is None
 
 
-def test_it_prints_a_row_with_the_ratio(model, capsys) -> None:
+def test_it_prints_a_row_with_the_ratio(model, phantom, capsys) -> None:
     pytest.importorskip("onnxruntime")
-    words = [str(model), "--tile", "128", "--side", "160", "--rounds", "1"]
+    image = phantom / "images" / "001.tiff"
+    words = [str(model), "--image", str(image), "--tile", "128", "--side", "160", "--rounds", "1"]
     assert main(words) == 0
     header, _, row, words = capsys.readouterr().out.splitlines()[-4:]
     cells = dict(zip(header.split("|"), row.split("|"), strict=True))
