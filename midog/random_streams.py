@@ -27,6 +27,8 @@ Purpose = Literal[
     "pixels",
     "tumour",
     "roi",
+    "slide",
+    "places",
     "timed",
     "references",
 ]
@@ -41,6 +43,8 @@ PURPOSES: dict[Purpose, str] = {
     "pixels": "0: the pixels of many that statistics are taken of (shift/images.py)",
     "tumour": "seed, 0, patient: how a drawn tumour looks (data/phantom)",
     "roi": "seed, 1, ROI: what is drawn into it (data/phantom)",
+    "slide": "seed, 2, slide: what is drawn on it (data/phantom)",
+    "places": "number of the slide's file: which of its places are taken (tumour/sample.py)",
     "references": "number of the ROI's file: where patches for ops are cut (loading/references.py)",
     "timed": "seed: ROIs that are made up to be timed (bench)",
 }

@@ -38,6 +38,7 @@ config: sampling training schema earlier shipped yaml_text load describe
 images: pixels cache dicom encoded_size trial_process trial tiff_mapped tiff_segments jpeg_tiles
 images: tiff_bounds opened_file stated_mpp orientation tiff_colours tiff_pictures open_slide
 images: open_tiff open_picture open_mha open_file damaged_tiles image stack decode
+images: concentric open_slides
 models: frame protocol backbones timm_backbone pyramid anchors heads losses loss_balance postprocess
 models: detection_copy pyramid_detector retinanet fcos_losses fcos
 models: proposals rcnn_losses roi_pooling faster_rcnn
@@ -59,14 +60,16 @@ data.annotations: other_kinds json_records midog_coco_json per_image geojson hea
 data.annotations: sliderunner registry read
 data: split_file join_split splits find_files several_folders in_use folder make_splits cut_areas
 data: folder_report check
-data.patches: patch_set deal hdf5 folders read
+data.patches: patch_set deal hdf5 folders places read
 tissue: kinds rules left_out mask from_pixels rings qupath_areas from_areas picture chosen
 tissue: window_share
-tumour: asap_xml truth read
+tumour: asap_xml truth read sample sample_slides
 data.phantom: paint scanners cells figures placing ground tissue draw
+data.phantom: textures slide_plan slide draw_slides
 data.download: remote_file answers transfer manifest archives unpack download
 augment: colour_map draw on_device on_cpu alone
-loading: source buffers batches crops patches mined_alarms locations box_targets placement
+loading: source buffers batches crops patches slide_crops
+loading: mined_alarms locations box_targets placement
 loading: rois_on_device cutting rois
 loading: references
 formats: file_names shared atypical challenge csv_table coco geojson geojson_points overlay registry
@@ -125,7 +128,7 @@ demo
 cli: flags words options terminal outputs shared command score_tables patch_tables
 cli: patch_options data
 cli: splits settings
-cli: train alarms patches
+cli: train alarms sample patches
 cli: export submission infer_words infer_given infer_engines infer scores tune
 cli: heatmap_tables heatmap_evaluate heatmap
 cli: ensemble shift bench demo main

@@ -53,22 +53,60 @@ def draw(
     rois: Annotated[
         int, option("--rois", "N", "ROIs of each scanner that is in train.", DATA, min=1, max=1000)
     ] = 10,
-    size: Annotated[int, option("--size", "PX", "Side of an ROI.", DATA, min=256, max=8192)] = 1024,
+    slides: Annotated[
+        int | None,
+        option(
+            "--slides",
+            "N",
+            "Draw N slides of lymph nodes instead, every second one with metastases.",
+            DATA,
+            min=2,
+            max=1000,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        option(
+            "--size",
+            "PX",
+            "Side of an ROI, or width of a slide. [default: 1024, or 6144]",
+            DATA,
+            min=256,
+            max=16384,
+        ),
+    ] = None,
     seed: Annotated[
         int, option("--seed", "N", "Seed of the drawing.", DATA, min=0, max=MOST_SEED)
     ] = 0,
 ) -> None:
     """Draw synthetic H&E of four scanners, to try things on.
 
-    The folder is laid out as MIDOG 2021 is, one of the four scanners without labels.
+    The folder is laid out as MIDOG 2021 is, one of the four scanners without labels; with --slides
+    as CAMELYON16 is, with annotations and masks of tumour.
     """
-    from midog.data.phantom.draw import draw_phantom
     from midog.progress import bar
 
+    if slides is not None:
+        _draw_slides(folder, slides, size, seed)
+        return
+    from midog.data.phantom.draw import draw_phantom
+
+    size = size or 1024
     with stoppable("stopped; nothing was left behind"), bar("ROIs drawn") as move:
         made = draw_phantom(folder, rois_per_scanner=rois, size=size, seed=seed, on_roi=move)
     show(made)
     say(f"next: midog data check {folder}, or midog train --config small --data {folder}")
+
+
+def _draw_slides(folder: Path, slides: int, width: int | None, seed: int) -> None:
+    from midog.data.phantom.draw_slides import SLIDE_SIZE, draw_slides
+    from midog.progress import bar
+
+    width = width or SLIDE_SIZE
+    with stoppable("stopped; nothing was left behind"), bar("slides drawn") as move:
+        made = draw_slides(folder, slides=slides, width=width, seed=seed, on_slide=move)
+    show(made)
+    say(f"next: midog patches sample {folder} --without-truth normal --out {folder}/places")
 
 
 @data_app.command("download", cls=Command)

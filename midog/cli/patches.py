@@ -36,6 +36,7 @@ from midog.cli.patch_options import (
     StemOption,
 )
 from midog.cli.patch_tables import print_patch_scores
+from midog.cli.sample import sample
 from midog.cli.shared import load_settings, print_result
 from midog.cli.terminal import say, show_text
 from midog.cli.train import train_or_describe
@@ -55,6 +56,8 @@ patches_app = typer.Typer(
     help="Train and score classifiers of patches of two classes.",
     no_args_is_help=True,
 )
+
+patches_app.command("sample", cls=Command)(sample)
 
 
 @patches_app.command("train", cls=Command)

@@ -135,16 +135,27 @@ def training_patches(
         on_cpu: Threads augment the patches; else it is left to the device.
         masks: (N, S, S, 1) uint8, 0 or 1, of the patches.
     """
-    draws: Drawing = Passes(len(labels), length or len(labels), jitter)
-    if balance == "draws":
-        groups = [np.flatnonzero(labels == label) for label in (0, 1)]
-        draws = Draws(groups, [0.5, 0.5], length or len(labels), jitter)
-    own = of_pixels_alone(augment)
-    if left_out := [name for name, value in own if value != getattr(augment, name)]:
-        logger.warning("augment.%s: not for patches, and left out", ", ".join(left_out))
+    draws = drawing(labels, balance, length, jitter)
+    own = of_patches(augment)
     source = patch_source(pixels, labels, side, draws)
     scratch = Scratch(source.side) if on_cpu else None
     return replace(source, augment=own, scratch=scratch, masks=cast(Any, masks))
+
+
+def drawing(labels: IntArray, balance: Balance, length: int | None, jitter: float) -> Drawing:
+    """Return how an epoch draws patches; arguments as of `training_patches`."""
+    if balance == "draws":
+        groups = [np.flatnonzero(labels == label) for label in (0, 1)]
+        return Draws(groups, [0.5, 0.5], length or len(labels), jitter)
+    return Passes(len(labels), length or len(labels), jitter)
+
+
+def of_patches(augment: AugmentSettings) -> AugmentSettings:
+    """Return the ops that need a patch's pixels alone; a line names what is left out."""
+    own = of_pixels_alone(augment)
+    if left_out := [name for name, value in own if value != getattr(augment, name)]:
+        logger.warning("augment.%s: not for patches, and left out", ", ".join(left_out))
+    return own
 
 
 def _mapped(patches: PatchSet) -> Pixels | None:

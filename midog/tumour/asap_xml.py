@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
@@ -123,3 +123,26 @@ def _number(text: str | None, where: str) -> float:
             f"{where}: {text!r} is no coordinate", "write X and Y as numbers, in px of level 0"
         )
     return value
+
+
+def asap_text(outlines: Sequence[tuple[str, Ring]]) -> str:
+    """Return outlines as the text of an XML file that ASAP opens.
+
+    Args:
+        outlines: Group and (N, 2) points of each, level-0 px.
+    """
+    root = ElementTree.Element("ASAP_Annotations")
+    inside = ElementTree.SubElement(root, "Annotations")
+    for number, (group, points) in enumerate(outlines):
+        about = {"Name": f"Annotation {number}", "Type": "Polygon", "PartOfGroup": group}
+        annotation = ElementTree.SubElement(inside, "Annotation", {**about, "Color": "#F4FA58"})
+        coordinates = ElementTree.SubElement(annotation, "Coordinates")
+        for order, (x, y) in enumerate(points.tolist()):
+            place = {"Order": str(order), "X": f"{x:.10g}", "Y": f"{y:.10g}"}
+            ElementTree.SubElement(coordinates, "Coordinate", place)
+    groups = ElementTree.SubElement(root, "AnnotationGroups")
+    for group in dict(outlines):
+        about = {"Name": group, "PartOfGroup": "None", "Color": "#00ff00"}
+        ElementTree.SubElement(ElementTree.SubElement(groups, "Group", about), "Attributes")
+    ElementTree.indent(root, "\t")
+    return f'<?xml version="1.0"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'

@@ -9,6 +9,7 @@ from tests.spoiled import (
     BAD_DATA,
     copy,
     nan_box,
+    one_line,
     patient_in_two_splits,
     truncated,
     unlabelled_in_train,
@@ -77,3 +78,16 @@ def test_a_hundred_problems_are_printed_and_the_others_counted(midog, tmp_path):
     assert ran.code == 1
     assert "error: and 31 more problems\n" in ran.err  # 130 lines, and images that are missing
     assert ran.err.count("file_name,x,y is") == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--slides", 2, "--size", 300], "width is 300; give 1024 to 16384"),
+        (["--size", 9000], "size is 9000; give 256 to 8192"),
+    ],
+)
+def test_sizes_that_cannot_be_drawn_are_one_line(midog, tmp_path, words, expected):
+    ran = midog("data", "draw", tmp_path / "a", *words)
+    assert expected in one_line(ran)
+    assert not (tmp_path / "a").exists()

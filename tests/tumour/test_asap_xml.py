@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from midog.errors import DataError
-from midog.tumour.asap_xml import read_asap
+from midog.tumour.asap_xml import asap_text, read_asap
 from tests.tumour.slides import OUTLINES, write_asap
 
 
@@ -86,3 +86,16 @@ def test_two_points_are_no_outline(tmp_path: Path) -> None:
     path = write_asap(tmp_path / "a.xml", [("_0", [(1, 1), (9, 9), (1, 1)])])
     with pytest.raises(DataError, match="'Annotation 0' has fewer than three points"):
         read_asap(path)
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    rings = [(group, np.array(points, float)) for group, points in OUTLINES]
+    path = tmp_path / "a.xml"
+    path.write_text(asap_text(rings))
+    areas = read_asap(path)
+    assert [area.is_cut for area in areas] == [False, False, True]
+    for area, (_, points) in zip(areas, OUTLINES, strict=True):
+        np.testing.assert_array_equal(area.rings[0], points)
+    text = path.read_text()
+    assert text.startswith('<?xml version="1.0"?>\n<ASAP_Annotations>')
+    assert '<Group Name="_2" PartOfGroup="None"' in text

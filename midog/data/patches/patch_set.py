@@ -7,12 +7,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from midog.boxes import IntArray
 from midog.data.split_file import compact_names
 from midog.errors import DataError
+
+if TYPE_CHECKING:
+    from midog.data.patches.places import InSlides
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +33,10 @@ class PatchSet:
 
     role: train, val or test. side: of a patch, px; 0 where only its pixels tell. labels: (N,)
     int64, 0 or 1. slides: of each patch, the slide or case that it is from; none where that is not
-    known. names: of each patch, as tables list it. files: one HDF5 of all pixels, or one picture
-    per patch. columns: further values of each patch, by name. masks: one HDF5 of masks; None: there
-    are none.
+    known. names: of each patch, as tables list it. files: one HDF5 of all pixels, one picture per
+    patch, or the slides in which they lie. columns: further values of each patch, by name. masks:
+    one HDF5 of masks; None: there are none. in_slides: where they lie in slides; None: they are
+    patches already.
     """
 
     role: str
@@ -42,6 +47,7 @@ class PatchSet:
     files: tuple[Path, ...]
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     masks: Path | None = None
+    in_slides: InSlides | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,6 +81,9 @@ class PatchData:
             files = [*patches.files, *([] if patches.masks is None else [patches.masks])]
             sizes = [file.stat().st_size for file in files]
             parts += [role, repr(patches.slides), repr(sizes), patches.labels.tobytes().hex()]
+            if patches.in_slides is not None:
+                where = patches.in_slides
+                parts += [where.centres.tobytes().hex(), f"{patches.side} px of {where.mpp} um"]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def of(self, role: str) -> PatchSet:

@@ -7,6 +7,7 @@ from pathlib import Path
 from midog.data.patches.folders import Folders, read_folders
 from midog.data.patches.hdf5 import read_hdf5, stems_in
 from midog.data.patches.patch_set import PatchData
+from midog.data.patches.places import is_index, read_places
 from midog.errors import DataError
 
 
@@ -14,9 +15,9 @@ def read_patches(folder: Path | str, stem: str, how: Folders) -> PatchData:
     """Read what is known of the labelled patches of a folder but their pixels.
 
     Args:
-        folder: With STEM_split_train_x.h5 and so on, or with class folders.
+        folder: With STEM_split_train_x.h5 and so on, an index of places, or class folders.
         stem: Of HDF5 files.
-        how: Class folders are read; of it HDF5 files take the classes' names.
+        how: Class folders are read; of it HDF5 files and indices take the classes' names.
 
     Raises:
         DataError: It has neither, or what it has cannot be read.
@@ -29,6 +30,8 @@ def read_patches(folder: Path | str, stem: str, how: Folders) -> PatchData:
             "name the folder of the patches with {data.dir}",
             {"data.dir": None},
         )
+    if is_index(folder):
+        return read_places(folder, how.classes)
     stems = stems_in(folder)
     if stem in stems:
         return read_hdf5(folder, stem, how.classes)

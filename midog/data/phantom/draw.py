@@ -87,7 +87,7 @@ def draw_phantom(
     _check(rois_per_scanner, size, seed)
     plans = _plan(rois_per_scanner)
     place = real_path(folder)
-    with _held(folder, place), replacing_folder(place, DataError) as part:
+    with held_empty(folder, place), replacing_folder(place, DataError) as part:
         (part / "images").mkdir()
         _draw_all(part, plans, size, seed, on_roi)
     logger.info("drew %d ROIs into %s", len(plans), folder)
@@ -95,7 +95,7 @@ def draw_phantom(
 
 
 @contextmanager
-def _held(folder: Path, place: Path) -> Iterator[None]:
+def held_empty(folder: Path, place: Path) -> Iterator[None]:
     """Make a folder and hold it for this process, if it is empty; without a drawing it goes."""
     if place.exists() and not place.is_dir():
         raise DataError(f"{folder} exists and is no folder", "name a new folder")

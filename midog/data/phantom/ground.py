@@ -39,7 +39,7 @@ def draw_ground(rng: np.random.Generator, tumour: Tumour, size: int, cells: Poin
     """
     depth = _nests(rng, tumour, size)
     nest = inside(depth, 3)
-    stroma, angle, stroma_gaps = _stroma(rng, tumour, nest)
+    stroma, angle, stroma_gaps = draw_stroma(rng, tumour, nest)
     cytoplasm, cell_gaps = _cytoplasm(rng, tumour, size, cells)
     stain = cytoplasm
     stain *= nest
@@ -69,10 +69,14 @@ def _nests(rng: np.random.Generator, tumour: Tumour, size: int) -> FloatImage:
     return np.asarray(np.clip(field / (steep + 0.003), -200, 200), np.float32)
 
 
-def _stroma(
+def draw_stroma(
     rng: np.random.Generator, tumour: Tumour, nest: FloatImage
 ) -> tuple[FloatImage, FloatImage, FloatImage]:
-    """Wavy bundles of collagen: stain (2, size, size), angle of the fibres, gaps between them."""
+    """Draw wavy bundles of collagen around nests, (size, size) of 0 to 1.
+
+    Returns:
+        Stain (2, size, size), angle of the fibres, gaps between them.
+    """
     size, course = len(nest), rng.uniform(0, np.pi)
     x = np.arange(size, dtype=np.float32)
     y = x[:, None]

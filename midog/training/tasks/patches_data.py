@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from midog.boxes import IntArray
-from midog.config.schema import DataSettings, RunConfig
+from midog.config.schema import AugmentSettings, DataSettings, RunConfig
 from midog.data.patches.folders import Folders
 from midog.data.patches.patch_set import PATCH_ROLES, PatchData, PatchSet
 from midog.data.patches.read import read_patches
@@ -21,6 +21,7 @@ from midog.images.pixels import Pixels
 from midog.inference.patch_classifier import CLASSES
 from midog.loading.crops import CropSource
 from midog.loading.patches import decode_masks, decode_patches, patch_source, training_patches
+from midog.loading.slide_crops import slide_crops, training_slide_crops
 from midog.models.build import without_first_weights
 from midog.models.classifiers.mask_losses import MaskTerms
 from midog.models.classifiers.registry import build_patch_network
@@ -78,14 +79,11 @@ class PatchesData:
         with without_first_weights():
             network = build_patch_network(settings.network, CLASSES)
         masks = self._masks(train) if network.needs_masks else None
-        crops = training_patches(
-            decode_patches(train, cache=config.data.cache, side=settings.side),
-            train.labels,
+        crops = open_training(
+            train,
+            config.data.cache,
+            settings,
             config.augment,
-            side=settings.side,
-            balance=settings.balance,
-            length=settings.patches_per_epoch,
-            jitter=settings.jitter,
             on_cpu=augment_on == "cpu" or (augment_on == "auto" and device.type == "cpu"),
             masks=masks,
         )
@@ -135,8 +133,54 @@ def mask_terms(settings: PatchesSettings, labels: IntArray, masks: Pixels) -> Ma
     return MaskTerms(settings.focal_gamma if settings.loss == "focal" else 0.0, share)
 
 
+def open_training(
+    patches: PatchSet,
+    cache: bool,
+    settings: PatchesSettings,
+    augment: AugmentSettings,
+    *,
+    on_cpu: bool,
+    masks: Pixels | None = None,
+) -> CropSource:
+    """Return the source of training patches: decoded, or read from slides as they are drawn.
+
+    Args:
+        patches: Of train.
+        cache: As of `decode_patches`.
+        settings: Of the task.
+        augment: What is done to them.
+        on_cpu: Whether threads augment them.
+        masks: Of decoded patches, as `training_patches` takes them.
+    """
+    side, balance, jitter = settings.side, settings.balance, settings.jitter
+    length = settings.patches_per_epoch
+    if patches.in_slides is not None:
+        return training_slide_crops(
+            patches,
+            augment,
+            side=side,
+            balance=balance,
+            length=length,
+            jitter=jitter,
+            on_cpu=on_cpu,
+        )
+    return training_patches(
+        decode_patches(patches, cache=cache, side=side),
+        patches.labels,
+        augment,
+        side=side,
+        balance=balance,
+        length=length,
+        jitter=jitter,
+        on_cpu=on_cpu,
+        masks=masks,
+    )
+
+
 def open_patches(patches: PatchSet, cache: bool, side: int | None) -> CropSource:
-    """Decode patches as a source of each once, not augmented; errors as of `PatchesData.open`."""
+    """Return patches as a source of each once, not augmented; errors as of `PatchesData.open`."""
+    if patches.in_slides is not None:
+        return slide_crops(patches, side)
     return patch_source(decode_patches(patches, cache=cache, side=side), patches.labels, side)
 
 
@@ -163,7 +207,16 @@ def read_patches_of(data: DataSettings, settings: PatchesSettings) -> PatchData:
             "name one with {data.dir}",
             {"data.dir": None},
         )
-    return read_patches(data.dir, settings.stem, folders_of(data.split, settings))
+    patches = read_patches(data.dir, settings.stem, folders_of(data.split, settings))
+    for own in patches.sets.values():
+        if own.in_slides is not None and own.in_slides.mpp != data.mpp:
+            raise DataError(
+                f"the places in {data.dir} are of {own.in_slides.mpp:g} um/px, the model's patches"
+                f" of {data.mpp:g}",
+                "state theirs, or sample the slides at the model's",
+                {"data.mpp": own.in_slides.mpp},
+            )
+    return patches
 
 
 def folders_of(split: str | None, settings: PatchesSettings) -> Folders:

@@ -20,6 +20,7 @@ from midog.training.tasks.patches import PatchesTask, class_weights
 from midog.training.tasks.patches_data import read_patches_data
 from tests.drawn_patches import SETTINGS, SIZES, draw, write_hdf5, write_masks
 from tests.spoiled import settings
+from tests.tumour.slides import write_index
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +141,17 @@ def test_networks_of_several_views_learn_are_saved_and_score(midog, tmp_path, ne
     else:
         with pytest.raises(DataError, match="scores whole patches, and none of their px"):
             own.masks(patches)
+
+
+def test_it_learns_from_places_of_slides_and_is_scored_on_them(midog, tmp_path):
+    folder = write_index(tmp_path)
+    words = ["--data", folder, "--runs", tmp_path / "runs", "--name", "a"]
+    words += settings([*SETTINGS, "data.mpp=1", "train.epochs=2"])
+    ran = midog("patches", "train", *words)
+    assert ran.code == 0, ran.err
+    card = json.loads((tmp_path / "runs" / "a" / "best" / "model.json").read_text())
+    assert (card["class_names"], card["side"], card["mpp"]) == (["normal", "tumour"], 32, 1)
+    ran = midog("patches", "evaluate", tmp_path / "runs" / "a", "--json", "--resamples", 0)
+    assert ran.code == 0, ran.err
+    result = json.loads(ran.out)
+    assert result["groups"]["all"]["auc"] == 1

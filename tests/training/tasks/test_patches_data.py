@@ -12,6 +12,7 @@ from midog.models.classifiers.mask_losses import MaskTerms
 from midog.training.tasks.patches_data import mask_terms, read_patches_data
 from midog.training.tasks.registry import PatchesSettings
 from tests.drawn_patches import SETTINGS, write_folders, write_hdf5, write_masks
+from tests.tumour.slides import write_index
 
 CPU = torch.device("cpu")
 
@@ -115,3 +116,15 @@ def test_patches_without_a_middle_for_the_near_tower_are_one_line(tmp_path):
     network = "task.network={kind: two_towers, tower: {kind: all_cnn, width: 4, stages: 2}}"
     with pytest.raises(ConfigError, match="patches of 30 px have no middle"):
         read(write_hdf5(tmp_path), network, "task.side=30").open(CPU)
+
+
+def test_places_of_slides_are_read_as_they_are_drawn(tmp_path):
+    folder = write_index(tmp_path)
+    task = read(folder, "data.mpp=1").open(CPU)
+    assert (task.crops.side, task.val.side, len(task.crops), len(task.val)) == (32, 32, 60, 30)
+    batch = next(iter(task.batches(0, start=0, rank=0, world=1)))
+    assert batch.images.shape == (16, 32, 32, 3)
+    dark = batch.images.float().mean(dim=(1, 2, 3)) < 160
+    assert dark.int().tolist() == batch.targets["labels"].tolist()
+    with pytest.raises(DataError, match=r"places in .* are of 1 um/px, .* of 0.25; .*data.mpp=1"):
+        read(folder)
