@@ -236,9 +236,7 @@ class CropSource:
         """The masks of crops, (B, side, side) uint8, moved as their crops are."""
         cut = np.empty((len(locations), self.side, self.side, 1), np.uint8)
         for place, out in zip(locations, cut, strict=True):
-            mask = masks[self.places.images[place.number]]
-            size = mask.shape[1], mask.shape[0]
-            crop_mirrored(size, partial(crop_into, mask), place.x, place.y, out)
+            self._cut_mask(masks, place, out)
         moved = torch.from_numpy(cut)
         if augmentation is not None and augmentation.flips is not None:
             moved = turn_images(moved, augmentation.flips)
@@ -248,6 +246,11 @@ class CropSource:
                 light = op.on_device(1 - moved.permute(0, 3, 1, 2).float(), parameters)
                 moved = (light < 0.5).permute(0, 2, 3, 1)
         return moved[..., 0].to(torch.uint8).contiguous()
+
+    def _cut_mask(self, masks: Sequence[Pixels], place: CropLocation, out: Pixels) -> None:
+        mask = masks[self.places.images[place.number]]
+        size = mask.shape[1], mask.shape[0]
+        crop_mirrored(size, partial(crop_into, mask), place.x, place.y, out)
 
     def _cut(self, place: CropLocation, out: Pixels) -> None:
         image = self.images[self.places.images[place.number]]

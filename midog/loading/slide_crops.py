@@ -18,6 +18,8 @@ from midog.images.pixels import Pixels
 from midog.loading.crops import CropLocation, CropSource, Drawing, Places
 from midog.loading.patches import Balance, drawing, of_patches
 from midog.models.classifiers.views import View
+from midog.tumour.sample_slides import truths_of
+from midog.tumour.truth import SlideTruth
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +30,15 @@ class SlideCropSource(CropSource):
     for. All views of a place have its centre, to half a px of each.
 
     slides: from which is read. scales: level-0 px for a px of the crops, of each slide. views: what
-    is shown, in order; none: the crop as it is. scratches: as `scratch`, for each view.
+    is shown, in order; none: the crop as it is. scratches: as `scratch`, for each view. truths: of
+    the slides, where targets have masks; `masks` is then empty.
     """
 
     slides: OpenSlides = field(default_factory=lambda: OpenSlides((), ()))
     scales: tuple[float, ...] = ()
     views: tuple[View, ...] = ()
     scratches: tuple[Scratch, ...] = ()
+    truths: tuple[SlideTruth, ...] = ()
 
     @property
     def view_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -63,6 +67,11 @@ class SlideCropSource(CropSource):
     def cut_views(self, number: int, out: Sequence[Pixels]) -> None:
         """Write the views of a place into `out`, (side, side, 3) uint8 each, as they are."""
         self._read(self._at(number, 0, 0), out)
+
+    def _cut_mask(self, masks: Sequence[Pixels], place: CropLocation, out: Pixels) -> None:
+        slide = int(self.places.images[place.number])
+        side, scale = self.side, self.scales[slide]
+        out[..., 0] = self.truths[slide].mask(place.x, place.y, side, side, scale)
 
     @property
     def _views(self) -> tuple[View, ...]:
@@ -118,6 +127,7 @@ def training_slide_crops(
     length: int | None,
     jitter: float,
     on_cpu: bool,
+    with_masks: bool = False,
 ) -> SlideCropSource:
     """Return the source of training patches of an index of places.
 
@@ -125,8 +135,13 @@ def training_slide_crops(
         patches: Of an index.
         augment, balance, length, jitter, on_cpu: As of `training_patches`.
         side: As of `slide_crops`.
+        with_masks: Whether targets have masks, read from the truth of the slides.
     """
     draws = drawing(patches.labels, balance, length, jitter)
     source = slide_crops(patches, side, draws)
     scratches = tuple(Scratch(shape[0]) for shape in source.view_shapes) if on_cpu else ()
-    return replace(source, augment=of_patches(augment), scratches=scratches)
+    source = replace(source, augment=of_patches(augment), scratches=scratches)
+    if not with_masks:
+        return source
+    assert patches.in_slides is not None
+    return replace(source, masks=(), truths=tuple(truths_of(patches.in_slides)))

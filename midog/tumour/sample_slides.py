@@ -11,7 +11,7 @@ import numpy as np
 
 from midog.data.mpp import mpp_of_image
 from midog.data.patches.deal import deal_slides
-from midog.data.patches.places import CLASSES, SlidePlaces, write_places
+from midog.data.patches.places import CLASSES, InSlides, SlidePlaces, write_places
 from midog.data.split_file import SplitRow, compact_names, scan_places
 from midog.data.text_file import raise_problems
 from midog.errors import DataError
@@ -107,7 +107,13 @@ def sample_slides(
         )
     if rows is None:
         sampled = _dealt(sampled, rule)
-    about = {**asdict(rule.window), "tissue": rule.tissue, "seed": rule.seed}
+    about = {
+        **asdict(rule.window),
+        "tissue": rule.tissue,
+        "seed": rule.seed,
+        "groups": dict(rule.groups),
+        "mask_value": rule.mask_value,
+    }
     places = [one.places for one in sampled]
     write_places(out, places, about, side=rule.window.side, mpp=rule.window.mpp)
     return sampled
@@ -211,6 +217,22 @@ def _dealt(sampled: Sequence[SampledSlide], rule: SamplingRule) -> list[SampledS
     return [
         replace(one, places=replace(one.places, split=parts.get(one.places.name, "train")))
         for one in sampled
+    ]
+
+
+def truths_of(where: InSlides) -> list[SlideTruth]:
+    """Read the truth of the slides of an index, as it was read to sample them.
+
+    Raises:
+        DataError: A file is gone, or of another slide; the index does not state what groups mean.
+        ImageError: A mask cannot be read.
+    """
+    groups, value = where.about.get("groups"), where.about.get("mask_value")
+    if not isinstance(groups, dict) or not isinstance(value, int | None):
+        raise DataError("the index does not state how truth was read", "sample the slides again")
+    return [
+        no_tumour(size) if path is None else read_truth(path, size, groups=groups, mask_value=value)
+        for path, size in zip(where.truths, where.sizes, strict=True)
     ]
 
 

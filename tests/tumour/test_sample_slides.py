@@ -13,7 +13,7 @@ import pytest
 from midog.data.patches.places import read_places
 from midog.errors import DataError
 from midog.tumour.sample import WindowRule
-from midog.tumour.sample_slides import SamplingRule, sample_slides, table
+from midog.tumour.sample_slides import SamplingRule, sample_slides, table, truths_of
 from tests.tumour.slides import write_asap, write_tumour_slide
 
 WINDOW = WindowRule(side=32, mpp=1.0, stride=32, centre=16, per_slide=40)
@@ -57,6 +57,10 @@ def test_slides_become_an_index(slides: list[Path], rule: SamplingRule, tmp_path
     assert rows[0][2:5] == ["tumor_0.xml", "35", "35"]
     assert rows[4][2:5] == ["none", "40", "0"]
     assert rows[-1][3:5] == ["220", "140"]
+    where = data.of("train").in_slides
+    assert where is not None
+    shares = [truth.share_in(np.array([[200, 200, 600, 500]]))[0] for truth in truths_of(where)]
+    assert shares == [float(path.name[0] == "t") for path in where.paths]
     text = (tmp_path / "index" / "places.csv").read_text()
     sample_slides(slides, tmp_path / "index", rule)
     assert (tmp_path / "index" / "places.csv").read_text() == text

@@ -74,15 +74,20 @@ class InSlides:
     """Where the patches of a `PatchSet` lie.
 
     slides: (N,) int64, number of the slide of each among `paths`. centres: (N, 2) float64 x y,
-    level-0 px. paths, sizes, mpps: of the slides. mpp: um/px of the patches.
+    level-0 px. tumour: (N,) float64, how much of each is tumour. paths, sizes, mpps: of the slides.
+    truths: files of their truth, None for one without tumour. mpp: um/px of the patches. about: how
+    places were chosen, as `write_places` was given it.
     """
 
     slides: IntArray
     centres: NDArray[np.float64]
+    tumour: NDArray[np.float64]
     paths: tuple[Path, ...]
     sizes: tuple[tuple[int, int], ...]
     mpps: tuple[float, ...]
+    truths: tuple[Path | None, ...]
     mpp: float
+    about: Mapping[str, Any]
 
 
 def write_places(
@@ -104,13 +109,8 @@ def write_places(
         raise DataError(f"{folder} holds other files than an index of places", "name a new folder")
     place = real_path(folder)
     with replacing_folder(place, DataError) as part:
-        index = {
-            "format": _FORMAT,
-            "classes": list(CLASSES),
-            "side": side,
-            "mpp": mpp,
-            "about": dict(about),
-        }
+        index: dict[str, Any] = {"format": _FORMAT, "classes": [*CLASSES], "side": side, "mpp": mpp}
+        index["about"] = dict(about)
         (part / INDEX).write_text(to_json(index), encoding="utf-8")
         rows = [
             [
@@ -144,7 +144,7 @@ def read_places(folder: Path, classes: tuple[str, ...] = ()) -> PatchData:
     Raises:
         DataError: It is damaged, its slides are not where it says, or a role lacks a class.
     """
-    side, mpp = _side_and_mpp(folder / INDEX)
+    side, mpp, about = _read_index(folder / INDEX)
     slides = _read_slides(folder)
     names = [row["slide"] for row in slides]
     number, numbers, labels = _read_rows(folder / PLACES, names)
@@ -154,7 +154,7 @@ def read_places(folder: Path, classes: tuple[str, ...] = ()) -> PatchData:
         chosen = np.flatnonzero(roles[number] == role)
         if len(chosen):
             own = numbers[chosen], number[chosen], labels[chosen]
-            sets.append(_set(role, side, mpp, slides, *own))
+            sets.append(_set(role, side, mpp, about, slides, *own))
     named = (classes[0], classes[1]) if classes else CLASSES
     return settled(str(folder), named, sets)
 
@@ -163,6 +163,7 @@ def _set(
     role: str,
     side: int,
     mpp: float,
+    about: Mapping[str, Any],
     slides: Sequence[Mapping[str, Any]],
     numbers: NDArray[np.float64],
     of_slide: IntArray,
@@ -182,10 +183,13 @@ def _set(
     where = InSlides(
         np.asarray(within, np.int64),
         np.ascontiguousarray(numbers[:, :2]),
+        np.ascontiguousarray(numbers[:, 2]),
         tuple(row["path"] for row in own),
         tuple(row["size"] for row in own),
         tuple(row["mpp"] for row in own),
+        tuple(row["truth"] for row in own),
         mpp,
+        about,
     )
     return PatchSet(
         role,
@@ -195,11 +199,12 @@ def _set(
         names,
         where.paths,
         {name: values for name, values in columns.items() if any(values)},
-        where,
+        in_slides=where,
     )
 
 
-def _side_and_mpp(path: Path) -> tuple[int, float]:
+def _read_index(path: Path) -> tuple[int, float, dict[str, Any]]:
+    """Side and um/px of patches, and how they were chosen."""
     text = read_text(path).text
     tree = parse_json(text.encode(), str(path), DataError, _FIX)
     if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
@@ -209,7 +214,8 @@ def _side_and_mpp(path: Path) -> tuple[int, float]:
     is_side = isinstance(side, int) and 8 <= side <= LARGEST_SIDE
     if not is_side or not is_number(mpp) or not in_range(float(mpp)):
         raise DataError(f"{path} states a side of {side} px and {mpp} um/px", _FIX)
-    return int(side), float(mpp)
+    about = tree.get("about")
+    return int(side), float(mpp), about if isinstance(about, dict) else {}
 
 
 def _read_slides(folder: Path) -> list[dict[str, Any]]:
@@ -232,8 +238,15 @@ def _read_slides(folder: Path) -> list[dict[str, Any]]:
                 f"{where}: no slide {slide}", "move the slides back, or sample them again"
             )
         row = {name: text_of_cell(cells[name]) for name in ("slide", "patient", "scanner")}
-        size = int(width), int(height)
-        slides.append({**row, "path": slide, "size": size, "mpp": mpp, "split": cells["split"]})
+        truth = text_of_cell(cells["truth"])
+        further = {
+            "path": slide,
+            "size": (int(width), int(height)),
+            "mpp": mpp,
+            "split": cells["split"],
+            "truth": folder / truth if truth else None,
+        }
+        slides.append({**row, **further})
     names = [row["slide"] for row in slides]
     if len(set(names)) < len(names):
         raise DataError(f"{path} lists a slide twice", _FIX)
@@ -241,7 +254,8 @@ def _read_slides(folder: Path) -> list[dict[str, Any]]:
 
 
 def _read_rows(path: Path, names: Sequence[str]) -> tuple[IntArray, NDArray[np.float64], IntArray]:
-    """Of each place: the number of its slide, (N,); x, y, (N, 2); and its label, (N,)."""
+    """Of each place: the number of its slide, (N,); x, y and how much of it is tumour, (N, 3); and
+    its label, (N,)."""
     text = read_bytes(path, DataError, limit=_LARGEST).decode("utf-8", "replace")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if not rows or tuple(rows[0]) != _PLACE_COLUMNS:
@@ -249,11 +263,11 @@ def _read_rows(path: Path, names: Sequence[str]) -> tuple[IntArray, NDArray[np.f
     if not 1 < len(rows) <= MOST_PATCHES:
         raise DataError(f"{path} lists {len(rows) - 1} places", "sample 1 to 10,000,000")
     number_of = {spreadsheet_cell(name): number for number, name in enumerate(names)}
-    slides, values = np.empty(len(rows) - 1, np.int64), np.empty((len(rows) - 1, 3))
+    slides, values = np.empty(len(rows) - 1, np.int64), np.empty((len(rows) - 1, 4))
     for line, row in enumerate(rows[1:]):
         try:
             slides[line] = number_of[row[0]]
-            values[line] = [float(cell) for cell in row[1:4]]
+            values[line] = [float(cell) for cell in row[1:5]]
         except (KeyError, ValueError, IndexError):
             raise DataError(
                 f"{path} line {line + 2} is no place: {','.join(row):.80}", _FIX
@@ -261,7 +275,7 @@ def _read_rows(path: Path, names: Sequence[str]) -> tuple[IntArray, NDArray[np.f
     wrong = ~np.isfinite(values).all(axis=1) | ~np.isin(values[:, 2], (0, 1))
     if wrong.any():
         raise DataError(f"{path} line {int(wrong.argmax()) + 2} is no place of label 0 or 1", _FIX)
-    return slides, values[:, :2], values[:, 2].astype(np.int64)
+    return slides, values[:, [0, 1, 3]], values[:, 2].astype(np.int64)
 
 
 def _place_rows(slides: Sequence[SlidePlaces]) -> list[list[Any]]:
@@ -279,6 +293,4 @@ def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in rows:
-            writer.writerow(
-                [spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row]
-            )
+            writer.writerow([spreadsheet_cell(c) if isinstance(c, str) else c for c in row])

@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from midog.boxes import IntArray
 from midog.config.schema import AugmentSettings, DataSettings, RunConfig
@@ -85,6 +86,7 @@ class PatchesData:
             settings,
             config.augment,
             on_cpu=augment_on == "cpu" or (augment_on == "auto" and device.type == "cpu"),
+            with_masks=network.needs_masks,
             masks=masks,
         )
         val = open_patches(self.data.of("val"), config.data.cache, settings.side)
@@ -102,11 +104,14 @@ class PatchesData:
                 "choose another {task.network}, or fewer stages of it",
                 {"task.network": None},
             )
-        terms = None if masks is None else mask_terms(settings, train.labels, masks)
+        shares = self._shares(train, masks) if network.needs_masks else None
+        terms = None if shares is None else mask_terms(settings, train.labels, shares)
         return PatchesTask(config, settings, train, crops, val, self.data.classes, device, terms)
 
-    def _masks(self, train: PatchSet) -> Pixels:
-        """The masks that a network learns."""
+    def _masks(self, train: PatchSet) -> Pixels | None:
+        """The masks that a network learns; None: they are read from the truth of slides."""
+        if train.in_slides is not None:
+            return None
         if train.masks is None:
             raise DataError(
                 f"{self.data.where} has no masks of train, which {self.settings.network.kind}"
@@ -117,16 +122,24 @@ class PatchesData:
             )
         return decode_masks(train)
 
+    @staticmethod
+    def _shares(train: PatchSet, masks: Pixels | None) -> NDArray[np.float64]:
+        """How much of each patch is of the second class."""
+        if train.in_slides is not None:
+            return train.in_slides.tumour
+        return np.array([float(mask.mean()) for mask in (() if masks is None else masks)])
 
-def mask_terms(settings: PatchesSettings, labels: IntArray, masks: Pixels) -> MaskTerms:
+
+def mask_terms(
+    settings: PatchesSettings, labels: IntArray, shares: NDArray[np.float64]
+) -> MaskTerms:
     """Return how masks count: as the labels' loss, tumour by how rare it is among what is drawn.
 
     Args:
         settings: Of the task.
         labels: (N,) int64, 0 or 1.
-        masks: (N, S, S, 1), 0 or 1.
+        shares: (N,) of each patch that is of the second class.
     """
-    shares = np.array([float(masks[number].mean()) for number in range(len(masks))])
     share = float(shares.mean())
     if settings.balance == "draws":
         share = float(np.mean([shares[labels == label].mean() for label in (0, 1)]))
@@ -140,6 +153,7 @@ def open_training(
     augment: AugmentSettings,
     *,
     on_cpu: bool,
+    with_masks: bool,
     masks: Pixels | None = None,
 ) -> CropSource:
     """Return the source of training patches: decoded, or read from slides as they are drawn.
@@ -150,6 +164,7 @@ def open_training(
         settings: Of the task.
         augment: What is done to them.
         on_cpu: Whether threads augment them.
+        with_masks: Whether targets have masks.
         masks: Of decoded patches, as `training_patches` takes them.
     """
     side, balance, jitter = settings.side, settings.balance, settings.jitter
@@ -163,6 +178,7 @@ def open_training(
             length=length,
             jitter=jitter,
             on_cpu=on_cpu,
+            with_masks=with_masks,
         )
     return training_patches(
         decode_patches(patches, cache=cache, side=side),

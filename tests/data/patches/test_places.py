@@ -59,6 +59,7 @@ def test_an_index_comes_back(index: Path) -> None:
     assert where.sizes == ((400, 300),)
     assert where.paths[0].samefile(index.parent / "=1+a.tif")
     np.testing.assert_array_equal(where.centres[:2], [[0.5, 10.5], [20.5, 30.5]])
+    assert (where.truths, where.about, where.tumour.tolist()) == ((None,), {"why": 1}, [0] * 4)
     assert read_patches(index, "x", Folders(("no", "yes"))).classes == ("no", "yes")
 
 

@@ -97,12 +97,11 @@ def test_a_unet_learns_masks_and_says_where_they_are_missing(tmp_path):
 
 def test_tumour_weighs_by_how_rare_it_is_among_what_is_drawn():
     labels = np.array([0, 0, 0, 1])
-    masks = np.zeros((4, 8, 8, 1), np.uint8)
-    masks[3, :4] = 1
+    shares = np.array([0, 0, 0, 0.5])
     for balance, share in (("none", 0.125), ("loss", 0.125), ("draws", 0.25)):
         settings = PatchesSettings(balance=balance, loss="focal", focal_gamma=1.5)
-        assert mask_terms(settings, labels, masks) == MaskTerms(1.5, share)
-    assert mask_terms(PatchesSettings(), labels, masks).gamma == 0
+        assert mask_terms(settings, labels, shares) == MaskTerms(1.5, share)
+    assert mask_terms(PatchesSettings(), labels, shares).gamma == 0
 
 
 def test_other_files_than_those_of_the_data_change_its_fingerprint(tmp_path):
@@ -128,3 +127,18 @@ def test_places_of_slides_are_read_as_they_are_drawn(tmp_path):
     assert dark.int().tolist() == batch.targets["labels"].tolist()
     with pytest.raises(DataError, match=r"places in .* are of 1 um/px, .* of 0.25; .*data.mpp=1"):
         read(folder)
+
+
+def test_masks_of_places_are_read_from_the_truth_of_slides(tmp_path):
+    folder = write_index(tmp_path)
+    task = read(folder, "data.mpp=1", UNET, "task.jitter=12").open(CPU)
+    network = task.build(pretrained=False)
+    seen = 0
+    for batch in task.batches(0, start=0, rank=0, world=1):
+        dark = batch.images.float().mean(dim=3) < 160
+        masks = batch.targets["masks"].bool()
+        seen += int(masks.flatten(1).float().mean(1).frac().gt(0).sum())
+        assert (dark == masks).float().mean() > 0.99
+    assert seen > 1  # the edge of tumour is in some
+    assert [*task.losses(network, batch)] == ["classification", "mask_32px"]
+    assert task.terms.share == pytest.approx(0.5, abs=0.1)
