@@ -83,7 +83,7 @@ inference: score_rule verifier verified detector_choice tissue_tiles
 inference: image_identity output_entries output_folder image_files manifest given_images jobs
 inference: outcome shard open_ahead batch order
 inference: image_levels
-heatmap: grid stored_rows heat_map view_logits windows compute map_tiff map_pictures
+heatmap: grid stored_rows heat_map view_logits mask_means windows compute map_tiff map_pictures
 heatmap: against_truth truth_of_slides slide_record make_maps tumour_area
 training: batch_norm
 training: interrupts runs ema checkpoint identity changes resume restore skip learner ranks

@@ -14,6 +14,7 @@ from midog.data.mpp import resampling
 from midog.errors import ConfigError
 from midog.heatmap.grid import Block, MapGrid, overlap_mean
 from midog.heatmap.heat_map import HeatMap
+from midog.heatmap.mask_means import mask_means
 from midog.heatmap.stored_rows import StoredRows
 from midog.heatmap.view_logits import view_logits
 from midog.heatmap.windows import BlockWindows, windows_ahead
@@ -113,7 +114,10 @@ class MapJob:
         size = image.width, image.height
         scale = resampling(str(image.path), size, mpp, classifier.mpp)
         side = classifier.network.views(classifier.side)[0].field
-        grid = MapGrid(image.scaled_size(scale), scale, side, settings.stride_for(side))
+        stride = settings.stride_for(side)
+        if classifier.network.needs_masks:
+            side = stride  # px are scored, and need no mean over windows
+        grid = MapGrid(image.scaled_size(scale), scale, side, stride)
         return cls(classifier, image, mpp, grid, tissue, settings)
 
     def chosen(self, top: int, bottom: int) -> NDArray[np.bool_]:
@@ -196,13 +200,16 @@ def _row_of_blocks(job: MapJob, top: int, bottom: int, workers: int) -> FloatArr
     views = views_of(job.classifier)
     for windows in windows_ahead(job.image, job.grid, views, wanted(), workers):
         values[windows.rows - top, windows.columns] = mean_probability(
-            job.classifier, windows, job.shown
+            job.classifier, windows, job.shown, job.grid.stride
         )
     return values
 
 
 def mean_probability(
-    classifier: PatchClassifier, windows: BlockWindows, shown: Sequence[Orientation]
+    classifier: PatchClassifier,
+    windows: BlockWindows,
+    shown: Sequence[Orientation],
+    stride: int,
 ) -> Values:
     """Return the probability of the second class of windows, averaged over orientations.
 
@@ -210,10 +217,14 @@ def mean_probability(
         classifier: Of these windows.
         windows: N of them.
         shown: In which orientations.
+        stride: Side of the middle that is averaged where px are scored, px.
 
     Returns:
         (N,) float64 in [0, 1].
     """
+    if classifier.network.needs_masks:
+        means = [mask_means(classifier, windows, orientation, stride) for orientation in shown]
+        return np.asarray(np.mean(means, axis=0))
     probabilities = [
         probabilities_of(view_logits(classifier.network, windows, orientation, classifier.device))
         for orientation in shown
