@@ -52,8 +52,9 @@ class Member:
         device: torch.device,
         precision: str,
     ) -> None:
-        if isinstance(network, OnnxNetwork):
-            network.check(inference, precision, device)
+        self._onnx = network if isinstance(network, OnnxNetwork) else None
+        if self._onnx is not None:
+            self._onnx.check(inference, precision, device)
         self.network, self.settings, self.inference = network, settings, inference
         self.mpp, self.magnification = mpp, magnification
         self.device, self.precision = device, precision
@@ -63,8 +64,8 @@ class Member:
     @property
     def weights(self) -> str:
         """Digest of its weights, as they are now."""
-        if isinstance(self.network, OnnxNetwork):
-            return self.network.facts.weights
+        if self._onnx is not None:
+            return self._onnx.facts.weights
         return weights_digest(weights_of(self.network))
 
     def identity(self) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class Member:
         tile: int | str = self.inference.tile
         return {
             "weights": self.weights,
-            **({"runtime": RUNTIME} if isinstance(self.network, OnnxNetwork) else {}),
+            **({} if self._onnx is None else {"runtime": RUNTIME}),
             "nms_iou": self.settings.nms_iou,
             "tile": f"auto, at most {self._limits().largest_tile}" if tile == "auto" else tile,
             "overlap": self.inference.overlap,
@@ -174,9 +175,9 @@ class Member:
         with self._making:
             if self._backend is None:
                 self._backend = (
-                    self.network.backend()
-                    if isinstance(self.network, OnnxNetwork)
-                    else TorchBackend(self.network, self.device, self.precision)
+                    TorchBackend(self.network, self.device, self.precision)
+                    if self._onnx is None
+                    else self._onnx.backend()
                 )
             return self._backend
 
