@@ -32,7 +32,7 @@ class AtypicalScores:
 
     @property
     def kinds(self) -> list[str]:
-        """ "atypical", "normal", or "" where nobody looked, of each detection."""
+        """Of each detection "atypical", "normal", or "" where nobody looked."""
         looked = ~np.isnan(self.probabilities)
         kinds = np.where(looked, np.where(self.are_atypical, ATYPICAL, NORMAL), "")
         return [str(kind) for kind in kinds]
