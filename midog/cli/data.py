@@ -121,7 +121,7 @@ def download(
         option("--only", "FILE", "Only this file of the data set; repeatable.", DATA),
     ] = None,
 ) -> None:
-    """Download MIDOG 2021, MIDOG++ or PatchCamelyon, and verify checksums.
+    """Download MIDOG 2021, MIDOG++ or PatchCamelyon, verified.
 
     The files come from Zenodo and figshare. An interrupted download is resumed by the same
     command.

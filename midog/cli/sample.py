@@ -143,7 +143,7 @@ def sample(
     ] = 0,
     mpp: MppOption = None,
 ) -> None:
-    """Choose windows of slides with outlined tumour, and write where they are.
+    """Choose windows of slides with outlined tumour; index them.
 
     A folder with slides/ also gives its annotations/ or masks/, and its split.csv. The index holds
     places and labels, no pixels: `midog patches train --data FOLDER` reads those from the slides.
