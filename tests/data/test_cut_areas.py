@@ -129,7 +129,7 @@ def test_only_rectangles_of_a_database_are_areas(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="annotation 1 is an area and no rectangle"):
         read_rois(path, classes="ROI=area")
     (tmp_path / "a.csv").write_text("file_name,x,y,label\na.tiff,1,2,ROI\n")
-    with pytest.raises(DataError, match=r"areas of label 'ROI'.*; areas are read of a database"):
+    with pytest.raises(DataError, match=r"areas of label 'ROI'.*; areas are read of Slide"):
         read_rois(tmp_path / "a.csv", classes="ROI=area")
 
 
