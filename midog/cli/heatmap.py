@@ -98,15 +98,15 @@ def make(
     ] = "auto",
     orientations: OrientationsOption = 1,
     tissue: Annotated[
-        str | None,
+        str,
         option(
             "--tissue",
             "WHERE",
             "Where to look: auto (tissue, by rule otsu), saturation, grey, all, a GeoJSON file of"
-            " areas, or a folder of them. [default: auto for slides, over 25 mm2, else all]",
+            " areas, or a folder of them.",
             MODEL,
         ),
-    ] = None,
+    ] = "auto",
     min_tissue: Annotated[
         float,
         option(

@@ -70,7 +70,7 @@ def print_heatmap_scores(result: HeatmapEvaluation) -> None:
     )
     counts = result.counts
     say(
-        f"{len(result.slides)} slides, {counts.pixels:,} px of tissue, of which"
+        f"{len(result.slides)} slides, {counts.pixels:,} px looked at, of which"
         f" {100 * counts.prevalence:.2f} % are {result.class_name}: precision is that of this share"
     )
     say(

@@ -141,8 +141,8 @@ def rate_words(counts: PixelCounts) -> list[str]:
     return [
         f"{shown}; accuracy {_percent(counts.accuracy)}",
         f"precision {_percent(counts.precision)} at recall {_percent(counts.recall)}, Dice"
-        f" {_percent(counts.dice)}; {_percent(counts.prevalence)} of {counts.pixels:,} px of tissue"
-        " are positive",
+        f" {_percent(counts.dice)}; {_percent(counts.prevalence)} of {counts.pixels:,} px looked"
+        " at are positive",
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from midog.inference.patch_classifier import PatchClassifier
-from tests.heatmap.drawn import TUMOUR, classifier, slide, write, write_xml
+from tests.heatmap.drawn import ISLAND, TUMOUR, classifier, slide, write, write_xml
 from tests.spoiled import one_line
 
 
@@ -34,6 +36,19 @@ def test_a_map_is_made_with_rates_where_there_is_truth(midog, path, tmp_path):
     assert (tmp_path / "heatmaps" / "a.triptych.png").is_file()
     ran = midog("heatmap", "make", path, "--model", "model", "--stride", 16)
     assert "0 maps made, 1 were done before" in ran.err
+
+
+def test_glass_is_left_out_of_a_small_slide_unless_all_is_asked_for(midog, path, tmp_path):
+    looked_at = []
+    for out, words in (("tissue", []), ("all", ["--tissue", "all"])):
+        ran = midog("heatmap", path, "--model", "model", "--stride", 32, "--out", out, *words)
+        assert ran.code == 0, ran.err
+        looked_at.append(np.isfinite(tifffile.imread(tmp_path / out / "a.heatmap.tif")).mean())
+    x1, y1, x2, y2 = ISLAND
+    wide, tall, all_of_it = x2 - x1, y2 - y1, 1300 * 900
+    # px of the map that the island's edge crosses count as well
+    assert wide * tall <= looked_at[0] * all_of_it <= (wide + 64) * (tall + 64)
+    assert looked_at[1] > 0.95
 
 
 @pytest.mark.parametrize(

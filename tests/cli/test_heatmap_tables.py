@@ -21,7 +21,7 @@ def test_scores_slides_and_words(capsys):
     assert ["recall", "1.000"] in rows
     assert ["sensitivity", "at", "0.25", "FP/slide", "0.500"] in rows
     assert rows[-1][:5] == ["normal", "b", "0.020", "-", "-"]
-    assert "2 slides, 8,800 px of tissue, of which 7.73 % are tumour" in shown.err
+    assert "2 slides, 8,800 px looked at, of which 7.73 % are tumour" in shown.err
     assert "at 0.500 or more (given): TP 100.0 %, FN 0.0 %, TN 100.0 %, FP 0.0 %" in shown.err
     assert "2 lesions, those under 275 um left out" in shown.err
 
