@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,9 +122,14 @@ def _text(
 ) -> None:
     """Write a line, its middle left out where it is wider than `width` px."""
     font = ImageFont.load_default(size=size)
+
+    def shortened(kept: int) -> str:
+        return f"{words[: kept * 2 // 3]}…{words[len(words) - kept // 3 :]}"
+
     shown = words
-    kept = len(words)
-    while kept > 4 and draw.textlength(shown, font) > width:
-        kept -= 1
-        shown = f"{words[: kept * 2 // 3]}…{words[len(words) - kept // 3 :]}"
+    if len(words) > 4 and draw.textlength(words, font) > width:
+        fitting = bisect_left(
+            range(5, len(words)), True, key=lambda n: draw.textlength(shortened(n), font) > width
+        )
+        shown = shortened(4 + fitting)
     draw.text(place, shown, colour, font)

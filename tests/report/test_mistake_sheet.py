@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from midog.errors import MidogError
 from midog.report.mistake_sheet import MARK, draw_sheet, write_mistake_sheet
@@ -55,6 +55,20 @@ def test_captions_state_score_image_place_and_kind(tmp_path, monkeypatch):
         "not detected|1.png|x 700 y 700|",
     ):
         assert words in text, words
+
+
+def test_a_line_that_is_too_wide_keeps_both_ends_and_as_much_as_fits(tmp_path, monkeypatch):
+    result, rois = EDGES["plain"](tmp_path)
+    written: list[str] = []
+    monkeypatch.setattr(
+        "PIL.ImageDraw.ImageDraw.text", lambda self, place, words, *rest: written.append(words)
+    )
+    width = draw_sheet(result, rois, title="A" * 3000 + "Z" * 2000).width - 12
+    first, last = written[0].split("…")
+    assert (set(first), set(last)) == ({"A"}, {"Z"})
+    draw, font = ImageDraw.Draw(Image.new("RGB", (1, 1))), ImageFont.load_default(size=17)
+    assert draw.textlength(f"{first}…{last}", font) <= width
+    assert draw.textlength(f"{first}A…{last}Z", font) > width
 
 
 @pytest.mark.parametrize("name", EDGES)
