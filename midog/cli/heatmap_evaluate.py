@@ -16,6 +16,7 @@ from midog.cli.options import (
     argument,
     option,
 )
+from midog.cli.patch_options import SlideResamplesOption
 from midog.cli.shared import print_result
 
 
@@ -74,17 +75,7 @@ def evaluate(
         float,
         option("--least-peak", "P", "Lower peaks are none.", SCORING, min=0.001, max=1),
     ] = 0.05,
-    resamples: Annotated[
-        int,
-        option(
-            "--resamples",
-            "N",
-            "Bootstrap draws of slides; 0: no intervals.",
-            SCORING,
-            min=0,
-            max=100_000,
-        ),
-    ] = 2000,
+    resamples: SlideResamplesOption = 2000,
     seed: BootstrapSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:

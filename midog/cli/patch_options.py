@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from midog.cli.options import DATA, option
+from midog.cli.options import DATA, SCORING, option
 
 StemOption = Annotated[
     str | None, option("--stem", "NAME", "HDF5 files: {task.stem}{=task.stem}", DATA)
@@ -36,5 +36,16 @@ SlidePatternOption = Annotated[
         "Class folders: the slide or case in the start of a file's name, e.g. '^([^_]+)_'."
         "{=task.slide_pattern}",
         DATA,
+    ),
+]
+SlideResamplesOption = Annotated[
+    int,
+    option(
+        "--resamples",
+        "N",
+        "Bootstrap draws of slides; 0: no intervals.",
+        SCORING,
+        min=0,
+        max=100_000,
     ),
 ]

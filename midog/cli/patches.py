@@ -33,6 +33,7 @@ from midog.cli.patch_options import (
     ClassNamesOption,
     PatchSplitOption,
     SlidePatternOption,
+    SlideResamplesOption,
     StemOption,
 )
 from midog.cli.patch_tables import print_patch_scores
@@ -152,17 +153,7 @@ def evaluate(
     by: Annotated[
         str | None, option("--by", "COLUMNS", "Groups: columns of the CSV of patches.", SCORING)
     ] = None,
-    resamples: Annotated[
-        int,
-        option(
-            "--resamples",
-            "N",
-            "Bootstrap draws of slides; 0: no intervals.",
-            SCORING,
-            min=0,
-            max=100_000,
-        ),
-    ] = 2000,
+    resamples: SlideResamplesOption = 2000,
     seed: BootstrapSeedOption = 0,
     report: Annotated[
         Path | None,

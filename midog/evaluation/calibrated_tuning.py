@@ -9,6 +9,7 @@ from pathlib import Path
 from midog.data.folder import require_images
 from midog.data.roi import Roi
 from midog.evaluation.goals import Goal
+from midog.evaluation.points import score_rois
 from midog.evaluation.tuning import Tuned, detect_rois, load_to_tune, tuned_on
 from midog.inference.calibration import StoredCalibration, store_calibration
 from midog.inference.image_levels import measure_calibration
@@ -49,7 +50,8 @@ def tune_calibrated(
     detector.calibration = measure_calibration(detector.members, jobs, on_image)
     with tempfile.TemporaryDirectory() as scratch:
         detect_rois(detector, val, Path(scratch), mpp, on_image)
-        tuned = tuned_on(scratch, val, goal, before=detector.threshold, mpp=mpp)
+        scored = score_rois(scratch, val, threshold=detector.threshold, mpp=mpp)
+    tuned = tuned_on(scored, goal, before=detector.threshold)
     tuning = Tuning(str(goal), "val", len(val))
     references = dict(detector.calibration.references)
     stored = StoredCalibration(references, tuned.threshold, tuning, orientations)

@@ -17,7 +17,7 @@ from midog.data.split_file import compact_names
 from midog.errors import DetectionsError
 from midog.evaluation.detection_files import sources_of
 from midog.evaluation.goals import Goal, choose_threshold, require_figures
-from midog.evaluation.points import score_rois
+from midog.evaluation.points import ScoredRoi, score_rois
 from midog.inference.batch import infer
 from midog.inference.detector import Detector
 from midog.inference.jobs import job_of
@@ -92,7 +92,8 @@ def tune(
             detect_rois(detector, val, detections, mpp, on_image)
         else:
             _check_origin(Path(detections), detector, val)
-        tuned = tuned_on(detections, val, goal, before=detector.threshold, mpp=mpp)
+        scored = score_rois(detections, val, threshold=detector.threshold, mpp=mpp)
+    tuned = tuned_on(scored, goal, before=detector.threshold)
     store_threshold(card, tuned.threshold, Tuning(str(goal), "val", len(val)), orientations)
     return tuned
 
@@ -121,24 +122,21 @@ def load_to_tune(
     return val, card, detector
 
 
-def tuned_on(
-    detections: Path | str, val: Sequence[Roi], goal: Goal, *, before: float, mpp: float | None
-) -> Tuned:
-    """Choose the threshold of detections.
+def tuned_on(scored: Sequence[ScoredRoi], goal: Goal, *, before: float) -> Tuned:
+    """Choose the threshold of ROIs that are scored.
 
     Args:
-        detections: Their folder.
-        val, goal, mpp: As of `tune`.
+        scored: They.
+        goal: As of `tune`.
         before: The threshold until now.
 
     Raises:
         DetectionsError: As of `choose_threshold`.
     """
-    scored = score_rois(detections, val, threshold=before, mpp=mpp)
     points = [roi.points for roi in scored]
     area = math.fsum(roi.area_mm2 for roi in scored)
     threshold = choose_threshold(points, area, goal)
-    return Tuned(threshold, before, counts_at(points, threshold), area, len(val))
+    return Tuned(threshold, before, counts_at(points, threshold), area, len(scored))
 
 
 def check_unseen(info: Mapping[str, Any], rois: Sequence[Roi], card: Path) -> None:

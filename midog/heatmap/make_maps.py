@@ -28,7 +28,7 @@ from midog.heatmap.slide_record import (
 from midog.heatmap.stored_rows import StoredRows
 from midog.images.image import SlideImage
 from midog.inference.image_identity import digest_of_file, state_of
-from midog.inference.jobs import Job, noting
+from midog.inference.jobs import Job, noting, require_own_files
 from midog.inference.model_folder import WEIGHTS
 from midog.inference.output_entries import (
     HEATMAP_FOLDER,
@@ -106,7 +106,7 @@ class MapMaker:
             DetectionsError: Two slides would be written to one file, or the folder cannot be made.
             DeviceError: Memory runs out; what is done stays.
         """
-        _require_own_stems(jobs)
+        require_own_files(jobs, [RECORD_ENDING], ignores_case=True)
         try:
             make_folder(self.out / HEATMAP_FOLDER)
         except OSError as error:
@@ -133,20 +133,23 @@ class MapMaker:
             mpp = mpp_of_image(image, job.mpp)
             mask = self.tissue.mask(image, job.mpp)
             own = MapJob.of(self.classifier, image, mpp, mask, self.settings)
+            made_from = self._made_from(own)
             truth = None
             if self.truth_of is not None:
                 truth = self.truth_of(job.path, (image.width, image.height))
             try:
-                record = self._up_to_date(job, own, truth)
+                record = self._up_to_date(job, made_from, truth)
                 if record is not None:
                     outcome.skipped[job.name] = record
                     return
-                outcome.done[job.name] = self._write(job, own, truth, on_step)
+                outcome.done[job.name] = self._write(job, own, made_from, truth, on_step)
             finally:
                 if truth is not None:
                     truth.close()
 
-    def _up_to_date(self, job: Job, own: MapJob, truth: SlideTruth | None) -> SlideRecord | None:
+    def _up_to_date(
+        self, job: Job, made_from: dict[str, Any], truth: SlideTruth | None
+    ) -> SlideRecord | None:
         """The record of a map that is whole, and has what is asked for; None: it is to be made.
 
         Raises:
@@ -155,7 +158,6 @@ class MapMaker:
         record = read_record(_beside(self.out / job.stem, RECORD_ENDING))
         if record is None or self.overwrite:
             return None
-        made_from = self._made_from(own)
         changed = [key for key in made_from if made_from[key] != record.made_from.get(key)]
         what = f"made with another {', '.join(changed)}" if changed else ""
         if not changed and not is_of_image(record, job.path):
@@ -172,11 +174,15 @@ class MapMaker:
         return record if is_whole else None
 
     def _write(
-        self, job: Job, own: MapJob, truth: SlideTruth | None, on_step: OnStep | None
+        self,
+        job: Job,
+        own: MapJob,
+        made_from: dict[str, Any],
+        truth: SlideTruth | None,
+        on_step: OnStep | None,
     ) -> SlideRecord:
         """Compute a map and write its files, the record last."""
         stem, state = self.out / job.stem, state_of(job.path)
-        made_from = self._made_from(own)
         if own.tissue is not None:
             self._look_for_tissue(job, own, own.tissue)
         key = json.dumps([made_from, state, own.mpp, own.grid.size], sort_keys=True)
@@ -268,15 +274,3 @@ def _write_files(
 
 def _beside(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
-
-
-def _require_own_stems(jobs: Sequence[Job]) -> None:
-    """Check that no two slides would be written to one file, on any disk."""
-    owners: dict[str, Job] = {}
-    for job in jobs:
-        first = owners.setdefault(job.stem.casefold(), job)
-        if first is not job:
-            raise DetectionsError(
-                f"{first.path} and {job.path} would both be written as {job.stem}{RECORD_ENDING}",
-                "make them into two folders",
-            )

@@ -7,12 +7,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from midog.augment.on_device import to_float
 from midog.boxes import FloatArray
-from midog.devices import is_out_of_memory
-from midog.errors import DeviceError
 from midog.images.pixels import Pixels
-from midog.inference.crop_logits import BATCH
+from midog.inference.crop_logits import BATCH, score_batches
 from midog.inference.orientations import Orientation
 from midog.models.classifier import log_odds
 from midog.models.classifiers.network import PatchNetwork
@@ -48,23 +45,15 @@ def view_logits(
     Raises:
         DeviceError: Memory runs out.
     """
-    count = len(windows)
-    logits = np.empty(count, np.float32)
-    for begin in range(0, count, BATCH):
-        size = min(BATCH, count - begin)
-        try:
-            with torch.inference_mode():
-                shown = [
-                    to_float(orientation.turn(_filled(view)).to(device))
-                    for view in windows.cut(begin, begin + BATCH)
-                ]
-                scores = log_odds(network.logits(shown[0] if len(shown) == 1 else shown))
-                logits[begin : begin + size] = scores[:size].cpu().numpy()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            what = f"{device} is out of memory with {BATCH} windows at a time"
-            raise DeviceError(what, settings={"device": "cpu"}) from None
+    logits = np.empty(len(windows), np.float32)
+
+    def turned(begin: int, end: int) -> list[torch.Tensor]:
+        return [orientation.turn(_filled(view)) for view in windows.cut(begin, end)]
+
+    def scored(light: list[torch.Tensor]) -> torch.Tensor:
+        return log_odds(network.logits(light[0] if len(light) == 1 else light))
+
+    score_batches(turned, len(windows), device, scored, logits, "windows")
     return logits
 
 

@@ -120,7 +120,8 @@ class Work:
                 `out` holds detections of another model or other settings.
         """
         require_formats(formats)
-        require_own_files(jobs, formats, ignores_case=False)  # before anything is made
+        endings = [FORMATS[name].ending for name in formats]
+        require_own_files(jobs, endings, ignores_case=False)  # before anything is made
         folder = OutputFolder(
             out,
             {**_recorded(detector), **_stated(tissue), **_stated(hotspot), **_stated(atypical)},
@@ -128,7 +129,7 @@ class Work:
             overwrite=overwrite,
             threshold_from=detector.threshold_from,
         )
-        require_own_files(jobs, formats, ignores_case=folder.ignores_case())
+        require_own_files(jobs, endings, ignores_case=folder.ignores_case())
         return cls(detector, folder, tuple(formats), tissue, hotspot, atypical)
 
     def do(

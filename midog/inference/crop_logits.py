@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,17 +87,47 @@ def _batch_by_batch(
     """Fill `out` (count, …) with the scores of crops."""
     batch = torch.empty((BATCH, side, side, 3), dtype=torch.uint8)
     crops = batch.numpy()
-    for begin in range(0, count, BATCH):
-        size = min(BATCH, count - begin)
-        for slot in range(size):
+
+    def filled(begin: int, end: int) -> list[Tensor]:
+        for slot in range(end - begin):
             cut(begin + slot, crops[slot])
-        crops[size:] = 255
+        crops[end - begin :] = 255
+        return [batch]
+
+    score_batches(filled, count, device, lambda light: score(*light), out, f"crops of {side} px")
+
+
+def score_batches(
+    filled: Callable[[int, int], Sequence[Tensor]],
+    count: int,
+    device: torch.device,
+    score: Callable[[list[Tensor]], Tensor],
+    out: FloatArray,
+    what: str,
+) -> None:
+    """Score things, BATCH at a time.
+
+    Args:
+        filled: Called as (begin, end); returns the pictures of these, each (BATCH, S, S, 3) uint8,
+            those from end - begin on filling.
+        count: Of the things.
+        device: Where they are scored.
+        score: Called with the pictures as light, (BATCH, 3, S, S); returns (BATCH, …).
+        out: (count, …), filled with the scores.
+        what: The things, in words.
+
+    Raises:
+        DeviceError: Memory runs out.
+    """
+    for begin in range(0, count, BATCH):
+        end = min(begin + BATCH, count)
+        pictures = filled(begin, end)
         try:
             with torch.inference_mode():
-                scores = score(to_float(batch.to(device)))
-                out[begin : begin + size] = scores[:size].cpu().numpy()
+                scores = score([to_float(one.to(device)) for one in pictures])
+                out[begin:end] = scores[: end - begin].cpu().numpy()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            what = f"{device} is out of memory with {BATCH} crops of {side} px at a time"
-            raise DeviceError(what, settings={"device": "cpu"}) from None
+            words = f"{device} is out of memory with {BATCH} {what} at a time"
+            raise DeviceError(words, settings={"device": "cpu"}) from None

@@ -19,7 +19,6 @@ from midog.data.roi import Roi
 from midog.data.split_file import read_split
 from midog.errors import DataError, DetectionsError, DeviceError, ImageError, MidogError
 from midog.formats.file_names import parts_of, stem_of
-from midog.formats.registry import FORMATS
 from midog.inference.given_images import find_images
 from midog.inference.image_files import ImageFile
 from midog.inference.manifest import is_manifest
@@ -140,12 +139,12 @@ def job_of(roi: Roi, path: Path, mpp: MppLike | None = None) -> Job:
     return Job(path, roi.mpp if mpp is None else mpp, roi.boxes, name)
 
 
-def require_own_files(jobs: Sequence[Job], formats: Sequence[str], *, ignores_case: bool) -> None:
+def require_own_files(jobs: Sequence[Job], endings: Sequence[str], *, ignores_case: bool) -> None:
     """Check that no two images would be written to one file.
 
     Args:
         jobs: The images.
-        formats: Names in FORMATS.
+        endings: Of the files of an image, after its stem.
         ignores_case: The disk takes A.json for a.json.
 
     Raises:
@@ -153,12 +152,12 @@ def require_own_files(jobs: Sequence[Job], formats: Sequence[str], *, ignores_ca
     """
     owners: dict[str, Job] = {}
     for job in jobs:
-        for name in formats:
-            file = f"{job.stem}{FORMATS[name].ending}"
+        for ending in endings:
+            file = f"{job.stem}{ending}"
             key = unicodedata.normalize("NFC", file).casefold() if ignores_case else file
             first = owners.setdefault(key, job)
             if first is not job:
-                fix = "infer them into two folders"
+                fix = "write them into two folders"
                 if first.path.parent != job.path.parent:
                     fix += ", or give the folder above theirs"
                 raise DetectionsError(

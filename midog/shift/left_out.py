@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ from midog.data.folder import select_rois
 from midog.data.roi import Roi
 from midog.data.several_folders import Folders
 from midog.errors import DataError, DetectionsError
-from midog.evaluation.goals import Goal, choose_threshold
+from midog.evaluation.goals import Goal
 from midog.evaluation.points import ScoredRoi, score_rois
-from midog.evaluation.tuning import Tuned, check_unseen, detect_rois
+from midog.evaluation.tuning import Tuned, check_unseen, detect_rois, tuned_on
 from midog.inference.detector import Detector
 from midog.inference.ensemble_folder import is_ensemble
 from midog.inference.model_card import CARD, read_card
 from midog.inference.model_folder import find_folder
 from midog.inference.stored_threshold import LeftOutRun, Tuning, store_threshold
-from midog.metrics.counts import counts_at
 from midog.shift.tested_runs import ReadRun, read_runs
 
 logger = logging.getLogger(__name__)
@@ -113,12 +111,10 @@ def tune_left_out(
         used.append(
             LeftOutRun(share.run.name, weights, settings["train.seed"], share.scanners, names)
         )
-    points = [roi.points for roi in scored]
-    area = math.fsum(roi.area_mm2 for roi in scored)
-    threshold = choose_threshold(points, area, goal)
+    tuned = tuned_on(scored, goal, before=card.threshold)
     tuning = Tuning(str(goal), "val", len(scored), COLUMN, tuple(used))
-    store_threshold(folder / CARD, threshold, tuning, orientations)
-    return Tuned(threshold, card.threshold, counts_at(points, threshold), area, len(scored))
+    store_threshold(folder / CARD, tuned.threshold, tuning, orientations)
+    return tuned
 
 
 def share_out(rois: Sequence[Roi], runs: Sequence[ReadRun]) -> list[LeftOut]:

@@ -10,6 +10,7 @@ import pytest
 from midog.data.folder import read_rois, select_rois
 from midog.data.roi import Roi
 from midog.errors import DataError, DetectionsError, ImageError
+from midog.formats.registry import FORMATS
 from midog.inference.jobs import Job, find_jobs, job_of, require_own_files
 
 
@@ -43,7 +44,7 @@ def test_images_of_one_name_in_two_data_folders_are_refused(phantom, tmp_path):
         find_jobs([phantom, tmp_path / "other"], subset="test")
     jobs = find_jobs([phantom, tmp_path / "other"])
     with pytest.raises(DetectionsError, match="would both be written as"):
-        require_own_files(jobs, ["challenge"], ignores_case=False)
+        require_own_files(jobs, [".json"], ignores_case=False)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +62,12 @@ def test_images_of_one_name_in_two_data_folders_are_refused(phantom, tmp_path):
 )
 def test_two_images_of_one_file_are_refused(names, formats, ignores_case, file):
     jobs = [Job(Path(name), file_name=name) for name in names.split()]
+    endings = [FORMATS[name].ending for name in formats.split()]
     if file is None:
-        require_own_files(jobs, formats.split(), ignores_case=ignores_case)
+        require_own_files(jobs, endings, ignores_case=ignores_case)
         return
     with pytest.raises(DetectionsError) as error:
-        require_own_files(jobs, formats.split(), ignores_case=ignores_case)
+        require_own_files(jobs, endings, ignores_case=ignores_case)
     first, second = names.split()
     assert f"{first} and {second} would both be written as {file};" in str(error.value)
 
