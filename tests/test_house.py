@@ -111,7 +111,7 @@ shift: result confounders tested_runs left_out domain_shift
 training.tasks: verify_scores verify_crops verify_weights verify
 training.tasks: patches patches_data
 evaluation: labelled_detections
-training.tasks: verify_data
+training.tasks: verify_data rule_fit
 studies: out_of_fold
 studies: study_settings columns study_file row_settings budget rates tested
 studies: second_look plan selection detect cells table result store outlook

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,9 +27,12 @@ from midog.cli.options import (
     option,
 )
 from midog.cli.score_tables import print_tuned
-from midog.cli.shared import stoppable
+from midog.cli.shared import number, print_table, stoppable
 from midog.cli.terminal import say
 from midog.errors import MidogError
+
+if TYPE_CHECKING:
+    from midog.data.roi import Roi
 
 
 def tune(
@@ -103,6 +107,21 @@ def tune(
             SCORING,
         ),
     ] = False,
+    verifier: Annotated[
+        Path | None,
+        option(
+            "--verifier",
+            "RUN",
+            "Fit on val how this classifier's score joins the model's, and write both as a verifier"
+            " into --out: a run of `midog patches train` whose second class is the figure, or a"
+            " verifier of another model.",
+            SCORING,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "FOLDER", "The verifier that --verifier writes.", SCORING),
+    ] = None,
     orientations: OrientationsOption = 1,
     device: DeviceOption = "auto",
     runs: RunsOption = Path("runs"),
@@ -114,9 +133,12 @@ def tune(
 ) -> None:
     """Choose a model's threshold on the val ROIs and store it.
 
-    The goal is the highest F1, unless one of --precision and --fp-per-mm2 sets another.
+    The goal is the highest F1, unless one of --precision and --fp-per-mm2 sets another. With
+    --verifier the model stays as it is, and a verifier is written.
     """
     _check_words(leave_out, run, detections, calibrate)
+    others = (leave_out, run, detections, precision, fp_per_mm2, calibrate or None)
+    _check_verifier(verifier, out, any(one is not None for one in others) or orientations > 1)
     from midog.data.folder import read_rois, select_rois
     from midog.evaluation.goals import Goal
     from midog.progress import bar
@@ -131,8 +153,12 @@ def tune(
         classes=classes,
         annotations_format=annotations_format,
     )
-    total, done = len(select_rois(rois, "val")) * (1 + calibrate), 0
     where = model or newest_model(runs, task="detection")
+    if verifier is not None and out is not None:
+        with stoppable("stopped; nothing is written"):
+            _fit(where, verifier, rois, out, other_data=other_data, mpp=mpp, device=device)
+        return
+    total, done = len(select_rois(rois, "val")) * (1 + calibrate), 0
     with stoppable("stopped; the model is unchanged"), bar("val ROIs") as move:
 
         def count(name: str, figures: int | None) -> None:
@@ -169,6 +195,47 @@ def tune(
             tuned = tune_left_out(where, rois, left_out_runs, goal, data=data, **shared)
     say(f"{where}: threshold {tuned.before:.3f} before, {tuned.threshold:.3f} now ({goal})")
     print_tuned(tuned)
+
+
+def _check_verifier(verifier: Path | None, out: Path | None, others: bool) -> None:
+    """Refuse options that --verifier does not go with, or lacks."""
+    if verifier is None and out is not None:
+        raise typer.BadParameter("it goes with --verifier", param_hint="--out")
+    if verifier is not None and out is None:
+        raise typer.BadParameter("name a folder for the verifier", param_hint="--out")
+    if verifier is not None and others:
+        raise typer.BadParameter(
+            "its rule and threshold are fitted to the best F1, to detections made now in one"
+            " orientation: leave other goals and --detections, --calibrate, --orientations out",
+            param_hint="--verifier",
+        )
+
+
+def _fit(model: Path, verifier: Path, rois: Sequence[Roi], out: Path, **words: Any) -> None:
+    """Fit the rule of a classifier that exists, and say what it is worth on val."""
+    from midog.training.tasks.rule_fit import fit_rule
+
+    fitted = fit_rule(model, verifier, rois, out, **words)
+    rule, both, alone = fitted.rule, fitted.counts, fitted.alone
+    say(
+        f"{out}: {fitted.figure} of {verifier} counts as mitotic figure; AUC"
+        f" {number(fitted.auc)} over the detections of {model} in {fitted.rois} val ROIs"
+    )
+    say(
+        f"rule: bias {rule.bias:.3f}, detector {rule.detector:.3f}, verifier {rule.verifier:.3f};"
+        f" threshold {fitted.threshold:.3f} (best joint F1 on val)"
+    )
+    print_table(
+        ["on val", "TP", "FP", "FN", "precision", "recall", "F1"],
+        [
+            [
+                name,
+                *(str(count) for count in (own.tp, own.fp, own.fn)),
+                *(number(ratio) for ratio in (own.precision, own.recall, own.f1)),
+            ]
+            for name, own in (("detector alone", alone), ("with the second look", both))
+        ],
+    )
 
 
 def _check_words(

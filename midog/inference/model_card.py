@@ -77,6 +77,16 @@ def read_any_card(path: Path, kind: type[CardT], task: str) -> tuple[CardT, RunC
     return _parse(_read(path), path, kind, task)
 
 
+def read_task(path: Path) -> str:
+    """Return the task that a model.json states, "" where it states none.
+
+    Raises:
+        WeightsError: It is missing or damaged.
+    """
+    tree = _read(path)
+    return str(tree.get("task", "")) if isinstance(tree, dict) else ""
+
+
 def _read(path: Path) -> Any:
     if not path.exists():
         raise WeightsError(f"{path} does not exist", _COPY)

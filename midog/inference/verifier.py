@@ -17,9 +17,10 @@ from midog.boxes import FloatArray
 from midog.config.schema import RunConfig
 from midog.data.candidates import FIGURE_LABEL, OTHER_LABEL
 from midog.devices import pick_device
+from midog.errors import WeightsError
 from midog.images.image import SlideImage
 from midog.inference.crop_logits import crop_logits
-from midog.inference.model_card import CARD, AnyCard, read_any_card
+from midog.inference.model_card import CARD, AnyCard, read_any_card, read_task
 from midog.inference.model_folder import (
     WEIGHTS,
     find_folder,
@@ -28,11 +29,14 @@ from midog.inference.model_folder import (
     weights_of,
     write_model,
 )
+from midog.inference.patch_classifier import TASK as PATCHES
 from midog.inference.point_crops import point_crops
 from midog.inference.score_rule import ScoreRule
 from midog.loading.crops import Border
 from midog.models.build import without_first_weights
 from midog.models.classifier import Classifier
+from midog.models.classifiers.network import PatchNetwork
+from midog.models.classifiers.registry import build_patch_network
 from midog.models.registry import build_backbone
 from midog.mpp import Mpp
 from midog.training.tasks.registry import VerifySettings
@@ -69,7 +73,7 @@ class Verifier:
     such folder.
     """
 
-    network: Classifier
+    network: PatchNetwork
     side: int
     border: Border
     mpp: float
@@ -110,8 +114,14 @@ class Verifier:
         }
 
 
-def build_classifier(settings: VerifySettings) -> Classifier:
-    """Build the network of a verifier with random weights, its backbone as `own` settings say."""
+def build_classifier(settings: VerifySettings) -> PatchNetwork:
+    """Build the network of a verifier with random weights, as settings of `own` or `patches` say.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
+    if settings.body == "patches":
+        return build_patch_network(settings.network, len(CLASSES))
     return Classifier(build_backbone(settings.backbone, settings.maps), len(CLASSES))
 
 
@@ -159,6 +169,11 @@ def load_verifier(path: Path | str, *, device: str = "auto") -> Verifier:
         DeviceError: The device does not exist.
     """
     folder, where = find_folder(Path(path).expanduser()), pick_device(device)
+    if read_task(folder / CARD) == PATCHES:
+        raise WeightsError(
+            f"{path} is a classifier of patches, and no rule joins its score with a detector's",
+            f"fit one on val with `midog tune --verifier {path} --out FOLDER`, and name FOLDER",
+        )
     card, config = read_any_card(folder / CARD, VerifierCard, TASK)
     settings = cast(VerifySettings, config.task)
     with without_first_weights():

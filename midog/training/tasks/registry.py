@@ -61,7 +61,7 @@ class VerifySettings(TaskSettings):
         description="false alarms in train ROIs: a CSV of `midog alarms`, or a folder of"
         " detections of models that did not train on these ROIs",
     )
-    crop: int = Field(64, ge=32, le=512, multiple_of=32, description="side of a crop, px")
+    crop: int = Field(64, ge=32, le=512, description="side of a crop, px")
     border: Literal["mirrored", "white"] = Field(
         "mirrored", description="what a crop shows beyond the image's edge"
     )
@@ -73,9 +73,10 @@ class VerifySettings(TaskSettings):
     p_imposter: float = Field(
         0.2, ge=0, lt=1, description="share of draws that are imposters; the rest: false alarms"
     )
-    body: Literal["detector", "own"] = Field(
+    body: Literal["detector", "own", "patches"] = Field(
         "detector",
-        description="detector: backbone and first weights of the detector; own: those below",
+        description="detector: backbone and first weights of the detector; own: those below;"
+        " patches: `network`, or that of `classifier`",
     )
     backbone: Annotated[
         SerializeAsAny[BackboneSettings], by_kind(lambda: BACKBONES, "resnet18")
@@ -87,6 +88,17 @@ class VerifySettings(TaskSettings):
     maps: int = Field(
         2, ge=1, le=3, description="maps of the backbone that are built: to stride 8, 16 or 32"
     )
+    network: Annotated[
+        SerializeAsAny[ClassifierSettings], by_kind(lambda: CLASSIFIERS, "resnet18")
+    ] = Field(
+        default_factory=lambda: ResNetClassifierSettings(kind="resnet18"),
+        description="classifier of patches, with random first weights, where `body` is patches",
+    )
+    classifier: Path | None = Field(
+        None,
+        description="run or model folder of `midog patches train` whose network and weights are"
+        " the first ones, where `body` is patches",
+    )
 
     @model_validator(mode="after")
     def _settled(self) -> VerifySettings:
@@ -96,6 +108,8 @@ class VerifySettings(TaskSettings):
             )
         if self.weights == "coco":
             raise ValueError("weights coco are a detector's: choose imagenet, none or a file")
+        if self.classifier is not None and self.body != "patches":
+            raise ValueError(f"a classifier is for body patches, and body is {self.body}")
         return self
 
 

@@ -13,7 +13,7 @@ from midog.config.schema import RunConfig
 from midog.inference.score_rule import ScoreRule
 from midog.inference.verifier import build_classifier, save_verifier
 from midog.loading.crops import CropSource
-from midog.models.classifier import Classifier
+from midog.models.classifiers.network import PatchNetwork
 from midog.training.tasks.crop_task import CropTask, logits_of_all, worst_crops
 from midog.training.tasks.registry import VerifySettings
 from midog.training.tasks.task import Validation
@@ -25,7 +25,7 @@ class VerifyTask(CropTask):
 
     Args:
         config: Of the run.
-        settings: Of the task, `backbone` as it is built.
+        settings: Of the task, `backbone` or `network` as it is built.
         first_weights: Fills a new network with the weights that it starts from.
         crops: Of the training.
         names: File names of the images that training crops are of.
@@ -38,7 +38,7 @@ class VerifyTask(CropTask):
         self,
         config: RunConfig,
         settings: VerifySettings,
-        first_weights: Callable[[Classifier], None],
+        first_weights: Callable[[PatchNetwork], None],
         crops: CropSource,
         names: list[str],
         val: ValDetections,
@@ -49,7 +49,7 @@ class VerifyTask(CropTask):
         self.config, self.settings, self.first_weights = config, settings, first_weights
         self.names, self.val, self.detector = names, val, detector
 
-    def build(self, *, pretrained: bool) -> Classifier:
+    def build(self, *, pretrained: bool) -> PatchNetwork:
         """Build the classifier; errors as of `Task.build`."""
         network = build_classifier(self.settings)
         if pretrained:
@@ -57,7 +57,7 @@ class VerifyTask(CropTask):
         return network.train()
 
     def validate(
-        self, network: Classifier, fabric: Fabric, check: Callable[[], None]
+        self, network: PatchNetwork, fabric: Fabric, check: Callable[[], None]
     ) -> Validation:
         """Look at the detections of the val ROIs, fit the rule to them, score the joint scores."""
         val = self.val
@@ -67,7 +67,7 @@ class VerifyTask(CropTask):
 
     def package(
         self,
-        network: Classifier,
+        network: PatchNetwork,
         validation: Validation,
         folder: Path,
         info: Mapping[str, Any],

@@ -30,12 +30,18 @@ from midog.inference.model_card import CARD, Card, read_card
 from midog.inference.model_folder import find_folder
 from midog.inference.verified import identity_of
 from midog.loading.rois import DecodedRois, augments_on_cpu, decode_rois
-from midog.models.classifier import Classifier
+from midog.models.classifiers.network import PatchNetwork
 from midog.training.tasks.detection_data import describe_rois, of_role, read_detection_data
 from midog.training.tasks.registry import VerifySettings
 from midog.training.tasks.verify import VerifyTask
 from midog.training.tasks.verify_crops import detect_in_val, training_crops, with_alarms
-from midog.training.tasks.verify_weights import take_body, take_weights
+from midog.training.tasks.verify_weights import (
+    card_of_classifier,
+    network_of,
+    take_body,
+    take_classifier,
+    take_weights,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +70,8 @@ class VerifyData:
         """Digest of ROIs, false alarms and the detector's weights."""
         rows = sorted(repr(alarm) for alarm in self.alarms)
         parts = [data_fingerprint(self.rois), self.card.weights_sha256, *rows]
+        if self.settings.classifier is not None:
+            parts.append(card_of_classifier(self.settings.classifier)[1].weights_sha256)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def describe(self) -> list[str]:
@@ -83,8 +91,7 @@ class VerifyData:
             f"crops per epoch: {settings.crops_per_epoch} of {side}x{side} px at"
             f" {self.config.data.mpp:g} um per px; {settings.crops_per_epoch * epochs} in all",
             f"detections to verify: those of {self.folder}",
-            f"network: {self._built().backbone.kind}, {settings.maps} of its maps,"
-            f" {'of the detector' if settings.body == 'detector' else settings.weights}",
+            f"network: {self._network()}",
         ]
 
     def open(self, device: torch.device) -> VerifyTask:
@@ -118,11 +125,23 @@ class VerifyData:
         )
 
     def _built(self) -> VerifySettings:
-        """The settings with the backbone that is built."""
-        if self.settings.body == "own":
-            return self.settings
+        """The settings with the backbone, or the classifier, that is built."""
+        settings = self.settings
+        if settings.body == "patches":
+            network = network_of(settings, self.config.data.mpp)
+            return settings.model_copy(update={"network": network})
+        if settings.body == "own":
+            return settings
         _, config = read_card(self.folder / CARD)
-        return self.settings.model_copy(update={"backbone": config.model.backbone, "body": "own"})
+        return settings.model_copy(update={"backbone": config.model.backbone, "body": "own"})
+
+    def _network(self) -> str:
+        """The network and its first weights, in words."""
+        settings, built = self.settings, self._built()
+        if settings.body == "patches":
+            return f"{built.network.kind}, {settings.classifier or 'from random weights'}"
+        first = "of the detector" if settings.body == "detector" else settings.weights
+        return f"{built.backbone.kind}, {settings.maps} of its maps, {first}"
 
     def _decoded(self, rois: Sequence[Roi]) -> DecodedRois:
         machine: MachineSettings = self.config.machine
@@ -130,11 +149,13 @@ class VerifyData:
             machine = machine.model_copy(update={"residency": "memory"})
         return decode_rois(rois, self.config.data, machine, self.settings.crop, None)
 
-    def _first_weights(self) -> Callable[[Classifier], None]:
+    def _first_weights(self) -> Callable[[PatchNetwork], None]:
         """What fills the weights that a new network starts from."""
-        if self.settings.body == "detector":
-            return partial(take_body, folder=self.folder)
         settings = self.settings
+        if settings.body == "detector":
+            return partial(take_body, folder=self.folder)
+        if settings.body == "patches":
+            return partial(take_classifier, classifier=settings.classifier)
         return partial(take_weights, backbone=settings.backbone, weights=settings.weights)
 
 
@@ -162,12 +183,21 @@ def read_verify_data(config: RunConfig, rois: Iterable[Roi] | None = None) -> Ve
             {"task.detector": None},
         )
     card, _ = read_card(folder / CARD)
-    _require_unseen(card, folder, data)
+    require_unseen(card, folder, data)
     return VerifyData(config, data, _false_alarms(settings.candidates, data), folder, card)
 
 
-def _require_unseen(card: Card, folder: Path, rois: Sequence[Roi]) -> None:
-    """The detector must not have trained on val, where rule and threshold are chosen."""
+def require_unseen(card: Card, folder: Path, rois: Sequence[Roi]) -> None:
+    """Require a detector not to have trained on val, where rule and threshold are chosen.
+
+    Args:
+        card: Of the detector.
+        folder: Of its model.
+        rois: All of the data.
+
+    Raises:
+        DataError: It has.
+    """
     extra = card.model_extra or {}
     trained_on = extra.get(TRAINED_ON)
     if not isinstance(trained_on, list):
