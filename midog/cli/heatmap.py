@@ -24,6 +24,7 @@ from midog.cli.options import (
     argument,
     option,
 )
+from midog.cli.patch_options import GroupsOption, MaskValueOption, truth_rule
 from midog.cli.shared import number_or_auto, stoppable
 from midog.cli.terminal import say
 from midog.errors import MidogError
@@ -77,6 +78,8 @@ def make(
             DATA,
         ),
     ] = None,
+    groups: GroupsOption = "",
+    mask_value: MaskValueOption = None,
     model: Annotated[
         Path | None,
         option(
@@ -160,7 +163,11 @@ def make(
     settings = MapSettings(step, orientations, min_tissue)
     search = TissueSearch(tissue)
     jobs = find_jobs(slides, mpp=given_mpp, out=out)
-    truths = None if truth is None else TruthOfSlides.at(truth, [job.path for job in jobs])
+    truths = (
+        None
+        if truth is None
+        else TruthOfSlides.at(truth, [job.path for job in jobs], truth_rule(groups, mask_value))
+    )
     classifier = PatchClassifier.load(model or newest_model(runs, task="patches"), device=device)
     maker = MapMaker(
         classifier,

@@ -16,7 +16,12 @@ from midog.cli.options import (
     argument,
     option,
 )
-from midog.cli.patch_options import SlideResamplesOption
+from midog.cli.patch_options import (
+    GroupsOption,
+    MaskValueOption,
+    SlideResamplesOption,
+    truth_rule,
+)
 from midog.cli.shared import print_result
 
 
@@ -39,6 +44,8 @@ def evaluate(
             "--normal", None, "Slides without such a file have no tumour, as in CAMELYON16.", DATA
         ),
     ] = False,
+    groups: GroupsOption = "",
+    mask_value: MaskValueOption = None,
     threshold: Annotated[
         float | None,
         option(
@@ -97,14 +104,13 @@ def evaluate(
     require_alike([*files, *chosen_on])
     require_apart(files, chosen_on)
     with bar("maps") as on_map:
-        scored = score_maps(
-            files, truth, normal=normal, radius_um=radius, least_peak=least_peak, on_map=on_map
-        )
+        shared = {"normal": normal, "rule": truth_rule(groups, mask_value), "on_map": on_map}
+        scored = score_maps(files, truth, radius_um=radius, least_peak=least_peak, **shared)
         least, origin = scored.threshold, scored.threshold_from
         if threshold is not None:
             least, origin = threshold, "given"
         elif chosen_on:
-            valid = score_maps(chosen_on, threshold_truth or truth, normal=normal, on_map=on_map)
+            valid = score_maps(chosen_on, threshold_truth or truth, **shared)
             least = choose_threshold(valid.maps)
             origin = f"of highest Dice on {len(valid.maps)} slides of {threshold_from}"
     result = evaluate_heatmaps(

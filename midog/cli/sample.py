@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import Annotated, Literal
 
 from midog.cli.options import DATA, MOST_SEED, OUTPUT, MppOption, argument, option
+from midog.cli.patch_options import GroupsOption, MaskValueOption, truth_rule
 from midog.cli.shared import print_table, stoppable
 from midog.cli.terminal import say
 from midog.errors import MidogError
 from midog.mpp import HIGHEST_MPP, LOWEST_MPP
-
-if TYPE_CHECKING:
-    from midog.tumour.asap_xml import Meaning
 
 WINDOWS = "Windows"
 
@@ -37,26 +33,8 @@ def sample(
         Literal["error", "normal"],
         option("--without-truth", "WHAT", "Slides without such a file: error, normal.", DATA),
     ] = "error",
-    groups: Annotated[
-        str,
-        option(
-            "--groups",
-            "NAME=WHAT,…",
-            "What ASAP's groups mean beside those of CAMELYON: tumour, normal, ignore.",
-            DATA,
-        ),
-    ] = "",
-    mask_value: Annotated[
-        int | None,
-        option(
-            "--mask-value",
-            "N",
-            "Grey value of tumour. [default: the only one above 0]",
-            DATA,
-            min=1,
-            max=255,
-        ),
-    ] = None,
+    groups: GroupsOption = "",
+    mask_value: MaskValueOption = None,
     split: Annotated[
         Path | None,
         option(
@@ -150,7 +128,6 @@ def sample(
     """
     from midog.inference.given_images import find_images
     from midog.progress import bar
-    from midog.tumour.asap_xml import GROUPS
     from midog.tumour.sample import WindowRule
     from midog.tumour.sample_slides import SamplingRule, sample_slides, table
 
@@ -181,8 +158,7 @@ def sample(
         window,
         truth,
         without_truth,
-        {**GROUPS, **_groups(groups)},
-        mask_value,
+        truth_rule(groups, mask_value),
         tissue,
         split,
         seed=seed,
@@ -193,22 +169,3 @@ def sample(
         sampled = sample_slides(paths, out, rule, move)
     print_table(*table(sampled))
     say(f"the index is {out}; next: midog patches train --data {out} --set data.mpp={patch_mpp:g}")
-
-
-def _groups(text: str) -> dict[str, Meaning]:
-    """What `--groups` was given: "NAME=tumour,OTHER=normal"."""
-    meanings: dict[str, Meaning] = {
-        "tumour": "tumour",
-        "tumor": "tumour",
-        "normal": "normal",
-        "ignore": "ignore",
-    }
-    groups: dict[str, Meaning] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, meaning = part.rpartition("=")
-        if not equals or not name.strip() or meaning.strip() not in meanings:
-            raise typer.BadParameter(
-                f"{part!r} is not NAME=tumour, NAME=normal or NAME=ignore", param_hint="--groups"
-            )
-        groups[name.strip()] = meanings[meaning.strip()]
-    return groups

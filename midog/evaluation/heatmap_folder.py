@@ -11,7 +11,7 @@ from midog.evaluation.heatmaps import LEAST_PEAK, RADIUS_UM, ScoredMap
 from midog.heatmap.map_tiff import read_map
 from midog.heatmap.slide_record import SlideRecord, read_record
 from midog.inference.output_entries import MAP_ENDING, RECORD_ENDING
-from midog.tumour.read import read_truth, truth_in
+from midog.tumour.read import TruthRule, truth_in
 from midog.tumour.truth import no_tumour
 
 _ALIKE = ("model", "stride", "orientations", "side")
@@ -114,6 +114,7 @@ def score_maps(
     truth: Path,
     *,
     normal: bool = False,
+    rule: TruthRule | None = None,
     radius_um: float = RADIUS_UM,
     least_peak: float = LEAST_PEAK,
     on_map: Callable[[int, int], None] | None = None,
@@ -124,6 +125,7 @@ def score_maps(
         maps: Of one class.
         truth: Folder with STEM.xml or STEM_mask.tif for each slide.
         normal: A slide without such a file has no tumour, as in CAMELYON16.
+        rule: How truth is read; None: as masks and groups of CAMELYON16.
         radius_um, least_peak: As of `ScoredMap.of`.
         on_map: Called with the maps done and all of them.
 
@@ -141,6 +143,7 @@ def score_maps(
             {} if normal else {"normal": True},
         )
     done: list[ScoredMap] = []
+    rule = rule or TruthRule()
     head: tuple[str, float, str] | None = None
     for own, file in zip(maps, files, strict=True):
         heat_map = read_map(own.path)
@@ -150,9 +153,8 @@ def score_maps(
             raise DetectionsError(
                 f"{own.path} shows {facts[0]}, others {head[0]}", "score maps of one class together"
             )
-        with (
-            no_tumour(heat_map.size) if file is None else read_truth(file, heat_map.size) as answers
-        ):
+        size = heat_map.size
+        with no_tumour(size) if file is None else rule.read(file, size) as answers:
             done.append(
                 ScoredMap.of(
                     own.name, heat_map, answers, radius_um=radius_um, least_peak=least_peak

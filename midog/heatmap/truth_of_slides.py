@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from midog.errors import DataError
-from midog.tumour.read import ENDINGS, read_truth, truth_in
+from midog.tumour.read import ENDINGS, TruthRule, truth_in
 from midog.tumour.truth import SlideTruth
 
 logger = logging.getLogger(__name__)
@@ -18,18 +18,20 @@ logger = logging.getLogger(__name__)
 class TruthOfSlides:
     """Where the truth of slides is.
 
-    files: of slides that have one, by the slide's file.
+    files: of slides that have one, by the slide's file. rule: how they are read.
     """
 
     files: dict[Path, Path]
+    rule: TruthRule = field(default_factory=TruthRule)
 
     @classmethod
-    def at(cls, path: Path, slides: Sequence[Path]) -> TruthOfSlides:
+    def at(cls, path: Path, slides: Sequence[Path], rule: TruthRule | None = None) -> TruthOfSlides:
         """Find the truth of slides.
 
         Args:
             path: A folder with STEM.xml or STEM_mask.tif for slides, or such a file for one slide.
             slides: Their files.
+            rule: How they are read; None: as masks and groups of CAMELYON16.
 
         Raises:
             DataError: There is no such path, a file is given for several slides, a slide has two
@@ -41,7 +43,7 @@ class TruthOfSlides:
                     f"{path} is one file, and there are {len(slides)} slides",
                     "give a folder with a file for each",
                 )
-            return cls({slides[0]: path})
+            return cls({slides[0]: path}, rule or TruthRule())
         if not path.is_dir():
             raise DataError(f"{path} does not exist", "give a file of truth or a folder of them")
         in_folder = {slide: truth_in(path, slide) for slide in slides}
@@ -59,7 +61,7 @@ class TruthOfSlides:
                 len(slides),
                 without[0],
             )
-        return cls(files)
+        return cls(files, rule or TruthRule())
 
     def open(self, slide: Path, size: tuple[int, int]) -> SlideTruth | None:
         """Open the truth of a slide of (width, height) px; None where it has none.
@@ -68,4 +70,4 @@ class TruthOfSlides:
             DataError: It cannot be read, or is of another slide.
         """
         file = self.files.get(slide)
-        return None if file is None else read_truth(file, size)
+        return None if file is None else self.rule.read(file, size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +78,26 @@ def read_truth(
     if path.suffix.lower() in (XML_SUFFIX, ".gz"):
         return truth_of_areas(read_asap(path, groups), size, str(path))
     return _of_mask(path, size, mask_value)
+
+
+@dataclass(frozen=True)
+class TruthRule:
+    """How files of truth are read.
+
+    groups: what groups of ASAP's annotations mean. mask_value: the grey value that is tumour in
+    masks; None: the only one above 0.
+    """
+
+    groups: Mapping[str, Meaning] = field(default_factory=lambda: dict(GROUPS))
+    mask_value: int | None = None
+
+    def read(self, path: Path, size: tuple[int, int]) -> SlideTruth:
+        """Read a file, errors as of `read_truth`; its source names what is not the default."""
+        truth = read_truth(path, size, groups=self.groups, mask_value=self.mask_value)
+        words = [f"{name}={meaning}" for name, meaning in sorted(self.groups.items())]
+        words = words if dict(self.groups) != GROUPS else []
+        words += [] if self.mask_value is None else [f"grey value {self.mask_value}"]
+        return replace(truth, source=", ".join([truth.source, *words]))
 
 
 def truth_of_areas(areas: Sequence[Area], size: tuple[int, int], source: str) -> SlideTruth:

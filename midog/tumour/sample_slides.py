@@ -19,8 +19,7 @@ from midog.images.image import open_image
 from midog.mpp import MppLike
 from midog.random_streams import number_of_file
 from midog.tissue.chosen import check_choice, chosen_tissue
-from midog.tumour.asap_xml import GROUPS, Meaning
-from midog.tumour.read import ENDINGS, read_truth, truth_in
+from midog.tumour.read import ENDINGS, TruthRule, truth_in
 from midog.tumour.sample import WindowRule, Windows, sample_windows
 from midog.tumour.truth import SlideTruth, no_tumour
 
@@ -37,8 +36,7 @@ class SamplingRule:
         window: Which windows are patches.
         truth: Folder with STEM.xml or STEM_mask.tif for each slide with tumour.
         without_truth: What a slide without such a file is: normal, or an error.
-        groups: What groups of ASAP's annotations mean.
-        mask_value: Grey value of tumour in masks; None: the only one above 0.
+        reading: How such files are read.
         tissue: As `chosen_tissue` has it.
         split: CSV of file_name, split and maybe patient, scanner; None: slides are dealt.
         shares: Of val and test, where slides are dealt.
@@ -49,8 +47,7 @@ class SamplingRule:
     window: WindowRule
     truth: Path
     without_truth: str = "error"
-    groups: Mapping[str, Meaning] = field(default_factory=lambda: dict(GROUPS))
-    mask_value: int | None = None
+    reading: TruthRule = field(default_factory=TruthRule)
     tissue: str = "grey"
     split: Path | None = None
     shares: tuple[float, float] = (0.15, 0.25)
@@ -111,8 +108,8 @@ def sample_slides(
         **asdict(rule.window),
         "tissue": rule.tissue,
         "seed": rule.seed,
-        "groups": dict(rule.groups),
-        "mask_value": rule.mask_value,
+        "groups": dict(rule.reading.groups),
+        "mask_value": rule.reading.mask_value,
     }
     places = [one.places for one in sampled]
     write_places(out, places, about, side=rule.window.side, mpp=rule.window.mpp)
@@ -150,7 +147,7 @@ def _sampled(
 def _truth_of(path: Path | None, size: tuple[int, int], rule: SamplingRule) -> SlideTruth:
     if path is None:
         return no_tumour(size)
-    return read_truth(path, size, groups=rule.groups, mask_value=rule.mask_value)
+    return rule.reading.read(path, size)
 
 
 def _say_what_lacks(path: Path, truth: Path | None, windows: Windows) -> None:
@@ -230,8 +227,9 @@ def truths_of(where: InSlides) -> list[SlideTruth]:
     groups, value = where.about.get("groups"), where.about.get("mask_value")
     if not isinstance(groups, dict) or not isinstance(value, int | None):
         raise DataError("the index does not state how truth was read", "sample the slides again")
+    rule = TruthRule(groups, value)
     return [
-        no_tumour(size) if path is None else read_truth(path, size, groups=groups, mask_value=value)
+        no_tumour(size) if path is None else rule.read(path, size)
         for path, size in zip(where.truths, where.sizes, strict=True)
     ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import tifffile
+
 from tests.cli.test_heatmap import path  # noqa: F401
 from tests.heatmap.drawn import TUMOUR, slide, write, write_xml
 from tests.spoiled import one_line
@@ -36,3 +39,40 @@ def test_maps_are_scored_with_a_threshold_chosen_on_others(midog, path, tmp_path
     assert "the threshold would be chosen on it" in line
     both = midog(*words, "--threshold", 0.5, "--threshold-from", "maps_valid")
     assert both.code == 2
+
+
+def test_truth_of_other_groups_is_read_as_it_is_told(midog, path, tmp_path):  # noqa: F811
+    write_xml(tmp_path / "truth" / "a.xml", [TUMOUR], group="Invasive")
+    words = ["--model", "model", "--stride", 16, "--truth", "truth"]
+    told = ["--groups", "Invasive=tumour"]
+    assert "Invasive" in one_line(midog("heatmap", path, *words))
+    ran = midog("heatmap", path, *words, *told)
+    assert ran.code == 0, ran.err
+    assert "1 maps made" in ran.err
+    ran = midog("heatmap", path, *words, *told)
+    assert "0 maps made, 1 were done before" in ran.err
+    ran = midog("heatmap", path, *words, "--groups", "Invasive=normal")
+    assert "1 maps made" in ran.err, "other truth, another picture"
+    words = ["heatmap", "evaluate", "heatmaps", "--truth", "truth", "--resamples", 0]
+    assert "Invasive" in one_line(midog(*words))
+    ran = midog(*words, *told)
+    assert ran.code == 0, ran.err
+    auc = next(line for line in ran.out.splitlines() if line.startswith("pixel AUC"))
+    assert float(auc.split()[2]) > 0.99
+
+
+def test_a_mask_of_several_values_is_read_as_it_is_told(midog, path, tmp_path):  # noqa: F811
+    mask = np.ones((900, 1300), np.uint8)
+    x1, y1, x2, y2 = TUMOUR
+    mask[y1:y2, x1:x2] = 2
+    (tmp_path / "truth").mkdir()
+    tifffile.imwrite(tmp_path / "truth" / "a_mask.tif", mask)
+    words = ["--model", "model", "--stride", 16, "--truth", "truth"]
+    assert "--mask-value" in one_line(midog("heatmap", path, *words))
+    ran = midog("heatmap", path, *words, "--mask-value", 2)
+    assert ran.code == 0, ran.err
+    words = ["heatmap", "evaluate", "heatmaps", "--truth", "truth", "--resamples", 0]
+    ran = midog(*words, "--mask-value", 2)
+    assert ran.code == 0, ran.err
+    auc = next(line for line in ran.out.splitlines() if line.startswith("pixel AUC"))
+    assert float(auc.split()[2]) > 0.99

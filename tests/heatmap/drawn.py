@@ -42,11 +42,11 @@ def write(path: Path, pixels: Pixels, mpp: float = MPP) -> Path:
     return path
 
 
-def write_xml(path: Path, boxes: list[tuple[int, int, int, int]]) -> Path:
+def write_xml(path: Path, boxes: list[tuple[int, int, int, int]], group: str = "_0") -> Path:
     """Rectangles as CAMELYON16 outlines tumour, in ASAP's XML."""
     text = "<ASAP_Annotations><Annotations>"
     for number, (x1, y1, x2, y2) in enumerate(boxes):
-        text += f'<Annotation Name="{number}" Type="Polygon" PartOfGroup="_0"><Coordinates>'
+        text += f'<Annotation Name="{number}" Type="Polygon" PartOfGroup="{group}"><Coordinates>'
         for order, (x, y) in enumerate([(x1, y1), (x2, y1), (x2, y2), (x1, y2)]):
             text += f'<Coordinate Order="{order}" X="{x}" Y="{y}" />'
         text += "</Coordinates></Annotation>"
