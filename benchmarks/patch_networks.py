@@ -85,9 +85,9 @@ def take_slides(folder: Path, stem: str, share: float, out: Path) -> None:
         out: Where files of the same names go.
     """
     out.mkdir(exist_ok=True)
-    for file in folder.glob(f"{stem}_split_*"):
-        if "_split_train_" not in file.name and not (out / file.name).exists():
-            (out / file.name).symlink_to(file.resolve())
+    for path in folder.glob(f"{stem}_split_*"):
+        if "_split_train_" not in path.name and not (out / path.name).exists():
+            (out / path.name).symlink_to(path.resolve())
     base = f"{stem}_split_train"
     with (folder / f"{base}_meta.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -104,13 +105,14 @@ def evaluate(
     require_alike([*files, *chosen_on])
     require_apart(files, chosen_on)
     with bar("maps") as on_map:
-        shared = {"normal": normal, "rule": truth_rule(groups, mask_value), "on_map": on_map}
-        scored = score_maps(files, truth, radius_um=radius, least_peak=least_peak, **shared)
+        rule = truth_rule(groups, mask_value)
+        score = partial(score_maps, normal=normal, rule=rule, on_map=on_map)
+        scored = score(files, truth, radius_um=radius, least_peak=least_peak)
         least, origin = scored.threshold, scored.threshold_from
         if threshold is not None:
             least, origin = threshold, "given"
         elif chosen_on:
-            valid = score_maps(chosen_on, threshold_truth or truth, **shared)
+            valid = score(chosen_on, threshold_truth or truth)
             least = choose_threshold(valid.maps)
             origin = f"of highest Dice on {len(valid.maps)} slides of {threshold_from}"
     result = evaluate_heatmaps(
