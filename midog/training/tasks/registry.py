@@ -108,6 +108,8 @@ class VerifySettings(TaskSettings):
             )
         if self.weights == "coco":
             raise ValueError("weights coco are a detector's: choose imagenet, none or a file")
+        if self.crop % 32 and self.body != "patches":
+            raise ValueError(f"crop is {self.crop}: a backbone needs a multiple of 32")
         if self.classifier is not None and self.body != "patches":
             raise ValueError(f"a classifier is for body patches, and body is {self.body}")
         return self

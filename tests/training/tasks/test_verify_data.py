@@ -130,9 +130,11 @@ def test_another_list_or_detector_is_other_data(data, tmp_path):
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("task.crop=50", r"task\.crop is 50"),
+        ("task.crop=50", "crop is 50: a backbone needs a multiple of 32"),
         ("task.p_imposter=0.8", "over 1"),
         ("task.weights=coco", "coco are a detector's"),
+        ("task.classifier=runs/c", "a classifier is for body patches, and body is detector"),
+        ("task.network=resnet19", "did you mean resnet18"),
         ("task.candidate=c.csv", r"did you mean task\.candidates"),
         ("task.backbone=resnet19", "did you mean resnet18"),
     ],

@@ -8,16 +8,26 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from midog.errors import WeightsError
+from midog.config.load import load_config
+from midog.errors import ConfigError, DataError, WeightsError
 from midog.inference.detector import Detector
 from midog.inference.model_folder import read_model
+from midog.inference.patch_classifier import PatchClassifier, save_patch_classifier
 from midog.inference.verifier import build_classifier
 from midog.models.build import build_model
+from midog.models.classifiers.registry import build_patch_network
 from midog.models.registry import ResNetSettings
 from midog.training.tasks.registry import VerifySettings
-from midog.training.tasks.verify_weights import take_body, take_weights
+from midog.training.tasks.verify_weights import (
+    network_of,
+    take_body,
+    take_classifier,
+    take_weights,
+)
 from tests.inference.small import CONFIG
 from tests.planted import save_detector
+
+SMALL = "{kind: group_cnn, group: z2, width: 4, stages: 2}"
 
 
 @pytest.fixture
@@ -69,3 +79,62 @@ def test_an_error_names_the_verifiers_setting():
     network, backbone = build_classifier(settings(1)), settings(1).backbone
     with pytest.raises(WeightsError, match=r"^task\.weights=/nowhere\.pth: no such file"):
         take_weights(network, backbone=backbone, weights="/nowhere.pth")
+
+
+def patches(network: str = SMALL, **own) -> VerifySettings:
+    """Settings of a verifier that is a classifier of patches."""
+    words = ["task.kind=verify", "task.body=patches", f"task.network={network}"]
+    return load_config(None, words).task.model_copy(update=own)
+
+
+@pytest.fixture
+def classifier(tmp_path) -> Path:
+    """The model folder of a small classifier of patches of 0.25 um/px."""
+    config = load_config(None, ["task.kind=patches", f"task.network={SMALL}"])
+    torch.manual_seed(3)
+    network = build_patch_network(config.task.network, 2)
+    save_patch_classifier(
+        tmp_path / "c", network, config, classes=("other", "figure"), side=32, threshold=0.5,
+        info={},
+    )  # fmt: skip
+    return tmp_path / "c"
+
+
+def test_a_classifier_of_patches_gives_its_network_and_weights(classifier):
+    own = patches(classifier=classifier, crop=40)
+    settings = network_of(own, 0.25)
+    assert (settings.kind, settings.width) == ("group_cnn", 4)
+    network = build_classifier(own.model_copy(update={"network": settings}))
+    take_classifier(network, classifier=classifier)
+    theirs = PatchClassifier.load(classifier, device="cpu").network.state_dict()
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, theirs[name])
+
+
+def test_without_a_classifier_the_random_weights_stay():
+    network = build_classifier(patches())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    take_classifier(network, classifier=None)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_classifier_of_other_um_per_px_is_refused(classifier):
+    with pytest.raises(DataError, match=r"have 0\.25 um/px, the crops 0\.5.*data\.mpp=0\.25"):
+        network_of(patches(classifier=classifier), 0.5)
+
+
+def test_a_detector_is_no_classifier(saved):
+    with pytest.raises(WeightsError, match="is of a model of task detection"):
+        network_of(patches(classifier=saved), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("network", "crop", "says"),
+    [
+        ("{kind: unet, inputs: 1}", 64, "unet learns masks"),
+        ("{kind: inception_v3, width: 0.0625}", 64, "too small for inception_v3, .* 75"),
+    ],
+)
+def test_networks_that_cannot_look_at_crops_are_refused(network, crop, says):
+    with pytest.raises(ConfigError, match=says):
+        network_of(patches(network, crop=crop), 0.25)
