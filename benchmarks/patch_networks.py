@@ -53,7 +53,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], int]] = {
     "p4": ("patches_p4", {**GROUP, "group": "p4"}, 64),
     "p4m": ("patches_p4m", {**GROUP, "group": "p4m"}, 64),
     "resnet18": ("patches_resnet18", {"kind": "resnet18"}, 64),
-    "inception": ("patches_resnet18", {"kind": "inception_v3", "width": 0.1875}, 96),
+    "inception": ("patches_inception", {}, 96),
 }
 """By name: the shipped settings, the network, and the side that it sees, px (Inception-v3: >= 75).
 """
