@@ -153,12 +153,13 @@ def tune(
         classes=classes,
         annotations_format=annotations_format,
     )
+    in_val = len(select_rois(rois, "val"))
     where = model or newest_model(runs, task="detection")
     if verifier is not None and out is not None:
         with stoppable("stopped; nothing is written"):
             _fit(where, verifier, rois, out, other_data=other_data, mpp=mpp, device=device)
         return
-    total, done = len(select_rois(rois, "val")) * (1 + calibrate), 0
+    total, done = in_val * (1 + calibrate), 0
     with stoppable("stopped; the model is unchanged"), bar("val ROIs") as move:
 
         def count(name: str, figures: int | None) -> None:
