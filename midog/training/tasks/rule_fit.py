@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from midog.config.schema import MachineSettings, RunConfig
 from midog.data.candidates import FIGURE_LABEL
 from midog.data.folder import data_fingerprint, require_images
 from midog.data.roi import Roi
+from midog.errors import WeightsError
 from midog.evaluation.tuning import load_to_tune
 from midog.inference.crop_logits import crop_logits
 from midog.inference.detector import Detector
@@ -32,6 +34,11 @@ from midog.training.tasks.registry import PatchesSettings, VerifySettings
 from midog.training.tasks.verify_crops import detect_in_val
 from midog.training.tasks.verify_data import require_unseen
 from midog.training.tasks.verify_scores import ValDetections, validation_of
+
+logger = logging.getLogger(__name__)
+
+OWN = "classifier"
+"""Key in the model.json of a verifier that `fit_rule` wrote."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +80,17 @@ def fit_rule(
         classifier: Folder of a model or a run of `midog patches train`, whose second class is the
             figure, or of a verifier of another detector.
         rois: All that `read_rois` gave.
-        out: Folder of the verifier; a verifier that is there is replaced.
+        out: Folder of the verifier; one that was written here before is replaced.
         other_data: As of `tune`.
         mpp: um/px of the ROIs; None: each ROI's own, or that of its image.
         device: Where both run.
 
     Raises:
         MidogError: As of `tune`; DataError where the detector was trained on an ROI of val, or on
-            another one of its patient; WeightsError where the classifier cannot be read or `out`
-            not be written.
+            another one of its patient; WeightsError where the classifier cannot be read, or `out`
+            holds something else or cannot be written.
     """
+    require_free(Path(out).expanduser())
     second = _read(Path(classifier).expanduser(), device)
     val, card, detector = load_to_tune(
         model, rois, other_data=other_data, orientations=1, device=device
@@ -90,6 +98,10 @@ def fit_rule(
     if not is_ensemble(card.parent):
         require_unseen(read_card(card)[0], card.parent, rois)
     require_images(val)
+    logger.warning(
+        "nothing states which images %s was trained on: those of val must be none of them",
+        classifier,
+    )
     found = _detect(
         second, detector, val if mpp is None else [replace(roi, mpp=mpp) for roi in val]
     )
@@ -105,7 +117,7 @@ def fit_rule(
         rule,
         threshold=values["val/threshold"],
         detector=identity_of(detector.settings()),
-        info={"data": data_fingerprint(rois), "val": plain(values), "classifier": str(classifier)},
+        info={"data": data_fingerprint(rois), "val": plain(values), OWN: str(classifier)},
     )
     scores = np.concatenate([own.scores for own in found.detections])
     return Fitted(
@@ -117,6 +129,27 @@ def fit_rule(
         second.figure,
         len(val),
     )
+
+
+def require_free(out: Path) -> None:
+    """Require a folder to hold nothing but a verifier that `fit_rule` wrote.
+
+    Raises:
+        WeightsError: It holds something else, such as a model that was trained.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        card, _ = read_any_card(out / CARD, VerifierCard, TASK)
+        is_own = OWN in (card.model_extra or {})
+    except WeightsError:
+        is_own = False
+    if not is_own:
+        raise WeightsError(
+            f"{out} exists, and is no verifier that was fitted to a classifier",
+            "name another folder with {out}",
+            {"out": None},
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from midog.config.load import load_config
 from midog.data.folder import read_rois
-from midog.errors import DataError
+from midog.errors import DataError, WeightsError
 from midog.inference.detector import Detector
 from midog.inference.patch_classifier import PatchClassifier
 from midog.inference.verified import VerifiedDetector, identity_of
@@ -93,6 +93,24 @@ def test_it_takes_look_alikes_out_and_leaves_the_weights(planted, classifier, tm
     assert (found.scores >= both.threshold).sum() == 3
 
 
+def test_nothing_but_what_it_wrote_is_replaced(planted, classifier, tmp_path, caplog):
+    fit(planted, classifier, tmp_path / "v")
+    assert f"nothing states which images {classifier} was trained on" in caplog.text
+    fit(planted, classifier, tmp_path / "v")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    taken = ["detector", "verifier", "verifier/best"]
+    for out in [classifier, classifier / "best", *(planted / own for own in taken)]:
+        before = sorted((file, file.stat().st_mtime_ns) for file in out.iterdir())
+        with pytest.raises(
+            WeightsError, match=r"is no verifier .* another folder with out"
+        ):
+            fit(planted, classifier, out)
+        assert sorted((file, file.stat().st_mtime_ns) for file in out.iterdir()) == before
+    with pytest.raises(WeightsError, match="is no verifier"):
+        fit(planted, classifier, tmp_path / "notes")
+
+
 def test_a_verifier_of_another_detector_is_fitted_anew(planted, tmp_path, caplog):
     other = save_detector(tmp_path / "d", [f"{n:03d}.tiff" for n in range(1, 5)], weight=0.5)
     rois = read_rois(planted / "data")
@@ -115,6 +133,8 @@ def test_a_detector_that_trained_on_val_is_refused(planted, classifier, tmp_path
 
 def test_it_is_fitted_and_used_from_the_command_line(midog, planted, classifier, tmp_path):
     words = ["--data", planted / "data", "--model", planted / "detector", "--device", "cpu"]
+    ran = midog("tune", *words, "--verifier", classifier, "--out", classifier)
+    assert "name another folder with --out" in one_line(ran)
     ran = midog("tune", *words, "--verifier", classifier, "--out", tmp_path / "v")
     assert ran.code == 0, ran.err
     assert f"spot_mitotic of {classifier} counts as mitotic figure; AUC 1.000" in ran.err
