@@ -102,9 +102,7 @@ def test_nothing_but_what_it_wrote_is_replaced(planted, classifier, tmp_path, ca
     taken = ["detector", "verifier", "verifier/best"]
     for out in [classifier, classifier / "best", *(planted / own for own in taken)]:
         before = sorted((file, file.stat().st_mtime_ns) for file in out.iterdir())
-        with pytest.raises(
-            WeightsError, match=r"is no verifier .* another folder with out"
-        ):
+        with pytest.raises(WeightsError, match=r"is no verifier .* another folder with out"):
             fit(planted, classifier, out)
         assert sorted((file, file.stat().st_mtime_ns) for file in out.iterdir()) == before
     with pytest.raises(WeightsError, match="is no verifier"):
