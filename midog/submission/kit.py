@@ -22,7 +22,7 @@ from midog.inference.verified import VerifiedDetector
 from midog.inference.verifier import TASK, VerifierCard
 from midog.json_text import to_json
 from midog.models.backbone_registry import BACKBONES
-from midog.models.classifiers.registry import CLASSIFIERS
+from midog.models.classifiers.registry import packages_of
 from midog.names import real_path
 from midog.submission.classification_job import load_classifier
 from midog.submission.container import CLASSIFIER, DETECTOR, KIT_NAME, VERIFIER, Kit
@@ -106,13 +106,12 @@ def _tried(folder: Path, kit: Kit) -> _Tried:
     if TRACKS[kit.track] is CLASSIFICATION:
         model = load_classifier(folder, kit, device="cpu")
         task = cast(PatchesSettings, model.classifier.config.task)
-        needs = {CLASSIFIERS[task.network.kind].needs}
+        needs = packages_of(task.network)
     else:
         model = load_detector(folder, kit, device="cpu")
-        backbones = {member.settings.backbone.kind for member in model.members}
+        needs = {BACKBONES[member.settings.backbone.kind].needs for member in model.members}
         if (folder / VERIFIER).is_dir():
-            backbones.add(_backbone_of_verifier(folder / VERIFIER))
-        needs = {BACKBONES[kind].needs for kind in backbones}
+            needs |= _packages_of_verifier(folder / VERIFIER)
     threshold = f"{model.threshold:.3f} ({model.threshold_from})"
     return _Tried(threshold, frozenset(needs - {""}))
 
@@ -160,9 +159,13 @@ def _model_folder(path: Path) -> Path:
     return find_folder(path.expanduser())
 
 
-def _backbone_of_verifier(folder: Path) -> str:
+def _packages_of_verifier(folder: Path) -> set[str]:
+    """The packages that its network needs."""
     _, config = read_any_card(folder / CARD, VerifierCard, TASK)
-    return cast(VerifySettings, config.task).backbone.kind
+    settings = cast(VerifySettings, config.task)
+    if settings.body == "patches":
+        return packages_of(settings.network)
+    return {BACKBONES[settings.backbone.kind].needs}
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -16,11 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
+from torch.nn import Linear
 
+from midog.config.load import load_config
 from midog.errors import WeightsError
 from midog.formats.challenge import read_challenge
 from midog.inference.detector import Detector
 from midog.inference.loaded_models import make_ensemble
+from midog.inference.score_rule import ScoreRule
+from midog.inference.verifier import save_verifier
+from midog.submission import kit
 from midog.submission.class_refusals import class_refusals_of
 from midog.submission.container import Kit, Places, read_kit
 from midog.submission.detection_job import load_detector
@@ -221,3 +226,17 @@ def test_requirements_are_pinned_without_local_versions() -> None:
     assert len(lines) == len(REQUIREMENTS)
     assert all(re.fullmatch(r"[a-z-]+==[0-9][0-9a-z.]*", line) for line in lines), lines
     assert any(line.startswith("timm==") for line in requirements(["timm"]).splitlines())
+
+
+def test_what_a_verifier_of_patches_needs_is_pinned(tmp_path) -> None:
+    words = ["task.kind=verify", "task.body=patches"]
+    for folder, network, needs in (
+        ("plain", "all_cnn", set()),
+        ("timm", "{kind: timm, name: mobilenetv3_small_050}", {"timm"}),
+    ):
+        config = load_config(None, [*words, f"task.network={network}"])
+        rule = ScoreRule(0.0, 1.0, 1.0)
+        save_verifier(
+            tmp_path / folder, Linear(1, 1), config, rule, threshold=0.5, detector="d", info={}
+        )
+        assert kit._packages_of_verifier(tmp_path / folder) == needs

@@ -41,6 +41,7 @@ __all__ = [
     "ResNetClassifierSettings",
     "TwoTowersSettings",
     "build_patch_network",
+    "packages_of",
 ]
 
 OfClassifier = TypeVar("OfClassifier", bound=ClassifierSettings)
@@ -226,6 +227,11 @@ CLASSIFIERS: dict[str, ClassifierEntry[Any]] = {
     ),
 }
 """The classifiers of patches by name. A further one is a file and an entry here."""
+
+
+def packages_of(settings: ClassifierSettings) -> set[str]:
+    """Return the packages that a classifier, or a tower of it, needs and midog may lack."""
+    return {CLASSIFIERS[own.kind].needs for own in (settings, settings.filled)} - {""}
 
 
 def build_patch_network(settings: ClassifierSettings, classes: int) -> PatchNetwork:

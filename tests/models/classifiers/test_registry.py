@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from midog.config.load import load_config
 from midog.errors import ConfigError
 from midog.models.backbone_registry import BACKBONES
 from midog.models.build import count_parameters
-from midog.models.classifiers.registry import CLASSIFIERS, build_patch_network
+from midog.models.classifiers.registry import CLASSIFIERS, build_patch_network, packages_of
 
 
 @pytest.mark.parametrize(("name", "entry"), CLASSIFIERS.items())
@@ -57,3 +58,17 @@ def test_the_registry_needs_no_torch():
     code = "import sys, midog.models.classifiers.registry; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("network", "needs"),
+    [
+        ("all_cnn", set()),
+        ("{kind: timm, name: mobilenetv3_small_050}", {"timm"}),
+        ("{kind: two_towers, tower: {kind: timm, name: mobilenetv3_small_050}}", {"timm"}),
+        ("{kind: two_towers, tower: resnet18}", set()),
+    ],
+)
+def test_the_packages_of_a_network_are_those_of_its_towers_too(network, needs):
+    config = load_config(None, ["task.kind=patches", f"task.network={network}"])
+    assert packages_of(config.task.network) == needs
