@@ -12,7 +12,6 @@ from midog.heatmap.map_tiff import read_map
 from midog.heatmap.slide_record import SlideRecord, read_record
 from midog.inference.output_entries import MAP_ENDING, RECORD_ENDING
 from midog.tumour.read import TruthRule, truth_in
-from midog.tumour.truth import no_tumour
 
 _ALIKE = ("model", "stride", "orientations", "side")
 """What decided the values of maps that are scored together."""
@@ -153,8 +152,7 @@ def score_maps(
             raise DetectionsError(
                 f"{own.path} shows {facts[0]}, others {head[0]}", "score maps of one class together"
             )
-        size = heat_map.size
-        with no_tumour(size) if file is None else rule.read(file, size) as answers:
+        with rule.read(file, heat_map.size) as answers:
             done.append(
                 ScoredMap.of(
                     own.name, heat_map, answers, radius_um=radius_um, least_peak=least_peak

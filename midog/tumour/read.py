@@ -18,7 +18,7 @@ from midog.tissue.qupath_areas import Area
 from midog.tissue.rings import fill_area
 from midog.tissue.rules import Mask
 from midog.tumour.asap_xml import GROUPS, Meaning, read_asap
-from midog.tumour.truth import SlideTruth
+from midog.tumour.truth import SlideTruth, no_tumour
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +91,15 @@ class TruthRule:
     groups: Mapping[str, Meaning] = field(default_factory=lambda: dict(GROUPS))
     mask_value: int | None = None
 
-    def read(self, path: Path, size: tuple[int, int]) -> SlideTruth:
-        """Read a file, errors as of `read_truth`; its source names what is not the default."""
+    def read(self, path: Path | None, size: tuple[int, int]) -> SlideTruth:
+        """Read a file, errors as of `read_truth`; its source names what is not the default.
+
+        Args:
+            path: The file; None: the slide has no tumour.
+            size: As of `read_truth`.
+        """
+        if path is None:
+            return no_tumour(size)
         truth = read_truth(path, size, groups=self.groups, mask_value=self.mask_value)
         words = [f"{name}={meaning}" for name, meaning in sorted(self.groups.items())]
         words = words if dict(self.groups) != GROUPS else []

@@ -21,7 +21,7 @@ from midog.random_streams import number_of_file
 from midog.tissue.chosen import check_choice, chosen_tissue
 from midog.tumour.read import ENDINGS, TruthRule, truth_in
 from midog.tumour.sample import WindowRule, Windows, sample_windows
-from midog.tumour.truth import SlideTruth, no_tumour
+from midog.tumour.truth import SlideTruth
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _sampled(
     with open_image(path, past_damage=True) as image:
         own = mpp_of_image(image, rule.mpp)
         size, mpp = (image.width, image.height), (own.x + own.y) / 2
-        with _truth_of(truth, size, rule) as known:
+        with rule.reading.read(truth, size) as known:
             tissue = chosen_tissue(image, rule.tissue, mpp=own)
             seed = number_of_file(rule.seed, path.name, "places")
             windows = sample_windows(known, tissue, mpp, rule.window, seed)
@@ -142,12 +142,6 @@ def _sampled(
     )
     _say_what_lacks(path, truth, windows)
     return SampledSlide(places, windows.counts)
-
-
-def _truth_of(path: Path | None, size: tuple[int, int], rule: SamplingRule) -> SlideTruth:
-    if path is None:
-        return no_tumour(size)
-    return rule.reading.read(path, size)
 
 
 def _say_what_lacks(path: Path, truth: Path | None, windows: Windows) -> None:
@@ -228,10 +222,7 @@ def truths_of(where: InSlides) -> list[SlideTruth]:
     if not isinstance(groups, dict) or not isinstance(value, int | None):
         raise DataError("the index does not state how truth was read", "sample the slides again")
     rule = TruthRule(groups, value)
-    return [
-        no_tumour(size) if path is None else rule.read(path, size)
-        for path, size in zip(where.truths, where.sizes, strict=True)
-    ]
+    return [rule.read(path, size) for path, size in zip(where.truths, where.sizes, strict=True)]
 
 
 def table(sampled: Sequence[SampledSlide]) -> tuple[list[str], list[list[str]]]:
