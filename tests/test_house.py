@@ -114,7 +114,7 @@ evaluation: labelled_detections
 training.tasks: verify_data rule_fit
 studies: out_of_fold
 studies: study_settings columns study_file row_settings budget rates tested
-studies: second_look plan selection detect cells table result store outlook
+studies: second_look plan selection detect cells table scanner_matrix result store outlook
 report: page charts pictures worst_mistakes mistake_sheet
 report: evaluation_style evaluation_charts evaluation_page
 report: preview

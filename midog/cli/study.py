@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from midog.cli.command import Command, Group
 from midog.cli.options import (
     DATA,
     RUN,
+    SCORING,
     JsonOption,
     ResamplesOption,
     SetOption,
@@ -21,7 +23,7 @@ from midog.cli.options import (
 )
 from midog.cli.shared import print_result, print_table, stoppable
 from midog.cli.terminal import say, show
-from midog.errors import ConfigError, MidogError
+from midog.errors import ConfigError, MidogError, shortened
 
 if TYPE_CHECKING:
     from midog.studies.plan import Plan
@@ -140,6 +142,44 @@ def show_study(
     print_result(result, as_json, print_study)
 
 
+@study_app.command("matrix", cls=Command)
+def show_matrix(
+    name: Annotated[str, argument("NAME", "Of a study, the stem of its file.")],
+    tests: Annotated[
+        list[str] | None,
+        option("--tests", "NAME,…", "Test sets, repeatable. [default: all]", RUN),
+    ] = None,
+    score: Annotated[
+        str, option("--score", "NAME", "A score of table.csv, such as f1_oracle.", SCORING)
+    ] = "f1",
+    rows: RowsOption = None,
+    designs: DesignsOption = None,
+    studies: StudiesOption = Path("studies"),
+) -> None:
+    """Print how each detector of a study scores on each scanner.
+
+    A line for each part of a design, such as the detectors of one scanner alone: the mean over
+    seeds with its standard deviation, and a star where the scanner was trained on. Their intervals
+    are in table.csv, in the lines that have a part.
+    """
+    from midog.config.settings import near
+    from midog.studies.columns import COLUMNS
+    from midog.studies.designs import DESIGNS
+    from midog.studies.selection import chosen_names
+    from midog.studies.store import read_result
+
+    if score not in COLUMNS:
+        raise ConfigError(
+            f"a study has no score {shortened(repr(score), 80)}{near(score, COLUMNS)}",
+            f"choose from {', '.join(COLUMNS)}",
+        )
+    result = read_result(studies / name, resamples=0)
+    own = chosen_names(rows or [], [row.name for row in result.rows], "row")
+    shown_tests = chosen_names(tests or [], result.tests, "test") or tuple(result.tests)
+    result = result.part(own, chosen_names(designs or [], DESIGNS, "design"))
+    print_matrix(result, shown_tests, score)
+
+
 def named_folders(texts: list[str]) -> dict[str, Path]:
     """Read what `--data` was given: NAME=FOLDER each.
 
@@ -199,6 +239,24 @@ def print_study(result: StudyResult) -> None:
         show(f"not scored yet: {', '.join(result.unscored)}")
     if words := words_of_choice(result.choice):
         show(f"{words}; tests are reported and choose nothing")
+
+
+def print_matrix(result: StudyResult, tests: Sequence[str], score: str) -> None:
+    """Print a score by detector and scanner."""
+    from midog.report.study_page import shown
+    from midog.studies.scanner_matrix import matrix_of
+
+    matrix = [one for one in matrix_of(result.lines) if one.test in tests]
+    scanners = sorted({name for one in matrix for name in one.cells})
+    rows = []
+    for one in matrix:
+        cells = [one.cells.get(name) for name in scanners]
+        values = ["-" if it is None else _plain(shown(it, score).value) for it in cells]
+        stars = ["*" * (it is not None and it.seen) for it in cells]
+        marked = [value + star for value, star in zip(values, stars, strict=True)]
+        rows.append([one.row, one.design, one.part, one.test, *marked])
+    print_table(["row", "design", "part", "test", *scanners], rows)
+    show("* trained on that scanner")
 
 
 def print_plan(plan: Plan, folder: Path) -> None:

@@ -149,7 +149,7 @@ class StudyResult:
         facts = {row.name: row for row in self.rows}
         rows = [self._cells(line, facts[line.row]) for line in self.lines]
         text = io.StringIO()
-        header = list(rows[0]) if rows else ["row", "design", "test", "scanners"]
+        header = list(rows[0]) if rows else ["row", "design", "part", "test", "scanners"]
         writer = csv.DictWriter(text, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -159,6 +159,7 @@ class StudyResult:
         cells: dict[str, Any] = {
             "row": line.row,
             "design": line.design,
+            "part": line.part,
             "test": line.test,
             "scanners": line.scanners,
             "seen": "yes" if line.seen else "no",

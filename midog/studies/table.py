@@ -50,6 +50,7 @@ class Line:
     Attributes:
         row: Name of the row.
         design: Name of the design.
+        part: Name of the part of the design whose detectors alone count; "": all of them.
         test: Name of the test set.
         scanners: "seen", "unseen", or one scanner, of which `seen` says which it is.
         seen: The detectors were trained on these scanners.
@@ -64,6 +65,7 @@ class Line:
 
     row: str
     design: str
+    part: str
     test: str
     scanners: str
     seen: bool
@@ -76,8 +78,8 @@ class Line:
 
     @property
     def is_summary(self) -> bool:
-        """It is of all seen or all unseen scanners."""
-        return self.scanners in (SEEN, UNSEEN)
+        """It is of all seen or all unseen scanners, and of all parts."""
+        return not self.part and self.scanners in (SEEN, UNSEEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,8 @@ def make_lines(
 
     Unseen scanners are those that a detector was not trained on. Over them F1 and the others are
     the mean over detectors and scanners, each by itself; over seen ones the ROIs of a detector are
-    pooled, and the mean is over detectors. Draws of patients are the same for all rows.
+    pooled, and the mean is over detectors. Each part of a design has lines of its own, one for each
+    scanner: the matrix of detector by scanner. Draws of patients are the same for all rows.
 
     Args:
         detectors: All that the study plans, in the order of the rows.
@@ -122,30 +125,35 @@ def make_lines(
     """
     transferred = {one: transferred_threshold(one, detectors) for one in detectors}
     first: dict[str, str] = {}
-    bases: dict[tuple[str, str, str], _Sampled] = {}
+    bases: dict[tuple[str, str, str, str], _Sampled] = {}
     lines = []
     by_row = itertools.groupby(detectors, key=lambda one: (one.row, one.design))
     for (row, design), own in by_row:
         group = list(own)
         is_first = first.setdefault(design, row) == row  # whether it is scored yet or not
-        for test in tests:
-            for scanners, seen, groups in _grouped(group, test, transferred):
+        parts = list(dict.fromkeys(one.part for one in group))
+        for part, test in itertools.product(["", *parts], tests):
+            those = [one for one in group if part in ("", one.part)]
+            done = sum(test in one.tests for one in those)
+            for scanners, seen, groups in _grouped(those, test, transferred):
+                if part and scanners in (SEEN, UNSEEN):
+                    continue
                 sampled = _sample(groups, resamples, seed)
-                done = sum(test in one.tests for one in group)
-                base = bases.get((design, test, scanners))
+                base = bases.get((design, part, test, scanners))
                 if is_first:
-                    bases[design, test, scanners] = sampled
+                    bases[design, part, test, scanners] = sampled
                 gains = _gains(sampled, base) if base and base.names == sampled.names else {}
                 rois, figures = _amounts(groups)
                 lines.append(
                     Line(
                         row,
                         design,
+                        part,
                         test,
                         scanners,
                         seen,
                         done,
-                        len(group),
+                        len(those),
                         rois,
                         figures,
                         _estimates(groups, sampled),

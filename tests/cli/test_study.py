@@ -75,6 +75,36 @@ def test_a_part_of_a_study_is_planned_run_and_shown(midog, file, phantom, quick)
     assert tree["choice"]["row"] == "baseline", "of all rows"
 
 
+def test_the_matrix_is_by_detector_and_scanner(midog, file, phantom, quick):
+    words = ["study", "run", file, "--data", f"phantom={phantom}", "--resamples", 0]
+    assert midog(*words, "--rows", "baseline,hot").code == 0
+    ran = midog("study", "matrix", "s", "--rows", "hot", "--tests", "val")
+    assert ran.code == 0, ran.err
+    header, line, legend = ran.out.splitlines()
+    assert header.split()[:4] == ["row", "design", "part", "test"]
+    tree = json.loads(midog("study", "show", "s", "--rows", "hot", "--json").out)
+    scanners = sorted(
+        {one["scanners"] for one in tree["lines"] if one["part"] and one["test"] == "val"}
+    )
+    assert header.split("test", 1)[1].split() == " ".join(scanners).split()
+    assert line.split() == ["hot", "all", "all", "val", *("1.000*" for _ in scanners)]
+    assert legend == "* trained on that scanner"
+    alarms = midog("study", "matrix", "s", "--rows", "hot", "--score", "fp_per_mm2")
+    rows = alarms.out.splitlines()
+    assert [row.split()[3] for row in rows[1:-1]] == ["val", "test"]
+    assert rows[1].split()[4:] == ["0.00*", "0.00*", "-"], "val has no ROI of the third scanner"
+
+
+def test_the_matrix_knows_scores_and_tests(midog, file, phantom, quick):
+    assert midog("study", "run", file, "--data", f"phantom={phantom}", "--resamples", 0).code == 0
+    wrong = one_line(midog("study", "matrix", "s", "--score", "F1"))
+    assert "a study has no score 'F1'" in wrong
+    assert "choose from ap, f1, f1_transferred" in wrong
+    assert "the study has no test 'vall' (did you mean val?)" in one_line(
+        midog("study", "matrix", "s", "--tests", "vall")
+    )
+
+
 BAD = [
     ([], "study s needs the data folder phantom; state where with --data phantom=FOLDER"),
     (["--data", "phantom"], "data folder 'phantom' is not NAME=FOLDER"),

@@ -27,7 +27,11 @@ def test_the_page_shows_every_row_test_and_column(result, tmp_path):
     assert "val (report only)" not in text
     assert all(column.header in text for column in COLUMNS.values())
     assert "7 updates" in text
-    assert text.count('class="chosen"') == 2 * 3 + 1, "seen, A and B of two test sets; its costs"
+    chosen = "seen, A, B and the matrix of two test sets; its costs"
+    assert text.count('class="chosen"') == 2 * 4 + 1, chosen
+    matrix = text.split('id="matrix-1"', 1)[1].split("</table>", 1)[0]
+    assert matrix.count("<td>1.000*<small>1.000</small></td>") == 1, "A of better: both figures"
+    assert matrix.count("<td>0.667*<small>0.667</small></td>") == 3, "one figure of two"
     write_study_page(tmp_path / "again.html", result)
     assert (tmp_path / "again.html").read_text() == text
 

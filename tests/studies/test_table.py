@@ -30,7 +30,7 @@ def by_scanners(lines, **wanted):
     return {
         line.scanners: line
         for line in lines
-        if all(getattr(line, key) == value for key, value in wanted.items())
+        if all(getattr(line, key) == value for key, value in {"part": "", **wanted}.items())
     }
 
 
@@ -96,7 +96,10 @@ def test_what_is_not_scored_yet_has_no_line_and_is_counted():
         ["t", "u"],
         resamples=0,
     )
-    assert {(line.test, line.done, line.planned) for line in lines} == {("t", 1, 2)}
+    assert {(line.test, line.part, line.done, line.planned) for line in lines} == {
+        ("t", "", 1, 2),
+        ("t", "all", 1, 1),
+    }
 
 
 def test_thresholds_are_the_columns():
