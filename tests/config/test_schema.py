@@ -28,6 +28,16 @@ def test_every_shipped_config_loads_and_survives_a_round_trip(name, tmp_path):
     assert load_config(path) == config
 
 
+def test_robust_yaml_is_quick_with_more_augmentation():
+    quick, robust = load_config("quick"), load_config("robust")
+    assert robust.with_values(augment=quick.augment.model_dump()) == quick
+    before, after = quick.augment.model_dump(), robust.augment.model_dump()
+    assert {key for key, value in after.items() if value != before[key]} == {
+        *("hed", "stain_basis", "gamma", "white_balance", "noise", "shot_noise", "jpeg", "mpp"),
+        "focus",
+    }
+
+
 def test_reference_yaml_is_the_reference_study():
     config = load_config("reference")
     assert (
