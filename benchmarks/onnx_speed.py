@@ -5,10 +5,10 @@
 
 Without a model (a run or a model's folder), the detector of a config is taken with random weights,
 which costs the same; without an image, noise, in which nothing is detected. Both see the same
-tiles, in turns in one process, on as many threads as torch has (OMP_NUM_THREADS), from pixels in
-memory to merged detections. Times are processor time, as other load would affect the longer one's
-wall time. Prints medians and their ratio as a row of the table in README.md, and by how much the
-scores differ. Ends with 1 if the detections do.
+tiles in float32, in turns in one process, on as many threads as torch has (OMP_NUM_THREADS), from
+pixels in memory to merged detections. Times are processor time, as other load would affect the
+longer one's wall time. Prints medians and their ratio as a row of the table in README.md, and by
+how much the scores differ. Ends with 1 if the detections do.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def main(words: list[str] | None = None) -> int:
         model = asked.model or without_training(asked.config, Path(made) / "model")
         exported = Path(made) / "model.onnx"
         export_onnx(model, exported, tile=asked.tile)
-        by_torch = Detector.load(model, device="cpu", tile=asked.tile)
+        by_torch = Detector.load(model, device="cpu", tile=asked.tile, precision="32-true")
         by_onnx = Detector.load(exported, device="cpu")
         if asked.image is None:
             pixels, mpp = draw(asked.side), Mpp.of(by_torch.members[0].mpp)

@@ -27,6 +27,7 @@ TINY = [
     "machine.workers=1",
     "train.pictures=1",
     "inference.tile=256",
+    "inference.precision=32-true",
 ]
 """Overrides of a training that takes a second an epoch on a CPU."""
 
