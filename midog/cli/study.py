@@ -132,14 +132,7 @@ def show_study(
     as_json: JsonOption = False,
 ) -> None:
     """Print the table of a study so far, or some of its rows."""
-    from midog.studies.designs import DESIGNS
-    from midog.studies.selection import chosen_names
-    from midog.studies.store import read_result
-
-    result = read_result(studies / name, resamples=resamples)
-    own = chosen_names(rows or [], [row.name for row in result.rows], "row")
-    result = result.part(own, chosen_names(designs or [], DESIGNS, "design"))
-    print_result(result, as_json, print_study)
+    print_result(_part_of(studies / name, rows, designs, resamples), as_json, print_study)
 
 
 @study_app.command("matrix", cls=Command)
@@ -164,20 +157,28 @@ def show_matrix(
     """
     from midog.config.settings import near
     from midog.studies.columns import COLUMNS
-    from midog.studies.designs import DESIGNS
     from midog.studies.selection import chosen_names
-    from midog.studies.store import read_result
 
     if score not in COLUMNS:
         raise ConfigError(
             f"a study has no score {shortened(repr(score), 80)}{near(score, COLUMNS)}",
             f"choose from {', '.join(COLUMNS)}",
         )
-    result = read_result(studies / name, resamples=0)
+    result = _part_of(studies / name, rows, designs, resamples=0)
+    print_matrix(result, chosen_names(tests or [], result.tests, "test") or [*result.tests], score)
+
+
+def _part_of(
+    folder: Path, rows: list[str] | None, designs: list[str] | None, resamples: int
+) -> StudyResult:
+    """Read the table of a study, and leave the rows and designs that were asked for; none: all."""
+    from midog.studies.designs import DESIGNS
+    from midog.studies.selection import chosen_names
+    from midog.studies.store import read_result
+
+    result = read_result(folder, resamples=resamples)
     own = chosen_names(rows or [], [row.name for row in result.rows], "row")
-    shown_tests = chosen_names(tests or [], result.tests, "test") or tuple(result.tests)
-    result = result.part(own, chosen_names(designs or [], DESIGNS, "design"))
-    print_matrix(result, shown_tests, score)
+    return result.part(own, chosen_names(designs or [], DESIGNS, "design"))
 
 
 def named_folders(texts: list[str]) -> dict[str, Path]:
@@ -244,10 +245,10 @@ def print_study(result: StudyResult) -> None:
 def print_matrix(result: StudyResult, tests: Sequence[str], score: str) -> None:
     """Print a score by detector and scanner."""
     from midog.report.study_page import shown
-    from midog.studies.scanner_matrix import matrix_of
+    from midog.studies.scanner_matrix import matrix_of, scanners_of
 
     matrix = [one for one in matrix_of(result.lines) if one.test in tests]
-    scanners = sorted({name for one in matrix for name in one.cells})
+    scanners = scanners_of(matrix)
     rows = []
     for one in matrix:
         cells = [one.cells.get(name) for name in scanners]

@@ -12,7 +12,7 @@ from midog.report.page import UNDEFINED, between, number, write_page
 from midog.studies.columns import COLUMNS, Column
 from midog.studies.designs import DESIGNS
 from midog.studies.result import Choice, RowFacts, StudyResult
-from midog.studies.scanner_matrix import MatrixRow, matrix_of
+from midog.studies.scanner_matrix import MatrixRow, matrix_of, scanners_of
 from midog.studies.study_settings import VAL
 from midog.studies.table import LEVEL, Line
 
@@ -43,7 +43,7 @@ class Section:
         lines: With their scores by key of COLUMNS, those of all seen or all unseen scanners.
         by_scanner: Likewise of each scanner.
         scanners: Columns of the matrix.
-        matrix: Its rows, each with a cell per scanner; None where there is none.
+        matrix: Its rows.
     """
 
     test: str
@@ -52,22 +52,7 @@ class Section:
     lines: list[tuple[Line, Mapping[str, Shown]]]
     by_scanner: list[tuple[Line, Mapping[str, Shown]]]
     scanners: list[str]
-    matrix: list[tuple[MatrixRow, list[MatrixCell | None]]]
-
-
-@dataclass(frozen=True)
-class MatrixCell:
-    """F1 of the detectors of a part on a scanner.
-
-    Attributes:
-        f1: At their own threshold, with the spread over seeds.
-        oracle: At the best threshold for the scanner.
-        seen: They were trained on it.
-    """
-
-    f1: str
-    oracle: str
-    seen: bool
+    matrix: list[MatrixRow]
 
 
 def write_study_page(path: Path, result: StudyResult) -> None:
@@ -81,6 +66,7 @@ def write_study_page(path: Path, result: StudyResult) -> None:
         "title": f"Study {result.name}",
         "result": result,
         "columns": COLUMNS,
+        "shown": shown,
         "designs": {line.design: DESIGNS[line.design].about for line in result.lines},
         "sections": [_section(result, test) for test in result.tests],
         "choice": words_of_choice(result.choice),
@@ -128,22 +114,15 @@ def _section(result: StudyResult, test: str) -> Section:
         if line.test == test and not line.part
     ]
     matrix = [one for one in matrix_of(result.lines) if one.test == test]
-    scanners = sorted({name for one in matrix for name in one.cells})
     return Section(
         test,
         result.tests[test],
         test == VAL,
         [entry for entry in own if entry[0].is_summary],
         [entry for entry in own if not entry[0].is_summary],
-        scanners,
-        [(one, [_matrix_cell(one.cells.get(name)) for name in scanners]) for one in matrix],
+        scanners_of(matrix),
+        matrix,
     )
-
-
-def _matrix_cell(line: Line | None) -> MatrixCell | None:
-    if line is None:
-        return None
-    return MatrixCell(shown(line, "f1").value, shown(line, "f1_oracle").value, line.seen)
 
 
 def _cost(row: RowFacts) -> list[str]:

@@ -43,3 +43,8 @@ def matrix_of(lines: Sequence[Line]) -> list[MatrixRow]:
         for (row, design, test), parts in rows.items()
         for part, cells in parts.items()
     ]
+
+
+def scanners_of(matrix: Sequence[MatrixRow]) -> list[str]:
+    """The columns of a matrix: every scanner that one of its rows has a cell of, by name."""
+    return sorted({name for one in matrix for name in one.cells})

@@ -55,16 +55,16 @@ def test_with_frozen_batch_norm_they_are_one_run(phantom, tmp_path):
 
 
 def test_batch_norm_that_learns_makes_them_one_run_only_where_it_is_shared(phantom, tmp_path):
-    plain = ("train.optimizer=sgd", "train.lr=0.01")  # Adam makes much of what is rounding alone
+    # Adam, and large steps, make much of what is rounding alone
+    plain = ("train.optimizer=sgd", "train.lr=0.001")
     one, _ = trained(tmp_path, phantom, 1, *plain)
-    shared, said = trained(tmp_path / "shared", phantom, 2, *plain, "train.sync_batch_norm=true")
+    two, said = trained(tmp_path / "shared", phantom, 2, *plain, "train.sync_batch_norm=true")
+    losses, weights = differences(one, two)
+    assert losses <= 1e-5
+    assert weights <= 1e-6
     assert "BatchNorm" not in said
-    alone, said = trained(tmp_path / "alone", phantom, 2, *plain)
+    two, said = trained(tmp_path / "alone", phantom, 2, *plain)
+    losses, weights = differences(one, two)
+    assert losses > 1e-3
     assert said.count("BatchNorm") == 1
     assert "train.sync_batch_norm" in said
-    losses, weights = differences(one, alone)
-    assert losses > 1e-3
-    # what is left is rounding: of four patches convolutions take other kernels than of eight
-    of_rounding = differences(one, shared)
-    assert of_rounding[0] <= losses / 1000
-    assert of_rounding[1] <= weights / 1000
